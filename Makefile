@@ -1,0 +1,37 @@
+# Every target sets itself up: `make generate` and `make test` need Python 3.11, make and git, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help generate check test lint bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=python3.12 make …" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "this Python cannot make virtual environments; on Debian and Ubuntu install python3-venv" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+generate: $(VENV)/.ready ## compile catalog/ into output/ and validate it
+	$(BIN)/python -m generator generate
+
+check: $(VENV)/.ready ## run every check, write nothing, fail if output/ is not up to date
+	$(BIN)/python -m generator generate --check
+
+lint: $(VENV)/.ready ## ruff and mypy
+	$(BIN)/ruff check generator tests
+	$(BIN)/ruff format --check generator tests
+	$(BIN)/mypy
+
+test: $(VENV)/.ready lint ## run every test
+	$(BIN)/pytest -n auto
+
+bench: $(VENV)/.ready ## compare speed with sigma-cli, and show how cost grows
+	$(BIN)/python -m tests.bench
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,103 @@
+"""Checks of entries as such: names, kinds, references, sources."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from generator.model import Catalog, Failure, Profile
+from generator.problems import Location, Problem
+
+
+def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """No two alerts and no two recording rules share a name; a further alert adds a word to its entry's name."""
+    seen: dict[str, Location] = {}
+    for entry in catalog.entries:
+        own = entry.document.at("alert")
+        named = [] if any(alert.name == entry.alert for alert in entry.metric_alerts) else [(entry.alert, own)]
+        for index, alert in enumerate(entry.metric_alerts):
+            where = entry.document.at("signals", "metrics", "alerts", index, "alert")
+            named.append((alert.name, where))
+            if not alert.name.startswith(entry.alert):
+                yield Problem(where, f"'{alert.name}' must be '{entry.alert}' with a word added")
+        for index, record in enumerate(entry.records):
+            named.append((record.name, entry.document.at("signals", "metrics", "records", index, "record")))
+        for name, where in named:
+            if name in seen:
+                yield Problem(where, f"the name '{name}' is taken by {seen[name]}; choose another")
+            seen.setdefault(name, where)
+
+
+def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Each entry has one alert of its own name and samples for it, its kind fits, and its status has a reason."""
+    for entry in catalog.entries:
+        at = entry.document.at
+        if (entry.kind == "watchdog") != (entry.heartbeat is not None):
+            yield Problem(at("kind"), "a watchdog has `signals: {heartbeat: …}`, and only a watchdog has it")
+        makers = [entry.logs, entry.heartbeat, *(a for a in entry.metric_alerts if a.name == entry.alert)]
+        if sum(maker is not None for maker in makers) != 1:
+            yield Problem(
+                at("signals"),
+                f"one signal, and only one, gives {entry.alert}: logs, heartbeat, or a metric alert of that name",
+            )
+        if entry.status != "stable" and not entry.status_reason:
+            yield Problem(at("status"), f"status {entry.status} needs a `status_reason`")
+        if entry.logs and not any(sample.fires for sample in entry.samples):
+            yield Problem(at("signals", "logs"), "no sample proves this signal; add a file under samples/fires/")
+
+
+def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Related entries exist, and what is inhibited is a symptom."""
+    known = {entry.id: entry for entry in catalog.entries}
+    for entry in catalog.entries:
+        for index, (key, _) in enumerate(entry.related):
+            if key not in known or key == entry.id:
+                yield Problem(entry.document.at("related", index, "id"), f"there is no other entry '{key}'")
+        for index, key in enumerate(entry.inhibits):
+            if key not in known or known[key].kind != "symptom" or key == entry.id:
+                yield Problem(entry.document.at("inhibits", index), f"'{key}' is not another entry of kind symptom")
+
+
+def sources_are_cited(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Statements name sources that exist, and every source is named by a statement."""
+    for entry in catalog.entries:
+        known = {source.key for source in entry.sources}
+        used = set()
+        for where, key in _cited(entry):
+            used.add(key)
+            if key not in known:
+                yield Problem(where, f"there is no source '{key}'; add it under `sources:`")
+        for key in sorted(known - used):
+            yield Problem(
+                entry.document.at("sources", key), f"no statement cites the source '{key}'; cite it or remove it"
+            )
+
+
+def _cited(entry: Failure) -> Iterator[tuple[Location, str]]:
+    """Every citation in the file, with its place."""
+
+    def walk(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[Location, str]]:
+        if isinstance(value, dict):
+            for key, child in value.items():
+                if key == "sources" and isinstance(child, list):
+                    for index, cited in enumerate(child):
+                        yield entry.document.at(*path, key, index), cited
+                else:
+                    yield from walk(child, (*path, key))
+        elif isinstance(value, list):
+            for index, child in enumerate(value):
+                yield from walk(child, (*path, index))
+
+    yield from walk(entry.document.data, ())
+
+
+def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """A row that says upgrade kube-proxy names the build, of its own release; the others name none."""
+    for entry in catalog.entries:
+        for index, row in enumerate(entry.fixes.tke.rows if entry.fixes.tke else ()):
+            where = entry.document.at("fixes", "tke", "rows", index)
+            if (row.action == "upgrade-kube-proxy") != (row.minimum is not None):
+                yield Problem(
+                    where, "`minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there"
+                )
+            elif row.minimum and not re.match(rf"v{re.escape(row.cluster)}\.", row.minimum):
+                yield Problem(where, f"{row.minimum} is not a build of {row.cluster}")

@@ -1,0 +1,113 @@
+"""Checks of the site profile."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from generator import promql
+from generator.durations import seconds
+from generator.model import Catalog, Profile
+from generator.problems import Problem
+from generator.signature import compile_re2
+
+
+def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Alerts, their settings and disabled ids exist, and values have the right type."""
+    at = profile.document.at
+    known: dict[str, dict[str, Any]] = {}
+    for entry in catalog.entries:
+        if entry.logs:
+            known[entry.alert] = {"threshold": 0, "range": "", "for": "", "severity": ""}
+        for alert in entry.metric_alerts:
+            defaults = {key: parameter.default for key, parameter in alert.parameters.items()}
+            known[alert.name] = {**defaults, "for": "", "severity": ""}
+        if entry.heartbeat:
+            known[entry.alert] = {"severity": ""}
+    for name, changes in profile.alerts.items():
+        if name not in known:
+            yield Problem(at("alerts", name), f"there is no alert '{name}'{_suggest(name, known)}")
+            continue
+        for key, value in changes.items():
+            where = at("alerts", name, key)
+            if key not in known[name]:
+                yield Problem(where, f"{name} has no setting '{key}'; it has {', '.join(sorted(known[name]))}")
+            elif isinstance(known[name][key], str) and not isinstance(value, str):
+                yield Problem(where, f"{key} must be text such as 10m")
+            elif isinstance(known[name][key], int | float) and (not isinstance(value, int | float) or value < 0):
+                yield Problem(where, f"{key} must be a number, 0 or more")
+            elif key != "severity" and isinstance(value, str) and not _is_duration(value):
+                yield Problem(where, f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m")
+    ids = [entry.id for entry in catalog.entries]
+    for index, key in enumerate(profile.document.data.get("disabled", ()) if profile.document.data else ()):
+        if key not in ids:
+            yield Problem(at("disabled", index), f"there is no entry '{key}'{_suggest(key, ids)}")
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        return seconds(text) >= 0
+    except ValueError:
+        return False
+
+
+def _suggest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else "; `kube-proxy-alerts list` shows them"
+
+
+def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Selectors are selectors, and the log selector cannot select Loki's own log, which quotes every rule."""
+    at = profile.document.at
+    for section, key, selector in (
+        ("loki", "selector", profile.loki.selector),
+        ("prometheus", "selector", profile.prometheus.selector),
+        ("prometheus", "container_selector", profile.prometheus.container_selector),
+    ):
+        try:
+            matchers = promql.matchers(selector)
+        except ValueError as error:
+            yield Problem(
+                at(section, key), f'{selector!r} is not a selector such as {{container="kube-proxy"}}: {error}'
+            )
+            continue
+        if section == "loki" and not any(_refuses(matcher, "loki") for matcher in matchers):
+            message = "selects Loki's own log, which quotes these rules and would fire them; name kube-proxy's streams"
+            yield Problem(at(section, key), f"{selector} {message}")
+
+
+def _refuses(matcher: Any, value: str) -> bool:
+    """Whether a stream whose labels all have this value is kept out by the matcher."""
+    operator = str(matcher.op).rpartition(".")[2]
+    if operator in ("Equal", "NotEqual"):
+        return bool((matcher.value == value) != (operator == "Equal"))
+    found = compile_re2(f"^(?:{matcher.value})$").search(value) is not None
+    return found != (operator == "Re")
+
+
+def intervals_are_positive(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Rules are evaluated every so often, not all the time."""
+    for section, interval in (("loki", profile.loki.interval), ("prometheus", profile.prometheus.interval)):
+        if seconds(interval) == 0:
+            yield Problem(profile.document.at(section, "interval"), "the interval must be longer than 0")
+
+
+def labels_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Extra labels do not take the place of the alert's own."""
+    for key in profile.labels:
+        if key in {"alertname", "failure", "severity"}:
+            yield Problem(
+                profile.document.at("labels", key), f"every alert has a label '{key}' already; choose another name"
+            )
+
+
+def runbooks_have_a_home(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """A warning while runbook links lead to the example address."""
+    host = urlsplit(profile.base_url).hostname or ""
+    if host == "example.com" or host.endswith((".example.com", ".example")):
+        yield Problem(
+            profile.document.at("runbooks", "base_url"),
+            f"runbook links lead to the example address {profile.base_url}; "
+            "set `runbooks: {base_url: …}` in a profile to where output/runbooks is published",
+            "warning",
+        )

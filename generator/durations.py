@@ -1,0 +1,14 @@
+"""Durations as Prometheus and Loki write them: `90s`, `1h30m`."""
+
+import re
+
+from promql_parser import parse_duration
+
+
+def seconds(text: str) -> float:
+    """Length of a duration in seconds. Raises ValueError if it is not one."""
+    if not re.fullmatch("([0-9]+(ms|[smhdwy]))+", text):
+        raise ValueError("not a duration such as 90s, 10m or 1h30m")
+    if re.fullmatch("0+(ms|[smhdwy])", text):
+        return 0.0  # which the parser refuses, and `for: 0s` is
+    return float(parse_duration(text).total_seconds())

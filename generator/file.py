@@ -1,0 +1,61 @@
+"""A generated file, and how rule groups are written as YAML."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from generator.names import GENERATED
+from generator.rules import AlertRule, RecordingRule, RuleGroup
+
+
+@dataclass(frozen=True, order=True)
+class File:
+    """Path relative to the output folder, and the whole text."""
+
+    path: str
+    text: str
+
+
+class _Dumper(yaml.SafeDumper):
+    """Multi-line texts as literal blocks; no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def rules_file(path: str, groups: Iterable[RuleGroup]) -> File:
+    """A rule file as Prometheus and the Loki ruler read it."""
+    body = yaml.dump(
+        {"groups": [_group(group) for group in groups]},
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1_000_000,
+    )
+    return File(path, f"# {GENERATED}\n{body}")
+
+
+def _group(group: RuleGroup) -> dict[str, Any]:
+    return {"name": group.name, "interval": group.interval, "rules": [_rule(rule) for rule in group.rules]}
+
+
+def _rule(rule: RecordingRule | AlertRule) -> dict[str, Any]:
+    if isinstance(rule, RecordingRule):
+        return {"record": rule.record, "expr": rule.expr}
+    hold = {} if rule.hold == "0s" else {"for": rule.hold}
+    return {
+        "alert": rule.alert,
+        "expr": rule.expr,
+        **hold,
+        "labels": dict(rule.labels),
+        "annotations": dict(rule.annotations),
+    }

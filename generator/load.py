@@ -1,0 +1,336 @@
+"""Reads the catalog and the profile. The only module that reads input files."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from generator import document, schema
+from generator.document import Document
+from generator.model import (
+    Affected,
+    Catalog,
+    Exclusion,
+    Failure,
+    Fixes,
+    LogLabels,
+    LogSignal,
+    LokiProfile,
+    Metric,
+    MetricAlert,
+    MetricLabels,
+    MinimumVersion,
+    OsFixes,
+    Parameter,
+    Profile,
+    PrometheusProfile,
+    Record,
+    Sample,
+    Setting,
+    Source,
+    Statement,
+    Step,
+    TkeFix,
+    TkeFixes,
+    UpstreamFix,
+    Variant,
+    Versions,
+)
+from generator.problems import Location, Problem, ToolError
+
+_SAMPLE_FOLDERS = ("fires", "silent")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that was read. With error problems in it, the catalog lacks the entries that could not be understood."""
+
+    catalog: Catalog
+    profile: Profile
+    default_profile: Profile
+    problems: tuple[Problem, ...]
+
+
+def shipped_catalog() -> Path:
+    """The folder beside the package in a checkout, inside the package where it is installed."""
+    package = Path(str(resources.files("generator")))
+    installed = package / "_catalog"
+    return installed if installed.is_dir() else package.parent / "catalog"
+
+
+def load(extra_catalogs: Iterable[Path] = (), profile: Path | None = None, base: Path | None = None) -> Inputs:
+    """Read the shipped catalog (or the entries of `base` in its place), those added to it in order, and the profile.
+
+    Raises ToolError if a file cannot be read at all; everything wrong inside a file is a problem.
+    """
+    reader = _Reader()
+    shipped = shipped_catalog()
+    reader.schema_text = reader.text(shipped / "schema.json") or "{}"
+    metrics = reader.metrics(shipped)
+    entries: dict[str, Failure] = {}
+    for folder in (base or shipped, *extra_catalogs):
+        for entry in reader.entries(folder):
+            known = entries.get(entry.id)
+            if known and entry.replaces != entry.id:
+                reader.problems.append(
+                    Problem(
+                        entry.document.at("id"),
+                        f"id '{entry.id}' is already that of {known.document.path}; "
+                        f"choose another id, or add `replaces: {entry.id}` to take its place",
+                    )
+                )
+            elif not known and entry.replaces:
+                reader.problems.append(
+                    Problem(entry.document.at("replaces"), f"there is no entry '{entry.replaces}' to replace")
+                )
+            entries[entry.id] = entry
+    default = reader.profile(shipped, None)
+    site = reader.profile(shipped, profile) if profile else default
+    catalog = Catalog(tuple(entries[key] for key in sorted(entries)), metrics)
+    return Inputs(catalog, site, default, tuple(reader.problems))
+
+
+def _display(path: Path) -> str:
+    """A path as a person would type it from here."""
+    try:
+        return path.resolve().relative_to(Path.cwd().resolve()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+class _Reader:
+    """Collects problems while it reads."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.schema_text = ""
+
+    def bytes(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise ToolError(f"{_display(path)}: cannot be read: {error.strerror}") from error
+
+    def text(self, path: Path) -> str | None:
+        data = self.bytes(path)
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+            self.problems.append(
+                Problem(Location(_display(path), line, column), "not UTF-8 text; save the file as UTF-8")
+            )
+            return None
+
+    def document(self, path: Path, schema_text: str) -> Document | None:
+        """A document that satisfies its schema, or None with the problems noted."""
+        text = self.text(path)
+        if text is None:
+            return None
+        parsed, problems = document.parse(text, _display(path))
+        if not problems or parsed.data is not None:
+            problems = [*problems, *schema.check(parsed, schema_text)]
+        self.problems.extend(problems)
+        return None if problems else parsed
+
+    def metrics(self, folder: Path) -> Mapping[str, Metric]:
+        parsed = self.document(folder / "metrics.yaml", self.text(folder / "metrics.schema.json") or "{}")
+        rows = parsed.data if parsed else {}
+        return {name: _metric(name, row) for name, row in rows.items()}
+
+    def entries(self, folder: Path) -> Iterable[Failure]:
+        found = sorted(path.parent for path in folder.glob("*/failure.yaml"))
+        if not found:
+            self.problems.append(
+                Problem(Location(_display(folder)), "no entry here; a catalog holds folders with a failure.yaml each")
+            )
+        for path in found:
+            parsed = self.document(path / "failure.yaml", self.schema_text)
+            if parsed is None:
+                continue
+            if parsed.data["id"] != path.name:
+                self.problems.append(
+                    Problem(parsed.at("id"), f"id '{parsed.data['id']}' must be the name of its folder, '{path.name}'")
+                )
+            tests = path / "tests.yaml"
+            unit_tests = self.text(tests) if tests.is_file() else None
+            yield _failure(parsed, tuple(self.samples(path, parsed)), unit_tests)
+
+    def samples(self, entry: Path, parsed: Document) -> Iterable[Sample]:
+        listed = parsed.data.get("samples", {})
+        present = {
+            f"{folder}/{path.name}": path
+            for folder in _SAMPLE_FOLDERS
+            for path in sorted((entry / "samples" / folder).glob("*"))
+            if path.is_file()
+        }
+        for name in sorted(listed.keys() - present.keys()):
+            self.problems.append(
+                Problem(parsed.at("samples", name), f"there is no file samples/{name}; add it or remove this line")
+            )
+        for name, path in present.items():
+            if name not in listed:
+                self.problems.append(
+                    Problem(
+                        Location(_display(path)), f"say where these lines come from: list '{name}' under `samples:`"
+                    )
+                )
+            lines = self.bytes(path).decode("utf-8", errors="replace").split("\n")
+            yield Sample(_display(path), name, name.startswith("fires/"), tuple(lines if lines[-1] else lines[:-1]))
+
+    def profile(self, folder: Path, path: Path | None) -> Profile:
+        schema_text = self.text(folder / "profile.schema.json") or "{}"
+        parsed = self.document(path, schema_text) if path else None
+        return _profile(parsed or Document("the default profile", {}, {}), schema_text)
+
+
+def _metric(name: str, row: Mapping[str, Any]) -> Metric:
+    versions = Versions(row["from"], row["to"]) if "from" in row and "to" in row else None
+    return Metric(name, row["type"], frozenset(row["labels"]), versions, row.get("top_bucket"))
+
+
+def _cites(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(row["sources"])
+
+
+def _statement(row: Mapping[str, Any]) -> Statement:
+    return Statement(row["text"], _cites(row))
+
+
+def _step(row: Mapping[str, Any]) -> Step:
+    return Step(row["do"], _cites(row), row.get("run"), row.get("yaml"), row.get("expect"))
+
+
+def _versions(row: Mapping[str, Any]) -> Versions:
+    return Versions(row["from"], row["to"])
+
+
+def _failure(parsed: Document, samples: tuple[Sample, ...], unit_tests: str | None) -> Failure:
+    data = parsed.data
+    signals = data["signals"]
+    metrics = signals.get("metrics", {})
+    affected = data["affected"]
+    return Failure(
+        id=data["id"],
+        kind=data["kind"],
+        alert=data["alert"],
+        title=data["title"],
+        status=data["status"],
+        status_reason=data.get("status_reason"),
+        severity=data["severity"]["level"],
+        severity_reason=data["severity"]["reason"],
+        summary=data["summary"],
+        first_step=data["first_step"],
+        sources=tuple(Source(key, row["title"], row.get("url")) for key, row in data["sources"].items()),
+        affected=Affected(
+            tuple(affected["modes"]),
+            tuple(affected.get("os", ())),
+            _versions(affected["versions"]),
+            affected["text"],
+            _cites(affected),
+        ),
+        meaning=_statement(data["meaning"]),
+        impact=_statement(data["impact"]),
+        causes=tuple(map(_statement, data["causes"])),
+        diagnosis=tuple(map(_step, data["diagnosis"])),
+        mitigation=tuple(map(_step, data["mitigation"])),
+        fixes=_fixes(data["fixes"]),
+        false_positives=tuple(map(_statement, data["false_positives"])),
+        related=tuple((row["id"], row["why"]) for row in data.get("related", ())),
+        inhibits=tuple(data.get("inhibits", ())),
+        logs=_logs(signals["logs"]) if "logs" in signals else None,
+        records=tuple(Record(row["record"], row["expr"], row["why"]) for row in metrics.get("records", ())),
+        metric_alerts=tuple(map(_metric_alert, metrics.get("alerts", ()))),
+        heartbeat=signals.get("heartbeat"),
+        samples=samples,
+        replaces=data.get("replaces"),
+        document=parsed,
+        unit_tests=unit_tests,
+    )
+
+
+def _fixes(data: Mapping[str, Any]) -> Fixes:
+    tke, os = data.get("tke"), data.get("os")
+    return Fixes(
+        tke=TkeFixes(
+            tuple(TkeFix(row["cluster"], row["action"], row.get("minimum")) for row in tke["rows"]),
+            _cites(tke),
+            tke.get("note"),
+        )
+        if tke
+        else None,
+        upstream=tuple(
+            UpstreamFix(row["change"], _cites(row), tuple(row.get("fixed_in", ())), row.get("note"))
+            for row in data.get("upstream", ())
+        ),
+        os=OsFixes(tuple(MinimumVersion(row["name"], row["minimum"]) for row in os["rows"]), _cites(os), os.get("note"))
+        if os
+        else None,
+        components=tuple(
+            MinimumVersion(row["name"], row["minimum"], _cites(row)) for row in data.get("components", ())
+        ),
+        settings=tuple(
+            Setting(row["name"], row["change_to"], row["why"], _cites(row), row.get("found"))
+            for row in data.get("settings", ())
+        ),
+    )
+
+
+def _logs(data: Mapping[str, Any]) -> LogSignal:
+    return LogSignal(
+        contains=tuple(data.get("contains", ())),
+        variants=tuple(
+            Variant(
+                row["name"], row["printed_by"], row["evidence"], _cites(row), row.get("literal"), row.get("pattern")
+            )
+            for row in data["variants"]
+        ),
+        exclude=tuple(Exclusion(row["pattern"], row["reason"]) for row in data.get("exclude", ())),
+        range=data.get("range"),
+        threshold=data.get("threshold", 0),
+        hold=data.get("for", "0s"),
+        persistence=data.get("persistence"),
+    )
+
+
+def _metric_alert(data: Mapping[str, Any]) -> MetricAlert:
+    return MetricAlert(
+        name=data["alert"],
+        expr=data["expr"],
+        hold=data["for"],
+        observation=data["observation"],
+        unit=data["unit"],
+        versions=_versions(data["versions"]),
+        parameters={
+            key: Parameter(row["default"], row["why"], row.get("below"))
+            for key, row in data.get("parameters", {}).items()
+        },
+    )
+
+
+def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Data of a mapping with the defaults that stand in its JSON Schema filled in."""
+    filled = dict(data)
+    for key, child in node.get("properties", {}).items():
+        if "properties" in child:
+            filled[key] = _with_defaults(child, data.get(key, {}))
+        if "default" in child:
+            filled.setdefault(key, child["default"])
+    return filled
+
+
+def _profile(parsed: Document, schema_text: str) -> Profile:
+    data = _with_defaults(json.loads(schema_text), parsed.data or {})
+    loki, prometheus = data["loki"], data["prometheus"]
+    return Profile(
+        loki=LokiProfile(**{**loki, "labels": LogLabels(**loki["labels"])}),
+        prometheus=PrometheusProfile(**{**prometheus, "labels": MetricLabels(**prometheus["labels"])}),
+        alerts=data["alerts"],
+        disabled=frozenset(data["disabled"]),
+        labels=data["labels"],
+        base_url=data["runbooks"]["base_url"],
+        document=parsed,
+    )

@@ -1,0 +1,38 @@
+"""Writes LogQL, within what Loki 2.2 understands."""
+
+from generator.signature import Signature
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def quote(text: str) -> str:
+    """A LogQL string: raw (in backticks) where Go's lexer leaves it unchanged, else double-quoted with Go's escapes."""
+    raw = "`" not in text and "\r" not in text and "\n" not in text and "\ufeff" not in text and "\0" not in text
+    if raw:
+        return f"`{text}`"
+    return '"' + "".join(_escape(char) for char in text) + '"'
+
+
+def _escape(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    return char if char.isprintable() else f"\\U{ord(char):08x}"
+
+
+def filters(signature: Signature) -> list[str]:
+    """The line filters of a signature, in order."""
+    chain = [f"|= {quote(literal)}" for literal in signature.literals]
+    if signature.pattern is not None:
+        chain.append(f"|~ {quote(signature.pattern)}")
+    return chain + [f"!~ {quote(pattern)}" for pattern in signature.exclude]
+
+
+def count(selector: str, signature: Signature, window: str, by: str, threshold: str) -> str:
+    """An alert expression: matching lines per place in the window, above the threshold."""
+    pipeline = "\n".join(f"      {line}" for line in filters(signature))
+    return f"sum by ({by}) (\n  count_over_time(\n    {selector}\n{pipeline}\n    [{window}]\n  )\n) > {threshold}\n"
+
+
+def always(window: str) -> str:
+    """An expression that is always true. Loki 2.2 has no vector(): ask for a stream that nobody writes."""
+    return f'absent_over_time({{kube_proxy_alerts="watchdog"}}[{window}])\n'

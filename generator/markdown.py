@@ -1,0 +1,42 @@
+"""Texts as Markdown that renders to exactly those texts (CommonMark with GitHub's tables)."""
+
+import re
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|&~]|(?:(?<=^)|(?<=\s))#)")
+
+
+def text(plain: str) -> str:
+    """Plain text inside a paragraph, a heading or a list item."""
+    return _SPECIAL.sub(r"\\\1", plain)
+
+
+def code(verbatim: str) -> str:
+    """A code span; the fence is longer than any run of backticks inside."""
+    fence = "`" * (1 + _longest_run(verbatim))
+    pad = " " if verbatim.startswith(("`", " ")) or verbatim.endswith(("`", " ")) else ""
+    return f"{fence}{pad if verbatim.strip(' ') else ''}{verbatim}{pad if verbatim.strip(' ') else ''}{fence}"
+
+
+def code_cell(verbatim: str) -> str:
+    """A code span inside a table, where a bar ends the cell even in code."""
+    return code(verbatim).replace("|", "\\|")
+
+
+def block(verbatim: str, language: str) -> str:
+    """A fenced block."""
+    fence = "`" * max(3, 1 + _longest_run(verbatim))
+    return f"{fence}{language}\n{verbatim.rstrip()}\n{fence}"
+
+
+def cell(prose: str) -> str:
+    """Markdown prose inside a table cell: one line, bars escaped."""
+    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(prose.split()))
+
+
+def slug(heading: str) -> str:
+    """The anchor GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def _longest_run(verbatim: str) -> int:
+    return max((len(run) for run in re.findall("`+", verbatim)), default=0)

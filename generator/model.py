@@ -1,0 +1,287 @@
+"""The catalog and the profile as values. No IO; fields are named as in catalog/*.schema.json, which describes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from generator.document import Document
+
+Severity = Literal["critical", "warning", "info"]
+Evidence = Literal["documented", "source", "reproduced"]
+Unit = Literal["seconds", "per_second", "cores", "count"]
+Cites = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    key: str
+    title: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Statement:
+    text: str
+    sources: Cites
+
+
+@dataclass(frozen=True)
+class Step:
+    do: str
+    sources: Cites
+    run: str | None = None
+    yaml: str | None = None
+    expect: str | None = None
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Minor releases of kube-proxy, both ends included, such as 1.10 and 1.37."""
+
+    first: str
+    last: str
+
+    def minors(self) -> range:
+        return range(int(self.first.split(".")[1]), int(self.last.split(".")[1]) + 1)
+
+
+@dataclass(frozen=True)
+class Affected:
+    modes: tuple[str, ...]
+    os: tuple[str, ...]
+    versions: Versions
+    text: str
+    sources: Cites
+
+
+@dataclass(frozen=True)
+class TkeFix:
+    """One row of a vendor table: a TKE cluster version and what to do there."""
+
+    cluster: str
+    action: Literal["none", "upgrade-kube-proxy", "upgrade-cluster"]
+    minimum: str | None = None
+
+
+@dataclass(frozen=True)
+class MinimumVersion:
+    """An operating system or an add-on, and the oldest version of it with the fix."""
+
+    name: str
+    minimum: str
+    sources: Cites = ()
+
+
+@dataclass(frozen=True)
+class TkeFixes:
+    rows: tuple[TkeFix, ...]
+    sources: Cites
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class OsFixes:
+    rows: tuple[MinimumVersion, ...]
+    sources: Cites
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class UpstreamFix:
+    change: str
+    sources: Cites
+    fixed_in: tuple[str, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    name: str
+    change_to: str
+    why: str
+    sources: Cites
+    found: str | None = None
+
+
+@dataclass(frozen=True)
+class Fixes:
+    tke: TkeFixes | None = None
+    upstream: tuple[UpstreamFix, ...] = ()
+    os: OsFixes | None = None
+    components: tuple[MinimumVersion, ...] = ()
+    settings: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One wording of a log line: a literal or an RE2 pattern, found anywhere in the line."""
+
+    name: str
+    printed_by: str
+    evidence: Evidence
+    sources: Cites
+    literal: str | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    pattern: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class LogSignal:
+    """A line matches if it holds every text of `contains`, any of the variants, and nothing of `exclude`."""
+
+    contains: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    exclude: tuple[Exclusion, ...]
+    range: str | None
+    threshold: int
+    hold: str
+    persistence: str | None
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number an alert's expression uses (or a duration, as text); `below` is where it stops being able to fire."""
+
+    default: float | str
+    why: str
+    below: float | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    name: str
+    expr: str
+    why: str
+
+
+@dataclass(frozen=True)
+class MetricAlert:
+    name: str
+    expr: str
+    hold: str
+    observation: str
+    unit: Unit
+    versions: Versions
+    parameters: Mapping[str, Parameter]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A file of raw log lines. `fires`: at least one line matches the entry. Otherwise none does."""
+
+    path: str
+    name: str
+    fires: bool
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One entry of the catalog: a failure, a symptom or a watchdog."""
+
+    id: str
+    kind: Literal["failure", "symptom", "watchdog"]
+    alert: str
+    title: str
+    status: Literal["experimental", "stable", "deprecated"]
+    status_reason: str | None
+    severity: Severity
+    severity_reason: str
+    summary: str
+    first_step: str
+    sources: tuple[Source, ...]
+    affected: Affected
+    meaning: Statement
+    impact: Statement
+    causes: tuple[Statement, ...]
+    diagnosis: tuple[Step, ...]
+    mitigation: tuple[Step, ...]
+    fixes: Fixes
+    false_positives: tuple[Statement, ...]
+    related: tuple[tuple[str, str], ...]
+    inhibits: tuple[str, ...]
+    logs: LogSignal | None
+    records: tuple[Record, ...]
+    metric_alerts: tuple[MetricAlert, ...]
+    heartbeat: Literal["logs", "metrics"] | None
+    samples: tuple[Sample, ...]
+    replaces: str | None
+    document: Document
+    unit_tests: str | None
+
+    def alerts(self) -> tuple[str, ...]:
+        """Names of all alerts of the entry, the entry's own first."""
+        others = [alert.name for alert in self.metric_alerts if alert.name != self.alert]
+        return (self.alert, *others)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric that kube-proxy, cAdvisor or kube-state-metrics exports."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram"]
+    labels: frozenset[str]
+    versions: Versions | None
+    top_bucket: float | None
+
+
+@dataclass(frozen=True)
+class Catalog:
+    entries: tuple[Failure, ...]
+    metrics: Mapping[str, Metric]
+
+    def causes_of(self, symptom: str) -> tuple[Failure, ...]:
+        return tuple(entry for entry in self.entries if symptom in entry.inhibits)
+
+
+@dataclass(frozen=True)
+class LogLabels:
+    cluster: str | None
+    namespace: str | None
+    pod: str | None
+    node: str | None
+
+
+@dataclass(frozen=True)
+class MetricLabels:
+    cluster: str | None
+    namespace: str | None
+    pod: str | None
+    node: str | None
+    instance: str
+
+
+@dataclass(frozen=True)
+class LokiProfile:
+    selector: str
+    labels: LogLabels
+    interval: str
+    range: str
+    ingest_delay: str
+
+
+@dataclass(frozen=True)
+class PrometheusProfile:
+    selector: str
+    container_selector: str
+    labels: MetricLabels
+    interval: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings."""
+
+    loki: LokiProfile
+    prometheus: PrometheusProfile
+    alerts: Mapping[str, Mapping[str, float | str]]
+    disabled: frozenset[str]
+    labels: Mapping[str, str]
+    base_url: str
+    document: Document

@@ -1,0 +1,84 @@
+"""Fills in and inspects PromQL."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from string import Template
+from typing import Any
+
+import promql_parser
+
+from generator.model import MetricLabels, PrometheusProfile
+
+
+def matchers(selector: str) -> list[Any]:
+    """The label matchers of a selector such as `{job="kube-proxy"}`, which Loki and Prometheus write alike.
+
+    Raises ValueError if it is not a plain selector.
+    """
+    parsed = promql_parser.parse(selector)
+    if not isinstance(parsed, promql_parser.VectorSelector) or parsed.name or parsed.matchers.or_matchers:
+        raise ValueError('not a selector like {job="kube-proxy"}')
+    return list(parsed.matchers.matchers)
+
+
+def placeholders(profile: PrometheusProfile) -> dict[str, str]:
+    """What $kube_proxy, $container, $by, $pod and $cluster stand for at a site."""
+    labels: MetricLabels = profile.labels
+    pod = [label for label in (labels.cluster, labels.namespace, labels.pod) if label]
+    return {
+        "kube_proxy": _inside(profile.selector),
+        "container": _inside(profile.container_selector),
+        "by": ", ".join([*pod, *([labels.node] if labels.node else []), labels.instance]),
+        "pod": ", ".join(pod),
+        "cluster": labels.cluster or "",
+    }
+
+
+def _inside(selector: str) -> str:
+    return selector.strip().removeprefix("{").removesuffix("}").strip().rstrip(",")
+
+
+def fill(expr: str, values: Mapping[str, str]) -> str:
+    """An expression with its placeholders filled in. Raises KeyError for an unknown one, ValueError for a lone $."""
+    return Template(expr).substitute(values)
+
+
+def parse(expr: str) -> Any:
+    """The syntax tree. Raises ValueError with the parser's reason."""
+    return promql_parser.parse(expr)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One vector selector of an expression: the name of its series, and the labels it names."""
+
+    series: str
+    labels: frozenset[str]
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """All nodes of a syntax tree, parents first."""
+    found: list[Any] = []
+    promql_parser.walk(node, lambda child: found.append(child))
+    return iter(found)
+
+
+def selections(tree: Any) -> list[Selection]:
+    return [
+        Selection(node.name or "", frozenset(matcher.name for matcher in node.matchers.matchers))
+        for node in walk(tree)
+        if isinstance(node, promql_parser.VectorSelector)
+    ]
+
+
+def grouping_labels(tree: Any) -> set[str]:
+    """Every label that a by(), on() or group_left() names."""
+    named: set[str] = set()
+    for node in walk(tree):
+        if isinstance(node, promql_parser.AggregateExpr) and node.modifier:
+            named.update(node.modifier.labels)
+        if isinstance(node, promql_parser.BinaryExpr) and node.modifier:
+            if node.modifier.matching:
+                named.update(node.modifier.matching.labels)
+            named.update(node.modifier.group_labels or ())
+    return named

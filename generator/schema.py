@@ -1,0 +1,93 @@
+"""Checks a document against a JSON Schema; every finding is said in words a person can act on."""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import jsonschema
+
+from generator.document import Document
+from generator.problems import Problem
+
+_TYPES = {
+    "object": "a mapping of keys to values",
+    "array": "a list",
+    "string": "text; put it in quotes",
+    "number": "a number",
+    "integer": "a whole number",
+    "null": "empty",
+}
+
+
+@cache
+def _validator(schema_text: str) -> Any:
+    return jsonschema.Draft202012Validator(json.loads(schema_text))
+
+
+def check(document: Document, schema_text: str) -> list[Problem]:
+    """Problems of a document, each at the key or value it is about."""
+    if document.data is None and not document.marks:
+        return [Problem(document.at(), "the file is empty; `kube-proxy-alerts new <id>` writes a complete one")]
+    return [
+        problem for error in _validator(schema_text).iter_errors(document.data) for problem in _say(document, error)
+    ]
+
+
+def _say(document: Document, error: Any) -> Iterator[Problem]:
+    path = tuple(error.absolute_path)
+    where = document.at(*path)
+    name = str(path[-1]) if path else "the file"
+    match error.validator:
+        case "additionalProperties":
+            known = sorted(error.schema.get("properties", {}))
+            for key in error.instance.keys() - set(known):
+                yield Problem(document.at(*path, key), f"unknown key '{key}'{_suggest(key, known)}")
+        case "required":
+            # jsonschema reports each missing key on its own and names it in the message only.
+            missing = next(key for key in error.validator_value if error.message.startswith(f"'{key}' "))
+            yield Problem(
+                where, f"key '{missing}' is missing{_describe(error.schema.get('properties', {}).get(missing))}"
+            )
+        case "enum":
+            words = [str(word) for word in error.validator_value]
+            yield Problem(where, f"{name}: '{error.instance}' is not one of {', '.join(words)}")
+        case "type":
+            wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+            yield Problem(where, f"{name} must be {' or '.join(_TYPES[kind] for kind in wanted)}")
+        case "pattern":
+            yield Problem(
+                where,
+                f"{name}: {error.instance!r} does not have the form {error.validator_value}{_describe(error.schema)}",
+            )
+        case "anyOf":
+            forms = [_form(option) for option in error.validator_value]
+            yield Problem(where, f"{name}: {error.instance!r} is neither {' nor '.join(forms)}")
+        case "minProperties" | "minItems" | "minLength":
+            yield Problem(where, f"{name} is empty; give at least {error.validator_value}")
+        case "uniqueItems":
+            yield Problem(where, f"{name} lists a value twice")
+        case "minimum":
+            yield Problem(
+                where, f"{name}: {error.instance} is too small; the smallest value is {error.validator_value}"
+            )
+        case _:
+            yield Problem(where, f"{name}: {error.message}")
+
+
+def _suggest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known keys: {', '.join(known)}" if known else ""
+
+
+def _describe(schema: Any) -> str:
+    description = schema.get("description") if isinstance(schema, Mapping) else None
+    return f": {description}" if description else ""
+
+
+def _form(option: Mapping[str, Any]) -> str:
+    reference = option.get("$ref")
+    return str(reference).rpartition("/")[2] if reference else _TYPES.get(str(option.get("type")), str(option))

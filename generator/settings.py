@@ -1,0 +1,37 @@
+"""What an alert's numbers are at a site: the profile's where it sets them, the catalog's elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from generator.model import Failure, LogSignal, MetricAlert, Profile
+from generator.problems import Location
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    window: str
+    threshold: float
+    hold: str
+
+
+def log_settings(entry: Failure, signal: LogSignal, profile: Profile) -> LogSettings:
+    changed = profile.alerts.get(entry.alert, {})
+    return LogSettings(
+        str(changed.get("range", signal.range or profile.loki.range)),
+        float(changed.get("threshold", signal.threshold)),
+        str(changed.get("for", signal.hold)),
+    )
+
+
+def metric_hold(alert: MetricAlert, profile: Profile) -> str:
+    return str(profile.alerts.get(alert.name, {}).get("for", alert.hold))
+
+
+def metric_parameters(alert: MetricAlert, profile: Profile) -> Mapping[str, float | str]:
+    changed = profile.alerts.get(alert.name, {})
+    return {key: changed.get(key, parameter.default) for key, parameter in alert.parameters.items()}
+
+
+def place(profile: Profile, alert: str, key: str, catalog: Location) -> Location:
+    """Where the value in force stands: in the profile, or in the catalog."""
+    return profile.document.at("alerts", alert, key) if key in profile.alerts.get(alert, {}) else catalog

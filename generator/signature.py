@@ -1,0 +1,68 @@
+"""Decides, as Loki would, whether a physical log line belongs to a failure."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+import re2
+
+from generator.model import LogSignal
+
+_META = frozenset(r"\.+*?()|[]{}^$")
+
+
+class Pattern(Protocol):
+    def search(self, text: str) -> object | None: ...
+
+
+@cache
+def compile_re2(pattern: str) -> Pattern:
+    """Compile with RE2, the engine of Loki and Prometheus. Raises ValueError with the reason."""
+    options: Any = re2.Options()
+    options.log_errors = False
+    try:
+        compiled: Pattern = re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else error
+        raise ValueError(reason.decode() if isinstance(reason, bytes) else str(reason)) from error
+    return compiled
+
+
+def escape(literal: str) -> str:
+    """A literal as an RE2 pattern; only what must be escaped is, so that it stays readable."""
+    return "".join("\\" + char if char in _META else char for char in literal)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A log signal as a chain of line filters, in the order in which Loki runs them.
+
+    A line passes if it holds every literal, the pattern (if there is one) is found in it, and no exclusion is.
+    """
+
+    literals: tuple[str, ...]
+    pattern: str | None
+    exclude: tuple[str, ...]
+
+    def matches(self, line: str) -> bool:
+        return (
+            all(literal in line for literal in self.literals)
+            and (self.pattern is None or compile_re2(self.pattern).search(line) is not None)
+            and not any(compile_re2(pattern).search(line) for pattern in self.exclude)
+        )
+
+
+def signature(signal: LogSignal) -> Signature:
+    """Cheap literal filters first, then one pattern for all variants, exclusions last."""
+    literals = list(signal.contains)
+    pattern = None
+    if len(signal.variants) == 1 and signal.variants[0].literal is not None:
+        literals.append(signal.variants[0].literal)
+    elif len(signal.variants) == 1:
+        pattern = signal.variants[0].pattern
+    else:
+        parts = [
+            escape(variant.literal) if variant.literal is not None else variant.pattern for variant in signal.variants
+        ]
+        pattern = "|".join(f"(?:{part})" for part in parts)
+    return Signature(tuple(literals), pattern, tuple(exclusion.pattern for exclusion in signal.exclude))

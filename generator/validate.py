@@ -1,0 +1,76 @@
+"""Proves the compiled rules with promtool: the files as they are, and the catalog's own unit tests."""
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from generator import promtool
+from generator.file import File
+from generator.model import Catalog
+from generator.problems import Location, Problem
+from generator.write import populate
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What promtool found, and how much it looked at."""
+
+    problems: tuple[Problem, ...]
+    rules: int
+    test_files: int
+
+
+def validate(tool: Path, files: Iterable[File], defaults: Iterable[File], catalog: Catalog, output: str) -> Verdict:
+    """Run `check rules` on the files and `test rules` on what the catalog gives with the default profile.
+
+    The entries' tests state the catalog's own thresholds, so they are run against `defaults`, not a site's numbers.
+    Raises ToolError if promtool cannot run.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder).resolve()
+        checked = [file for file in files if file.path.startswith("prometheus/")]
+        populate(work / "site", checked)
+        populate(work / "output", [file for file in defaults if file.path.startswith("prometheus/")])
+        problems = []
+        for file in checked:
+            ok, said = promtool.run(tool, ["check", "rules", f"site/{file.path}"], work)
+            if not ok:
+                problems.append(
+                    Problem(Location(f"{output}/{file.path}"), f"promtool refuses the rules:\n{said.rstrip()}")
+                )
+        tests = {entry.id: entry for entry in catalog.entries if entry.unit_tests}
+        for entry in tests.values():
+            populate(work, [File(f"catalog/{entry.id}/tests.yaml", entry.unit_tests or "")])
+        if tests and not problems:
+            ok, said = promtool.run(tool, ["test", "rules", *(f"catalog/{key}/tests.yaml" for key in tests)], work)
+            if not ok:
+                problems += _failures(said, {key: entry.document.path for key, entry in tests.items()})
+        rules = sum(_count(file) for file in checked)
+        return Verdict(tuple(problems), rules, len(tests))
+
+
+def _count(file: File) -> int:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return sum(len(group["rules"]) for group in yaml.load(file.text, Loader=loader)["groups"])  # noqa: S506
+
+
+def _failures(said: str, paths: dict[str, str]) -> list[Problem]:
+    """One problem for each test file that failed, with what promtool said of it."""
+    problems: list[Problem] = []
+    blocks: dict[str, list[str]] = {}
+    current = ""
+    for line in said.splitlines():
+        name = line.strip().removeprefix("Unit Testing: ").strip()
+        if line.startswith("Unit Testing: "):
+            current = name
+        elif current:
+            blocks.setdefault(current, []).append(line)
+    for name, lines in blocks.items():
+        if any("FAILED" in line for line in lines):
+            entry = name.split("/")[1]
+            where = Location(paths[entry].replace("failure.yaml", "tests.yaml"))
+            problems.append(Problem(where, "promtool's unit tests fail:\n" + "\n".join(lines).strip()))
+    return problems or [Problem(Location("promtool test rules"), said.strip())]

@@ -1,0 +1,318 @@
+"""One bad file for each kind of error, and exactly what is said about it.
+
+Each case takes the golden catalog, replaces one piece of text in one file, and loads it.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from generator.compiler import compile_catalog
+from generator.load import load
+from generator.problems import errors
+from tests.conftest import TINY
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    old: str
+    new: str
+    said: str
+    file: str = "broken-gate/failure.yaml"
+
+
+GATE = "broken-gate/failure.yaml"
+SLOW = "gate-slow/failure.yaml"
+
+CASES = [
+    # What the schema refuses.
+    Case(
+        "unknown-key",
+        "severity: {level",
+        "severty: {level",
+        f"{GATE}:2:1: key 'severity' is missing: critical wakes somebody, warning waits for the morning, "
+        f"info is for looking things up.\n{GATE}:8:1: unknown key 'severty'; did you mean 'severity'?",
+    ),
+    Case(
+        "missing-key",
+        "title: the gate is broken | and {{ stays }} so\n",
+        "",
+        f"{GATE}:2:1: key 'title' is missing: One line, plain text: what is wrong.",
+    ),
+    Case(
+        "wrong-word",
+        "kind: failure",
+        "kind: failing",
+        f"{GATE}:3:1: kind: 'failing' is not one of failure, symptom, watchdog",
+    ),
+    Case("wrong-type", "    threshold: 2\n", "    threshold: many\n", f"{GATE}:66:5: threshold must be a whole number"),
+    Case("unquoted-version", 'from: "1.10"', "from: 1.10", f"{GATE}:17:14: from must be text; put it in quotes"),
+    Case(
+        "two-lines-where-one",
+        "first_step: Look at the gate.",
+        'first_step: "Look\\nat it."',
+        f"{GATE}:10:1: first_step: 'Look\\nat it.' does not have the form "
+        "^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$(?!\\n): one line without spaces at its ends",
+    ),
+    Case(
+        "empty-list",
+        "causes:\n  - {text: Rust., sources: [manual]}",
+        "causes: []",
+        f"{GATE}:22:1: causes is empty; give at least 1",
+    ),
+    Case("twice", "modes: [iptables, ipvs]", "modes: [ipvs, ipvs]", f"{GATE}:15:3: modes lists a value twice"),
+    Case(
+        "negative",
+        "    threshold: 2\n",
+        "    threshold: -1\n",
+        f"{GATE}:66:5: threshold: -1 is too small; the smallest value is 0",
+    ),
+    Case(
+        "not-yaml",
+        "id: broken-gate",
+        "id: [broken-gate",
+        f"{GATE}:3:5: not valid YAML: did not find expected ',' or ']'",
+    ),
+    Case(
+        "duplicate-key",
+        "kind: failure",
+        "kind: failure\nkind: symptom",
+        f"{GATE}:4:1: duplicate key 'kind'; the first one is on line 3, remove one of them",
+    ),
+    Case("not-utf-8", "Look at the gate.", "\udcff", f"{GATE}:10:13: not UTF-8 text; save the file as UTF-8"),
+    # What only the whole entry shows.
+    Case(
+        "folder-name",
+        "id: broken-gate",
+        "id: broken-door",
+        f"{GATE}:2:1: id 'broken-door' must be the name of its folder, 'broken-gate'",
+    ),
+    Case(
+        "alert-twice",
+        "alert: KubeProxyGateWatchdog",
+        "alert: KubeProxyBrokenGate",
+        f"gate-watchdog/failure.yaml:3:1: the name 'KubeProxyBrokenGate' is taken by {GATE}:4:1; choose another",
+        "gate-watchdog/failure.yaml",
+    ),
+    Case(
+        "no-signal-of-its-name",
+        "      - alert: KubeProxyGateSlow",
+        "      - alert: KubeProxyGateSlowToo",
+        f"{SLOW}:18:1: one signal, and only one, gives KubeProxyGateSlow: logs, heartbeat, or a metric alert of that name",
+        SLOW,
+    ),
+    Case(
+        "alert-of-another-name",
+        "      - alert: KubeProxyGateSlow",
+        "      - alert: KubeProxyDoor",
+        f"{SLOW}:18:1: one signal, and only one, gives KubeProxyGateSlow: logs, heartbeat, or a metric alert of that name\n{SLOW}:25:9: 'KubeProxyDoor' must be 'KubeProxyGateSlow' with a word added",
+        SLOW,
+    ),
+    Case(
+        "watchdog-without-heartbeat",
+        "kind: failure",
+        "kind: watchdog",
+        f"{GATE}:3:1: a watchdog has `signals: {{heartbeat: …}}`, and only a watchdog has it",
+    ),
+    Case(
+        "status-without-reason",
+        "status_reason: a made-up failure that shows every part of an entry\n",
+        "",
+        f"{GATE}:6:1: status experimental needs a `status_reason`",
+    ),
+    Case(
+        "unknown-source",
+        "sources: [manual, hearsay]",
+        "sources: [manual, hearsey]",
+        f"{GATE}:20:62: there is no source 'hearsey'; add it under `sources:`",
+    ),
+    Case(
+        "uncited-source",
+        "  hearsay: {title: Hearsay}",
+        "  hearsay: {title: Hearsay}\n  gossip: {title: Gossip}",
+        f"{GATE}:14:3: no statement cites the source 'gossip'; cite it or remove it",
+    ),
+    Case(
+        "unknown-relation",
+        "related: [{id: gate-slow",
+        "related: [{id: gate-sow",
+        f"{GATE}:52:12: there is no other entry 'gate-sow'",
+    ),
+    Case(
+        "inhibits-no-symptom",
+        "inhibits: [gate-slow]",
+        "inhibits: [gate-watchdog]",
+        f"{GATE}:53:12: 'gate-watchdog' is not another entry of kind symptom",
+    ),
+    Case(
+        "build-without-need",
+        '{cluster: "> 1.18", action: none}',
+        '{cluster: "> 1.18", action: none, minimum: v1.18.4-tke.26}',
+        f"{GATE}:38:9: `minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there",
+    ),
+    Case(
+        "build-of-another-release",
+        "minimum: v1.18.4-tke.26",
+        "minimum: v1.16.4-tke.26",
+        f"{GATE}:39:9: v1.16.4-tke.26 is not a build of 1.18",
+    ),
+    # Log signals.
+    Case(
+        "no-re2",
+        'gate "?is"? broken',
+        "gate (?=is)",
+        f"{GATE}:62:21: not an RE2 pattern: invalid perl operator: (?=; Loki has no look-around and no backreferences",
+    ),
+    Case(
+        "matches-everything",
+        'gate "?is"? broken',
+        "(gate)?",
+        f"{GATE}:62:21: matches the empty line and so every line; make some text in it required\n"
+        "broken-gate/samples/silent/line.log:2:1: must stay silent, but matches broken-gate",
+    ),
+    Case(
+        "needs-two-lines",
+        "contains: [gate]",
+        'contains: ["gate\\nis"]',
+        f"{GATE}:59:16: can never match: Loki stores each physical line by itself; describe one line\n"
+        "broken-gate/samples/fires/line.log: no line matches broken-gate",
+    ),
+    Case(
+        "literal-and-pattern",
+        "{name: new, pattern:",
+        "{name: new, literal: gate is, pattern:",
+        f"{GATE}:62:9: give either `literal` or `pattern`",
+    ),
+    Case(
+        "no-sample",
+        '  fires/line.log: {evidence: documented, from: "Manual, page 3"}\n',
+        "",
+        "broken-gate/samples/fires/line.log: say where these lines come from: list 'fires/line.log' under `samples:`",
+    ),
+    Case(
+        "sample-without-file",
+        "  fires/line.log:",
+        "  fires/lost.log: {evidence: source, from: x}\n  fires/line.log:",
+        f"{GATE}:55:3: there is no file samples/fires/lost.log; add it or remove this line",
+    ),
+    Case(
+        "sample-does-not-fire",
+        "E gate `broken` (rust)\nsomething else\nE gate is broken",
+        "E door",
+        "broken-gate/samples/fires/line.log: no line matches broken-gate",
+        "broken-gate/samples/fires/line.log",
+    ),
+    Case(
+        "sample-is-not-silent",
+        "gate of hell, ",
+        "",
+        "broken-gate/samples/silent/line.log:1:1: must stay silent, but matches broken-gate",
+        "broken-gate/samples/silent/line.log",
+    ),
+    Case(
+        "depends-on-wrapping",
+        'gate "?is"? broken',
+        "^E gate is broken",
+        "broken-gate/samples/fires/line.log:3:1: matches broken-gate as raw only; a pattern must not depend on the wrapping",
+    ),
+    Case(
+        "for-not-shorter-than-range",
+        "    for: 1m\n",
+        "    for: 15m\n",
+        f"{GATE}:67:5: KubeProxyBrokenGate: for (15m) must be shorter than the range (15m), or a line that comes once never fires",
+    ),
+    Case(
+        "range-too-short",
+        "    range: 15m\n",
+        "    range: 90s\n",
+        f"{GATE}:65:5: KubeProxyBrokenGate: the range (90s) must be at least two evaluation intervals and the ingest delay, 120 s",
+    ),
+    # Metric signals.
+    Case("no-promql", "rate(kubeproxy", "rate((kubeproxy", f"{SLOW}:22:9: not PromQL: unclosed left parenthesis", SLOW),
+    Case(
+        "unknown-placeholder",
+        "$kube_proxy",
+        "$kubeproxy",
+        f"{SLOW}:22:9: $kubeproxy is no placeholder; there are $by, $cluster, $container, $kube_proxy, $pod",
+        SLOW,
+    ),
+    Case(
+        "unknown-metric",
+        "kubeproxy_sync_proxy_rules_duration_seconds_bucket",
+        "kubeproxy_sync_rules_duration_seconds_bucket",
+        f"{SLOW}:22:9: unknown metric 'kubeproxy_sync_rules_duration_seconds_bucket'; did you mean 'kubeproxy_sync_proxy_rules_duration_seconds'?",
+        SLOW,
+    ),
+    Case(
+        "histogram-without-suffix",
+        "rules_duration_seconds_bucket",
+        "rules_duration_seconds",
+        f"{SLOW}:22:9: unknown metric 'kubeproxy_sync_proxy_rules_duration_seconds'; it is a histogram: use its _bucket, _sum or _count",
+        SLOW,
+    ),
+    Case(
+        "unknown-matcher-label",
+        "{$kube_proxy}",
+        '{$kube_proxy, mode="ipvs"}',
+        f"{SLOW}:22:9: kubeproxy_sync_proxy_rules_duration_seconds_bucket has no label 'mode'",
+        SLOW,
+    ),
+    Case(
+        "unknown-grouping-label",
+        "by ($by, le)",
+        "by ($by, le, mode)",
+        f"{SLOW}:22:9: no metric of this expression has the label 'mode'",
+        SLOW,
+    ),
+    Case(
+        "family-left-in",
+        "by ($by, le)",
+        "by ($by, ip_family, le)",
+        f"{SLOW}:22:9: the result carries ip_family from 1.33 on and would fire once for each; aggregate it away with by ($by)",
+        SLOW,
+    ),
+    Case(
+        "metric-too-young",
+        'versions: {from: "1.14", to: "1.37"}\n        param',
+        'versions: {from: "1.12", to: "1.37"}\n        param',
+        f"{SLOW}:26:9: none of its metrics exists in 1.12, 1.13; narrow `versions` or use another metric",
+        SLOW,
+    ),
+    Case(
+        "above-the-buckets",
+        "default: 2.5",
+        "default: 20",
+        f"{SLOW}:32:34: KubeProxyGateSlow: threshold 20 can never fire; the histogram ends at 16.384 s and no quantile exceeds it",
+        SLOW,
+    ),
+    Case(
+        "above-its-limit",
+        "default: 2.5",
+        "below: 0.2, default: 2.5",
+        f"{SLOW}:32:46: KubeProxyGateSlow: threshold 2.5 can never fire; it must be below 0.2",
+        SLOW,
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_bad_input_is_said_exactly(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(TINY, tmp_path / "c")
+    path = tmp_path / "c" / case.file
+    text = path.read_text(encoding="utf-8")
+    assert case.old in text
+    path.write_bytes(text.replace(case.old, case.new, 1).encode("utf-8", errors="surrogateescape"))
+    monkeypatch.chdir(tmp_path / "c")
+    compiled = compile_catalog(load(base=tmp_path / "c"), "output")
+    said = "\n".join(str(problem) for problem in sorted(errors(compiled.problems)))
+    assert _without_echoes(said, case) == case.said
+    assert compiled.files == ()
+
+
+def _without_echoes(said: str, case: Case) -> str:
+    """An entry that could not be read is missing for the others; those lines are not what a case is about."""
+    echoes = ("gate-slow' is not another entry", "there is no other entry 'gate-slow'")
+    return "\n".join(line for line in said.splitlines() if not any(echo in line for echo in echoes))

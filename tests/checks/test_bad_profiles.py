@@ -1,0 +1,46 @@
+"""One bad profile for each kind of error, and exactly what is said about it."""
+
+from pathlib import Path
+
+import pytest
+
+from generator.compiler import compile_catalog
+from generator.load import load
+from tests.conftest import TINY
+
+HOME = "runbooks: {base_url: https://runbooks.test/kp}\n"
+
+CASES = {
+    "loky: {}\n": "site.yaml:1:1: unknown key 'loky'; did you mean 'loki'?",
+    "loki: {interval: often}\n": "site.yaml:1:8: interval: 'often' does not have the form ^(?=[0-9])([0-9]{1,6}y)?([0-9]{1,6}w)?([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?([0-9]{1,9}ms)?$(?!\\n): such as 90s, 10m or 1h30m",
+    "loki: {interval: 0s}\n": "site.yaml:1:8: the interval must be longer than 0",
+    "loki: {labels: {node: a-b}}\n": "site.yaml:1:17: node: 'a-b' is neither empty nor text; put it in quotes",
+    "loki: {selector: container}\n": 'site.yaml:1:8: \'container\' is not a selector such as {container="kube-proxy"}: not a selector like {job="kube-proxy"}',
+    "loki: {selector: '{a='}\n": "site.yaml:1:8: '{a=' is not a selector such as {container=\"kube-proxy\"}: unexpected end of input inside braces",
+    "loki: {selector: '{job=~\".+\"}'}\n": "site.yaml:1:8: {job=~\".+\"} selects Loki's own log, which quotes these rules and would fire them; name kube-proxy's streams",
+    "alerts: {KubeProxyBrokenGat: {threshold: 1}}\n": "site.yaml:1:10: there is no alert 'KubeProxyBrokenGat'; did you mean 'KubeProxyBrokenGate'?",
+    "alerts: {KubeProxyBrokenGate: {threshhold: 1}}\n": "site.yaml:1:32: KubeProxyBrokenGate has no setting 'threshhold'; it has for, range, severity, threshold",
+    "alerts: {KubeProxyBrokenGate: {threshold: 1m}}\n": "site.yaml:1:32: threshold must be a number, 0 or more",
+    "alerts: {KubeProxyBrokenGate: {threshold: -1}}\n": "site.yaml:1:32: threshold must be a number, 0 or more",
+    "alerts: {KubeProxyBrokenGate: {range: 10}}\n": "site.yaml:1:32: range must be text such as 10m",
+    'alerts: {KubeProxyBrokenGate: {range: "10"}}\n': "site.yaml:1:32: range: '10' is not a duration such as 90s, 10m or 1h30m",
+    "alerts: {KubeProxyBrokenGate: {range: 90s}}\n": "site.yaml:1:32: KubeProxyBrokenGate: the range (90s) must be at least two evaluation intervals and the ingest delay, 120 s",
+    "alerts: {KubeProxyBrokenGate: {for: 20m}}\n": "site.yaml:1:32: KubeProxyBrokenGate: for (20m) must be shorter than the range (15m), or a line that comes once never fires",
+    "alerts: {KubeProxyBrokenGate: {severity: high}}\n": "site.yaml:1:32: severity: 'high' is not one of critical, warning, info",
+    "alerts: {KubeProxyGateSlow: {threshold: 16.384}}\n": "site.yaml:1:30: KubeProxyGateSlow: threshold 16.384 can never fire; the histogram ends at 16.384 s and no quantile exceeds it",
+    "disabled: [gate-slo]\n": "site.yaml:1:12: there is no entry 'gate-slo'; did you mean 'gate-slow'?",
+    "disabled: [gate-slow, broken-gate, gate-watchdog]\n": "site.yaml:1:1: no alert is left; everything is disabled",
+    "labels: {severity: high}\n": "site.yaml:1:10: every alert has a label 'severity' already; choose another name",
+    "prometheus: {labels: {instance: null}}\n": "site.yaml:1:23: instance must be text; put it in quotes",
+    "runbooks: {base_url: kp}\n": "site.yaml:1:12: base_url: 'kp' does not have the form ^https?://[^\\s<>\"{}|^`\\\\?#]+$: Address of the published runbooks folder; the page's file name is added to it.",
+    "runbooks: {}\n": "site.yaml:1:1: warning: runbook links lead to the example address https://runbooks.example.com/kube-proxy; set `runbooks: {base_url: …}` in a profile to where output/runbooks is published",
+}
+
+
+@pytest.mark.parametrize(("text", "said"), CASES.items(), ids=lambda text: text.strip()[:40])
+def test_bad_profiles_are_said_exactly(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    site = Path("site.yaml")
+    site.write_text(text if "runbooks" in text else text + HOME, encoding="utf-8")
+    compiled = compile_catalog(load(profile=site, base=TINY), "output")
+    assert [str(problem) for problem in compiled.problems] == [said]

@@ -1,0 +1,264 @@
+"""The shipped catalog: nothing the vendor page says is lost. Expected values are copied by hand from the page."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from generator.compiler import compile_catalog
+from generator.dress import DRESSES
+from generator.load import load
+from generator.model import Failure, TkeFix
+from generator.problems import errors
+from generator.signature import signature
+from tests.conftest import ROOT
+
+INPUTS = load()
+ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
+COMPILED = compile_catalog(INPUTS, "output")
+
+# The names other systems depend on.
+FAILURES = {
+    "iptables-backend-mismatch": "KubeProxyIptablesBackendMismatch",
+    "iptables-lock-not-mounted": "KubeProxyIptablesLockNotMounted",
+    "iptables-restore-without-wait": "KubeProxyIptablesRestoreWithoutWait",
+    "iptables-lock-held-too-long": "KubeProxyIptablesLockHeldTooLong",
+    "apiserver-connection-broken": "KubeProxyApiserverConnectionBroken",
+    "ipvs-startup-panic": "KubeProxyIPVSStartupPanic",
+    "iptables-save-parse-panic": "KubeProxyIptablesSaveParsePanic",
+    "ipvs-frequent-sync": "KubeProxyIPVSFrequentSync",
+}
+SYMPTOMS = {
+    "KubeProxySyncSlow",
+    "KubeProxyRulesStale",
+    "KubeProxyNeverSynced",
+    "KubeProxyIptablesRestoreFailing",
+    "KubeProxyNetworkProgrammingSlow",
+    "KubeProxyCPUHigh",
+    "KubeProxyServiceChurn",
+    "KubeProxyRestarting",
+    "KubeProxyMetricsMissing",
+}
+WATCHDOGS = {"KubeProxyLogRulesWatchdog": "logs", "KubeProxyMetricRulesWatchdog": "metrics"}
+
+
+def test_the_catalog_has_no_problem() -> None:
+    assert errors(COMPILED.problems) == []
+
+
+def test_the_eight_failures_have_their_names() -> None:
+    assert {e.id: e.alert for e in ENTRIES.values() if e.kind == "failure"} == FAILURES
+
+
+def test_the_symptoms_and_watchdogs_have_their_names() -> None:
+    assert {e.alert for e in ENTRIES.values() if e.kind == "symptom"} == SYMPTOMS
+    assert {e.alert: e.heartbeat for e in ENTRIES.values() if e.kind == "watchdog"} == WATCHDOGS
+
+
+NONE, CLUSTER = "none", "upgrade-cluster"
+
+
+def build(minimum: str) -> tuple[str, str]:
+    return "upgrade-kube-proxy", minimum
+
+
+# Section of the page -> rows of its table: TKE cluster version, action, smallest build.
+TKE_TABLES = {
+    "iptables-backend-mismatch": {
+        "> 1.18": (NONE, None),
+        "1.18": build("v1.18.4-tke.26"),
+        "1.16": build("v1.16.3-tke.28"),
+        "1.14": build("v1.14.3-tke.27"),
+        "1.12": build("v1.12.4-tke.31"),
+        "1.10": build("v1.10.5-tke.20"),
+    },
+    "iptables-restore-without-wait": {
+        "> 1.12": (NONE, None),
+        "1.12": build("v1.12.4-tke.31"),
+        "< 1.12": (CLUSTER, None),
+    },
+    "apiserver-connection-broken": {
+        "> 1.18": (NONE, None),
+        "1.18": build("v1.18.4-tke.26"),
+        "< 1.18": (CLUSTER, None),
+    },
+    "ipvs-startup-panic": {"> 1.18": (NONE, None), "1.18": build("v1.18.4-tke.26"), "< 1.18": (NONE, None)},
+    "iptables-save-parse-panic": {
+        "> 1.14": (NONE, None),
+        "1.14": build("v1.14.3-tke.27"),
+        "1.12": build("v1.12.4-tke.31"),
+        "< 1.12": (NONE, None),
+    },
+}
+
+
+@pytest.mark.parametrize("entry_id", FAILURES)
+def test_every_row_of_every_fix_table(entry_id: str) -> None:
+    table = ENTRIES[entry_id].fixes.tke
+    rows = {row.cluster: (row.action, row.minimum) for row in table.rows} if table else {}
+    assert rows == TKE_TABLES.get(entry_id, {})
+
+
+def test_the_node_os_table_of_the_wait_section() -> None:
+    table = ENTRIES["iptables-restore-without-wait"].fixes.os
+    assert table is not None
+    assert {row.name: row.minimum for row in table.rows} == {"CentOS": "7.2", "Ubuntu": "20.04", "Tencent Linux": "2.4"}
+
+
+def test_every_os_of_the_backend_section() -> None:
+    assert set(ENTRIES["iptables-backend-mismatch"].affected.os) == {
+        "TLinux 2.6 (TK4)",
+        "TLinux 3.1",
+        "TLinux 3.2",
+        "CentOS 8",
+        "Ubuntu 20",
+    }
+
+
+def test_the_add_on_that_holds_the_lock() -> None:
+    (add_on,) = ENTRIES["iptables-lock-held-too-long"].fixes.components[:1]
+    assert "NetworkPolicy" in add_on.name
+    assert "kube-router" in add_on.name
+    assert add_on.minimum == "v1.3.2"
+
+
+def test_the_ipvs_flags() -> None:
+    rows = {row.name: (row.found, row.change_to) for row in ENTRIES["ipvs-frequent-sync"].fixes.settings}
+    assert rows["--ipvs-min-sync-period"] == ("1s", "0s")
+    assert rows["--ipvs-sync-period"] == ("5s", "30s")
+
+
+LINKS = {
+    "iptables-backend-mismatch": [
+        "https://intl.cloud.tencent.com/document/product/457/9315",
+        "https://intl.cloud.tencent.com/document/product/457/46720",
+    ],
+    "iptables-restore-without-wait": ["https://intl.cloud.tencent.com/document/product/457/9315"],
+    "apiserver-connection-broken": [
+        "https://github.com/kubernetes/kubernetes/issues/87615",
+        "https://github.com/kubernetes/kubernetes/pull/95981",
+        "https://intl.cloud.tencent.com/document/product/457/9315",
+    ],
+    "ipvs-startup-panic": [
+        "https://github.com/kubernetes/kubernetes/issues/89729",
+        "https://github.com/kubernetes/kubernetes/pull/89823",
+        "https://github.com/kubernetes/kubernetes/pull/89785",
+        "https://intl.cloud.tencent.com/document/product/457/9315",
+    ],
+    "iptables-save-parse-panic": [
+        "https://github.com/kubernetes/kubernetes/issues/78443",
+        "https://github.com/kubernetes/kubernetes/pull/78428",
+        "https://intl.cloud.tencent.com/document/product/457/9315",
+    ],
+}
+
+
+@pytest.mark.parametrize("entry_id", LINKS)
+def test_every_link_of_the_page(entry_id: str) -> None:
+    assert set(LINKS[entry_id]) <= {source.url for source in ENTRIES[entry_id].sources}
+
+
+def test_the_lock_mount_is_correct_yaml() -> None:
+    """The page writes hOStPath and indents it so that it does not parse."""
+    manifests = [
+        step.yaml for step in ENTRIES["iptables-lock-not-mounted"].mitigation if step.yaml and "xtables" in step.yaml
+    ]
+    assert manifests
+    text = json.dumps(yaml.safe_load(manifests[0]))
+    assert '{"path": "/run/xtables.lock", "type": "FileOrCreate"}' in text
+    assert '"hostPath"' in text
+    assert re.search(r'"mountPath": "/run/xtables.lock"', text)
+
+
+PAGE_LINES = {
+    "iptables-backend-mismatch": "Failed to execute iptables-restore: exit status 2 (iptables-restore v1.8.4 (legacy): Couldn't load target 'KUBE-MARK-DROP':No such file or directory",
+    "iptables-lock-not-mounted": "Failed to execute iptables-restore: exit status 1 (iptables-restore: line xxx failed)",
+    "iptables-restore-without-wait": "Failed to execute iptables-restore: exit status 4 (Another app is currently holding the xtables lock. Perhaps you want to use the -w option?)",
+    "iptables-lock-held-too-long": 'Failed to ensure that filter chain KUBE-SERVICES exists: error creating chain "KUBE-EXTERNAL-SERVICES": exit status 4: Another app is currently holding the xtables lock. Stopped waiting after 5s.',
+    "apiserver-connection-broken": "Failed to list *core.Endpoints: Stream error http2.StreamError{StreamID:0xea1, Code:0x2, Cause:error(nil)} when reading response body, may be caused by closed connection. Please retry.",
+    "ipvs-startup-panic": "[signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=0x1514fb8]",
+    "iptables-save-parse-panic": 'Observed a panic: "slice bounds out of range" (runtime error: slice bounds out of range)',
+}
+
+
+def owners(line: str) -> set[str]:
+    """The entries whose compiled filters let a line through, which must not depend on how it is wrapped."""
+    found = [{e.id for e in ENTRIES.values() if e.logs and signature(e.logs).matches(dress(line))} for dress in DRESSES]
+    assert all(each == found[0] for each in found)
+    return found[0]
+
+
+@pytest.mark.parametrize("entry_id", PAGE_LINES)
+def test_the_pages_own_text_matches_its_failure_and_no_other(entry_id: str) -> None:
+    assert owners(PAGE_LINES[entry_id]) == {entry_id}
+
+
+SAMPLES = [sample for entry in ENTRIES.values() for sample in entry.samples]
+OWNER = {sample.path: entry.id for entry in ENTRIES.values() for sample in entry.samples}
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
+def test_every_sample_through_the_compiled_filters(sample: "object") -> None:
+    from generator.model import Sample
+
+    assert isinstance(sample, Sample)
+    matched = set().union(*(owners(line) for line in sample.lines))
+    if sample.fires:
+        assert matched == {OWNER[sample.path]}
+    else:
+        assert OWNER[sample.path] not in matched
+
+
+HEALTHY = sorted((ROOT / "tests" / "healthy").glob("*.log"))
+
+
+def test_there_are_healthy_logs() -> None:
+    assert len(HEALTHY) >= 3
+
+
+@pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.name)
+def test_a_healthy_log_matches_nothing(path: Path) -> None:
+    lines = path.read_bytes().decode("utf-8", errors="replace").split("\n")
+    assert [line for line in lines if owners(line)] == []
+
+
+def covered(entry: Failure) -> dict[str, set[bool]]:
+    """For each alert of an entry's unit tests, whether it is expected to fire, to be silent, or (as it should) both."""
+    seen: dict[str, set[bool]] = {}
+    for test in yaml.safe_load(entry.unit_tests or "tests: []")["tests"]:
+        for expected in test.get("alert_rule_test", ()):
+            seen.setdefault(expected["alertname"], set()).add(bool(expected.get("exp_alerts")))
+    return seen
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if e.metric_alerts], ids=lambda entry: entry.id)
+def test_every_metric_alert_is_seen_firing_and_silent(entry: Failure) -> None:
+    seen = covered(entry)
+    assert {alert.name: seen.get(alert.name) for alert in entry.metric_alerts} == {
+        alert.name: {True, False} for alert in entry.metric_alerts
+    }
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=lambda entry: entry.id)
+def test_no_step_rests_on_healthz(entry: Failure) -> None:
+    """It answers 200 for a kube-proxy that never synced."""
+    commands = [step.run for step in (*entry.diagnosis, *entry.mitigation) if step.run]
+    assert [command for command in commands if "healthz" in command] == []
+
+
+def test_severities_follow_the_page() -> None:
+    assert ENTRIES["iptables-backend-mismatch"].severity == "critical"
+    assert ENTRIES["iptables-save-parse-panic"].severity == "critical"
+    soft = ENTRIES["iptables-restore-without-wait"].logs
+    assert soft is not None
+    assert soft.threshold > 0
+    hard = [ENTRIES["iptables-backend-mismatch"].logs, ENTRIES["iptables-save-parse-panic"].logs]
+    assert all(signal is not None and signal.threshold == 0 for signal in hard)
+
+
+def test_a_row_is_data() -> None:
+    table = ENTRIES["iptables-backend-mismatch"].fixes.tke
+    assert table is not None
+    assert table.rows[0] == TkeFix("> 1.18", "none", None)

@@ -1,0 +1,223 @@
+"""The command as its users meet it: exit codes, messages, files."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, TINY, Run
+
+ALL = ["generate", "check", "list", "show", "new", "explain"]
+
+
+def test_help_shows_every_verb(run: Run) -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert all(verb in done.stdout for verb in ALL)
+
+
+@pytest.mark.parametrize("verb", ALL)
+def test_every_verb_has_examples(run: Run, verb: str) -> None:
+    done = run(verb, "--help")
+    assert done.returncode == 0
+    assert f"Examples:\n    kube-proxy-alerts {verb}" in done.stdout
+
+
+def test_the_committed_output_is_what_the_catalog_gives(run: Run) -> None:
+    done = run("generate", "--check", "--no-validate")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "output: up to date" in done.stderr
+    assert "NOT validated by promtool (--no-validate)" in done.stderr
+
+
+def test_check_shows_the_drift_and_the_command_that_repairs_it(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "output", tmp_path / "output")
+    page = tmp_path / "output" / "runbooks" / "KubeProxySyncSlow.md"
+    page.write_text(page.read_text().replace("## Meaning", "## Sense"))
+    before = page.read_bytes()
+    done = run("generate", "--check", "--no-validate", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "-## Sense\n+## Meaning\n" in done.stdout
+    assert done.stderr.endswith("output is not what the catalog gives; repair it with:\n  kube-proxy-alerts generate\n")
+    assert page.read_bytes() == before
+    assert run("generate", "--no-validate", cwd=tmp_path).returncode == 0
+    assert run("generate", "--check", "--no-validate", cwd=tmp_path).returncode == 0
+
+
+def test_generate_validates_writes_and_says_what_was_proven(run: Run, tmp_path: Path, pinned_promtool: Path) -> None:
+    path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
+    done = run("generate", cwd=tmp_path, PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert "promtool accepts" in done.stderr
+    assert sorted(p.name for p in (tmp_path / "output").iterdir()) == ["loki", "prometheus", "runbooks"]
+
+
+def test_a_missing_promtool_is_exit_2_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+    done = run("generate", cwd=tmp_path, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert done.returncode == 2
+    assert "promtool is not on PATH and could not be obtained" in done.stderr
+    assert not (tmp_path / "output").exists()
+
+
+def test_a_failing_unit_test_is_a_problem_and_writes_nothing(run: Run, tmp_path: Path, pinned_promtool: Path) -> None:
+    own = tmp_path / "own"
+    assert run("new", "gate-slow", "--kind", "symptom", "--catalog", str(own)).returncode == 0
+    tests = own / "gate-slow" / "tests.yaml"
+    tests.write_text(tests.read_text().replace("exp_alerts: []", "exp_alerts: [{exp_labels: {severity: warning}}]", 1))
+    path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
+    done = run("generate", "--catalog", "own", cwd=tmp_path, PATH=path)
+    assert done.returncode == 1
+    assert "own/gate-slow/tests.yaml: promtool's unit tests fail:" in done.stderr
+    assert not (tmp_path / "output").exists()
+
+
+def bad_catalog(tmp_path: Path) -> Path:
+    """A catalog of one's own with a typing error in it."""
+    shutil.copytree(TINY / "gate-slow", tmp_path / "own" / "gate-slow")
+    path = tmp_path / "own" / "gate-slow" / "failure.yaml"
+    path.write_text(path.read_text().replace("\nfirst_step:", "\nfirst_stop:"))
+    return tmp_path / "own"
+
+
+def test_bad_input_changes_nothing_on_disk(run: Run, tmp_path: Path) -> None:
+    bad_catalog(tmp_path)
+    done = run("generate", "--catalog", "own", "--no-validate", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "own/gate-slow/failure.yaml:1:1: key 'first_step' is missing: The one thing to do first, as an instruction; "
+        "stands in the notification and on top of the page.",
+        "own/gate-slow/failure.yaml:8:1: unknown key 'first_stop'; did you mean 'first_step'?",
+    ]
+    assert not (tmp_path / "output").exists()
+
+
+def test_problems_for_programs(run: Run, tmp_path: Path) -> None:
+    bad_catalog(tmp_path)
+    done = run("check", "--catalog", "own", "--no-validate", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert [(row["line"], row["column"]) for row in json.loads(done.stdout)["problems"]] == [(1, 1), (8, 1)]
+    done = run("check", "--catalog", "own", "--no-validate", "--format", "github", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[1] == (
+        "::error file=own/gate-slow/failure.yaml,line=8,col=1::unknown key 'first_stop'; did you mean 'first_step'?"
+    )
+
+
+def test_a_folder_with_foreign_files_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "mine.txt").write_text("precious")
+    done = run("generate", "--no-validate", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "output/mine.txt: was not generated by kube-proxy-alerts and would be lost" in done.stderr
+    assert (tmp_path / "output" / "mine.txt").read_text() == "precious"
+
+
+def test_check_remembers_what_passed(run: Run, tmp_path: Path) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    first = run("check", "--no-validate", **cache)
+    assert (first.returncode, first.stderr.count("fine: ")) == (0, 1)
+    again = run("check", "--no-validate", **cache)
+    assert (again.returncode, again.stderr) == (
+        0,
+        "unchanged since the last check, which passed; --force checks again\n",
+    )
+    assert "fine: " in run("check", "--no-validate", "--force", **cache).stderr
+    own = tmp_path / "own"
+    assert run("new", "mine", "--catalog", str(own)).returncode == 0
+    assert "fine: " in run("check", "--no-validate", "--catalog", str(own), **cache).stderr
+
+
+def test_a_proof_without_promtool_is_no_proof_with_it(run: Run, tmp_path: Path) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert run("check", "--no-validate", **cache).returncode == 0
+    done = run("check", PATH=str(tmp_path), **cache)
+    assert done.returncode == 2
+    assert "promtool" in done.stderr
+
+
+def test_list_is_tab_separated_in_a_pipe_and_json_on_demand(run: Run) -> None:
+    rows = [line.split("\t") for line in run("list").stdout.splitlines()]
+    assert ["iptables-backend-mismatch", "failure", "critical", "KubeProxyIptablesBackendMismatch", "logs"] in [
+        row[:5] for row in rows
+    ]
+    as_json = json.loads(run("list", "--json").stdout)
+    assert [row["id"] for row in as_json] == [row[0] for row in rows]
+
+
+def test_show_gives_the_rules_of_one_entry(run: Run) -> None:
+    done = run("show", "iptables-backend-mismatch")
+    assert done.returncode == 0
+    assert "catalog/iptables-backend-mismatch/failure.yaml" in done.stdout
+    assert done.stdout.count("alert: ") == 1
+    assert json.loads(run("show", "sync-slow", "--json").stdout)["alert"] == "KubeProxySyncSlow"
+
+
+def test_explain_prints_the_committed_page(run: Run) -> None:
+    done = run("explain", "KubeProxySyncSlow")
+    assert done.returncode == 0
+    assert done.stdout == (ROOT / "output" / "runbooks" / "KubeProxySyncSlow.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["show", "sync-slo"], "kube-proxy-alerts: there is no sync-slo; did you mean sync-slow?\n"),
+        (
+            ["explain", "KubeProxySyncSlo"],
+            "kube-proxy-alerts: there is no KubeProxySyncSlo; did you mean KubeProxySyncSlow?\n",
+        ),
+        (["show", "zzz"], "kube-proxy-alerts: there is no zzz; `kube-proxy-alerts list` shows what there is\n"),
+    ],
+)
+def test_an_unknown_name_gets_a_suggestion(run: Run, arguments: list[str], said: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
+@pytest.mark.parametrize("kind", ["failure", "symptom"])
+def test_a_new_entry_is_complete_and_passes(run: Run, tmp_path: Path, kind: str, pinned_promtool: Path) -> None:
+    done = run("new", "my-own", "--kind", kind, "--catalog", "own", cwd=tmp_path)
+    assert done.returncode == 0
+    assert all((tmp_path / line).is_file() for line in done.stdout.splitlines())
+    assert "own/my-own/failure.yaml" in done.stdout
+    path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
+    done = run("check", "--catalog", "own", "--force", cwd=tmp_path, PATH=path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_new_entry_never_overwrites(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "catalog" / "mine").mkdir(parents=True)
+    done = run("new", "mine", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "kube-proxy-alerts: catalog/mine exists already; choose another id\n")
+
+
+@pytest.mark.parametrize("arguments", [["Mine"], ["a/b"], ["mine", "--alert", "Mine"]])
+def test_a_new_entry_needs_a_proper_name(run: Run, tmp_path: Path, arguments: list[str]) -> None:
+    done = run("new", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "an id is like my-failure, an alert like KubeProxyMyFailure" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_usage_errors_are_exit_2(run: Run, tmp_path: Path) -> None:
+    assert run("generate", "--profile", "no-such-file.yaml", cwd=tmp_path).returncode == 2
+    assert run("nonsense").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONHASHSEED": "0"},
+        {"PYTHONHASHSEED": "4242", "LC_ALL": "C"},
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "Asia/Tokyo"},
+    ],
+    ids=str,
+)
+def test_output_is_the_same_bytes_everywhere(run: Run, tmp_path: Path, environment: dict[str, str]) -> None:
+    done = run("generate", "--no-validate", cwd=tmp_path, **environment)
+    assert done.returncode == 0, done.stderr
+    made = {p.relative_to(tmp_path / "output"): p.read_bytes() for p in (tmp_path / "output").rglob("*") if p.is_file()}
+    committed = {p.relative_to(ROOT / "output"): p.read_bytes() for p in (ROOT / "output").rglob("*") if p.is_file()}
+    assert made == committed

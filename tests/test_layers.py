@@ -1,0 +1,82 @@
+"""Data flows one way: no module imports one that stands to its right."""
+
+import ast
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+ORDER = [
+    ["generator", "names", "problems", "durations", "dress", "markdown"],
+    ["document"],
+    ["model"],
+    ["schema", "signature", "settings", "promql"],
+    ["load", "logql"],
+    ["checks.entries", "checks.logs", "checks.samples", "checks.site", "checks.metrics"],
+    ["checks"],
+    ["rules"],
+    ["file"],
+    ["targets.loki", "targets.prometheus", "targets.runbooks"],
+    ["targets"],
+    ["links"],
+    ["compiler", "scaffold"],
+    ["write"],
+    ["promtool", "stamp"],
+    ["validate"],
+    ["cli"],
+    ["__main__"],
+]
+RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
+PACKAGE = ROOT / "generator"
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__") or "generator"
+        found[name] = path
+    return found
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "generator":
+            base = node.module.removeprefix("generator").removeprefix(".")
+            for alias in node.names:
+                longer = f"{base}.{alias.name}".removeprefix(".")
+                names.add(longer if longer in RANK else base or "generator")
+        if isinstance(node, ast.Import):
+            names |= {a.name.removeprefix("generator.") for a in node.names if a.name.startswith("generator")}
+    return names
+
+
+def test_every_module_has_its_place() -> None:
+    assert set(modules()) == set(RANK)
+
+
+def test_no_module_imports_one_to_its_right() -> None:
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in modules().items()
+        for other in imported(path)
+        if RANK[other] >= RANK[name] and other != name
+    ]
+    assert wrong == []
+
+
+def _calls(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def test_only_the_command_line_prints_and_exits() -> None:
+    talkers = {
+        name for name, path in modules().items() if _calls(path) & {"print", "click.echo", "sys.exit", "ctx.exit"}
+    }
+    assert talkers == {"cli"}
+
+
+def test_only_write_and_the_caches_touch_the_disk() -> None:
+    writers = {name for name, path in modules().items() if any(".write_" in call for call in _calls(path))}
+    assert writers == {"write", "promtool"}

@@ -1,0 +1,56 @@
+"""LogQL text, within what Loki 2.2 reads."""
+
+import ast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.logql import always, count, filters, quote
+from generator.signature import Signature
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        (r"a\d'b\"", r"`a\d'b\"`"),
+        ("a`b", '"a`b"'),
+        ('`"\\', '"`\\"\\\\"'),
+        ("a\nb", '"a\\nb"'),
+        ("a\rb", '"a\\rb"'),  # Go drops carriage returns from raw strings
+        ("tab\there", "`tab\there`"),
+        ("é ☃", "`é ☃`"),
+        ("\ufeffx", '"\\U0000feffx"'),
+    ],
+)
+def test_quoting(text: str, quoted: str) -> None:
+    assert quote(text) == quoted
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_comes_back_unchanged(text: str) -> None:
+    """Read back with the rules of Go's lexer; for the escapes used, Python's strings have the same ones."""
+    quoted = quote(text)
+    if quoted.startswith("`"):
+        inside = quoted[1:-1]
+        assert "`" not in inside
+        assert "\r" not in inside
+        assert inside == text
+    else:
+        assert "\n" not in quoted
+        assert ast.literal_eval(quoted) == text
+
+
+def test_filters_stand_in_the_order_of_their_cost() -> None:
+    assert filters(Signature(("a", "b"), "c.", ("d.",))) == ["|= `a`", "|= `b`", "|~ `c.`", "!~ `d.`"]
+    assert filters(Signature(("a",), None, ())) == ["|= `a`"]
+
+
+def test_an_alert_expression() -> None:
+    assert count('{a="b"}', Signature(("x",), None, ()), "10m", "cluster, pod", "2") == (
+        'sum by (cluster, pod) (\n  count_over_time(\n    {a="b"}\n      |= `x`\n    [10m]\n  )\n) > 2\n'
+    )
+
+
+def test_the_watchdog_needs_no_vector_function() -> None:
+    assert always("5m") == 'absent_over_time({kube_proxy_alerts="watchdog"}[5m])\n'

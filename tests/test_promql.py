@@ -1,0 +1,56 @@
+"""PromQL: placeholders, selectors, and what an expression reads."""
+
+import pytest
+
+from generator import promql
+from generator.model import MetricLabels, PrometheusProfile
+
+LABELS = MetricLabels(cluster="cluster", namespace="namespace", pod="pod", node="node", instance="instance")
+SITE = PrometheusProfile('{job="kube-proxy"}', '{ namespace="kube-system", container="kube-proxy", }', LABELS, "30s")
+
+
+def test_placeholders_of_a_site() -> None:
+    assert promql.placeholders(SITE) == {
+        "kube_proxy": 'job="kube-proxy"',
+        "container": 'namespace="kube-system", container="kube-proxy"',
+        "by": "cluster, namespace, pod, node, instance",
+        "pod": "cluster, namespace, pod",
+        "cluster": "cluster",
+    }
+
+
+def test_labels_that_a_site_has_not_are_left_out() -> None:
+    labels = MetricLabels(cluster=None, namespace=None, pod=None, node=None, instance="target")
+    site = PrometheusProfile(SITE.selector, SITE.container_selector, labels, "30s")
+    values = promql.placeholders(site)
+    assert (values["by"], values["pod"], values["cluster"]) == ("target", "", "")
+
+
+def test_filling_in() -> None:
+    assert promql.fill('a{$x, b=~"c$$"} > $y', {"x": 'j="k"', "y": "3"}) == 'a{j="k", b=~"c$"} > 3'
+    with pytest.raises(KeyError, match="z"):
+        promql.fill("$z", {})
+    with pytest.raises(ValueError, match="Invalid placeholder"):
+        promql.fill("a{b=~'c$'}", {})
+
+
+def test_selections_and_grouping_labels() -> None:
+    tree = promql.parse(
+        'max by (a) (rate(x_bucket{b="c"}[5m])) * on (d) group_left (e) up{f="g"} unless absent(z offset 1h)'
+    )
+    assert [(row.series, set(row.labels)) for row in promql.selections(tree)] == [
+        ("x_bucket", {"b"}),
+        ("up", {"f"}),
+        ("z", set()),
+    ]
+    assert promql.grouping_labels(tree) == {"a", "d", "e"}
+
+
+@pytest.mark.parametrize("text", ["up", 'up{job="x"}', "1", "sum({a='b'})", '{a="b" or c="d"}', ""])
+def test_what_is_no_selector(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        promql.matchers(text)
+
+
+def test_matchers_of_a_selector() -> None:
+    assert [(m.name, m.value) for m in promql.matchers('{a="b", c!~"d"}')] == [("a", "b"), ("c", "d")]

@@ -1,0 +1,80 @@
+"""Where promtool comes from."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from generator import promtool
+from generator.problems import ToolError
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without promtool, packages or Go, and an empty cache."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "bin").mkdir()
+    return tmp_path
+
+
+def tool(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\necho promtool\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def silent(message: str) -> None:
+    raise AssertionError(f"nothing should be obtained here: {message}")
+
+
+def test_path_comes_first(bare: Path) -> None:
+    cached = tool(bare / "cache" / "kube-proxy-alerts" / "promtool-3.16" / "promtool")
+    assert promtool.find(silent) == cached
+    on_path = tool(bare / "bin" / "promtool")
+    assert promtool.find(silent) == on_path
+
+
+def test_the_newest_in_the_cache_comes_next(bare: Path) -> None:
+    older = tool(bare / "cache" / "kube-proxy-alerts" / "promtool-2.42" / "promtool")
+    assert promtool.find(silent) == older
+    newer = tool(bare / "cache" / "kube-proxy-alerts" / "promtool-3.16" / "promtool")
+    assert promtool.find(silent) == newer
+
+
+def test_a_machine_that_has_nothing_is_told_what_to_do(bare: Path) -> None:
+    with pytest.raises(ToolError) as caught:
+        promtool.find(silent)
+    assert str(caught.value) == (
+        "promtool is not on PATH and could not be obtained (no apt-get here; no Go here). Either install it (Debian, "
+        "Ubuntu: the package `prometheus`), or install Go so that the pinned version can be built, or put a promtool "
+        "binary on PATH; --no-validate does without it and leaves the rules unproven"
+    )
+
+
+def test_a_broken_promtool_is_could_not_run(tmp_path: Path) -> None:
+    broken = tmp_path / "promtool"
+    broken.write_text("not a program")
+    broken.chmod(0o755)
+    with pytest.raises(ToolError, match="promtool: Exec format error"):
+        promtool.run(broken, ["--version"], tmp_path)
+
+
+def test_the_package_is_unpacked_not_installed(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+    said: list[str] = []
+    try:
+        found = promtool._from_package(None, said.append)
+    except ToolError as error:
+        # Not a Debian machine, or one whose package lists were never fetched: then the message must say so.
+        assert str(error) in {"no apt-get here", "apt offers prometheus (nothing; run apt-get update)"}
+    else:
+        assert found.parent.parent == bare / "cache" / "kube-proxy-alerts"
+        assert "promtool" in promtool.run(found, ["--version"], bare)[1]
+        assert said[0].startswith("getting promtool ")
+
+
+def test_the_pinned_versions_are_what_they_say(pinned_promtool: Path, tmp_path: Path) -> None:
+    version = pinned_promtool.parent.name.removeprefix("promtool-")
+    assert f"version {version}" in promtool.run(pinned_promtool, ["--version"], tmp_path)[1]

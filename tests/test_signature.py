@@ -1,0 +1,52 @@
+"""Which lines a log signal matches, and how it becomes a chain of filters."""
+
+import pytest
+
+from generator.model import Exclusion, LogSignal, Variant
+from generator.signature import Signature, compile_re2, escape, signature
+
+
+def variant(literal: str | None = None, pattern: str | None = None) -> Variant:
+    return Variant("name", "program", "source", ("s",), literal, pattern)
+
+
+def signal(contains: tuple[str, ...], variants: tuple[Variant, ...], exclude: tuple[str, ...] = ()) -> LogSignal:
+    return LogSignal(contains, variants, tuple(Exclusion(text, "why") for text in exclude), None, 0, "0s", None)
+
+
+def test_a_single_literal_needs_no_pattern() -> None:
+    assert signature(signal(("a",), (variant("b"),))) == Signature(("a", "b"), None, ())
+
+
+def test_a_single_pattern_stays_as_it_is() -> None:
+    assert signature(signal((), (variant(pattern="b+"),), ("c",))) == Signature((), "b+", ("c",))
+
+
+def test_several_variants_become_one_pattern_with_literals_escaped() -> None:
+    made = signature(signal(("x",), (variant("a.b (c)"), variant(pattern="(?i)d|e"))))
+    assert made == Signature(("x",), r"(?:a\.b \(c\))|(?:(?i)d|e)", ())
+
+
+def test_a_flag_of_one_variant_does_not_reach_the_next() -> None:
+    made = signature(signal((), (variant(pattern="(?i)abc"), variant(pattern="def"))))
+    assert made.matches("ABC")
+    assert not made.matches("DEF")
+
+
+def test_all_literals_any_variant_no_exclusion() -> None:
+    made = signature(signal(("one", "two"), (variant("three"), variant(pattern="fo+ur")), ("five",)))
+    assert made.matches("two one foour")
+    assert not made.matches("one three")
+    assert not made.matches("one two")
+    assert not made.matches("one two three five")
+
+
+def test_escape_keeps_readable_what_needs_no_escape() -> None:
+    assert escape("a-b 'c' \"d\" e=1: f/g") == "a-b 'c' \"d\" e=1: f/g"
+    assert escape(r"(.*)[x]{1}^$\|?+") == r"\(\.\*\)\[x\]\{1\}\^\$\\\|\?\+"
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)", r"(a)\1", "a(", "a{2000}"])
+def test_what_re2_refuses_is_a_value_error(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        compile_re2(pattern)
