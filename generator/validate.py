@@ -45,9 +45,14 @@ def validate(tool: Path, files: Iterable[File], defaults: Iterable[File], catalo
         for entry in tests.values():
             populate(work, [File(f"catalog/{entry.id}/tests.yaml", entry.unit_tests or "")])
         if tests and not problems:
-            ok, said = promtool.run(tool, ["test", "rules", *(f"catalog/{key}/tests.yaml" for key in tests)], work)
-            if not ok:
-                problems += _failures(said, {key: entry.document.path for key, entry in tests.items()})
+            command = ["test", "rules"]
+            if not promtool.run(tool, [*command, *(f"catalog/{key}/tests.yaml" for key in tests)], work)[0]:
+                # Releases word their report differently, so each file is run again by itself to see which fails.
+                for key, entry in tests.items():
+                    ok, said = promtool.run(tool, [*command, f"catalog/{key}/tests.yaml"], work)
+                    if not ok:
+                        where = Location(entry.document.path.replace("failure.yaml", "tests.yaml"))
+                        problems.append(Problem(where, f"promtool's unit tests fail:\n{said.strip()}"))
         rules = sum(_count(file) for file in checked)
         return Verdict(tuple(problems), rules, len(tests))
 
@@ -55,22 +60,3 @@ def validate(tool: Path, files: Iterable[File], defaults: Iterable[File], catalo
 def _count(file: File) -> int:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return sum(len(group["rules"]) for group in yaml.load(file.text, Loader=loader)["groups"])  # noqa: S506
-
-
-def _failures(said: str, paths: dict[str, str]) -> list[Problem]:
-    """One problem for each test file that failed, with what promtool said of it."""
-    problems: list[Problem] = []
-    blocks: dict[str, list[str]] = {}
-    current = ""
-    for line in said.splitlines():
-        name = line.strip().removeprefix("Unit Testing: ").strip()
-        if line.startswith("Unit Testing: "):
-            current = name
-        elif current:
-            blocks.setdefault(current, []).append(line)
-    for name, lines in blocks.items():
-        if any("FAILED" in line for line in lines):
-            entry = name.split("/")[1]
-            where = Location(paths[entry].replace("failure.yaml", "tests.yaml"))
-            problems.append(Problem(where, "promtool's unit tests fail:\n" + "\n".join(lines).strip()))
-    return problems or [Problem(Location("promtool test rules"), said.strip())]

@@ -126,8 +126,14 @@ def test_the_add_on_that_holds_the_lock() -> None:
 
 def test_the_ipvs_flags() -> None:
     rows = {row.name: (row.found, row.change_to) for row in ENTRIES["ipvs-frequent-sync"].fixes.settings}
-    assert rows["--ipvs-min-sync-period"] == ("1s", "0s")
-    assert rows["--ipvs-sync-period"] == ("5s", "30s")
+    assert rows["--ipvs-min-sync-period"] == (
+        "1s (minimum refresh interval of one second)",
+        "0s (real-time refresh upon event occurrence)",
+    )
+    assert rows["--ipvs-sync-period"] == (
+        "5s (periodic refresh every five seconds)",
+        "30s (periodic refresh every 30 seconds)",
+    )
 
 
 LINKS = {
