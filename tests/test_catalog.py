@@ -2,18 +2,14 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
 from generator.compiler import compile_catalog
-from generator.dress import DRESSES
 from generator.load import load
 from generator.model import Failure, TkeFix
 from generator.problems import errors
-from generator.signature import signature
-from tests.conftest import ROOT
 
 INPUTS = load()
 ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
@@ -176,58 +172,6 @@ def test_the_lock_mount_is_correct_yaml() -> None:
     assert '{"path": "/run/xtables.lock", "type": "FileOrCreate"}' in text
     assert '"hostPath"' in text
     assert re.search(r'"mountPath": "/run/xtables.lock"', text)
-
-
-PAGE_LINES = {
-    "iptables-backend-mismatch": "Failed to execute iptables-restore: exit status 2 (iptables-restore v1.8.4 (legacy): Couldn't load target 'KUBE-MARK-DROP':No such file or directory",
-    "iptables-lock-not-mounted": "Failed to execute iptables-restore: exit status 1 (iptables-restore: line xxx failed)",
-    "iptables-restore-without-wait": "Failed to execute iptables-restore: exit status 4 (Another app is currently holding the xtables lock. Perhaps you want to use the -w option?)",
-    "iptables-lock-held-too-long": 'Failed to ensure that filter chain KUBE-SERVICES exists: error creating chain "KUBE-EXTERNAL-SERVICES": exit status 4: Another app is currently holding the xtables lock. Stopped waiting after 5s.',
-    "apiserver-connection-broken": "Failed to list *core.Endpoints: Stream error http2.StreamError{StreamID:0xea1, Code:0x2, Cause:error(nil)} when reading response body, may be caused by closed connection. Please retry.",
-    "ipvs-startup-panic": "[signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=0x1514fb8]",
-    "iptables-save-parse-panic": 'Observed a panic: "slice bounds out of range" (runtime error: slice bounds out of range)',
-}
-
-
-def owners(line: str) -> set[str]:
-    """The entries whose compiled filters let a line through, which must not depend on how it is wrapped."""
-    found = [{e.id for e in ENTRIES.values() if e.logs and signature(e.logs).matches(dress(line))} for dress in DRESSES]
-    assert all(each == found[0] for each in found)
-    return found[0]
-
-
-@pytest.mark.parametrize("entry_id", PAGE_LINES)
-def test_the_pages_own_text_matches_its_failure_and_no_other(entry_id: str) -> None:
-    assert owners(PAGE_LINES[entry_id]) == {entry_id}
-
-
-SAMPLES = [sample for entry in ENTRIES.values() for sample in entry.samples]
-OWNER = {sample.path: entry.id for entry in ENTRIES.values() for sample in entry.samples}
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
-def test_every_sample_through_the_compiled_filters(sample: "object") -> None:
-    from generator.model import Sample
-
-    assert isinstance(sample, Sample)
-    matched = set().union(*(owners(line) for line in sample.lines))
-    if sample.fires:
-        assert matched == {OWNER[sample.path]}
-    else:
-        assert OWNER[sample.path] not in matched
-
-
-HEALTHY = sorted((ROOT / "tests" / "healthy").glob("*.log"))
-
-
-def test_there_are_healthy_logs() -> None:
-    assert len(HEALTHY) >= 3
-
-
-@pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.name)
-def test_a_healthy_log_matches_nothing(path: Path) -> None:
-    lines = path.read_bytes().decode("utf-8", errors="replace").split("\n")
-    assert [line for line in lines if owners(line)] == []
 
 
 def covered(entry: Failure) -> dict[str, set[bool]]:
