@@ -1,7 +1,8 @@
 """YAML with positions: plain values, and the place of every key and value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -16,63 +17,78 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file. `marks` maps the path of each value to where it (or, for a mapping's entry, its key) stands."""
+    """A parsed file: its data, and its text for the positions, which only a problem needs."""
 
     path: str
     data: Any
-    marks: Mapping[Path, Location]
+    text: str = ""
 
     def at(self, *path: str | int) -> Location:
-        """The place of a value; of its nearest parent if the value itself is not in the file."""
-        while path and path not in self.marks:
+        """The place of a value (of its key in a mapping); of its nearest parent if it is not in the file."""
+        while path and path not in self._marks:
             path = path[:-1]
-        return self.marks.get(path, Location(self.path))
+        return self._marks.get(path, Location(self.path))
+
+    @cached_property
+    def _marks(self) -> Mapping[Path, Location]:
+        loader = _Loader(self.text)
+        try:
+            node = loader.get_single_node()
+        finally:
+            loader.dispose()
+        return dict(_places(node, (), self.path)) if node else {}
 
 
 def parse(text: str, path: str) -> tuple[Document, list[Problem]]:
     """Parse YAML text. Syntax errors and duplicate keys are problems; the data of a broken file is None."""
-    marks: dict[Path, Location] = {}
     problems: list[Problem] = []
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
-        data = None if node is None else _value(loader, node, (), path, marks, problems)
+        data = None if node is None else _value(node, path, problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)
-        return Document(path, None, {}), [Problem(where, f"not valid YAML: {error.problem}")]
+        return Document(path, None), [Problem(where, f"not valid YAML: {error.problem}")]
     except (yaml.YAMLError, RecursionError) as error:
         reason = getattr(error, "reason", None) or str(error).splitlines()[0]
-        return Document(path, None, {}), [Problem(Location(path), f"not valid YAML: {reason}")]
+        return Document(path, None), [Problem(Location(path), f"not valid YAML: {reason}")]
     finally:
         loader.dispose()
-    return Document(path, data, marks), problems
+    return Document(path, data, text), problems
 
 
-def _value(
-    loader: Any, node: yaml.Node, at: Path, path: str, marks: dict[Path, Location], problems: list[Problem]
-) -> Any:
-    marks.setdefault(at, _location(path, node))
+def _value(node: yaml.Node, path: str, problems: list[Problem]) -> Any:
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
+        keys: dict[str, yaml.Node] = {}
         for key_node, value_node in node.value:
-            where = _location(path, key_node)
             if not isinstance(key_node, yaml.ScalarNode):
-                problems.append(Problem(where, "a key must be a plain word"))
+                problems.append(Problem(_location(path, key_node), "a key must be a plain word"))
                 continue
             key = key_node.value
             if key in mapping:
-                first = marks[(*at, key)]
-                problems.append(
-                    Problem(where, f"duplicate key {key!r}; the first one is on line {first.line}, remove one of them")
-                )
+                first = _location(path, keys[key])
+                message = f"duplicate key {key!r}; the first one is on line {first.line}, remove one of them"
+                problems.append(Problem(_location(path, key_node), message))
                 continue
-            marks[(*at, key)] = where
-            mapping[key] = _value(loader, value_node, (*at, key), path, marks, problems)
+            keys[key] = key_node
+            mapping[key] = _value(value_node, path, problems)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [_value(loader, child, (*at, index), path, marks, problems) for index, child in enumerate(node.value)]
+        return [_value(child, path, problems) for child in node.value]
     return _scalar(node.tag.rpartition(":")[2], str(node.value))
+
+
+def _places(node: yaml.Node, at: Path, path: str, key: yaml.Node | None = None) -> Iterator[tuple[Path, Location]]:
+    yield at, _location(path, key or node)
+    if isinstance(node, yaml.MappingNode):
+        for child_key, child in node.value:
+            if isinstance(child_key, yaml.ScalarNode):
+                yield from _places(child, (*at, child_key.value), path, child_key)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            yield from _places(child, (*at, index), path)
 
 
 def _scalar(tag: str, text: str) -> Any:

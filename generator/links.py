@@ -1,43 +1,61 @@
 """Checks of the compiled pages, offline: every link and anchor leads somewhere, and every page can be reached."""
 
+import html
 import posixpath
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+import pyromark
 
 from generator import markdown, names
 from generator.file import File
 from generator.problems import Location, Problem
 from generator.rules import CompiledAlert
 
+_PARSER = pyromark.Markdown(options=pyromark.Options.ENABLE_TABLES)
+# Of the HTML that the parser writes, where code is escaped and these three have one form each.
+_LINK = re.compile(r'<a href="([^"]*)"')
+_HEADING = re.compile(r"<h[1-6]>(.*?)</h[1-6]>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The anchors of a page's headings, and where its links lead."""
+
+    text: str
+    anchors: frozenset[str]
+    links: tuple[str, ...]
+
 
 def links_resolve(files: Iterable[File], output: str) -> Iterable[Problem]:
     """Each link of each page leads to a file and heading that exist, and each page is linked from the index on."""
-    pages = {file.path: _parse(file.text) for file in files if file.path.endswith(".md")}
-    anchors = {path: set(_anchors(tokens)) for path, tokens in pages.items()}
+    pages = {file.path: _page(file.text) for file in files if file.path.endswith(".md")}
     linked: dict[str, set[str]] = {path: set() for path in pages}
-    for path, tokens in pages.items():
-        for line, target in _links(tokens):
+    for path, page in pages.items():
+        for target in page.links:
             parts = urlsplit(target)
             if parts.scheme in ("http", "https"):
                 continue
-            where = Location(f"{output}/{path}", line, 1)
             to = (
                 posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path))) if parts.path else path
             )
             if to not in pages:
-                yield Problem(where, f"the link {target} leads to no page")
-            elif parts.fragment and parts.fragment not in anchors[to]:
-                yield Problem(where, f"the link {target} leads to no heading of {to}")
+                yield Problem(_place(page, target, f"{output}/{path}"), f"the link {target} leads to no page")
+            elif parts.fragment and parts.fragment not in pages[to].anchors:
+                yield Problem(
+                    _place(page, target, f"{output}/{path}"), f"the link {target} leads to no heading of {to}"
+                )
             else:
                 linked[path].add(to)
-    for folder in {posixpath.dirname(path) for path in pages}:
-        index = f"{folder}/{names.RUNBOOK_INDEX}"
-        for path in sorted(path for path in pages if posixpath.dirname(path) == folder):
-            if path not in _reachable(index, linked):
-                yield Problem(Location(f"{output}/{path}"), f"no link leads here from {index}")
+    indexes = {posixpath.dirname(path): f"{posixpath.dirname(path)}/{names.RUNBOOK_INDEX}" for path in pages}
+    reached = {folder: _reachable(index, linked) for folder, index in indexes.items()}
+    for path in sorted(pages):
+        folder = posixpath.dirname(path)
+        if path not in reached[folder]:
+            yield Problem(Location(f"{output}/{path}"), f"no link leads here from {indexes[folder]}")
 
 
 def runbook_urls_resolve(
@@ -56,21 +74,16 @@ def runbook_urls_resolve(
             )
 
 
-def _parse(text: str) -> list[Token]:
-    return MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
+def _page(text: str) -> _Page:
+    rendered = _PARSER.html(text)
+    headings = (html.unescape(_TAG.sub("", heading)) for heading in _HEADING.findall(rendered))
+    links = (html.unescape(target) for target in _LINK.findall(rendered))
+    return _Page(text, frozenset(map(markdown.slug, headings)), tuple(links))
 
 
-def _anchors(tokens: list[Token]) -> Iterator[str]:
-    for index, token in enumerate(tokens):
-        if token.type == "heading_open":
-            yield markdown.slug("".join(child.content for child in tokens[index + 1].children or ()))
-
-
-def _links(tokens: list[Token]) -> Iterator[tuple[int, str]]:
-    for token in tokens:
-        for child in token.children or ():
-            if child.type == "link_open":
-                yield (token.map or [0])[0] + 1, str(child.attrGet("href"))
+def _place(page: _Page, target: str, path: str) -> Location:
+    before, found, _ = page.text.partition(f"({target})")
+    return Location(path, before.count("\n") + 1, 1) if found else Location(path)
 
 
 def _reachable(start: str, linked: dict[str, set[str]]) -> set[str]:

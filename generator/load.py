@@ -1,6 +1,7 @@
 """Reads the catalog and the profile. The only module that reads input files."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -94,10 +95,8 @@ def load(extra_catalogs: Iterable[Path] = (), profile: Path | None = None, base:
 
 def _display(path: Path) -> str:
     """A path as a person would type it from here."""
-    try:
-        return path.resolve().relative_to(Path.cwd().resolve()).as_posix()
-    except ValueError:
-        return path.as_posix()
+    relative = os.path.relpath(path)
+    return path.as_posix() if relative.startswith(os.pardir) else relative.replace(os.sep, "/")
 
 
 class _Reader:
@@ -162,10 +161,7 @@ class _Reader:
     def samples(self, entry: Path, parsed: Document) -> Iterable[Sample]:
         listed = parsed.data.get("samples", {})
         present = {
-            f"{folder}/{path.name}": path
-            for folder in _SAMPLE_FOLDERS
-            for path in sorted((entry / "samples" / folder).glob("*"))
-            if path.is_file()
+            f"{folder}/{path.name}": path for folder in _SAMPLE_FOLDERS for path in _files(entry / "samples" / folder)
         }
         for name in sorted(listed.keys() - present.keys()):
             self.problems.append(
@@ -184,7 +180,11 @@ class _Reader:
     def profile(self, folder: Path, path: Path | None) -> Profile:
         schema_text = self.text(folder / "profile.schema.json") or "{}"
         parsed = self.document(path, schema_text) if path else None
-        return _profile(parsed or Document("the default profile", {}, {}), schema_text)
+        return _profile(parsed or Document("the default profile", {}), schema_text)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
 
 
 def _metric(name: str, row: Mapping[str, Any]) -> Metric:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from generator.document import Document
@@ -236,8 +237,14 @@ class Catalog:
     entries: tuple[Failure, ...]
     metrics: Mapping[str, Metric]
 
-    def causes_of(self, symptom: str) -> tuple[Failure, ...]:
-        return tuple(entry for entry in self.entries if symptom in entry.inhibits)
+    @cached_property
+    def causes(self) -> Mapping[str, tuple[Failure, ...]]:
+        """The entries that inhibit each symptom; a symptom without any is left out."""
+        found: dict[str, list[Failure]] = {}
+        for entry in self.entries:
+            for symptom in entry.inhibits:
+                found.setdefault(symptom, []).append(entry)
+        return {symptom: tuple(entries) for symptom, entries in found.items()}
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
-"""Checks a document against a JSON Schema; every finding is said in words a person can act on."""
+"""Checks a document against a JSON Schema; every finding is said in words a person can act on.
+
+jsonschema-rs tells in microseconds that nothing is wrong, which is nearly always; jsonschema finds the words otherwise.
+"""
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 
 from generator.document import Document
 from generator.problems import Problem
@@ -22,14 +25,23 @@ _TYPES = {
 
 
 @cache
+def _accepts(schema_text: str) -> Callable[[Any], bool]:
+    return jsonschema_rs.Draft202012Validator(json.loads(schema_text)).is_valid
+
+
+@cache
 def _validator(schema_text: str) -> Any:
+    import jsonschema  # costs a third of a run that finds nothing wrong
+
     return jsonschema.Draft202012Validator(json.loads(schema_text))
 
 
 def check(document: Document, schema_text: str) -> list[Problem]:
     """Problems of a document, each at the key or value it is about."""
-    if document.data is None and not document.marks:
+    if document.data is None:
         return [Problem(document.at(), "the file is empty; `kube-proxy-alerts new <id>` writes a complete one")]
+    if _accepts(schema_text)(document.data):
+        return []
     return [
         problem for error in _validator(schema_text).iter_errors(document.data) for problem in _say(document, error)
     ]

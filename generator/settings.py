@@ -32,6 +32,8 @@ def metric_parameters(alert: MetricAlert, profile: Profile) -> Mapping[str, floa
     return {key: changed.get(key, parameter.default) for key, parameter in alert.parameters.items()}
 
 
-def place(profile: Profile, alert: str, key: str, catalog: Location) -> Location:
-    """Where the value in force stands: in the profile, or in the catalog."""
-    return profile.document.at("alerts", alert, key) if key in profile.alerts.get(alert, {}) else catalog
+def place(profile: Profile, alert: str, key: str, entry: Failure, *path: str | int) -> Location:
+    """Where the value in force stands: in the profile, or else at `path` in the entry."""
+    if key in profile.alerts.get(alert, {}):
+        return profile.document.at("alerts", alert, key)
+    return entry.document.at(*path)

@@ -1,9 +1,11 @@
 """Decides, as Loki would, whether a physical log line belongs to a failure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
+import ahocorasick_rs
 import re2
 
 from generator.model import LogSignal
@@ -49,6 +51,25 @@ class Signature:
             all(literal in line for literal in self.literals)
             and (self.pattern is None or compile_re2(self.pattern).search(line) is not None)
             and not any(compile_re2(pattern).search(line) for pattern in self.exclude)
+        )
+
+
+class Signatures:
+    """Many signatures at once. One pass over a line for the rarest literal of each keeps the cost of a line flat."""
+
+    def __init__(self, signatures: Mapping[str, Signature]) -> None:
+        self._all = list(signatures.items())
+        keys = [max(signature.literals, key=len, default="") for _, signature in self._all]
+        self._unkeyed = [number for number, key in enumerate(keys) if not key]
+        self._keyed = [number for number, key in enumerate(keys) if key]
+        self._literals = ahocorasick_rs.AhoCorasick([key for key in keys if key])
+
+    def owners(self, line: str) -> frozenset[str]:
+        """The names of the signatures that the line passes."""
+        found = self._literals.find_matches_as_indexes(line, overlapping=True)
+        candidates = {self._keyed[index] for index, _, _ in found}
+        return frozenset(
+            self._all[number][0] for number in (*candidates, *self._unkeyed) if self._all[number][1].matches(line)
         )
 
 

@@ -59,7 +59,7 @@ def replace(folder: Path, files: Iterable[File]) -> bool:
     A run that dies leaves the old tree or the new one, never a mixture. Raises ToolError if the disk refuses.
     """
     files = list(files)
-    if not diff(folder, files):
+    if _read(folder) == {file.path: file.text for file in files}:
         return False
     folder = folder.resolve()
     try:

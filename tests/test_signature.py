@@ -1,9 +1,11 @@
 """Which lines a log signal matches, and how it becomes a chain of filters."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generator.model import Exclusion, LogSignal, Variant
-from generator.signature import Signature, compile_re2, escape, signature
+from generator.signature import Signature, Signatures, compile_re2, escape, signature
 
 
 def variant(literal: str | None = None, pattern: str | None = None) -> Variant:
@@ -50,3 +52,40 @@ def test_escape_keeps_readable_what_needs_no_escape() -> None:
 def test_what_re2_refuses_is_a_value_error(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         compile_re2(pattern)
+
+
+MANY = Signatures(
+    {
+        "literal": Signature(("KUBE-MARK-DROP",), None, ()),
+        "literal and pattern": Signature(("KUBE-MARK-DROP", "tables"), "does not exist", ()),
+        "pattern only": Signature((), "(?i)exist", ()),
+        "excluded": Signature(("KUBE-MARK-DROP",), None, ("nat",)),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "owners"),
+    [
+        ("nothing of interest", set()),
+        ("Chain 'KUBE-MARK-DROP'", {"literal", "excluded"}),
+        ("Chain 'KUBE-MARK-DROP' in nat", {"literal"}),
+        ("iptables: KUBE-MARK-DROP does not exist", {"literal", "literal and pattern", "pattern only", "excluded"}),
+        ("EXISTS", {"pattern only"}),
+    ],
+)
+def test_many_signatures_at_once_find_the_owners_of_a_line(line: str, owners: set[str]) -> None:
+    assert MANY.owners(line) == owners
+
+
+WORDS = st.text(alphabet="abä", min_size=1, max_size=3)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=2), st.builds(Signature, st.lists(WORDS, max_size=3).map(tuple), st.none(), st.just(()))
+    ),
+    st.text(alphabet="abä", max_size=12),
+)
+def test_many_signatures_at_once_agree_with_each_by_itself(signatures: dict[str, Signature], line: str) -> None:
+    assert Signatures(signatures).owners(line) == {key for key, one in signatures.items() if one.matches(line)}

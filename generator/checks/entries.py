@@ -4,27 +4,30 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from generator.document import Path
 from generator.model import Catalog, Failure, Profile
-from generator.problems import Location, Problem
+from generator.problems import Problem
 
 
 def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """No two alerts and no two recording rules share a name; a further alert adds a word to its entry's name."""
-    seen: dict[str, Location] = {}
+    seen: dict[str, tuple[Failure, Path]] = {}
     for entry in catalog.entries:
-        own = entry.document.at("alert")
-        named = [] if any(alert.name == entry.alert for alert in entry.metric_alerts) else [(entry.alert, own)]
+        own = any(alert.name == entry.alert for alert in entry.metric_alerts)
+        named: list[tuple[str, Path]] = [] if own else [(entry.alert, ("alert",))]
         for index, alert in enumerate(entry.metric_alerts):
-            where = entry.document.at("signals", "metrics", "alerts", index, "alert")
-            named.append((alert.name, where))
+            named.append((alert.name, ("signals", "metrics", "alerts", index, "alert")))
             if not alert.name.startswith(entry.alert):
+                where = entry.document.at(*named[-1][1])
                 yield Problem(where, f"'{alert.name}' must be '{entry.alert}' with a word added")
         for index, record in enumerate(entry.records):
-            named.append((record.name, entry.document.at("signals", "metrics", "records", index, "record")))
-        for name, where in named:
+            named.append((record.name, ("signals", "metrics", "records", index, "record")))
+        for name, path in named:
             if name in seen:
-                yield Problem(where, f"the name '{name}' is taken by {seen[name]}; choose another")
-            seen.setdefault(name, where)
+                holder, taken = seen[name]
+                message = f"the name '{name}' is taken by {holder.document.at(*taken)}; choose another"
+                yield Problem(entry.document.at(*path), message)
+            seen.setdefault(name, (entry, path))
 
 
 def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -62,42 +65,37 @@ def sources_are_cited(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     for entry in catalog.entries:
         known = {source.key for source in entry.sources}
         used = set()
-        for where, key in _cited(entry):
+        for path, key in _cited(entry.document.data, ()):
             used.add(key)
             if key not in known:
-                yield Problem(where, f"there is no source '{key}'; add it under `sources:`")
+                yield Problem(entry.document.at(*path), f"there is no source '{key}'; add it under `sources:`")
         for key in sorted(known - used):
             yield Problem(
                 entry.document.at("sources", key), f"no statement cites the source '{key}'; cite it or remove it"
             )
 
 
-def _cited(entry: Failure) -> Iterator[tuple[Location, str]]:
-    """Every citation in the file, with its place."""
-
-    def walk(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[Location, str]]:
-        if isinstance(value, dict):
-            for key, child in value.items():
-                if key == "sources" and isinstance(child, list):
-                    for index, cited in enumerate(child):
-                        yield entry.document.at(*path, key, index), cited
-                else:
-                    yield from walk(child, (*path, key))
-        elif isinstance(value, list):
-            for index, child in enumerate(value):
-                yield from walk(child, (*path, index))
-
-    yield from walk(entry.document.data, ())
+def _cited(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every citation in a file's data, with its path."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            if key == "sources" and isinstance(child, list):
+                for index, cited in enumerate(child):
+                    yield (*path, key, index), cited
+            else:
+                yield from _cited(child, (*path, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _cited(child, (*path, index))
 
 
 def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A row that says upgrade kube-proxy names the build, of its own release; the others name none."""
     for entry in catalog.entries:
         for index, row in enumerate(entry.fixes.tke.rows if entry.fixes.tke else ()):
-            where = entry.document.at("fixes", "tke", "rows", index)
+            where = ("fixes", "tke", "rows", index)
             if (row.action == "upgrade-kube-proxy") != (row.minimum is not None):
-                yield Problem(
-                    where, "`minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there"
-                )
+                message = "`minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there"
+                yield Problem(entry.document.at(*where), message)
             elif row.minimum and not re.match(rf"v{re.escape(row.cluster)}\.", row.minimum):
-                yield Problem(where, f"{row.minimum} is not a build of {row.cluster}")
+                yield Problem(entry.document.at(*where), f"{row.minimum} is not a build of {row.cluster}")

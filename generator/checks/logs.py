@@ -16,11 +16,14 @@ def patterns_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             continue
         at = entry.document.at
         for path, text, is_pattern in _texts(entry.logs):
-            where = at("signals", "logs", *path)
             if "\n" in text:
-                yield Problem(where, "can never match: Loki stores each physical line by itself; describe one line")
+                yield Problem(
+                    at("signals", "logs", *path),
+                    "can never match: Loki stores each physical line by itself; describe one line",
+                )
             if is_pattern:
-                yield from (Problem(where, message) for message in _pattern_problems(text))
+                for message in _pattern_problems(text):
+                    yield Problem(at("signals", "logs", *path), message)
         for index, variant in enumerate(entry.logs.variants):
             if (variant.literal is None) == (variant.pattern is None):
                 yield Problem(at("signals", "logs", "variants", index), "give either `literal` or `pattern`")
@@ -58,20 +61,21 @@ def windows_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
         window = seconds(in_force.window)
         if seconds(in_force.hold) >= window:
             yield Problem(
-                place(profile, entry.alert, "for", entry.document.at("signals", "logs", "for")),
+                place(profile, entry.alert, "for", entry, "signals", "logs", "for"),
                 f"{entry.alert}: for ({in_force.hold}) must be shorter than the range ({in_force.window}), "
                 "or a line that comes once never fires",
             )
         if window < needed:
             yield Problem(
-                place(profile, entry.alert, "range", _range_place(entry, profile)),
+                _range_place(entry, profile),
                 f"{entry.alert}: the range ({in_force.window}) must be at least two evaluation intervals and the "
                 f"ingest delay, {needed:g} s",
             )
 
 
 def _range_place(entry: Failure, profile: Profile) -> Location:
-    """Where the range stands that the profile does not set for this alert itself."""
-    if entry.logs and entry.logs.range:
-        return entry.document.at("signals", "logs", "range")
-    return profile.document.at("loki", "range") if profile.document.marks else entry.document.at("signals", "logs")
+    """Where the range in force stands; the default one, at the signal that uses it."""
+    own = entry.logs is not None and entry.logs.range is not None
+    if not own and "range" not in profile.alerts.get(entry.alert, {}) and profile.document.data:
+        return profile.document.at("loki", "range")
+    return place(profile, entry.alert, "range", entry, "signals", "logs", "range")

@@ -3,13 +3,15 @@
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import promql_parser
 
 from generator import promql
+from generator.document import Path
 from generator.model import Catalog, Failure, Metric, MetricAlert, Profile
-from generator.problems import Location, Problem
+from generator.problems import Problem
 from generator.settings import metric_parameters, place
 
 _FAMILY = "ip_family"
@@ -18,40 +20,45 @@ _SUFFIXES = ("_bucket", "_sum", "_count")
 
 def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Each expression parses, names metrics and labels that exist in its releases, and aggregates ip_family away."""
-    records = {record.name for entry in catalog.entries for record in entry.records}
+    records = _records(catalog)
     try:
         values = promql.placeholders(profile.prometheus)
         targets = _target_labels(profile)
     except ValueError:
         return  # the selector itself is reported by the checks of the profile
     for entry in catalog.entries:
-        for where, expr, alert in _expressions(entry):
+        for path, expr, alert in _expressions(entry):
+            at = partial(entry.document.at, *path)
             parameters = {key: _stand_in(row.default) for key, row in alert.parameters.items()} if alert else {}
             try:
                 tree = promql.parse(promql.fill(expr, {**values, **parameters}))
             except KeyError as error:
                 known = ", ".join(f"${name}" for name in sorted({**values, **parameters}))
-                yield Problem(where, f"${error.args[0]} is no placeholder; there are {known}")
+                yield Problem(at(), f"${error.args[0]} is no placeholder; there are {known}")
                 continue
             except ValueError as error:
-                yield Problem(where, f"not PromQL: {error}")
+                yield Problem(at(), f"not PromQL: {error}")
                 continue
-            for message in _tree_problems(tree, catalog.metrics, records if alert else set(), targets):
-                yield Problem(where, message)
+            for message in _tree_problems(tree, catalog.metrics, records if alert else {}, targets):
+                yield Problem(at(), message)
             if alert:
-                missing = _uncovered(tree, alert, catalog, values)
+                missing = _uncovered(tree, alert, records, catalog.metrics, values)
                 if missing:
                     yield Problem(
-                        where, f"none of its metrics exists in {missing}; narrow `versions` or use another metric"
+                        at(), f"none of its metrics exists in {missing}; narrow `versions` or use another metric"
                     )
 
 
-def _expressions(entry: Failure) -> Iterator[tuple[Location, str, MetricAlert | None]]:
-    at = entry.document.at
+def _records(catalog: Catalog) -> Mapping[str, str]:
+    """The expression of each recording rule."""
+    return {record.name: record.expr for entry in catalog.entries for record in entry.records}
+
+
+def _expressions(entry: Failure) -> Iterator[tuple[Path, str, MetricAlert | None]]:
     for index, record in enumerate(entry.records):
-        yield at("signals", "metrics", "records", index, "expr"), record.expr, None
+        yield ("signals", "metrics", "records", index, "expr"), record.expr, None
     for index, alert in enumerate(entry.metric_alerts):
-        yield at("signals", "metrics", "alerts", index, "expr"), alert.expr, alert
+        yield ("signals", "metrics", "alerts", index, "expr"), alert.expr, alert
 
 
 def _target_labels(profile: Profile) -> set[str]:
@@ -74,7 +81,9 @@ def _find(series: str, metrics: Mapping[str, Metric]) -> Metric | None:
     return None
 
 
-def _tree_problems(tree: Any, metrics: Mapping[str, Metric], records: set[str], targets: set[str]) -> Iterator[str]:
+def _tree_problems(
+    tree: Any, metrics: Mapping[str, Metric], records: Mapping[str, str], targets: set[str]
+) -> Iterator[str]:
     labels = targets | {"le"}
     for selection in promql.selections(tree):
         if selection.series in records:
@@ -134,10 +143,12 @@ def _carries_family(node: Any, metrics: Mapping[str, Metric]) -> bool:
             return False
 
 
-def _uncovered(tree: Any, alert: MetricAlert, catalog: Catalog, values: Mapping[str, str]) -> str:
+def _uncovered(
+    tree: Any, alert: MetricAlert, records: Mapping[str, str], metrics: Mapping[str, Metric], values: Mapping[str, str]
+) -> str:
     """The releases an alert is for in which none of its kube-proxy metrics exists."""
     covered: set[int] = set()
-    for metric, _ in _metrics_behind(tree, catalog, values):
+    for metric, _ in _metrics_behind(tree, records, metrics, values):
         if metric.versions is None:
             return ""
         covered.update(metric.versions.minors())
@@ -146,9 +157,10 @@ def _uncovered(tree: Any, alert: MetricAlert, catalog: Catalog, values: Mapping[
     return ", ".join(f"1.{minor}" for minor in alert.versions.minors() if minor not in covered)
 
 
-def _metrics_behind(tree: Any, catalog: Catalog, values: Mapping[str, str]) -> Iterator[tuple[Metric, bool]]:
+def _metrics_behind(
+    tree: Any, records: Mapping[str, str], metrics: Mapping[str, Metric], values: Mapping[str, str]
+) -> Iterator[tuple[Metric, bool]]:
     """The metrics an expression reads, through its recording rules too, and whether a quantile is made of each."""
-    records = {record.name: record.expr for entry in catalog.entries for record in entry.records}
     trees = [tree]
     for selection in promql.selections(tree):
         if selection.series in records:
@@ -157,7 +169,7 @@ def _metrics_behind(tree: Any, catalog: Catalog, values: Mapping[str, str]) -> I
     for read in trees:
         calls = {node.func.name for node in promql.walk(read) if isinstance(node, promql_parser.Call)}
         for selection in promql.selections(read):
-            metric = _find(selection.series, catalog.metrics)
+            metric = _find(selection.series, metrics)
             if metric:
                 yield metric, "histogram_quantile" in calls and selection.series.endswith("_bucket")
 
@@ -165,18 +177,19 @@ def _metrics_behind(tree: Any, catalog: Catalog, values: Mapping[str, str]) -> I
 def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A threshold lies below its parameter's limit, and below the top bucket of the histogram it is compared with."""
     values = promql.placeholders(profile.prometheus)
+    records = _records(catalog)
     for entry in catalog.entries:
         for index, alert in enumerate(entry.metric_alerts):
             at = ("signals", "metrics", "alerts", index, "parameters")
             for key, value in metric_parameters(alert, profile).items():
                 limit = alert.parameters[key].below
                 if limit is not None and isinstance(value, float | int) and value >= limit:
-                    where = place(profile, alert.name, key, entry.document.at(*at, key, "default"))
+                    where = place(profile, alert.name, key, entry, *at, key, "default")
                     yield Problem(where, f"{alert.name}: {key} {value:g} can never fire; it must be below {limit:g}")
-            ceiling = _ceiling(alert, catalog, values)
+            ceiling = _ceiling(alert, records, catalog.metrics, values)
             threshold = metric_parameters(alert, profile).get("threshold")
             if ceiling is not None and isinstance(threshold, float | int) and threshold >= ceiling:
-                where = place(profile, alert.name, "threshold", entry.document.at(*at, "threshold", "default"))
+                where = place(profile, alert.name, "threshold", entry, *at, "threshold", "default")
                 yield Problem(
                     where,
                     f"{alert.name}: threshold {threshold:g} can never fire; the histogram ends at {ceiling:g} s "
@@ -184,14 +197,16 @@ def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]
                 )
 
 
-def _ceiling(alert: MetricAlert, catalog: Catalog, values: Mapping[str, str]) -> float | None:
+def _ceiling(
+    alert: MetricAlert, records: Mapping[str, str], metrics: Mapping[str, Metric], values: Mapping[str, str]
+) -> float | None:
     """The lowest top bucket, in seconds, of the histograms whose quantile an alert reads; None if it reads none."""
     parameters = {key: _stand_in(parameter.default) for key, parameter in alert.parameters.items()}
     try:
         tree = promql.parse(promql.fill(alert.expr, {**values, **parameters}))
         tops = [
             metric.top_bucket / (1e6 if metric.name.endswith("_microseconds") else 1)
-            for metric, quantile in _metrics_behind(tree, catalog, values)
+            for metric, quantile in _metrics_behind(tree, records, metrics, values)
             if quantile and metric.top_bucket is not None
         ]
     except (KeyError, ValueError):

@@ -5,31 +5,29 @@ from collections.abc import Iterable
 from generator.dress import DRESSES
 from generator.model import Catalog, Profile
 from generator.problems import Location, Problem
-from generator.signature import Signature, signature
+from generator.signature import Signature, Signatures, signature
 
 
 def samples_say_what_they_match(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """fires/: some line matches this entry, no line another one. silent/: no line matches. Dress changes nothing."""
-    sound = [entry for entry in catalog.entries if entry.logs and _compiles(signature(entry.logs))]
-    signatures = {entry.id: signature(entry.logs) for entry in sound if entry.logs}
+    signatures = {entry.id: signature(entry.logs) for entry in catalog.entries if entry.logs}
+    sound = {owner: filters for owner, filters in signatures.items() if _compiles(filters)}
+    known = Signatures(sound)
     for entry in catalog.entries:
         for sample in entry.samples:
-            matched = False
+            matched: set[str] = set()
             for number, line in enumerate(sample.lines, 1):
-                for owner, filters in signatures.items():
-                    where = Location(sample.path, number, 1)
-                    hits = {dress.__name__: filters.matches(dress(line)) for dress in DRESSES}
-                    if len(set(hits.values())) > 1:
-                        seen = ", ".join(name for name, hit in hits.items() if hit)
-                        yield Problem(
-                            where, f"matches {owner} as {seen} only; a pattern must not depend on the wrapping"
-                        )
-                    matched |= owner == entry.id and hits["raw"]
-                    if hits["raw"] and not sample.fires and owner == entry.id:
-                        yield Problem(where, f"must stay silent, but matches {owner}")
-                    if hits["raw"] and sample.fires and owner != entry.id:
-                        yield Problem(where, f"belongs to {entry.id}, but matches {owner} too")
-            if sample.fires and not matched and entry.id in signatures:
+                where = Location(sample.path, number, 1)
+                hits = {dress.__name__: known.owners(dress(line)) for dress in DRESSES}
+                for owner in sorted(frozenset.union(*hits.values()) - frozenset.intersection(*hits.values())):
+                    seen = ", ".join(name for name, owners in hits.items() if owner in owners)
+                    yield Problem(where, f"matches {owner} as {seen} only; a pattern must not depend on the wrapping")
+                if entry.id in hits["raw"] and not sample.fires:
+                    yield Problem(where, f"must stay silent, but matches {entry.id}")
+                for owner in sorted(hits["raw"] - {entry.id}) if sample.fires else ():
+                    yield Problem(where, f"belongs to {entry.id}, but matches {owner} too")
+                matched |= hits["raw"]
+            if sample.fires and entry.id not in matched and entry.id in sound:
                 yield Problem(Location(sample.path), f"no line matches {entry.id}")
 
 

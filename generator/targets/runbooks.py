@@ -35,7 +35,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
                 alert=alert,
                 entry=alert.entry,
                 rule=alert.rule,
-                causes=[cause for cause in catalog.causes_of(alert.entry.id) if cause.id in known],
+                causes=[cause for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known],
                 related=[(known[key], why) for key, why in alert.entry.related if key in known],
                 cite=_citer(alert.entry),
                 url=profile.base_url,

@@ -1,0 +1,218 @@
+"""Speed against sigma-cli with its Loki backend, as ratios of whole processes in one run, and how cost grows.
+
+    python -m tests.bench                     # all sizes, some minutes
+    python -m tests.bench --sizes 10,100      # quick
+
+sigma-cli converts rules of the same texts and filters into one LogQL rule each. This tool does that too, and checks
+every sample against every entry, writes a runbook for each alert and follows its links. Exit codes: 0 measured,
+2 could not run.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import click
+import platformdirs
+import yaml
+
+from generator import scaffold, write
+from generator.load import load
+from generator.model import Failure
+from generator.signature import escape
+
+ROOT = Path(__file__).parent.parent
+PINS = Path(__file__).with_name("bench-constraints.txt")
+SIZES = (10, 100, 1_000, 10_000)
+
+
+class CannotRunError(Exception):
+    """A program that the comparison needs is not there; the message says which."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process: seconds of wall clock, and its largest size in KiB."""
+
+    seconds: float
+    kib: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured with a number of entries beside the shipped catalog. Ratios below 1 mean: faster than sigma."""
+
+    entries: int
+    ratio: float
+    unchanged_check: float
+    seconds: float
+    kib: int
+
+
+def sigma() -> Path:
+    """sigma-cli of the pinned version, in an environment of its own in the user's cache. Raises CannotRunError."""
+    name = f"bench-sigma-{hashlib.sha256(PINS.read_bytes()).hexdigest()[:12]}"
+    folder = platformdirs.user_cache_path("kube-proxy-alerts") / name
+    program = folder / "bin" / "sigma"
+    if not (folder / ".ready").exists():
+        print("installing sigma-cli for the comparison …", file=sys.stderr)
+        shutil.rmtree(folder, ignore_errors=True)
+        steps = (
+            [sys.executable, "-m", "venv", str(folder)],
+            [str(folder / "bin" / "pip"), "install", "--quiet", "--requirement", str(PINS)],
+        )
+        for step in steps:
+            if subprocess.run(step, check=False).returncode:
+                raise CannotRunError("sigma-cli cannot be installed; without it there is nothing to compare with")
+        (folder / ".ready").touch()
+    return program
+
+
+def our_entries(folder: Path, number: int) -> None:
+    """A catalog of complete entries, each with a line of its own in its samples."""
+    for index in range(number):
+        files = scaffold.files(f"failure-{index:05}", f"KubeProxyFailure{index:05}", "failure")
+        filled = [type(file)(file.path, file.text.replace("TODO", f"thing {index:05}")) for file in files]
+        write.populate(folder, filled)
+
+
+def sigma_rules(folder: Path, entries: Iterable[Failure]) -> None:
+    """The log signals of entries as Sigma rules, with every text that Sigma has a field for."""
+    folder.mkdir(parents=True)
+    for entry in entries:
+        if entry.logs is None:
+            continue
+        # The backend joins plain words and expressions by `or` only within one kind.
+        words = [variant.literal for variant in entry.logs.variants if variant.literal is not None]
+        patterns = [variant.pattern for variant in entry.logs.variants if variant.pattern is not None]
+        variants = {"|re": [*map(escape, words), *patterns]} if patterns else words
+        contains = {f"contains{index}": [word] for index, word in enumerate(entry.logs.contains)}
+        excluded = [exclusion.pattern for exclusion in entry.logs.exclude]
+        condition = [*contains, "variants", *(["not excluded"] if excluded else [])]
+        rule = {
+            "title": entry.title,
+            "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, entry.id)),
+            "status": "test",
+            "description": entry.meaning.text,
+            "references": [source.url or source.title for source in entry.sources],
+            "falsepositives": [row.text for row in entry.false_positives],
+            "logsource": {"product": "kubernetes", "service": "kube-proxy"},
+            "detection": {
+                **contains,
+                "variants": variants,
+                **({"excluded": {"|re": excluded}} if excluded else {}),
+                "condition": " and ".join(condition),
+            },
+            "level": {"critical": "critical", "warning": "medium", "info": "informational"}[entry.severity],
+        }
+        (folder / f"{entry.id}.yml").write_text(yaml.safe_dump(rule, sort_keys=False))
+
+
+def measure(command: Sequence[str], **environment: str) -> Run:
+    """Run a program to its end. Raises CannotRunError if it fails, with what it said."""
+    with tempfile.TemporaryFile() as output:
+        begin = perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            output.seek(0)
+            said = output.read().decode(errors="replace")[-500:]
+            raise CannotRunError(f"`{' '.join(command)}` ended with {process.returncode}: {said}")
+    return Run(seconds, usage.ru_maxrss)
+
+
+def compare(number: int, peer: Path, scratch: Path) -> Row:
+    """Both programs in turns, so that a busy machine slows both; medians of the pairs."""
+    catalog, rules = scratch / "catalog", scratch / "rules"
+    our_entries(catalog, number)
+    added = (catalog,) if number else ()
+    sigma_rules(rules, load(added).catalog.entries)
+    tool = [sys.executable, "-m", "generator"]
+    inputs = [word for folder in added for word in ("--catalog", str(folder))]
+    ours: list[Run] = []
+    theirs: list[Run] = []
+    for turn in range(7 if number <= 100 else 3 if number <= 1_000 else 1):
+        output = scratch / f"output-{turn}"
+        ours.append(measure([*tool, "generate", "--no-validate", *inputs, "--output", str(output)]))
+        convert = [
+            str(peer),
+            "convert",
+            "-t",
+            "loki",
+            "-f",
+            "ruler",
+            "--without-pipeline",
+            "-o",
+            str(scratch / "o.yml"),
+        ]
+        theirs.append(measure([*convert, str(rules)]))
+    cache = {"XDG_CACHE_HOME": str(scratch / "cache")}
+    measure([*tool, "check", "--no-validate", *inputs], **cache)
+    again = measure([*tool, "check", "--no-validate", *inputs], **cache)
+    seconds = statistics.median(run.seconds for run in ours)
+    return Row(
+        number,
+        statistics.median(one.seconds / other.seconds for one, other in zip(ours, theirs, strict=True)),
+        again.seconds / seconds,
+        seconds,
+        max(run.kib for run in ours),
+    )
+
+
+def report(rows: Sequence[Row]) -> list[str]:
+    """The measurements as lines for a person; an entry's cost is what it adds to the shipped catalog's."""
+    lines = ["  entries   time / sigma's   again / first check   time of an entry   memory of an entry"]
+    first = rows[0]
+    unit: float | None = None
+    for row in rows:
+        growth = memory = "-"
+        if row.entries >= 100:  # below, an entry costs less than the noise
+            each = (row.seconds - first.seconds) / (row.entries - first.entries)
+            unit = unit or each
+            growth = f"x {each / unit:.2f}"
+            memory = f"{(row.kib - first.kib) / (row.entries - first.entries):.0f} KiB"
+        name = f"+ {row.entries:,}" if row.entries else "shipped"
+        lines.append(f"{name:>9}   {row.ratio:>14.2f}   {row.unchanged_check:>19.2f}   {growth:>16}   {memory:>18}")
+    aims = {0: 0.5, 1_000: 1.0}
+    for row in rows:
+        if row.entries in aims:
+            name = f"{row.entries:,} entries" if row.entries else "shipped catalog"
+            verdict = "met" if row.ratio <= aims[row.entries] else "MISSED"
+            lines.append(f"aim: {name} in at most {aims[row.entries]:g} of sigma's time: {row.ratio:.2f}, {verdict}")
+    return lines
+
+
+@click.command(help=__doc__)
+@click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True, help="Entries beside the shipped ones.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def main(sizes: str, as_json: bool) -> None:
+    try:
+        peer = sigma()
+        rows = []
+        for number in (0, *map(int, sizes.split(","))):
+            print(f"measuring the shipped catalog and {number:,} entries …", file=sys.stderr)
+            with tempfile.TemporaryDirectory() as scratch:
+                rows.append(compare(number, peer, Path(scratch)))
+    except CannotRunError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    if as_json:
+        print(json.dumps([row.__dict__ for row in rows], indent=2))
+    else:
+        print("\n".join(report(rows)))
+
+
+if __name__ == "__main__":
+    main()
