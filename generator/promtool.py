@@ -1,6 +1,7 @@
 """Finds promtool, or gets it into the user's cache without root; runs it."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -28,10 +29,9 @@ def find(say: Say) -> Path:
     on_path = shutil.which("promtool")
     if on_path:
         return Path(on_path)
-    for version in PINNED:
-        cached = _cached(version)
-        if cached.is_file():
-            return cached
+    cached = _newest_cached()
+    if cached:
+        return cached
     try:
         return _from_package(None, say)
     except ToolError as no_package:
@@ -66,6 +66,12 @@ _HELP = (
 
 def _cached(version: str) -> Path:
     return platformdirs.user_cache_path(TOOL) / f"promtool-{version}" / "promtool"
+
+
+def _newest_cached() -> Path | None:
+    """The newest promtool in the cache; a distribution's package may have brought a version that is not pinned."""
+    found = [path for path in _cached("x").parent.parent.glob("promtool-*/promtool") if path.is_file()]
+    return max(found, key=lambda path: [int(part) for part in re.findall("[0-9]+", path.parent.name)], default=None)
 
 
 def _from_package(version: str | None, say: Say) -> Path:

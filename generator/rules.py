@@ -1,5 +1,6 @@
 """Compiles catalog and profile into rules. A rule is data; targets only write it down."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -200,8 +201,8 @@ def _place(labels: Iterable[tuple[str, str | None]], cluster: str | None) -> str
 
 
 def _literal(text: str) -> str:
-    """Text as a Go template that prints it unchanged."""
-    return text.replace("{{", '{{ "{{" }}')
+    """Text as a Go template that prints it unchanged, whatever template comes after it."""
+    return re.sub(r"\{{2,}|\{$", lambda braces: f'{{{{ "{braces[0]}" }}}}', text)
 
 
 def _number(value: float | str) -> str:

@@ -1,7 +1,9 @@
 """Proves the compiled rules with promtool: the files as they are, and the catalog's own unit tests."""
 
+import os
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,12 +46,12 @@ def validate(tool: Path, files: Iterable[File], defaults: Iterable[File], catalo
         tests = {entry.id: entry for entry in catalog.entries if entry.unit_tests}
         for entry in tests.values():
             populate(work, [File(f"catalog/{entry.id}/tests.yaml", entry.unit_tests or "")])
-        if tests and not problems:
-            command = ["test", "rules"]
-            if not promtool.run(tool, [*command, *(f"catalog/{key}/tests.yaml" for key in tests)], work)[0]:
-                # Releases word their report differently, so each file is run again by itself to see which fails.
-                for key, entry in tests.items():
-                    ok, said = promtool.run(tool, [*command, f"catalog/{key}/tests.yaml"], work)
+        if not problems:
+            # One process for each file: it is known which one fails, and they run side by side.
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                commands = [["test", "rules", f"catalog/{key}/tests.yaml"] for key in tests]
+                results = pool.map(lambda command: promtool.run(tool, command, work), commands)
+                for entry, (ok, said) in zip(tests.values(), results, strict=True):
                     if not ok:
                         where = Location(entry.document.path.replace("failure.yaml", "tests.yaml"))
                         problems.append(Problem(where, f"promtool's unit tests fail:\n{said.strip()}"))

@@ -1,6 +1,9 @@
 """YAML with positions."""
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generator.document import parse
 from generator.problems import Location
@@ -44,6 +47,11 @@ def test_duplicate_keys_are_problems() -> None:
 )
 def test_plain_scalars_stay_what_was_written(text: str, value: object) -> None:
     assert parse(f"a: {text}\n", "f.yaml")[0].data == {"a": value}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_comes_back_from_yaml(text: str) -> None:
+    assert parse(yaml.safe_dump({"a": text}), "f.yaml")[0].data == {"a": text}
 
 
 @pytest.mark.parametrize(

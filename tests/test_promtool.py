@@ -41,6 +41,8 @@ def test_path_comes_first(bare: Path) -> None:
 def test_the_newest_in_the_cache_comes_next(bare: Path) -> None:
     older = tool(bare / "cache" / "kube-proxy-alerts" / "promtool-2.42" / "promtool")
     assert promtool.find(silent) == older
+    packaged = tool(bare / "cache" / "kube-proxy-alerts" / "promtool-2.100" / "promtool")
+    assert promtool.find(silent) == packaged
     newer = tool(bare / "cache" / "kube-proxy-alerts" / "promtool-3.16" / "promtool")
     assert promtool.find(silent) == newer
 

@@ -1,11 +1,15 @@
 """What a profile changes in the compiled rules."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
+from generator import promtool, write
+from generator.file import rules_file
 from generator.load import load
-from generator.rules import AlertRule, Rules, compile_rules
+from generator.rules import AlertRule, RuleGroup, Rules, compile_rules
 from tests.conftest import TINY
 
 
@@ -26,6 +30,63 @@ def test_every_alert_has_its_labels_and_annotations(tmp_path: Path) -> None:
         assert row.rule.labels == {"failure": row.entry.id, "severity": row.entry.severity}
         assert list(row.rule.annotations) == ["summary", "description", "runbook_url"]
         assert row.rule.annotations["runbook_url"].endswith(f"/{row.rule.alert}.md")
+
+
+TEXTS = [
+    "plain",
+    "`back` \"double\" 'single' \\ backslash",
+    "{{ $value }} and {{ nothing",
+    "{{{ three }}} and { one }",
+    "ends with {",
+    "ends with {{",
+    'quoted {{ "{{" }} already',
+    "{{/* comment */}}",
+    "a | b # c: d",
+    "two\nlines",
+    "ä 😀 \u2028",
+    "$labels.node {value} %s <b>",
+]
+
+
+def test_any_text_is_what_the_notification_shows(tmp_path: Path, pinned_promtool: Path) -> None:
+    """Rendered by promtool, with the node's name put behind it as the compiled rules do."""
+    inputs = load(base=TINY)
+    gate = next(entry for entry in inputs.catalog.entries if entry.id == "gate-slow")
+    (metric,) = gate.metric_alerts
+    entries = [
+        replace(
+            gate,
+            summary=text,
+            first_step=text,
+            metric_alerts=(replace(metric, name=f"A{number}", observation=text.replace("{value}", "")),),
+        )
+        for number, text in enumerate(TEXTS)
+    ]
+    catalog = replace(inputs.catalog, entries=tuple(entries))
+    made = [row.rule for row in compile_rules(catalog, inputs.profile).alerts]
+    rules = [replace(rule, expr='label_replace(vector(1), "node", "n", "", "")', hold="0s") for rule in made]
+    write.populate(tmp_path, [rules_file("rules.yaml", [RuleGroup("g", "1m", tuple(rules))])])
+    expected = [
+        {
+            "eval_time": "1m",
+            "alertname": f"A{number}",
+            "exp_alerts": [
+                {
+                    "exp_labels": {"node": "n", "failure": "gate-slow", "severity": gate.severity},
+                    "exp_annotations": {
+                        "summary": f"{text} on node n",
+                        "description": f"{text.replace('{value}', '')}. First step: {text}",
+                        "runbook_url": f"https://runbooks.example.com/kube-proxy/A{number}.md",
+                    },
+                }
+            ],
+        }
+        for number, text in enumerate(TEXTS)
+    ]
+    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [{"alert_rule_test": expected}]}
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests), encoding="utf-8")
+    passed, said = promtool.run(pinned_promtool, ["test", "rules", "tests.yaml"], tmp_path)
+    assert passed, said
 
 
 def test_selectors_and_labels_are_the_sites(tmp_path: Path) -> None:
