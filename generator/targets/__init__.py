@@ -1,21 +1,26 @@
-"""What is compiled. Adding an output: one module with `files()`, and its line in TARGETS."""
+"""What is compiled. Adding an output: one module with `files()` as Target describes it, and its name in TARGETS."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 from generator.file import File
 from generator.model import Catalog, Profile
 from generator.rules import Rules
-from generator.targets import loki, prometheus, runbooks
 
 Target = Callable[[Rules, Catalog, Profile], list[File]]
 
-TARGETS: tuple[Target, ...] = (
-    loki.files,
-    prometheus.files,
-    runbooks.files,
+TARGETS = (
+    "loki",
+    "prometheus",
+    "runbooks",
 )
 
 
 def render(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     """All files of all targets, sorted by path."""
-    return sorted(file for target in TARGETS for file in target(rules, catalog, profile))
+    return sorted(file for name in TARGETS for file in _target(name)(rules, catalog, profile))
+
+
+def _target(name: str) -> Target:
+    files: Target = import_module(f"{__name__}.{name}").files
+    return files

@@ -1,0 +1,142 @@
+"""What the documents say is true: their commands run, their examples work, their links lead somewhere."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from generator.cli import main
+from tests.conftest import ROOT, Run
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def tokens(document: str) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse((ROOT / document).read_text(encoding="utf-8"))
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return [token.content for token in tokens(document) if token.type == "fence" and token.info == language]
+
+
+def commands(document: str) -> list[list[str]]:
+    lines = [line for block in blocks(document, "sh") for line in block.splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def named_blocks(document: str) -> dict[str, str]:
+    """The fenced blocks that stand below a paragraph which is nothing but a file's name."""
+    found, name = {}, None
+    for token in tokens(document):
+        if token.type == "inline":
+            only = re.fullmatch(r"`([^`]+/[^`]+)`", token.content)
+            name = only[1] if only else None
+        elif token.type == "fence" and name:
+            found[name], name = token.content, None
+    return found
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    for name in ("catalog", "generator", "output"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_every_command_runs(document: str, checkout: Path, run: Run) -> None:
+    (checkout / "site.yaml").write_text(blocks("README.md", "yaml")[0], encoding="utf-8")
+    for words in commands(document):
+        match words:
+            case ["kube-proxy-alerts", *arguments]:
+                done = run(*arguments, cwd=checkout)
+                assert done.returncode == 0, (words, done.stdout, done.stderr)
+            case ["make", target]:
+                # Run for real by CI; here it would run these tests again.
+                plan = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=False)
+                assert plan.returncode == 0, words
+            case _:
+                pytest.fail(f"{document}: nobody runs {words}")
+
+
+def test_ci_runs_what_the_readme_tells_a_user_to_run() -> None:
+    first = blocks("README.md", "sh")[0].splitlines()
+    wanted = [" ".join(shlex.split(line, comments=True)) for line in first]
+    assert wanted == ["make generate", "make test"]
+    assert [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")] == wanted
+
+
+def test_the_readme_knows_every_verb() -> None:
+    assert {words[1] for words in commands("README.md") if words[0] == "kube-proxy-alerts"} == set(main.commands)
+
+
+def test_a_new_failure_is_one_folder(checkout: Path, run: Run) -> None:
+    before = snapshot(checkout)
+    new = next(words for words in commands("CONTRIBUTING.md") if words[1] == "new")
+    assert run(*new[1:], cwd=checkout).returncode == 0
+    entry = checkout / "catalog" / new[2]
+    for name, text in named_blocks("CONTRIBUTING.md").items():
+        if name.startswith("catalog/"):
+            assert (checkout / name).is_file()
+            (checkout / name).write_text(text, encoding="utf-8")
+    scaffold = (entry / "failure.yaml").read_text(encoding="utf-8")
+    signals = blocks("CONTRIBUTING.md", "yaml")[0]
+    (entry / "failure.yaml").write_text(scaffold[: scaffold.index("samples:")] + signals, encoding="utf-8")
+
+    done = run("generate", "--no-validate", cwd=checkout)
+    assert done.returncode == 0, done.stderr
+    sources = {path for path in changed(before, snapshot(checkout)) if not path.startswith("output/")}
+    assert {path.split("/")[:2] == ["catalog", new[2]] for path in sources} == {True}
+    rules = yaml.safe_load((checkout / "output" / "loki" / "kube-proxy.rules.yaml").read_text(encoding="utf-8"))
+    alerts = {rule["alert"]: rule["expr"] for group in rules["groups"] for rule in group["rules"]}
+    assert "|= `endpoint connections`" in alerts["KubeProxyConntrackCleanupFailing"]
+    assert (checkout / "output" / "runbooks" / "KubeProxyConntrackCleanupFailing.md").is_file()
+
+
+def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> None:
+    before = snapshot(checkout)
+    module, line = blocks("CONTRIBUTING.md", "python")
+    (name,) = (name for name in named_blocks("CONTRIBUTING.md") if name.endswith(".py"))
+    (checkout / name).write_text(module, encoding="utf-8")
+    table = checkout / "generator" / "targets" / "__init__.py"
+    text = table.read_text(encoding="utf-8")
+    assert line.count("\n") == 1
+    table.write_text(text.replace('    "runbooks",\n', f'    "runbooks",\n{line}'), encoding="utf-8")
+
+    done = run("generate", "--no-validate", cwd=checkout)
+    assert done.returncode == 0, done.stderr
+    assert changed(before, snapshot(checkout)) == {name, "generator/targets/__init__.py", "output/alerts.json"}
+    index = yaml.safe_load((checkout / "output" / "alerts.json").read_text(encoding="utf-8"))["alerts"]
+    assert index["KubeProxySyncSlow"] == {
+        "severity": "warning",
+        "runbook": "https://runbooks.example.com/kube-proxy/KubeProxySyncSlow.md",
+    }
+
+
+def links() -> Iterator[tuple[str, str]]:
+    for document in DOCUMENTS:
+        for token in tokens(document):
+            for child in token.children or ():
+                if child.type == "link_open":
+                    yield document, str(child.attrGet("href"))
+
+
+@pytest.mark.parametrize(("document", "target"), list(links()))
+def test_every_link_leads_to_a_file(document: str, target: str) -> None:
+    assert target.startswith("https://") or (ROOT / target.partition("#")[0]).exists()
