@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     entries.references_exist,
     entries.sources_are_cited,
     entries.fix_rows_are_complete,
+    entries.scaffolds_are_filled_in,
     logs.patterns_are_sound,
     logs.windows_can_fire,
     samples.samples_say_what_they_match,

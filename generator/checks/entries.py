@@ -65,7 +65,7 @@ def sources_are_cited(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     for entry in catalog.entries:
         known = {source.key for source in entry.sources}
         used = set()
-        for path, key in _cited(entry.document.data, ()):
+        for path, key in _cited(entry.document.data):
             used.add(key)
             if key not in known:
                 yield Problem(entry.document.at(*path), f"there is no source '{key}'; add it under `sources:`")
@@ -75,18 +75,34 @@ def sources_are_cited(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             )
 
 
-def _cited(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def _cited(data: Any) -> Iterator[tuple[Path, str]]:
     """Every citation in a file's data, with its path."""
-    if isinstance(value, dict):
-        for key, child in value.items():
-            if key == "sources" and isinstance(child, list):
-                for index, cited in enumerate(child):
-                    yield (*path, key, index), cited
-            else:
-                yield from _cited(child, (*path, key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _cited(child, (*path, index))
+    return (
+        (path, text)
+        for path, text in _texts(data, ())
+        if len(path) > 1 and path[-2] == "sources" and isinstance(path[-1], int)
+    )
+
+
+def scaffolds_are_filled_in(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """A warning while texts of the scaffold are left; an entry may be tried out before it is complete."""
+    for entry in catalog.entries:
+        left = [path for path, text in _texts(entry.document.data, ()) if text.startswith("TODO")]
+        if left:
+            message = f"{len(left)} texts of {entry.id} still say TODO, this is the first; fill them in"
+            yield Problem(entry.document.at(*left[0]), message, "warning")
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    match value:
+        case str():
+            yield path, value
+        case dict():
+            for key, child in value.items():
+                yield from _texts(child, (*path, key))
+        case list():
+            for index, child in enumerate(value):
+                yield from _texts(child, (*path, index))
 
 
 def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
