@@ -37,7 +37,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
                 rule=alert.rule,
                 causes=[cause for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known],
                 related=[(known[key], why) for key, why in alert.entry.related if key in known],
-                cite=_citer(alert.entry),
+                cite=_Citer(alert.entry),
                 url=profile.base_url,
             ),
         )
@@ -64,10 +64,6 @@ class _Citer:
 
     def __call__(self, keys: tuple[str, ...]) -> str:
         return " ".join(f"[[{self.numbers[key]}]](#sources)" for key in keys)
-
-
-def _citer(entry: Failure) -> _Citer:
-    return _Citer(entry)
 
 
 class _Templates(BaseLoader):
