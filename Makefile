@@ -28,7 +28,7 @@ lint: $(VENV)/.ready ## ruff and mypy
 	$(BIN)/mypy
 
 test: $(VENV)/.ready lint ## run every test
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 bench: $(VENV)/.ready ## compare speed with sigma-cli, and show how cost grows
 	$(BIN)/python -m tests.bench

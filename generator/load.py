@@ -2,14 +2,17 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from generator import document, schema
+from generator import document, promql, schema
 from generator.document import Document
+from generator.dress import DRESSES
+from generator.durations import seconds
 from generator.model import (
     Affected,
     Catalog,
@@ -18,6 +21,9 @@ from generator.model import (
     Fixes,
     LogLabels,
     LogSignal,
+    LogStream,
+    LogTest,
+    LogTests,
     LokiProfile,
     Metric,
     MetricAlert,
@@ -68,7 +74,7 @@ def load(extra_catalogs: Iterable[Path] = (), profile: Path | None = None, base:
     """
     reader = _Reader()
     shipped = shipped_catalog()
-    reader.schema_text = reader.text(shipped / "schema.json") or "{}"
+    reader.read_schemas(shipped)
     metrics = reader.metrics(shipped)
     entries: dict[str, Failure] = {}
     for folder in (base or shipped, *extra_catalogs):
@@ -93,6 +99,29 @@ def load(extra_catalogs: Iterable[Path] = (), profile: Path | None = None, base:
     return Inputs(catalog, site, default, tuple(reader.problems))
 
 
+@dataclass(frozen=True)
+class TestFile:
+    """A file of unit tests outside a catalog: log tests with the texts of their rule files, or None for promtool's."""
+
+    log_tests: LogTests | None
+    rules: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def load_tests(path: Path) -> TestFile:
+    """Read one file of unit tests. Raises ToolError if it cannot be read at all."""
+    reader = _Reader()
+    reader.read_schemas(shipped_catalog())
+    _, tests = reader.tests(path)
+    rules: list[str] = []
+    for pattern in tests.rule_files if tests else ():
+        found = sorted(path.parent.glob(pattern) if not Path(pattern).is_absolute() else [Path(pattern)])
+        if not found:
+            reader.problems.append(Problem(Location(_display(path)), f"no rule file matches {pattern}"))
+        rules += [text for file in found if (text := reader.text(file)) is not None]
+    return TestFile(tests, tuple(rules), tuple(reader.problems))
+
+
 def _display(path: Path) -> str:
     """A path as a person would type it from here."""
     relative = os.path.relpath(path)
@@ -104,7 +133,10 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
-        self.schema_text = ""
+
+    def read_schemas(self, shipped: Path) -> None:
+        self.schema_text = self.text(shipped / "schema.json") or "{}"
+        self.tests_schema = self.text(shipped / "tests.schema.json") or "{}"
 
     def bytes(self, path: Path) -> bytes:
         try:
@@ -155,8 +187,53 @@ class _Reader:
                     Problem(parsed.at("id"), f"id '{parsed.data['id']}' must be the name of its folder, '{path.name}'")
                 )
             tests = path / "tests.yaml"
-            unit_tests = self.text(tests) if tests.is_file() else None
-            yield _failure(parsed, tuple(self.samples(path, parsed)), unit_tests)
+            unit_tests, log_tests = self.tests(tests) if tests.is_file() else (None, None)
+            yield _failure(parsed, tuple(self.samples(path, parsed)), unit_tests, log_tests)
+
+    def tests(self, path: Path) -> tuple[str | None, LogTests | None]:
+        """A file of unit tests: promtool's as it stands, or one with log lines, which says `input_streams`."""
+        text = self.text(path)
+        if text is None or "input_streams" not in text:
+            return text, None
+        parsed = self.document(path, self.tests_schema)
+        if parsed is None:
+            return None, None
+        tests = tuple(self.log_test(path.parent, parsed, index) for index in range(len(parsed.data["tests"])))
+        interval = seconds(parsed.data.get("evaluation_interval", "1m"))
+        return None, LogTests(_display(path), tuple(parsed.data["rule_files"]), interval, tests)
+
+    def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
+        data = parsed.data["tests"][index]
+        streams = []
+        for number, stream in enumerate(data["input_streams"]):
+            at = ("tests", index, "input_streams", number)
+            try:
+                labels = {matcher.name: matcher.value for matcher in promql.matchers(stream["stream"])}
+            except ValueError as error:
+                self.problems.append(Problem(parsed.at(*at, "stream"), str(error)))
+                continue
+            dressed = {dress.__name__: dress for dress in DRESSES}[stream.get("dress", "raw")]
+            lines = [
+                (seconds(row["at"]) + turn * seconds(row.get("every", "0s")), dressed(line))
+                for place, row in enumerate(stream["lines"])
+                for turn in range(row.get("times", 1))
+                for line in self.log_lines(folder, row, parsed.at(*at, "lines", place))
+            ]
+            streams.append(LogStream(labels, tuple(sorted(lines, key=itemgetter(0)))))
+        return LogTest(data["name"], tuple(streams), tuple(data["alert_rule_test"]))
+
+    def log_lines(self, folder: Path, row: Mapping[str, Any], where: Location) -> Sequence[str]:
+        if ("line" in row) == ("file" in row):
+            self.problems.append(Problem(where, "give either `line` or `file`"))
+        elif "times" in row and "every" not in row:
+            self.problems.append(Problem(where, "`times` needs `every`"))
+        elif "line" in row:
+            return [row["line"]]
+        elif not (folder / row["file"]).is_file():
+            self.problems.append(Problem(where, f"there is no file {row['file']} beside this one"))
+        else:
+            return _lines(self.bytes(folder / row["file"]))
+        return ()
 
     def samples(self, entry: Path, parsed: Document) -> Iterable[Sample]:
         listed = parsed.data.get("samples", {})
@@ -174,13 +251,18 @@ class _Reader:
                         Location(_display(path)), f"say where these lines come from: list '{name}' under `samples:`"
                     )
                 )
-            lines = self.bytes(path).decode("utf-8", errors="replace").split("\n")
-            yield Sample(_display(path), name, name.startswith("fires/"), tuple(lines if lines[-1] else lines[:-1]))
+            yield Sample(_display(path), name, name.startswith("fires/"), tuple(_lines(self.bytes(path))))
 
     def profile(self, folder: Path, path: Path | None) -> Profile:
         schema_text = self.text(folder / "profile.schema.json") or "{}"
         parsed = self.document(path, schema_text) if path else None
         return _profile(parsed or Document("the default profile", {}), schema_text)
+
+
+def _lines(data: bytes) -> list[str]:
+    """Physical lines; what is not UTF-8 becomes the replacement character, as Loki's clients do it."""
+    lines = data.decode("utf-8", errors="replace").split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -208,7 +290,9 @@ def _versions(row: Mapping[str, Any]) -> Versions:
     return Versions(row["from"], row["to"])
 
 
-def _failure(parsed: Document, samples: tuple[Sample, ...], unit_tests: str | None) -> Failure:
+def _failure(
+    parsed: Document, samples: tuple[Sample, ...], unit_tests: str | None, log_tests: LogTests | None
+) -> Failure:
     data = parsed.data
     signals = data["signals"]
     metrics = signals.get("metrics", {})
@@ -249,6 +333,7 @@ def _failure(parsed: Document, samples: tuple[Sample, ...], unit_tests: str | No
         replaces=data.get("replaces"),
         document=parsed,
         unit_tests=unit_tests,
+        log_tests=log_tests,
     )
 
 

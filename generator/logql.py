@@ -1,5 +1,7 @@
 """Writes LogQL, within what Loki 2.2 understands."""
 
+import re
+
 from generator.signature import Signature
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -25,6 +27,37 @@ def filters(signature: Signature) -> list[str]:
     if signature.pattern is not None:
         chain.append(f"|~ {quote(signature.pattern)}")
     return chain + [f"!~ {quote(pattern)}" for pattern in signature.exclude]
+
+
+def within(expr: str, label: str, value: str) -> str:
+    """The expression with a further matcher in each of its stream selectors."""
+    matcher = f"{label}={quote(value)}"
+    parts, end = [], 0
+    for begin, close in _selectors(expr):
+        comma = ", " if expr[begin + 1 : close].strip() else ""
+        parts.append(expr[end:close].rstrip() if comma else expr[end:close])
+        parts.append(f"{comma}{matcher}")
+        end = close
+    return "".join([*parts, expr[end:]])
+
+
+def log_queries(expr: str) -> list[str]:
+    """What the expression counts: each stream selector with its pipeline, up to the range."""
+    queries = []
+    for begin, _ in _selectors(expr):
+        stop = next((match.start() for match in _TOKEN.finditer(expr, begin) if match[0] == "["), len(expr))
+        queries.append(expr[begin:stop].strip())
+    return queries
+
+
+# Strings and comments are tokens of their own, so that a bracket inside one is not taken for a bracket.
+_TOKEN = re.compile(r'`[^`]*`|"(?:\\.|[^"\\])*"|#[^\n]*|[{}\[]', re.DOTALL)
+
+
+def _selectors(expr: str) -> list[tuple[int, int]]:
+    """Where each stream selector opens and closes."""
+    braces = [match for match in _TOKEN.finditer(expr) if match[0] in "{}"]
+    return [(one.start(), other.start()) for one, other in zip(braces[::2], braces[1::2], strict=False)]
 
 
 def count(selector: str, signature: Signature, window: str, by: str, threshold: str) -> str:

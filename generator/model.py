@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from generator.document import Document
 
@@ -182,6 +182,33 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class LogStream:
+    """What one program writes in a test: the labels its collector gives, and lines with seconds from the start."""
+
+    labels: Mapping[str, str]
+    lines: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True)
+class LogTest:
+    """Log lines in, alerts out. `checks` are promtool's alert_rule_test, as they stand in the file."""
+
+    name: str
+    streams: tuple[LogStream, ...]
+    checks: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class LogTests:
+    """A file of tests of Loki rules. Rule files are patterns relative to it; the interval is in seconds."""
+
+    path: str
+    rule_files: tuple[str, ...]
+    interval: float
+    tests: tuple[LogTest, ...]
+
+
+@dataclass(frozen=True)
 class Failure:
     """One entry of the catalog: a failure, a symptom or a watchdog."""
 
@@ -214,6 +241,7 @@ class Failure:
     replaces: str | None
     document: Document
     unit_tests: str | None
+    log_tests: LogTests | None
 
     def alerts(self) -> tuple[str, ...]:
         """Names of all alerts of the entry, the entry's own first."""

@@ -6,6 +6,16 @@ from jinja2 import Environment, StrictUndefined
 
 from generator.file import File
 
+# Template of a file where it is not named like the file.
+_TEMPLATES = {
+    "failure": {
+        "tests.yaml": "log-tests.yaml",
+        "samples/fires/example.log": "fires.log",
+        "samples/silent/example.log": "silent.log",
+    },
+    "symptom": {"tests.yaml": "metric-tests.yaml"},
+}
+
 
 def files(entry_id: str, alert: str, kind: str) -> list[File]:
     """Files of a new entry, below its catalog. `kind` is failure (log lines) or symptom (metrics)."""
@@ -16,14 +26,10 @@ def files(entry_id: str, alert: str, kind: str) -> list[File]:
         template = environment.from_string((folder / f"{name}.j2").read_text(encoding="utf-8"))
         return template.render(id=entry_id, alert=alert, kind=kind)
 
-    rendered = [File(f"{entry_id}/failure.yaml", render("failure.yaml"))]
+    names = ["failure.yaml", "tests.yaml"]
     if kind == "failure":
-        return [
-            *rendered,
-            File(f"{entry_id}/samples/fires/example.log", render("fires.log")),
-            File(f"{entry_id}/samples/silent/example.log", render("silent.log")),
-        ]
-    return [*rendered, File(f"{entry_id}/tests.yaml", render("tests.yaml"))]
+        names += ["samples/fires/example.log", "samples/silent/example.log"]
+    return [File(f"{entry_id}/{name}", render(_TEMPLATES[kind].get(name, name))) for name in names]
 
 
 def alert_name(entry_id: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from generator import promtool
+from generator import tools
 from generator.file import File
 from generator.model import Catalog
 from generator.problems import Location, Problem
@@ -38,7 +38,7 @@ def validate(tool: Path, files: Iterable[File], defaults: Iterable[File], catalo
         populate(work / "output", [file for file in defaults if file.path.startswith("prometheus/")])
         problems = []
         for file in checked:
-            ok, said = promtool.run(tool, ["check", "rules", f"site/{file.path}"], work)
+            ok, said = tools.run([str(tool), "check", "rules", f"site/{file.path}"], work)
             if not ok:
                 problems.append(
                     Problem(Location(f"{output}/{file.path}"), f"promtool refuses the rules:\n{said.rstrip()}")
@@ -49,8 +49,8 @@ def validate(tool: Path, files: Iterable[File], defaults: Iterable[File], catalo
         if not problems:
             # One process for each file: it is known which one fails, and they run side by side.
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                commands = [["test", "rules", f"catalog/{key}/tests.yaml"] for key in tests]
-                results = pool.map(lambda command: promtool.run(tool, command, work), commands)
+                commands = [[str(tool), "test", "rules", f"catalog/{key}/tests.yaml"] for key in tests]
+                results = pool.map(lambda command: tools.run(command, work), commands)
                 for entry, (ok, said) in zip(tests.values(), results, strict=True):
                     if not ok:
                         where = Location(entry.document.path.replace("failure.yaml", "tests.yaml"))

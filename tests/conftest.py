@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from generator import promtool
+from generator import loki, tools
+from generator.loki import Loki
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
@@ -36,9 +37,23 @@ def run() -> Run:
     return command
 
 
-@pytest.fixture(scope="session", params=promtool.PINNED)
+@pytest.fixture(scope="session", params=tools.PROMTOOL.pinned)
 def pinned_promtool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """promtool of each pinned version. Never skipped: a version that cannot be had fails the tests that need it."""
     # Test processes run side by side; one builds, the others wait.
     with FileLock(tmp_path_factory.getbasetemp().parent / f"promtool-{request.param}.lock"):
-        return promtool.pinned(request.param, lambda message: print(message, file=sys.stderr))
+        return tools.pinned(tools.PROMTOOL, request.param, lambda message: print(message, file=sys.stderr))
+
+
+@pytest.fixture(scope="session")
+def pinned_loki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Loki of the pinned version. Never skipped: if it cannot be had, the tests that need it fail."""
+    with FileLock(tmp_path_factory.getbasetemp().parent / "loki.lock"):
+        return tools.pinned(tools.LOKI, tools.LOKI.pinned[0], lambda message: print(message, file=sys.stderr))
+
+
+@pytest.fixture(scope="session")
+def real_loki(pinned_loki: Path) -> Iterator[Loki]:
+    """A real Loki, one for all tests of a process."""
+    with loki.local(pinned_loki) as running:
+        yield running

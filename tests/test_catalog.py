@@ -177,18 +177,23 @@ def test_the_lock_mount_is_correct_yaml() -> None:
 def covered(entry: Failure) -> dict[str, set[bool]]:
     """For each alert of an entry's unit tests, whether it is expected to fire, to be silent, or (as it should) both."""
     seen: dict[str, set[bool]] = {}
-    for test in yaml.safe_load(entry.unit_tests or "tests: []")["tests"]:
-        for expected in test.get("alert_rule_test", ()):
+    metric_tests = yaml.safe_load(entry.unit_tests or "tests: []")["tests"]
+    log_tests = entry.log_tests.tests if entry.log_tests else ()
+    for checks in [*(test.get("alert_rule_test", ()) for test in metric_tests), *(test.checks for test in log_tests)]:
+        for expected in checks:
             seen.setdefault(expected["alertname"], set()).add(bool(expected.get("exp_alerts")))
     return seen
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if e.metric_alerts], ids=lambda entry: entry.id)
-def test_every_metric_alert_is_seen_firing_and_silent(entry: Failure) -> None:
+@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if not e.heartbeat], ids=lambda entry: entry.id)
+def test_every_alert_is_seen_firing_and_silent(entry: Failure) -> None:
     seen = covered(entry)
-    assert {alert.name: seen.get(alert.name) for alert in entry.metric_alerts} == {
-        alert.name: {True, False} for alert in entry.metric_alerts
-    }
+    assert {name: seen.get(name) for name in entry.alerts()} == {name: {True, False} for name in entry.alerts()}
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if e.heartbeat], ids=lambda entry: entry.id)
+def test_every_watchdog_is_seen_firing(entry: Failure) -> None:
+    assert covered(entry) == {entry.alert: {True}}
 
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=lambda entry: entry.id)

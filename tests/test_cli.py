@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT, TINY, Run
 
-ALL = ["generate", "check", "list", "show", "new", "explain"]
+ALL = ["generate", "check", "test", "list", "show", "new", "explain"]
 
 
 def test_help_shows_every_verb(run: Run) -> None:
@@ -223,3 +223,47 @@ def test_output_is_the_same_bytes_everywhere(run: Run, tmp_path: Path, environme
     made = {p.relative_to(tmp_path / "output"): p.read_bytes() for p in (tmp_path / "output").rglob("*") if p.is_file()}
     committed = {p.relative_to(ROOT / "output"): p.read_bytes() for p in (ROOT / "output").rglob("*") if p.is_file()}
     assert made == committed
+
+
+def test_test_runs_the_catalogs_tests_on_a_real_loki(run: Run, pinned_loki: Path) -> None:
+    path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
+    done = run("test", PATH=path)
+    assert done.returncode == 0, done.stdout
+    assert "ok\tcatalog/iptables-backend-mismatch/tests.yaml: the first line fires" in done.stdout
+    assert re.search(r"\n[3-9]\d tests pass, 0 fail; Loki sees \d{4} sample lines as the checks do\n$", done.stderr)
+
+
+def test_test_of_a_file_fails_with_what_was_expected(run: Run, tmp_path: Path, pinned_loki: Path) -> None:
+    path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
+    entry = tmp_path / "catalog" / "iptables-lock-held-too-long"
+    shutil.copytree(ROOT / "catalog" / entry.name, entry)
+    shutil.copytree(ROOT / "output", tmp_path / "output")
+    tests = entry / "tests.yaml"
+    assert run("test", str(tests), cwd=tmp_path, PATH=path).returncode == 0
+    rules = tmp_path / "output" / "loki" / "kube-proxy.rules.yaml"
+    rules.write_text(rules.read_text().replace("Stopped waiting after", "Stopped after"))
+    done = run("test", str(tests), "--json", cwd=tmp_path, PATH=path)
+    assert done.returncode == 1
+    failed = [row for row in json.loads(done.stdout) if row["said"]]
+    assert [row["test"] for row in failed] == [
+        "the first line fires and the alert ends when the window has passed",
+        "each node has an alert of its own, in whatever the collector wraps the lines",
+    ]
+    assert "no line matched" in failed[0]["said"]
+    assert done.stderr.endswith("2 tests pass, 2 fail\n")
+
+
+def test_promtools_own_tests_are_run_by_promtool(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("groups: [{name: g, rules: [{alert: A, expr: 'vector(1)'}]}]")
+    tests = tmp_path / "tests.yaml"
+    tests.write_text("rule_files: [rules.yaml]\ntests: [{alert_rule_test: [{eval_time: 1m, alertname: A}]}]\n")
+    done = run("test", str(tests), cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"FAILED\t{tests}: promtool\n")
+
+
+def test_a_loki_that_is_not_there_is_could_not_run(run: Run) -> None:
+    tests = "catalog/iptables-lock-held-too-long/tests.yaml"
+    done = run("test", tests, "--loki", "http://127.0.0.1:1")
+    assert done.returncode == 2
+    assert "kube-proxy-alerts: http://127.0.0.1:1 cannot be reached: " in done.stderr

@@ -1,5 +1,6 @@
 """What the documents say is true: their commands run, their examples work, their links lead somewhere."""
 
+import os
 import re
 import shlex
 import shutil
@@ -127,6 +128,16 @@ def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> No
         "severity": "warning",
         "runbook": "https://runbooks.example.com/kube-proxy/KubeProxySyncSlow.md",
     }
+
+
+def test_the_example_of_a_log_test_passes(run: Run, tmp_path: Path, pinned_loki: Path) -> None:
+    expr = 'sum by (house) (count_over_time({app="door"} |= "open" [2m])) > 1'
+    rule = {"alert": "DoorOpen", "expr": expr, "annotations": {"summary": "{{ $value }} times at {{ $labels.house }}"}}
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]}))
+    (tmp_path / "tests.yaml").write_text(blocks("README.md", "yaml")[1])
+    path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
+    done = run("test", "tests.yaml", cwd=tmp_path, PATH=path)
+    assert (done.returncode, done.stdout) == (0, "ok\ttests.yaml: two lines within two minutes\n")
 
 
 def links() -> Iterator[tuple[str, str]]:

@@ -15,13 +15,14 @@ ORDER = [
     ["checks"],
     ["rules"],
     ["file"],
+    ["logtests"],
     ["targets.*"],
     ["targets"],
     ["links"],
     ["compiler", "scaffold"],
     ["write"],
-    ["promtool", "stamp"],
-    ["validate"],
+    ["loki", "stamp", "tools"],
+    ["prove_logs", "validate"],
     ["cli"],
     ["__main__"],
 ]
@@ -85,4 +86,4 @@ def test_only_the_command_line_prints_and_exits() -> None:
 
 def test_only_write_and_the_caches_touch_the_disk() -> None:
     writers = {name for name, path in modules().items() if any(".write_" in call for call in _calls(path))}
-    assert writers == {"write", "promtool"}
+    assert writers == {"write", "tools"}

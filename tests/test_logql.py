@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.logql import always, count, filters, quote
+from generator.logql import always, count, filters, log_queries, quote, within
 from generator.signature import Signature
 
 
@@ -54,3 +54,25 @@ def test_an_alert_expression() -> None:
 
 def test_the_watchdog_needs_no_vector_function() -> None:
     assert always("5m") == 'absent_over_time({kube_proxy_alerts="watchdog"}[5m])\n'
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        ('{a="b"}', '{a="b", t=`1`}'),
+        ("{}", "{t=`1`}"),
+        ('{a=~"x{1,2}"} |= `{b="c"}`', '{a=~"x{1,2}", t=`1`} |= `{b="c"}`'),
+        (
+            'sum(rate({a="}"} | line_format "{{.x}}"[1m])) / sum(rate({c="d" }[1m])) # {e="f"}',
+            'sum(rate({a="}", t=`1`} | line_format "{{.x}}"[1m])) / sum(rate({c="d", t=`1`}[1m])) # {e="f"}',
+        ),
+        ('{a="b\\"}"}', '{a="b\\"}", t=`1`}'),
+    ],
+)
+def test_a_matcher_is_added_to_each_stream_selector_and_to_nothing_else(expr: str, expected: str) -> None:
+    assert within(expr, "t", "1") == expected
+
+
+def test_what_an_expression_counts() -> None:
+    expr = 'sum(count_over_time({a="["} |= `[1m]`\n !~ "x"\n [5m])) > 0 or rate({c="d"}[1m])'
+    assert log_queries(expr) == ['{a="["} |= `[1m]`\n !~ "x"', '{c="d"}']

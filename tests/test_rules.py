@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from generator import promtool, write
+from generator import tools, write
 from generator.file import rules_file
 from generator.load import load
 from generator.rules import AlertRule, RuleGroup, Rules, compile_rules
@@ -85,7 +85,7 @@ def test_any_text_is_what_the_notification_shows(tmp_path: Path, pinned_promtool
     ]
     tests = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [{"alert_rule_test": expected}]}
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests), encoding="utf-8")
-    passed, said = promtool.run(pinned_promtool, ["test", "rules", "tests.yaml"], tmp_path)
+    passed, said = tools.run([str(pinned_promtool), "test", "rules", "tests.yaml"], tmp_path)
     assert passed, said
 
 

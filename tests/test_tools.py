@@ -1,4 +1,4 @@
-"""Where promtool comes from."""
+"""Where the real programs come from."""
 
 import shutil
 import stat
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from generator import promtool
+from generator import tools
 from generator.problems import ToolError
+from generator.tools import PROMTOOL
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def tool(path: Path) -> Path:
+def program(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("#!/bin/sh\necho promtool\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -32,28 +33,28 @@ def silent(message: str) -> None:
 
 
 def test_path_comes_first(bare: Path) -> None:
-    cached = tool(bare / "cache" / "kube-proxy-alerts" / "promtool-3.16" / "promtool")
-    assert promtool.find(silent) == cached
-    on_path = tool(bare / "bin" / "promtool")
-    assert promtool.find(silent) == on_path
+    cached = program(bare / "cache" / "kube-proxy-alerts" / "promtool-3.16" / "promtool")
+    assert tools.find(PROMTOOL, silent) == cached
+    on_path = program(bare / "bin" / "promtool")
+    assert tools.find(PROMTOOL, silent) == on_path
 
 
 def test_the_newest_in_the_cache_comes_next(bare: Path) -> None:
-    older = tool(bare / "cache" / "kube-proxy-alerts" / "promtool-2.42" / "promtool")
-    assert promtool.find(silent) == older
-    packaged = tool(bare / "cache" / "kube-proxy-alerts" / "promtool-2.100" / "promtool")
-    assert promtool.find(silent) == packaged
-    newer = tool(bare / "cache" / "kube-proxy-alerts" / "promtool-3.16" / "promtool")
-    assert promtool.find(silent) == newer
+    older = program(bare / "cache" / "kube-proxy-alerts" / "promtool-2.42" / "promtool")
+    assert tools.find(PROMTOOL, silent) == older
+    packaged = program(bare / "cache" / "kube-proxy-alerts" / "promtool-2.100" / "promtool")
+    assert tools.find(PROMTOOL, silent) == packaged
+    newer = program(bare / "cache" / "kube-proxy-alerts" / "promtool-3.16" / "promtool")
+    assert tools.find(PROMTOOL, silent) == newer
 
 
 def test_a_machine_that_has_nothing_is_told_what_to_do(bare: Path) -> None:
     with pytest.raises(ToolError) as caught:
-        promtool.find(silent)
+        tools.find(PROMTOOL, silent)
     assert str(caught.value) == (
         "promtool is not on PATH and could not be obtained (no apt-get here; no Go here). Either install it (Debian, "
         "Ubuntu: the package `prometheus`), or install Go so that the pinned version can be built, or put a promtool "
-        "binary on PATH; --no-validate does without it and leaves the rules unproven"
+        "binary on PATH"
     )
 
 
@@ -62,7 +63,7 @@ def test_a_broken_promtool_is_could_not_run(tmp_path: Path) -> None:
     broken.write_text("not a program")
     broken.chmod(0o755)
     with pytest.raises(ToolError, match="promtool: Exec format error"):
-        promtool.run(broken, ["--version"], tmp_path)
+        tools.run([str(broken), "--version"], tmp_path)
 
 
 def test_the_package_is_unpacked_not_installed(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,14 +75,14 @@ def test_the_package_is_unpacked_not_installed(bare: Path, monkeypatch: pytest.M
     said: list[str] = []
     if not offered:  # not a Debian machine, or one whose package lists were never fetched: the message says which
         with pytest.raises(ToolError, match=r"no apt-get here|apt offers prometheus \(nothing; run apt-get update\)"):
-            promtool._from_package(None, said.append)
+            tools._from_package(PROMTOOL, None, said.append)
         return
-    found = promtool._from_package(None, said.append)
+    found = tools._from_package(PROMTOOL, None, said.append)
     assert found.parent.parent == bare / "cache" / "kube-proxy-alerts"
-    assert "promtool" in promtool.run(found, ["--version"], bare)[1]
+    assert "promtool" in tools.run([str(found), "--version"], bare)[1]
     assert said[0].startswith("getting promtool ")
 
 
 def test_the_pinned_versions_are_what_they_say(pinned_promtool: Path, tmp_path: Path) -> None:
     version = pinned_promtool.parent.name.removeprefix("promtool-")
-    assert f"version {version}" in promtool.run(pinned_promtool, ["--version"], tmp_path)[1]
+    assert f"version {version}" in tools.run([str(pinned_promtool), "--version"], tmp_path)[1]

@@ -1,0 +1,125 @@
+"""Unit tests of Loki rules: what is pushed, what is asked, and the same test in promtool's words. No IO.
+
+Loki has no unit tests. Here Loki itself evaluates each rule's expression at every step, and promtool, which holds the
+rule engine that Loki's ruler uses too, takes the answers as series: it knows `for`, resolution, templates, and how to
+say what it expected and what it got.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from generator.durations import seconds
+from generator.file import File
+from generator.model import LogStream, LogTest
+
+LABEL = "kube_proxy_alerts_test"  # keeps the tests apart in one Loki
+_NANO = 1_000_000_000
+
+Rule = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of Loki's answer: labels, and the value at each step that has one."""
+
+    labels: Mapping[str, str]
+    values: Mapping[int, str]
+
+
+def alerting_rules(rule_files: Iterable[str]) -> list[Rule]:
+    """The alerting rules of rule files, in order. Raises ValueError if one is no rule file."""
+    rules = []
+    for text in rule_files:
+        try:
+            groups = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["groups"]  # noqa: S506
+            rules += [rule for group in groups for rule in group["rules"] if "alert" in rule]
+        except (yaml.YAMLError, KeyError, TypeError) as error:
+            raise ValueError("a rule file is not groups of rules in YAML") from error
+    return rules
+
+
+def looked_at(test: LogTest, rules: Iterable[Rule]) -> list[Rule]:
+    """The rules that the test looks at. Raises ValueError for an alert that no rule gives, as its test cannot fail."""
+    wanted = {str(check["alertname"]) for check in test.checks}
+    found = [rule for rule in rules if rule["alert"] in wanted]
+    missing = wanted - {rule["alert"] for rule in found}
+    if missing:
+        raise ValueError(f"no rule of the rule files has the name {', '.join(sorted(missing))}")
+    return found
+
+
+def steps(test: LogTest, interval: float) -> int:
+    """How many evaluations after the first one the test needs."""
+    return math.ceil(max(_seconds(check["eval_time"]) for check in test.checks) / interval)
+
+
+def push(stream: LogStream, name: str, base: int) -> dict[str, Any]:
+    """A stream as Loki's push API takes it. `base` is the start of the test in nanoseconds.
+
+    Loki drops a line that it has at that very time already, so lines of one time get times of their own, a
+    nanosecond apart; the last of them has the time that was asked for.
+    """
+    values = []
+    for number, (offset, line) in enumerate(stream.lines):
+        values.append([str(base + round(offset * _NANO) - (len(stream.lines) - 1 - number)), line])
+    return {"stream": {**stream.labels, LABEL: name}, "values": values}
+
+
+def as_promtool(
+    test: LogTest, rules: Sequence[Rule], answers: Sequence[Sequence[Series]], interval: float
+) -> list[File]:
+    """The test for promtool: each rule reads a series, and the series holds what Loki answered for its expression."""
+    count = steps(test, interval)
+    written = [{**rule, "expr": _series_name(number)} for number, rule in enumerate(rules)]
+    series = [
+        {
+            "series": _series_name(number) + _braces({key: value for key, value in one.labels.items() if key != LABEL}),
+            "values": _values(one.values, count),
+        }
+        for number, answer in enumerate(answers)
+        for one in answer
+    ]
+    tests = {
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": _duration(interval),
+        "tests": [
+            {
+                "name": test.name,
+                "interval": _duration(interval),
+                "input_series": series,
+                "alert_rule_test": list(test.checks),
+            }
+        ],
+    }
+    groups = {"groups": [{"name": "rules", "rules": written}]}
+    return [File("rules.yaml", yaml.safe_dump(groups)), File("tests.yaml", yaml.safe_dump(tests))]
+
+
+def _series_name(number: int) -> str:
+    return f"loki_rule_{number}"
+
+
+def _braces(labels: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items()) + "}"
+
+
+def _values(values: Mapping[int, str], count: int) -> str:
+    """promtool's notation, where a series that ends is marked, or it would be seen for five minutes more."""
+    words = []
+    for step in range(count + 1):
+        ended = step - 1 in values and step not in values
+        words.append(values.get(step, "stale" if ended else "_"))
+    return " ".join(words)
+
+
+def _seconds(duration: str) -> float:
+    return 0.0 if duration == "0" else seconds(duration)
+
+
+def _duration(length: float) -> str:
+    return f"{round(length * 1000)}ms"

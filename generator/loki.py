@@ -1,0 +1,171 @@
+"""Speaks to a Loki over HTTP, and runs one of its own for tests."""
+
+import contextlib
+import ctypes
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from generator.file import File
+from generator.logtests import Series
+from generator.problems import ToolError
+from generator.write import populate
+
+_START_SECONDS = 90
+_REQUEST_SECONDS = 30
+_LIMIT = 5000  # lines in one answer, Loki's default limit
+_NANO = 1_000_000_000
+
+# Keeps everything in a temporary folder and listens on loopback; for Loki 2.
+_CONFIG = """
+auth_enabled: false
+server: {{http_listen_address: 127.0.0.1, http_listen_port: {http}, grpc_listen_address: 127.0.0.1,
+  grpc_listen_port: {grpc}, log_level: warn}}
+ingester:
+  lifecycler: {{address: 127.0.0.1, ring: {{kvstore: {{store: inmemory}}, replication_factor: 1}}, final_sleep: 0s}}
+  wal: {{enabled: false}}
+schema_config:
+  configs: [{{from: 2020-01-01, store: boltdb-shipper, object_store: filesystem, schema: v11,
+    index: {{prefix: index_, period: 24h}}}}]
+storage_config:
+  boltdb_shipper: {{active_index_directory: {folder}/index, cache_location: {folder}/cache, shared_store: filesystem}}
+  filesystem: {{directory: {folder}/chunks}}
+compactor: {{working_directory: {folder}/compactor, shared_store: filesystem}}
+limits_config: {{reject_old_samples: false, ingestion_rate_mb: 100, ingestion_burst_size_mb: 100}}
+ruler:
+  storage: {{type: local, local: {{directory: {folder}/rules}}}}
+  rule_path: {folder}/scratch
+  ring: {{kvstore: {{store: inmemory}}}}
+"""
+
+
+class Loki:
+    """A Loki at an address. Its methods raise ToolError if it cannot be reached or refuses."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._client = httpx.Client(timeout=_REQUEST_SECONDS)
+
+    def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
+        """Hand over streams as the push API takes them, a hundred at a time."""
+        for begin in range(0, len(streams), 100):
+            self._request("POST", "/loki/api/v1/push", json={"streams": streams[begin : begin + 100]})
+
+    def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
+        """The answers to an expression at `count` steps after the first; `start` in seconds."""
+        parameters = {"query": expr, "start": start * _NANO, "end": start * _NANO + round(count * step * _NANO)}
+        found = self._query({**parameters, "step": f"{step:g}"})
+        return [
+            Series(row["metric"], {round((float(at) - start) / step): str(value) for at, value in row["values"]})
+            for row in found
+        ]
+
+    def lines(self, query: str, start: int, end: int) -> list[tuple[int, str]]:
+        """The log lines that pass a query, with their times, oldest first; times in nanoseconds, `end` not included.
+
+        No two lines of the streams asked for may have the same time.
+        """
+        lines: list[tuple[int, str]] = []
+        while True:
+            parameters = {"query": query, "start": start, "end": end, "limit": _LIMIT, "direction": "forward"}
+            page = sorted((int(at), line) for row in self._query(parameters) for at, line in row["values"])
+            lines += page
+            if len(page) < _LIMIT:
+                return lines
+            start = page[-1][0] + 1
+
+    def _query(self, parameters: Mapping[str, Any]) -> list[Any]:
+        answer = self._request("GET", "/loki/api/v1/query_range", params=parameters)
+        try:
+            rows: list[Any] = answer.json()["data"]["result"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ToolError(f"{self._url} answers, but not as a Loki does") from error
+        return rows
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            answer = self._client.request(method, self._url + path, **arguments)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ToolError(f"{self._url} cannot be reached: {error}") from error
+        if answer.is_error:
+            raise ToolError(f"{self._url} answers {answer.status_code} to {path}: {answer.text.strip()[:500]}")
+        return answer
+
+
+@contextlib.contextmanager
+def local(binary: Path) -> Iterator[Loki]:
+    """A Loki of our own on loopback with a temporary store, stopped in any case. Raises ToolError if it fails."""
+    with tempfile.TemporaryDirectory() as folder, _interrupted_by_sigterm():
+        work = Path(folder)
+        for name in ("index", "cache", "chunks", "compactor", "rules", "scratch"):
+            (work / name).mkdir()
+        http, grpc = _free_ports()
+        populate(work, [File("loki.yaml", _CONFIG.format(folder=folder, http=http, grpc=grpc))])
+        with (work / "log").open("wb") as log:
+            command = [str(binary), f"-config.file={work / 'loki.yaml'}"]
+            try:
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
+                )
+            except OSError as error:
+                raise ToolError(f"{binary}: {error.strerror}") from error
+        try:
+            loki = Loki(f"http://127.0.0.1:{http}")
+            _wait(loki, process, work / "log")
+            yield loki
+        finally:
+            process.kill()  # there is nothing to save
+            process.wait()
+
+
+def _wait(loki: Loki, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Until it takes a line; its own /ready says so only a minute later."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            now = str(time.time_ns())
+            return loki.push([{"stream": {"kube_proxy_alerts": "start"}, "values": [[now, "started"]]}])
+        except ToolError as error:
+            if process.poll() is not None:
+                said = log.read_text(errors="replace").strip().splitlines() or ["it printed nothing"]
+                raise ToolError(
+                    f"loki ended at its start: {said[-1][:500]}; it must be a Loki 2, or use --loki"
+                ) from error
+            if time.monotonic() > deadline:
+                raise ToolError(f"loki does not take lines within {_START_SECONDS} s: {error}") from error
+        time.sleep(0.1)
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def _die_with_parent() -> None:
+    """Also where this process is killed and can clean up nothing (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that what follows it is done."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,108 @@
+"""Proves Loki rules with a real Loki: unit tests over time, and that Loki sees every sample as this tool does."""
+
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from generator import logql, logtests, tools
+from generator.dress import DRESSES
+from generator.logtests import LABEL, Rule
+from generator.loki import Loki
+from generator.model import Catalog, LogTest, LogTests
+from generator.problems import Location, Problem, ToolError
+from generator.signature import signature
+from generator.write import populate
+
+_NANO = 1_000_000_000
+_SHOWN = 20  # matching lines in a report
+_MARGIN = 60  # seconds between a test's end and now, as Loki refuses lines of the future
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A file of tests, and the alerting rules that it is about."""
+
+    tests: LogTests
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a test ended; `said` tells what was expected and what came, and is empty if that is the same."""
+
+    file: str
+    test: str
+    said: str = ""
+
+
+def suite(tests: LogTests, rule_files: Iterable[str]) -> Suite:
+    """Raises ToolError if one of the texts is no rule file."""
+    try:
+        return Suite(tests, tuple(logtests.alerting_rules(rule_files)))
+    except ValueError as error:
+        raise ToolError(f"{tests.path}: {error}") from error
+
+
+def run_tests(loki: Loki, promtool: Path, suite: Suite) -> Iterator[Outcome]:
+    """Run the tests of a file one after the other. Raises ToolError if Loki or promtool cannot."""
+    for test in suite.tests.tests:
+        try:
+            said = _run(loki, promtool, suite.tests, test, logtests.looked_at(test, suite.rules))
+        except ValueError as error:
+            said = str(error)
+        yield Outcome(suite.tests.path, test.name, said)
+
+
+def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequence[Rule]) -> str:
+    name = uuid.uuid4().hex
+    count = logtests.steps(test, tests.interval)
+    start = int(time.time() - count * tests.interval - _MARGIN)
+    loki.push([logtests.push(stream, name, start * _NANO) for stream in test.streams if stream.lines])
+    exprs = [logql.within(str(rule["expr"]), LABEL, name) for rule in rules]
+    answers = [loki.evaluate(expr, start, tests.interval, count) for expr in exprs]
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        populate(work, logtests.as_promtool(test, rules, answers, tests.interval))
+        passed, said = tools.run([str(promtool), "test", "rules", "tests.yaml"], work)
+    if passed:
+        return ""
+    report = [line for line in said.splitlines() if line.strip() and "tests.yaml" not in line]
+    for rule, expr in zip(rules, exprs, strict=True):
+        report += [f"    query of {rule['alert']}:", *(f"        {line}" for line in str(rule["expr"]).splitlines())]
+        end = (start + _MARGIN) * _NANO + round(count * tests.interval * _NANO)
+        matched = [line for query in logql.log_queries(expr) for line in loki.lines(query, start * _NANO, end)]
+        report += ["    lines that matched:" if matched else "    no line matched"]
+        report += [f"        {(at - start * _NANO) / _NANO:.0f}s  {line}" for at, line in matched[:_SHOWN]]
+        report += [f"        and {len(matched) - _SHOWN} more"] if len(matched) > _SHOWN else []
+    return "\n".join(report)
+
+
+def samples_agree(loki: Loki, catalog: Catalog) -> tuple[list[Problem], int]:
+    """A problem for each sample line that Loki sees otherwise than the line-level check, and how many were compared."""
+    name = uuid.uuid4().hex
+    start = time.time_ns() - 3600 * _NANO
+    signatures = {entry.id: signature(entry.logs) for entry in catalog.entries if entry.logs}
+    rows = [
+        (Location(sample.path, number, 1), dress(line))
+        for entry in catalog.entries
+        for sample in entry.samples
+        for number, line in enumerate(sample.lines, 1)
+        for dress in DRESSES
+        if line
+    ]
+    values = [[str(start + number), line] for number, (_, line) in enumerate(rows)]
+    for begin in range(0, len(values), 1000):
+        loki.push([{"stream": {LABEL: name}, "values": values[begin : begin + 1000]}])
+    problems = []
+    for owner, filters in signatures.items():
+        query = " ".join([f'{{{LABEL}="{name}"}}', *logql.filters(filters)])
+        seen = {at - start for at, _ in loki.lines(query, start, start + len(rows))}
+        ours = {number for number, (_, line) in enumerate(rows) if filters.matches(line)}
+        for number in sorted(seen ^ ours):
+            who = "Loki" if number in seen else "the line-level check"
+            where, line = rows[number]
+            problems.append(Problem(where, f"only {who} finds {owner} in: {line[:300]}"))
+    return problems, len(rows)
