@@ -161,11 +161,13 @@ def _size(compiled: "Compiled") -> str:
     return f"{len(compiled.files)} files, {alerts} alerts"
 
 
-def _compile(catalogs: Sequence[Path], profile: Path | None, output: str) -> tuple["Inputs", "Compiled"]:
+def _compile(
+    catalogs: Sequence[Path], profile: Path | None, output: str, log_tests: bool = False
+) -> tuple["Inputs", "Compiled"]:
     from generator.compiler import compile_catalog
     from generator.load import load
 
-    inputs = load(catalogs, profile)
+    inputs = load(catalogs, profile, log_tests=log_tests)
     return inputs, compile_catalog(inputs, output)
 
 
@@ -205,7 +207,7 @@ def check(
         _report((), style)
         _say("unchanged since the last check, which passed; --force checks again")
         return
-    inputs, compiled = _compile(catalogs, profile, "output")
+    inputs, compiled = _compile(catalogs, profile, "output", log_tests=True)
     problems, proof = list(compiled.problems), ""
     if not errors(problems):
         found, proof = _validate(inputs, compiled, "output", no_validate)
@@ -295,7 +297,7 @@ def _tests_of_catalog(
     from generator import prove_logs
     from generator.compiler import default_files
 
-    inputs, compiled = _compile(catalogs, profile, "output")
+    inputs, compiled = _compile(catalogs, profile, "output", log_tests=True)
     problems = list(compiled.problems)
     if not errors(problems):
         found, proof = _validate(inputs, compiled, "output", skip=False)

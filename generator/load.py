@@ -48,6 +48,7 @@ from generator.model import (
 from generator.problems import Location, Problem, ToolError
 
 _SAMPLE_FOLDERS = ("fires", "silent")
+_LOG_TESTS = "input_streams"  # what only a file of unit tests with log lines has; promtool's have input_series
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,15 @@ def shipped_catalog() -> Path:
     return installed if installed.is_dir() else package.parent / "catalog"
 
 
-def load(extra_catalogs: Iterable[Path] = (), profile: Path | None = None, base: Path | None = None) -> Inputs:
+def load(
+    extra_catalogs: Iterable[Path] = (),
+    profile: Path | None = None,
+    base: Path | None = None,
+    log_tests: bool = False,
+) -> Inputs:
     """Read the shipped catalog (or the entries of `base` in its place), those added to it in order, and the profile.
+
+    Unit tests with log lines are read where they are asked for; the rest of a run does not need them.
 
     Raises ToolError if a file cannot be read at all; everything wrong inside a file is a problem.
     """
@@ -78,7 +86,7 @@ def load(extra_catalogs: Iterable[Path] = (), profile: Path | None = None, base:
     metrics = reader.metrics(shipped)
     entries: dict[str, Failure] = {}
     for folder in (base or shipped, *extra_catalogs):
-        for entry in reader.entries(folder):
+        for entry in reader.entries(folder, log_tests):
             known = entries.get(entry.id)
             if known and entry.replaces != entry.id:
                 reader.problems.append(
@@ -112,7 +120,7 @@ def load_tests(path: Path) -> TestFile:
     """Read one file of unit tests. Raises ToolError if it cannot be read at all."""
     reader = _Reader()
     reader.read_schemas(shipped_catalog())
-    _, tests = reader.tests(path)
+    tests = reader.log_tests(path) if _LOG_TESTS in (reader.text(path) or "") else None
     rules: list[str] = []
     for pattern in tests.rule_files if tests else ():
         found = sorted(path.parent.glob(pattern) if not Path(pattern).is_absolute() else [Path(pattern)])
@@ -172,7 +180,7 @@ class _Reader:
         rows = parsed.data if parsed else {}
         return {name: _metric(name, row) for name, row in rows.items()}
 
-    def entries(self, folder: Path) -> Iterable[Failure]:
+    def entries(self, folder: Path, log_tests: bool) -> Iterable[Failure]:
         found = sorted(path.parent for path in folder.glob("*/failure.yaml"))
         if not found:
             self.problems.append(
@@ -187,20 +195,19 @@ class _Reader:
                     Problem(parsed.at("id"), f"id '{parsed.data['id']}' must be the name of its folder, '{path.name}'")
                 )
             tests = path / "tests.yaml"
-            unit_tests, log_tests = self.tests(tests) if tests.is_file() else (None, None)
-            yield _failure(parsed, tuple(self.samples(path, parsed)), unit_tests, log_tests)
+            unit_tests = self.text(tests) if tests.is_file() else None
+            on_loki = None
+            if unit_tests is not None and _LOG_TESTS in unit_tests:
+                unit_tests, on_loki = None, self.log_tests(tests) if log_tests else None
+            yield _failure(parsed, tuple(self.samples(path, parsed)), unit_tests, on_loki)
 
-    def tests(self, path: Path) -> tuple[str | None, LogTests | None]:
-        """A file of unit tests: promtool's as it stands, or one with log lines, which says `input_streams`."""
-        text = self.text(path)
-        if text is None or "input_streams" not in text:
-            return text, None
+    def log_tests(self, path: Path) -> LogTests | None:
         parsed = self.document(path, self.tests_schema)
         if parsed is None:
-            return None, None
+            return None
         tests = tuple(self.log_test(path.parent, parsed, index) for index in range(len(parsed.data["tests"])))
         interval = seconds(parsed.data.get("evaluation_interval", "1m"))
-        return None, LogTests(_display(path), tuple(parsed.data["rule_files"]), interval, tests)
+        return LogTests(_display(path), tuple(parsed.data["rule_files"]), interval, tests)
 
     def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
         data = parsed.data["tests"][index]

@@ -11,7 +11,7 @@ from generator.load import load
 from generator.model import Failure, TkeFix
 from generator.problems import errors
 
-INPUTS = load()
+INPUTS = load(log_tests=True)
 ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
 COMPILED = compile_catalog(INPUTS, "output")
 

@@ -10,7 +10,7 @@ from generator.load import load, load_tests
 from generator.loki import Loki
 from generator.model import LogTests
 
-INPUTS = load()
+INPUTS = load(log_tests=True)
 RULES = [file.text for file in compile_catalog(INPUTS, "output").files if file.path.startswith("loki/")]
 SUITES = [pytest.param(entry.log_tests, id=entry.id) for entry in INPUTS.catalog.entries if entry.log_tests]
 
