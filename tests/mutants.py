@@ -1,0 +1,325 @@
+"""Weakens each generated rule, one piece at a time, and shows that the tests notice.
+
+    python -m tests.mutants                              # every rule, some minutes
+    python -m tests.mutants KubeProxySyncSlow            # some rules
+
+A mutant of a log rule must be noticed by a line (samples, captures) or by the unit tests on a real Loki; a mutant of
+a metric rule by promtool. Exit codes: 0 at least 95 in 100 noticed and each survivor has a reason, 1 not so, 2 could
+not run.
+"""
+
+import os
+import re
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from generator import logql, loki, prove_logs, tools
+from generator.compiler import compile_catalog
+from generator.durations import seconds
+from generator.file import File, rules_file
+from generator.load import load
+from generator.logtests import alerting_rules
+from generator.loki import Loki
+from generator.model import Failure
+from generator.problems import ToolError
+from generator.rules import AlertRule, RecordingRule, RuleGroup, Rules
+from generator.settings import log_settings
+from generator.signature import Signature, escape, signature
+from generator.write import populate
+from tests.test_lines import FIRES, KNOWN, SILENT, lines, name
+
+AIM = 0.95
+UNCHANGED = "nothing"  # the mutant that must not be noticed, or the others prove nothing
+INPUTS = load(log_tests=True)
+ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
+
+# Why a survivor is no gap: (rule, change), both as patterns that must match as a whole.
+_ONE_SERIES = "each kube-proxy has one such series, so there is nothing to add up"
+_PRESENCE = "whether there is a series counts, not its value"
+REASONS: dict[tuple[str, str], str] = {
+    (".*", "literal `.*` dropped"): "a cheap filter, there for speed: every wording holds this text",
+    ("instance:kubeproxy_cpu:rate5m", "sum becomes max .2."): _ONE_SERIES,
+    ("instance:kubeproxy_cpu:rate5m", "count becomes sum .*"): "what is counted are ones, so their sum is the same",
+    ("instance:kubeproxy_sync_proxy_rules:p99_rate15m", "sum becomes max .*"): _ONE_SERIES,
+    ("KubeProxyNetworkProgrammingSlow", "sum becomes max .*"): _ONE_SERIES,
+    ("instance:kubeproxy_sync_proxy_rules:rate10m", "sum becomes max .*"): _ONE_SERIES,
+    ("instance:kubeproxy_changes:rate10m", "sum becomes max .*"): _ONE_SERIES,
+    ("instance:kubeproxy_changes:rate10m", "max becomes min .*"): _PRESENCE,
+    ("KubeProxyNeverSynced", "max becomes min .1."): _ONE_SERIES,
+    ("KubeProxyNeverSynced", "max becomes min .*"): _PRESENCE,
+    ("KubeProxyNeverSynced", "0 becomes 1 .*"): "a time stamp is 0 or a time of this century",
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A weakened rule; `noticed` runs the tests on it."""
+
+    rule: str
+    change: str
+    noticed: Callable[[], bool]
+
+
+def main_lines(entry_id: str) -> tuple[list[list[str]], list[str]]:
+    """Files of which some line must match the entry, and lines of which none may."""
+    fires: list[list[str]] = []
+    silent: list[str] = []
+    for entry in INPUTS.catalog.entries:
+        for sample in entry.samples:
+            if sample.fires and entry.id == entry_id:
+                fires.append(list(sample.lines))
+            elif sample.fires or entry.id == entry_id:
+                silent += sample.lines
+    for path in FIRES:
+        if path.parent.parent.name == entry_id:
+            fires.append(lines(path))
+        elif name(path) not in KNOWN:
+            silent += lines(path)
+    silent += [line for path in SILENT if name(path) not in KNOWN for line in lines(path)]
+    return fires, silent
+
+
+def wrong_lines(filters: Signature, fires: list[list[str]], silent: list[str]) -> bool:
+    return not all(any(map(filters.matches, file)) for file in fires) or any(map(filters.matches, silent))
+
+
+def signature_changes(entry: Failure) -> Iterator[tuple[str, Signature]]:
+    """The filters of a log rule with one of them dropped or changed."""
+    assert entry.logs
+    whole = signature(entry.logs)
+    for literal in whole.literals:
+        others = tuple(other for other in whole.literals if other != literal)
+        if others or whole.pattern:
+            yield f"literal `{literal}` dropped", replace(whole, literals=others)
+        yield f"literal `{literal}` changed", replace(whole, literals=(*others, f"{literal}~"))
+    for excluded in whole.exclude:
+        rest = tuple(other for other in whole.exclude if other != excluded)
+        yield f"exclusion `{excluded}` dropped", replace(whole, exclude=rest)
+    if whole.pattern is None:
+        return
+    if whole.literals:
+        yield "pattern dropped", replace(whole, pattern=None)
+    variants = entry.logs.variants
+    for variant in variants if len(variants) > 1 else ():
+        rest_of_them = tuple(other for other in variants if other != variant)
+        fewer = signature(replace(entry.logs, variants=rest_of_them))
+        # A single literal that is left stays a pattern here, so that only the variant is missing.
+        pattern = fewer.pattern or escape(rest_of_them[0].literal or "")
+        yield f"wording '{variant.name}' dropped", replace(whole, pattern=pattern)
+    yield "pattern changed", replace(whole, pattern=f"(?:{whole.pattern})~")
+
+
+def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
+    for row in rules.alerts:
+        entry = row.entry
+        if row.engine != "loki" or entry.logs is None or entry.log_tests is None:
+            continue
+        fires, silent = main_lines(entry.id)
+        whole = signature(entry.logs)
+        numbers = log_settings(entry, entry.logs, INPUTS.profile)
+        labels = INPUTS.profile.loki.labels
+        by = [label for label in (labels.cluster, labels.namespace, labels.pod, labels.node) if label]
+
+        def fails(rule: AlertRule, entry: Failure = entry) -> bool:
+            text = rules_file("rules.yaml", [RuleGroup("g", "30s", (rule,))]).text
+            assert entry.log_tests
+            suite = prove_logs.Suite(entry.log_tests, tuple(alerting_rules([text])))
+            return any(outcome.said for outcome in prove_logs.run_tests(server, promtool, suite))
+
+        def expr(
+            filters: Signature = whole,
+            window: str = numbers.window,
+            by: Sequence[str] = by,
+            threshold: float = numbers.threshold,
+        ) -> str:
+            return logql.count(INPUTS.profile.loki.selector, filters, window, ", ".join(by), f"{threshold:g}")
+
+        for change, weaker in signature_changes(entry):
+
+            def noticed(
+                weaker: Signature = weaker,
+                rule: AlertRule = replace(row.rule, expr=expr(weaker)),  # noqa: B008
+                fires: list[list[str]] = fires,
+                silent: list[str] = silent,
+                fails: Callable[[AlertRule], bool] = fails,
+            ) -> bool:
+                return wrong_lines(weaker, fires, silent) or fails(rule)
+
+            yield Mutant(row.rule.alert, change, noticed)
+        changed = {
+            UNCHANGED: row.rule,
+            "threshold one more": replace(row.rule, expr=expr(threshold=numbers.threshold + 1)),
+            **(
+                {"threshold one less": replace(row.rule, expr=expr(threshold=numbers.threshold - 1))}
+                if numbers.threshold  # a count is never 0
+                else {}
+            ),
+            "range halved": replace(row.rule, expr=expr(window="5m")),
+            "range doubled": replace(row.rule, expr=expr(window="20m")),
+            "selector of another program": replace(row.rule, expr=row.rule.expr.replace("kube-proxy", "other")),
+            "selector without the program": replace(row.rule, expr=row.rule.expr.replace("container=", "namespace=~")),
+            **{
+                f"label {label} not kept": replace(row.rule, expr=expr(by=[one for one in by if one != label]))
+                for label in by
+            },
+            **dict(common_changes(row.rule)),
+        }
+        for change, rule in changed.items():
+            yield Mutant(row.rule.alert, change, lambda rule=rule, fails=fails: fails(rule))  # type: ignore[misc]
+
+
+def common_changes(rule: AlertRule) -> Iterator[tuple[str, AlertRule]]:
+    """What every alerting rule has: how long it holds, labels, annotations."""
+    yield "for 5m longer", replace(rule, hold=f"{seconds(rule.hold) + 300:g}s")
+    if rule.hold != "0s":
+        yield "for dropped", replace(rule, hold="0s")
+    for key in rule.labels:
+        yield f"label {key} changed", replace(rule, labels={**rule.labels, key: "other"})
+    for key in rule.annotations:
+        yield f"annotation {key} changed", replace(rule, annotations={**rule.annotations, key: "other"})
+
+
+_SWAPS = {
+    r"(?<=\s)>=(?=\s)": "<",
+    r"(?<=\s)<=(?=\s)": ">",
+    r"(?<=\s)==(?=\s)": "!=",
+    r"(?<=\s)>(?=\s)": "<=",
+    r"(?<=\s)<(?=\s)": ">=",
+    r"\band\b": "or",
+    r"\bunless\b": "and",
+    r"\bor\b": "and",
+    r"\bmax\b(?= by| \()": "min",
+    r"\bmin\b(?= by| \()": "max",
+    r"\bsum\b(?= by| \()": "max",
+    r"\bcount\b(?= by)": "sum",
+    r"\brate\(": "irate(",
+    r"\bincrease\(": "rate(",
+    r"\b0\.99\b": "0.5",
+    r"/ 1e6": "/ 1e3",
+    r"/ 2\b": "* 2",
+}
+
+
+def expr_changes(expr: str) -> Iterator[tuple[str, str]]:
+    """An expression with one piece changed. Comments are left out first."""
+    bare = re.sub(r"#[^\n]*", "", expr)
+    for pattern, other in _SWAPS.items():
+        for number, match in enumerate(re.finditer(pattern, bare), 1):
+            yield f"{match[0]} becomes {other} ({number})", bare[: match.start()] + other + bare[match.end() :]
+    for number, match in enumerate(re.finditer(r"(?<=[<>=]\s)\d+(\.\d+)?", bare), 1):
+        for value in (float(match[0]) * 2, float(match[0]) / 2) if float(match[0]) else (1.0,):
+            yield f"{match[0]} becomes {value:g} ({number})", bare[: match.start()] + f"{value:g}" + bare[match.end() :]
+    for number, match in enumerate(re.finditer(r"\[(\d+)m\]", bare), 1):
+        for minutes in (int(match[1]) * 4, max(1, int(match[1]) // 5)):
+            changed = bare[: match.start()] + f"[{minutes}m]" + bare[match.end() :]
+            yield f"{match[0]} becomes [{minutes}m] ({number})", changed
+    for number, match in enumerate(re.finditer(r"(?<![\w:])[a-z_:]+(?=\{)", bare), 1):
+        yield f"{match[0]} not read ({number})", bare[: match.end()] + "_gone" + bare[match.end() :]
+    for label in sorted({word for found in re.findall(r"(?:by|on) \(([^)]*)\)", bare) for word in found.split(", ")}):
+        yield f"label {label} not kept", re.sub(rf"(\((?:[\w, ]*, )?){label}(?:, )?([\w, ]*\))", r"\1\2", bare)
+
+
+def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
+    groups = rules.groups["prometheus"]
+    records = {rule.record: rule for group in groups for rule in group.rules if isinstance(rule, RecordingRule)}
+    tested = {entry.id: entry.unit_tests for entry in INPUTS.catalog.entries if entry.unit_tests}
+
+    def fails(rule: AlertRule | RecordingRule, changed: AlertRule | RecordingRule) -> bool:
+        """Whether a test of an entry whose alerts read the rule fails."""
+        swapped = [
+            replace(group, rules=tuple(changed if one is rule else one for one in group.rules)) for group in groups
+        ]
+        readers = {group.name.removeprefix("kube-proxy.") for group in groups if _reads(group, rule, records)}
+        with tempfile.TemporaryDirectory() as folder:
+            work = Path(folder)
+            for reader in sorted(readers & tested.keys()):
+                text = tested[reader] or ""
+                spoken_of = [
+                    one for one in swapped if any(_name(rule) in text or _is_record(rule) for rule in one.rules)
+                ]
+                populate(work, [rules_file("output/prometheus/kube-proxy.rules.yaml", spoken_of)])
+                populate(work, [File(f"catalog/{reader}/tests.yaml", text)])
+                if not tools.run([str(promtool), "test", "rules", f"catalog/{reader}/tests.yaml"], work)[0]:
+                    return True
+        return False
+
+    for group in groups:
+        for rule in group.rules:
+            changes: list[tuple[str, AlertRule | RecordingRule]] = [
+                (UNCHANGED, rule),
+                *((change, replace(rule, expr=expr)) for change, expr in expr_changes(rule.expr)),
+            ]
+            if isinstance(rule, AlertRule):
+                changes += common_changes(rule)
+            for change, changed in changes:
+                yield Mutant(_name(rule), change, lambda rule=rule, changed=changed: fails(rule, changed))  # type: ignore[misc]
+
+
+def _name(rule: AlertRule | RecordingRule) -> str:
+    return rule.alert if isinstance(rule, AlertRule) else rule.record
+
+
+def _is_record(rule: AlertRule | RecordingRule) -> bool:
+    return isinstance(rule, RecordingRule)
+
+
+def _reads(group: RuleGroup, rule: AlertRule | RecordingRule, records: dict[str, RecordingRule]) -> bool:
+    if isinstance(rule, AlertRule):
+        return rule in group.rules
+    behind = {record for record, one in records.items() if rule.record in one.expr} | {rule.record}
+    return any(isinstance(one, AlertRule) and any(record in one.expr for record in behind) for one in group.rules)
+
+
+def reason(mutant: Mutant) -> str | None:
+    found = (
+        why
+        for (rule, change), why in REASONS.items()
+        if re.fullmatch(rule, mutant.rule) and re.fullmatch(change, mutant.change)
+    )
+    return next(found, None)
+
+
+@click.command(help=__doc__)
+@click.argument("names", nargs=-1, metavar="[RULE]...")
+def main(names: tuple[str, ...]) -> None:
+    try:
+        rules = compile_catalog(INPUTS, "output").rules
+        assert rules
+        promtool = tools.find(tools.PROMTOOL, lambda said: print(said, file=sys.stderr))
+        with loki.local(tools.find(tools.LOKI, lambda said: print(said, file=sys.stderr))) as server:
+            made = [*log_mutants(rules, server, promtool), *metric_mutants(rules, promtool)]
+            chosen = [mutant for mutant in made if not names or mutant.rule in names]
+            mutants = [mutant for mutant in chosen if mutant.change != UNCHANGED]
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                for rule in (mutant for mutant in chosen if mutant.change == UNCHANGED):
+                    if rule.noticed():
+                        raise ToolError(f"the tests of {rule.rule} fail without any change; mend them first")
+                noticed = list(pool.map(lambda mutant: mutant.noticed(), mutants))
+    except ToolError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    sys.exit(report(mutants, noticed))
+
+
+def report(mutants: Sequence[Mutant], noticed: Sequence[bool]) -> int:
+    total = Counter(mutant.rule for mutant in mutants)
+    killed = Counter(mutant.rule for mutant, hit in zip(mutants, noticed, strict=True) if hit)
+    for rule, count in total.items():
+        print(f"{killed[rule]:>4} of {count:<4} {rule}")
+    survivors = [mutant for mutant, hit in zip(mutants, noticed, strict=True) if not hit]
+    for mutant in survivors:
+        print(f"survives: {mutant.rule}: {mutant.change}: {reason(mutant) or 'NO REASON IS KNOWN'}")
+    share = sum(killed.values()) / len(mutants) if mutants else 0.0
+    print(f"{sum(killed.values())} of {len(mutants)} mutants are noticed, {share:.1%}; aim: {AIM:.0%}")
+    return 0 if share >= AIM and all(map(reason, survivors)) else 1
+
+
+if __name__ == "__main__":
+    main()
