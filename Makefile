@@ -33,8 +33,9 @@ test: $(VENV)/.ready lint ## run every test
 mutants: $(VENV)/.ready ## weaken every rule, piece by piece, and show that the tests notice
 	$(BIN)/python -m tests.mutants
 
-bench: $(VENV)/.ready ## compare speed with sigma-cli, and show how cost grows
+bench: $(VENV)/.ready ## speed against sigma-cli and how cost grows; what the rules cost Loki
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench_loki
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

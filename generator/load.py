@@ -376,7 +376,13 @@ def _logs(data: Mapping[str, Any]) -> LogSignal:
         contains=tuple(data.get("contains", ())),
         variants=tuple(
             Variant(
-                row["name"], row["printed_by"], row["evidence"], _cites(row), row.get("literal"), row.get("pattern")
+                row["name"],
+                row["printed_by"],
+                row["evidence"],
+                _cites(row),
+                row.get("literal"),
+                row.get("pattern"),
+                row.get("holds"),
             )
             for row in data["variants"]
         ),

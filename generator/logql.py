@@ -2,7 +2,7 @@
 
 import re
 
-from generator.signature import Signature
+from generator.signature import Signature, escape
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -24,6 +24,9 @@ def _escape(char: str) -> str:
 def filters(signature: Signature) -> list[str]:
     """The line filters of a signature, in order."""
     chain = [f"|= {quote(literal)}" for literal in signature.literals]
+    if signature.any_of:
+        # Loki searches for alternatives of plain text without its regular expression engine.
+        chain.append(f"|~ {quote('|'.join(map(escape, signature.any_of)))}")
     if signature.pattern is not None:
         chain.append(f"|~ {quote(signature.pattern)}")
     return chain + [f"!~ {quote(pattern)}" for pattern in signature.exclude]

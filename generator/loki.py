@@ -21,6 +21,7 @@ from generator.write import populate
 
 _START_SECONDS = 90
 _REQUEST_SECONDS = 30
+_STREAMS = 20  # in one push
 _LIMIT = 5000  # lines in one answer, Loki's default limit
 _NANO = 1_000_000_000
 
@@ -51,13 +52,13 @@ class Loki:
     """A Loki at an address. Its methods raise ToolError if it cannot be reached or refuses."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._client = httpx.Client(timeout=_REQUEST_SECONDS)
 
     def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
-        """Hand over streams as the push API takes them, a hundred at a time."""
-        for begin in range(0, len(streams), 100):
-            self._request("POST", "/loki/api/v1/push", json={"streams": streams[begin : begin + 100]})
+        """Hand over streams as the push API takes them, a few at a time: Loki refuses more than 4 MB at once."""
+        for begin in range(0, len(streams), _STREAMS):
+            self._request("POST", "/loki/api/v1/push", json={"streams": streams[begin : begin + _STREAMS]})
 
     def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
         """The answers to an expression at `count` steps after the first; `start` in seconds."""
@@ -87,16 +88,16 @@ class Loki:
         try:
             rows: list[Any] = answer.json()["data"]["result"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ToolError(f"{self._url} answers, but not as a Loki does") from error
+            raise ToolError(f"{self.url} answers, but not as a Loki does") from error
         return rows
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
-            answer = self._client.request(method, self._url + path, **arguments)
+            answer = self._client.request(method, self.url + path, **arguments)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ToolError(f"{self._url} cannot be reached: {error}") from error
+            raise ToolError(f"{self.url} cannot be reached: {error}") from error
         if answer.is_error:
-            raise ToolError(f"{self._url} answers {answer.status_code} to {path}: {answer.text.strip()[:500]}")
+            raise ToolError(f"{self.url} answers {answer.status_code} to {path}: {answer.text.strip()[:500]}")
         return answer
 
 

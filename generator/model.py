@@ -115,7 +115,10 @@ class Fixes:
 
 @dataclass(frozen=True)
 class Variant:
-    """One wording of a log line: a literal or an RE2 pattern, found anywhere in the line."""
+    """One wording of a log line: a literal or an RE2 pattern, found anywhere in the line.
+
+    `holds` is text that each line of the pattern holds; searching for it first is cheap.
+    """
 
     name: str
     printed_by: str
@@ -123,6 +126,7 @@ class Variant:
     sources: Cites
     literal: str | None = None
     pattern: str | None = None
+    holds: str | None = None
 
 
 @dataclass(frozen=True)

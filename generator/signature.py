@@ -39,30 +39,39 @@ def escape(literal: str) -> str:
 class Signature:
     """A log signal as a chain of line filters, in the order in which Loki runs them.
 
-    A line passes if it holds every literal, the pattern (if there is one) is found in it, and no exclusion is.
+    A line passes if it holds every literal and one of `any_of` (if there are some), the pattern (if there is one) is
+    found in it, and no exclusion is.
     """
 
     literals: tuple[str, ...]
+    any_of: tuple[str, ...]
     pattern: str | None
     exclude: tuple[str, ...]
 
     def matches(self, line: str) -> bool:
         return (
             all(literal in line for literal in self.literals)
+            and (not self.any_of or any(literal in line for literal in self.any_of))
             and (self.pattern is None or compile_re2(self.pattern).search(line) is not None)
             and not any(compile_re2(pattern).search(line) for pattern in self.exclude)
         )
 
 
 class Signatures:
-    """Many signatures at once. One pass over a line for the rarest literal of each keeps the cost of a line flat."""
+    """Many signatures at once. One pass over a line for literals that each needs keeps the cost of a line flat."""
 
     def __init__(self, signatures: Mapping[str, Signature]) -> None:
         self._all = list(signatures.items())
-        keys = [max(signature.literals, key=len, default="") for _, signature in self._all]
-        self._unkeyed = [number for number, key in enumerate(keys) if not key]
-        self._keyed = [number for number, key in enumerate(keys) if key]
-        self._literals = ahocorasick_rs.AhoCorasick([key for key in keys if key])
+        self._unkeyed: list[int] = []
+        self._keyed: list[int] = []
+        keys: list[str] = []
+        for number, (_, signature) in enumerate(self._all):
+            longest = max(signature.literals, key=len, default="")
+            own = [longest] if longest else [key for key in signature.any_of if all(signature.any_of)]
+            keys += own
+            self._keyed += [number] * len(own)
+            self._unkeyed += [] if own else [number]
+        self._literals = ahocorasick_rs.AhoCorasick(keys)
 
     def owners(self, line: str) -> frozenset[str]:
         """The names of the signatures that the line passes."""
@@ -74,16 +83,16 @@ class Signatures:
 
 
 def signature(signal: LogSignal) -> Signature:
-    """Cheap literal filters first, then one pattern for all variants, exclusions last."""
-    literals = list(signal.contains)
+    """Cheap literal filters first, then one pattern for the wordings that need it, exclusions last."""
+    held = [variant.literal if variant.literal is not None else variant.holds for variant in signal.variants]
+    any_of = tuple(text for text in held if text is not None)
+    if len(any_of) < len(held):
+        any_of = ()  # some wording has no text that can be searched for
+    literals = signal.contains
+    if len(any_of) == 1:
+        literals, any_of = (*literals, *any_of), ()
     pattern = None
-    if len(signal.variants) == 1 and signal.variants[0].literal is not None:
-        literals.append(signal.variants[0].literal)
-    elif len(signal.variants) == 1:
-        pattern = signal.variants[0].pattern
-    else:
-        parts = [
-            escape(variant.literal) if variant.literal is not None else variant.pattern for variant in signal.variants
-        ]
-        pattern = "|".join(f"(?:{part})" for part in parts)
-    return Signature(tuple(literals), pattern, tuple(exclusion.pattern for exclusion in signal.exclude))
+    if any(variant.pattern is not None for variant in signal.variants):
+        parts = [escape(one.literal) if one.literal is not None else one.pattern for one in signal.variants]
+        pattern = str(parts[0]) if len(parts) == 1 else "|".join(f"(?:{part})" for part in parts)
+    return Signature(literals, any_of, pattern, tuple(exclusion.pattern for exclusion in signal.exclude))

@@ -31,7 +31,7 @@ from generator.model import Failure
 from generator.problems import ToolError
 from generator.rules import AlertRule, RecordingRule, RuleGroup, Rules
 from generator.settings import log_settings
-from generator.signature import Signature, escape, signature
+from generator.signature import Signature, signature
 from generator.write import populate
 from tests.test_lines import FIRES, KNOWN, SILENT, lines, name
 
@@ -44,7 +44,7 @@ ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
 _ONE_SERIES = "each kube-proxy has one such series, so there is nothing to add up"
 _PRESENCE = "whether there is a series counts, not its value"
 REASONS: dict[tuple[str, str], str] = {
-    (".*", "literal `.*` dropped"): "a cheap filter, there for speed: every wording holds this text",
+    (".*", "literal `.*` dropped|search before .*"): "a cheap filter, there for speed: every wording holds this text",
     ("instance:kubeproxy_cpu:rate5m", "sum becomes max .2."): _ONE_SERIES,
     ("instance:kubeproxy_cpu:rate5m", "count becomes sum .*"): "what is counted are ones, so their sum is the same",
     ("instance:kubeproxy_sync_proxy_rules:p99_rate15m", "sum becomes max .*"): _ONE_SERIES,
@@ -96,24 +96,22 @@ def signature_changes(entry: Failure) -> Iterator[tuple[str, Signature]]:
     whole = signature(entry.logs)
     for literal in whole.literals:
         others = tuple(other for other in whole.literals if other != literal)
-        if others or whole.pattern:
+        if others or whole.pattern or whole.any_of:
             yield f"literal `{literal}` dropped", replace(whole, literals=others)
         yield f"literal `{literal}` changed", replace(whole, literals=(*others, f"{literal}~"))
     for excluded in whole.exclude:
         rest = tuple(other for other in whole.exclude if other != excluded)
         yield f"exclusion `{excluded}` dropped", replace(whole, exclude=rest)
-    if whole.pattern is None:
-        return
-    if whole.literals:
-        yield "pattern dropped", replace(whole, pattern=None)
+    if whole.pattern is not None:
+        yield "pattern changed", replace(whole, pattern=f"(?:{whole.pattern})~")
+        if whole.literals or whole.any_of:
+            yield "pattern dropped", replace(whole, pattern=None)
+        if whole.any_of:
+            yield "search before the pattern dropped", replace(whole, any_of=())
     variants = entry.logs.variants
     for variant in variants if len(variants) > 1 else ():
-        rest_of_them = tuple(other for other in variants if other != variant)
-        fewer = signature(replace(entry.logs, variants=rest_of_them))
-        # A single literal that is left stays a pattern here, so that only the variant is missing.
-        pattern = fewer.pattern or escape(rest_of_them[0].literal or "")
-        yield f"wording '{variant.name}' dropped", replace(whole, pattern=pattern)
-    yield "pattern changed", replace(whole, pattern=f"(?:{whole.pattern})~")
+        others_left = tuple(other for other in variants if other != variant)
+        yield f"wording '{variant.name}' dropped", signature(replace(entry.logs, variants=others_left))
 
 
 def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:

@@ -42,12 +42,12 @@ def test_any_text_comes_back_unchanged(text: str) -> None:
 
 
 def test_filters_stand_in_the_order_of_their_cost() -> None:
-    assert filters(Signature(("a", "b"), "c.", ("d.",))) == ["|= `a`", "|= `b`", "|~ `c.`", "!~ `d.`"]
-    assert filters(Signature(("a",), None, ())) == ["|= `a`"]
+    assert filters(Signature(("a",), ("b.", "c"), "d.", ("e.",))) == ["|= `a`", "|~ `b\\.|c`", "|~ `d.`", "!~ `e.`"]
+    assert filters(Signature(("a",), (), None, ())) == ["|= `a`"]
 
 
 def test_an_alert_expression() -> None:
-    assert count('{a="b"}', Signature(("x",), None, ()), "10m", "cluster, pod", "2") == (
+    assert count('{a="b"}', Signature(("x",), (), None, ()), "10m", "cluster, pod", "2") == (
         'sum by (cluster, pod) (\n  count_over_time(\n    {a="b"}\n      |= `x`\n    [10m]\n  )\n) > 2\n'
     )
 

@@ -6,7 +6,7 @@ from generator.durations import seconds
 from generator.model import Catalog, Failure, LogSignal, Profile
 from generator.problems import Location, Problem
 from generator.settings import log_settings, place
-from generator.signature import compile_re2
+from generator.signature import compile_re2, escape
 
 
 def patterns_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -27,6 +27,11 @@ def patterns_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
         for index, variant in enumerate(entry.logs.variants):
             if (variant.literal is None) == (variant.pattern is None):
                 yield Problem(at("signals", "logs", "variants", index), "give either `literal` or `pattern`")
+            elif variant.holds is not None and escape(variant.holds) not in (variant.pattern or ""):
+                message = (
+                    "`holds` must be a text of the pattern as it stands there; it is searched for before the pattern"
+                )
+                yield Problem(at("signals", "logs", "variants", index, "holds"), message)
 
 
 def _texts(signal: LogSignal) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:

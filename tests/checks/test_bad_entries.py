@@ -187,6 +187,12 @@ CASES = [
         f"{GATE}:62:9: give either `literal` or `pattern`",
     ),
     Case(
+        "holds-what-the-pattern-does-not-say",
+        "{name: new, pattern: 'gate \"?is\"? broken'",
+        "{name: new, holds: gate is broken, pattern: 'gate \"?is\"? broken'",
+        f"{GATE}:62:21: `holds` must be a text of the pattern as it stands there; it is searched for before the pattern",
+    ),
+    Case(
         "no-sample",
         '  fires/line.log: {evidence: documented, from: "Manual, page 3"}\n',
         "",
