@@ -7,6 +7,8 @@ from promql_parser import parse_duration
 
 def seconds(text: str) -> float:
     """Length of a duration in seconds. Raises ValueError if it is not one."""
+    if text == "0":
+        return 0.0
     if not re.fullmatch("([0-9]+(ms|[smhdwy]))+", text):
         raise ValueError("not a duration such as 90s, 10m or 1h30m")
     if re.fullmatch("0+(ms|[smhdwy])", text):

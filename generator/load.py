@@ -207,6 +207,8 @@ class _Reader:
             return None
         tests = tuple(self.log_test(path.parent, parsed, index) for index in range(len(parsed.data["tests"])))
         interval = seconds(parsed.data.get("evaluation_interval", "1m"))
+        if not interval:
+            self.problems.append(Problem(parsed.at("evaluation_interval"), "the interval must be longer than 0"))
         return LogTests(_display(path), tuple(parsed.data["rule_files"]), interval, tests)
 
     def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
@@ -215,7 +217,7 @@ class _Reader:
         for number, stream in enumerate(data["input_streams"]):
             at = ("tests", index, "input_streams", number)
             try:
-                labels = {matcher.name: matcher.value for matcher in promql.matchers(stream["stream"])}
+                labels = promql.labels(stream["stream"])
             except ValueError as error:
                 self.problems.append(Problem(parsed.at(*at, "stream"), str(error)))
                 continue

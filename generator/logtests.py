@@ -33,11 +33,12 @@ class Series:
 
 def alerting_rules(rule_files: Iterable[str]) -> list[Rule]:
     """The alerting rules of rule files, in order. Raises ValueError if one is no rule file."""
-    rules = []
+    rules: list[Rule] = []
     for text in rule_files:
         try:
             groups = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["groups"]  # noqa: S506
-            rules += [rule for group in groups for rule in group["rules"] if "alert" in rule]
+            found = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+            rules += [{**rule, "expr": str(rule["expr"])} for rule in found]
         except (yaml.YAMLError, KeyError, TypeError) as error:
             raise ValueError("a rule file is not groups of rules in YAML") from error
     return rules
@@ -55,7 +56,7 @@ def looked_at(test: LogTest, rules: Iterable[Rule]) -> list[Rule]:
 
 def steps(test: LogTest, interval: float) -> int:
     """How many evaluations after the first one the test needs."""
-    return math.ceil(max(_seconds(check["eval_time"]) for check in test.checks) / interval)
+    return math.ceil(max(seconds(check["eval_time"]) for check in test.checks) / interval)
 
 
 def push(stream: LogStream, name: str, base: int) -> dict[str, Any]:
@@ -115,10 +116,6 @@ def _values(values: Mapping[int, str], count: int) -> str:
         ended = step - 1 in values and step not in values
         words.append(values.get(step, "stale" if ended else "_"))
     return " ".join(words)
-
-
-def _seconds(duration: str) -> float:
-    return 0.0 if duration == "0" else seconds(duration)
 
 
 def _duration(length: float) -> str:

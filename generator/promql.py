@@ -21,6 +21,14 @@ def matchers(selector: str) -> list[Any]:
     return list(parsed.matchers.matchers)
 
 
+def labels(selector: str) -> dict[str, str]:
+    """The labels that a selector of equalities names. Raises ValueError if it is none."""
+    found = matchers(selector)
+    if any(matcher.op != promql_parser.MatchOp.Equal for matcher in found):
+        raise ValueError('labels are given with =, as in {job="kube-proxy"}')
+    return {matcher.name: matcher.value for matcher in found}
+
+
 def placeholders(profile: PrometheusProfile) -> dict[str, str]:
     """What $kube_proxy, $container, $by, $pod and $cluster stand for at a site."""
     labels: MetricLabels = profile.labels

@@ -61,7 +61,7 @@ def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequ
     count = logtests.steps(test, tests.interval)
     start = int(time.time() - count * tests.interval - _MARGIN)
     loki.push([logtests.push(stream, name, start * _NANO) for stream in test.streams if stream.lines])
-    exprs = [logql.within(str(rule["expr"]), LABEL, name) for rule in rules]
+    exprs = [logql.within(rule["expr"], LABEL, name) for rule in rules]
     answers = [loki.evaluate(expr, start, tests.interval, count) for expr in exprs]
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -71,7 +71,7 @@ def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequ
         return ""
     report = [line for line in said.splitlines() if line.strip() and "tests.yaml" not in line]
     for rule, expr in zip(rules, exprs, strict=True):
-        report += [f"    query of {rule['alert']}:", *(f"        {line}" for line in str(rule["expr"]).splitlines())]
+        report += [f"    query of {rule['alert']}:", *(f"        {line}" for line in rule["expr"].splitlines())]
         end = (start + _MARGIN) * _NANO + round(count * tests.interval * _NANO)
         matched = [line for query in logql.log_queries(expr) for line in loki.lines(query, start * _NANO, end)]
         report += ["    lines that matched:" if matched else "    no line matched"]

@@ -26,7 +26,7 @@ def test_alerting_rules_of_all_groups() -> None:
     assert [rule["alert"] for rule in alerting_rules([RULES])] == ["A", "B"]
 
 
-@pytest.mark.parametrize("text", ["", "a: [", "groups: 3", "groups: [{name: x}]"])
+@pytest.mark.parametrize("text", ["", "a: [", "groups: 3", "groups: [{name: x}]", "groups: [{rules: [{alert: A}]}]"])
 def test_what_is_no_rule_file_is_said(text: str) -> None:
     with pytest.raises(ValueError, match="a rule file is not groups of rules"):
         alerting_rules([text])

@@ -125,6 +125,8 @@ def test_a_test_of_an_unknown_alert_fails(tmp_path: Path, real_loki: Loki, promt
     ("old", "new", "said"),
     [
         ("stream: '{app=", "stream: '{app=!", "tests.yaml:7:5: "),
+        ("stream: '{app=", "stream: '{app=~", "tests.yaml:7:5: labels are given with =, as in"),
+        ("interval: 30s", "interval: 0s", "tests.yaml:3:1: the interval must be longer than 0"),
         ("line: the door is open", "file: gone.log", "tests.yaml:9:7: there is no file gone.log beside this one"),
         ("{at: 30s, line: the door is open}", "{at: 30s}", "tests.yaml:9:7: give either `line` or `file`"),
         ("every: 30s, times", "times", "tests.yaml:10:7: `times` needs `every`"),
