@@ -330,17 +330,23 @@ def _mark(catalogs: Sequence[Path], profile: Path | None, no_validate: bool) -> 
     return stamp.fingerprint([shipped_catalog(), *catalogs], [profile] if profile else [], context)
 
 
-@main.command("list", short_help="List the entries.", epilog=_examples("list", "list --json"))
+@main.command(
+    "list", short_help="List the entries.", epilog=_examples("list", "list --json", "list --evidence | grep source")
+)
 @_inputs
+@click.option("--evidence", is_flag=True, help="List each wording of a log line, and what it is known from.")
 @click.option("as_json", "--json", is_flag=True, help="For programs.")
 @click.pass_context
-def list_entries(ctx: click.Context, catalogs: tuple[Path, ...], profile: Path | None, as_json: bool) -> None:
+def list_entries(
+    ctx: click.Context, catalogs: tuple[Path, ...], profile: Path | None, evidence: bool, as_json: bool
+) -> None:
     """List the entries: id, kind, severity, alert, what it is known from."""
-    rows = [_row(entry) for entry in _entries(ctx, catalogs, profile)]
+    entries = _entries(ctx, catalogs, profile)
+    rows = [row for entry in entries for row in _wordings(entry)] if evidence else [_row(entry) for entry in entries]
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
-        _table(["id", "kind", "severity", "alert", "signals", "evidence", "title"], rows)
+        _table(list(rows[0]) if rows else [], rows)
 
 
 def _entries(ctx: click.Context, catalogs: Sequence[Path], profile: Path | None) -> Sequence["Failure"]:
@@ -370,6 +376,13 @@ def _row(entry: "Failure") -> dict[str, str]:
         "evidence": ", ".join(sorted(evidence)),
         "title": entry.title,
     }
+
+
+def _wordings(entry: "Failure") -> list[dict[str, str]]:
+    return [
+        {"id": entry.id, "evidence": variant.evidence, "wording": variant.name, "printed by": variant.printed_by}
+        for variant in (entry.logs.variants if entry.logs else ())
+    ]
 
 
 def _table(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:

@@ -267,3 +267,11 @@ def test_a_loki_that_is_not_there_is_could_not_run(run: Run) -> None:
     done = run("test", tests, "--loki", "http://127.0.0.1:1")
     assert done.returncode == 2
     assert "kube-proxy-alerts: http://127.0.0.1:1 cannot be reached: " in done.stderr
+
+
+def test_the_evidence_of_each_wording_is_listed(run: Run) -> None:
+    done = run("list", "--evidence")
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert ["iptables-backend-mismatch", "reproduced", "nft backend"] in [row[:3] for row in rows]
+    assert {row[1] for row in rows} == {"documented", "source", "reproduced"}
+    assert all(len(row) == 4 for row in rows)
