@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import json
 import signal
 import socket
 import subprocess
@@ -45,7 +46,11 @@ ruler:
   storage: {{type: local, local: {{directory: {folder}/rules}}}}
   rule_path: {folder}/scratch
   ring: {{kvstore: {{store: inmemory}}}}
+  enable_api: true
+  enable_alertmanager_v2: true
+  alertmanager_url: {alertmanager}
 """
+_TENANT = "fake"  # what Loki calls the only one, where there are no tenants
 
 
 class Loki:
@@ -102,19 +107,24 @@ class Loki:
 
 
 @contextlib.contextmanager
-def local(binary: Path) -> Iterator[Loki]:
-    """A Loki of our own on loopback with a temporary store, stopped in any case. Raises ToolError if it fails."""
+def local(binary: Path, rules: Sequence[File] = (), alertmanager: str = "") -> Iterator[Loki]:
+    """A Loki of our own on loopback with a temporary store, stopped in any case. Raises ToolError if it fails.
+
+    Its ruler evaluates the rule files and sends alerts to the address of an Alertmanager.
+    """
     with tempfile.TemporaryDirectory() as folder, _interrupted_by_sigterm():
         work = Path(folder)
         for name in ("index", "cache", "chunks", "compactor", "rules", "scratch"):
             (work / name).mkdir()
         http, grpc = _free_ports()
-        populate(work, [File("loki.yaml", _CONFIG.format(folder=folder, http=http, grpc=grpc))])
+        config = _CONFIG.format(folder=folder, http=http, grpc=grpc, alertmanager=json.dumps(alertmanager))
+        populate(work, [File("loki.yaml", config)])
+        populate(work / "rules", [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules])
         with (work / "log").open("wb") as log:
             command = [str(binary), f"-config.file={work / 'loki.yaml'}"]
             try:
                 process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent
                 )
             except OSError as error:
                 raise ToolError(f"{binary}: {error.strerror}") from error
@@ -152,7 +162,7 @@ def _free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Also where this process is killed and can clean up nothing (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import platformdirs
@@ -24,13 +25,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Tool:
-    """A program, the versions pinned in pins/ (newest first), and how each is built: Go package and linker flags."""
+    """A program, its pinned versions (newest first), and how each is built: Go package and linker flags."""
 
     name: str
     pinned: tuple[str, ...]
     go: str
     ldflags: str
     package: str | None = None  # of Debian and Ubuntu
+    pins: Traversable = resources.files("generator") / "pins"  # a folder for each version, with its go.mod and go.sum
 
 
 PROMTOOL = Tool(
@@ -135,17 +137,19 @@ def _from_package(tool: Tool, version: str | None, say: Say) -> Path:
 
 
 def _from_source(tool: Tool, version: str, say: Say) -> Path:
-    """Build the pinned version with Go; its go.mod and go.sum are part of this program."""
+    """Build the pinned version with Go, without a C compiler."""
     if not shutil.which("go"):
         raise ToolError("no Go here")
-    pin = resources.files("generator") / "pins" / f"{tool.name}-{version}"
+    pin = tool.pins / f"{tool.name}-{version}"
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         for name in ("go.mod", "go.sum"):
             (work / name).write_bytes((pin / name).read_bytes())
         say(f"building {tool.name} {version} with Go; this takes some minutes")
         flags = ["-trimpath", "-ldflags", tool.ldflags.format(version=version)]
-        ok, output = run(["go", "build", *flags, "-o", tool.name, tool.go], work, _BUILD_SECONDS)
+        ok, output = run(
+            ["env", "CGO_ENABLED=0", "go", "build", *flags, "-o", tool.name, tool.go], work, _BUILD_SECONDS
+        )
         if not ok:
             raise ToolError(f"building {tool.name} {version} failed: {_last_line(output)}")
         return _keep(tool, work / tool.name, version)
@@ -153,8 +157,8 @@ def _from_source(tool: Tool, version: str, say: Say) -> Path:
 
 def _keep(tool: Tool, binary: Path, version: str) -> Path:
     """Move a binary into the cache in one step, so that no other run meets half of it."""
-    _, output = run([str(binary), "--version"], binary.parent, _DOWNLOAD_SECONDS)
-    if tool.name not in output:
+    ok, output = run([str(binary), "--version"], binary.parent, _DOWNLOAD_SECONDS)
+    if not ok:
         raise ToolError(f"the {tool.name} obtained does not run here: {_last_line(output)}")
     target = _cached(tool, version)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,137 @@
+"""Brings up the lab in namespaces of its own, provokes the failures, and shows what came of them."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import yaml
+
+from generator.cli import COULD_NOT_RUN, FOUND
+from generator.compiler import compile_catalog
+from generator.load import load
+from generator.loki import die_with_parent
+from generator.problems import ToolError, errors
+from tests.lab import readme, report, samples
+from tests.lab.node import Node
+from tests.lab.observe import Observer
+from tests.lab.programs import Programs, programs
+from tests.lab.report import Seen
+from tests.lab.scenarios import SCENARIOS, SHORT, Scenario
+from tests.lab.stack import Receiver, stack
+
+_NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+_INSIDE = "KUBE_PROXY_ALERTS_LAB"
+_WORK = Path("/mnt")  # a file system in memory is mounted over it, and ends with the lab
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  python -m tests.lab --list\n"
+    "  python -m tests.lab lock-held-1.36.3-legacy\n"
+    "  python -m tests.lab --readme --samples"
+)
+@click.argument("names", nargs=-1, metavar="[SCENARIO]...")
+@click.option("--list", "listing", is_flag=True, help="Name the scenarios and end.")
+@click.option("--short", is_flag=True, help="Only two failures and a healthy run.")
+@click.option(
+    "--minutes",
+    type=float,
+    default=30,
+    show_default=True,
+    help="How long to wait for an alert, and to watch healthy runs.",
+)
+@click.option("--json", "saved", type=click.Path(path_type=Path), help="Write what was seen to a file.")
+@click.option("--readme", "documented", is_flag=True, help="Keep what was seen, and put it into the README.")
+@click.option("--samples", "kept", is_flag=True, help="Write the lines that were printed into the catalog's samples.")
+def main(
+    names: tuple[str, ...], listing: bool, short: bool, minutes: float, saved: Path | None, documented: bool, kept: bool
+) -> None:
+    """Runs real kube-proxy builds with real failures, and follows each to the notification."""
+    if listing:
+        return click.echo("\n".join(scenario.name for scenario in SCENARIOS))
+    wanted = SHORT if short else names
+    chosen = [scenario for scenario in SCENARIOS if not wanted or scenario.name in wanted]
+    unknown = set(wanted) - {scenario.name for scenario in SCENARIOS}
+    if unknown:
+        raise click.UsageError(f"no scenario is called {', '.join(sorted(unknown))}; --list names them")
+    try:
+        found = _programs(chosen)
+        if _INSIDE not in os.environ:
+            sys.exit(_in_namespaces(sys.argv[1:]))
+        seen = asyncio.run(_run(chosen, found, minutes * 60))
+    except ToolError as error:
+        click.echo(f"lab: {error}", err=True)
+        sys.exit(COULD_NOT_RUN)
+    problems = [problem for row in seen for problem in row.problems()]
+    for problem in problems:
+        click.echo(f"PROBLEM: {problem}")
+    if saved:
+        report.save(seen, saved)
+    if documented and not problems:
+        report.save(seen, report.SEEN)
+        readme.write(seen)
+    if kept:
+        samples.write(seen)
+    sys.exit(FOUND if problems else 0)
+
+
+def _programs(scenarios: Sequence[Scenario]) -> Programs:
+    builds = [scenario.build for scenario in scenarios]
+    return programs({build.kube_proxy for build in builds}, {build.iptables for build in builds}, _say)
+
+
+def _in_namespaces(arguments: Sequence[str]) -> int:
+    """Run the same command alone in the world; when it ends, in whatever way, nothing of it is left."""
+    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    unshare = ["unshare", *user, *_NAMESPACES]
+    probe = subprocess.run([*unshare, "true"], capture_output=True, text=True, check=False)
+    if probe.returncode:
+        raise ToolError(f"no namespaces here: {probe.stderr.strip()}; run as root, or allow user namespaces")
+    mounts = f"mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs {_WORK} && ip link set lo up"
+    command = [*unshare, "sh", "-c", f'{mounts} && exec "$@"', "sh", sys.executable, "-m", "tests.lab", *arguments]
+    environment = {**os.environ, _INSIDE: "1", "TMPDIR": str(_WORK)}
+    process = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)
+    with suppress(KeyboardInterrupt):
+        return process.wait()
+    process.kill()
+    return COULD_NOT_RUN
+
+
+async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) -> list[Seen]:
+    receiver = Receiver()
+    profile = _WORK / "profile.yaml"
+    profile.write_text(yaml.safe_dump({"runbooks": {"base_url": f"{receiver.url}/runbooks"}}), encoding="utf-8")
+    inputs = load(profile=profile)
+    compiled = compile_catalog(inputs, "output")
+    if errors(compiled.problems) or not compiled.rules:
+        raise ToolError("the catalog has errors; run `make check`")
+    alerts = {alert.entry.id: alert for alert in compiled.rules.alerts if alert.rule.alert == alert.entry.alert}
+    async with stack(found, inputs.catalog, receiver, compiled.files, _WORK) as running:
+        pairs = [
+            (scenario, Node(number, scenario.name, scenario.build, found, _WORK, running.ship))
+            for number, scenario in enumerate(scenarios, 1)
+        ]
+        running.scrape([node for _, node in pairs])
+        observer = Observer(running, alerts, patience, lambda row: click.echo(report.text(row)))
+        seen = await observer.observe(pairs)
+        everywhere = {found.labels["alertname"] for found in running.notified("")}
+    watchdogs = {alert.rule.alert for alert in compiled.rules.alerts if alert.entry.kind == "watchdog"}
+    silent = watchdogs - everywhere
+    if silent:
+        raise ToolError(f"did not arrive, though always firing: {', '.join(sorted(silent))}")
+    stray = tuple(sorted(everywhere - watchdogs))
+    return [replace(row, others=(*row.others, *stray)) for row in seen]
+
+
+def _say(message: str) -> None:
+    click.echo(message, err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""A small API server over HTTP/2: the lists and watches that kube-proxy asks for, and a way to break them."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import trustme
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import ConnectionTerminated, RequestReceived, StreamReset
+from h2.exceptions import ProtocolError
+
+Object = dict[str, Any]
+
+# What kube-proxy reads, and the kind and group of each.
+_RESOURCES = {
+    "/api/v1/services": ("Service", "v1"),
+    "/api/v1/endpoints": ("Endpoints", "v1"),
+    "/api/v1/nodes": ("Node", "v1"),
+    "/apis/discovery.k8s.io/v1/endpointslices": ("EndpointSlice", "discovery.k8s.io/v1"),
+    "/apis/networking.k8s.io/v1/servicecidrs": ("ServiceCIDR", "networking.k8s.io/v1"),
+}
+_BACKLOG = 65536  # bytes read at a time
+
+
+@dataclass
+class _Watch:
+    connection: "_Connection"
+    stream: int
+    kind: str
+
+
+class ApiServer:
+    """Serves a node and its Services. While `broken`, each list is cut half way, as by a handler that dies."""
+
+    def __init__(self, node: str, address: str) -> None:
+        self.broken = False
+        self._version = 1
+        self._objects: dict[str, dict[str, Object]] = {kind: {} for kind, _ in _RESOURCES.values()}
+        self._watches: list[_Watch] = []
+        addresses = [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": node}]
+        self.put("Node", {"metadata": {"name": node}, "status": {"addresses": addresses}})
+
+    async def serve(self, host: str, port: int) -> asyncio.Server:
+        """Listen, with a certificate that nobody signed."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        trustme.CA().issue_cert(host).configure_cert(context)
+        context.set_alpn_protocols(["h2"])
+        return await asyncio.start_server(lambda r, w: _Connection(self, r, w).run(), host, port, ssl=context)
+
+    def put(self, kind: str, thing: Object) -> None:
+        """Add an object or replace it; those that watch hear of it."""
+        self._version += 1
+        metadata = {"namespace": "default", "resourceVersion": str(self._version), **thing["metadata"]}
+        if kind in ("Node", "ServiceCIDR"):
+            del metadata["namespace"]
+        metadata["uid"] = f"{kind}-{metadata['name']}".lower()
+        group = next(group for known, group in _RESOURCES.values() if known == kind)
+        known = self._objects[kind].get(metadata["name"])
+        self._objects[kind][metadata["name"]] = {"kind": kind, "apiVersion": group, **thing, "metadata": metadata}
+        event = {"type": "MODIFIED" if known else "ADDED", "object": self._objects[kind][metadata["name"]]}
+        for watch in list(self._watches):
+            if watch.kind == kind:
+                watch.connection.send(watch.stream, [event])
+
+    def service(self, name: str, address: str, spec: Object | None = None, status: Object | None = None) -> None:
+        """A Service with one Pod behind it, in both forms in which releases read the Pods."""
+        port = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}
+        family = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "internalTrafficPolicy": "Cluster"}
+        default = {"type": "ClusterIP", "clusterIP": address, "clusterIPs": [address], "ports": [port], **family}
+        own = {**default, "sessionAffinity": "None", **(spec or {})}
+        self.put("Service", {"metadata": {"name": name}, "spec": own, "status": status or {}})
+        pod = "10.244.0." + address.rpartition(".")[2]
+        backend = {"name": "http", "port": 8080, "protocol": "TCP"}
+        subsets = [{"addresses": [{"ip": pod}], "ports": [backend]}]
+        self.put("Endpoints", {"metadata": {"name": name}, "subsets": subsets})
+        owner = {"name": f"{name}-1", "labels": {"kubernetes.io/service-name": name}}
+        endpoints = [{"addresses": [pod], "conditions": {"ready": True}}]
+        piece = {"metadata": owner, "addressType": "IPv4", "endpoints": endpoints, "ports": [backend]}
+        self.put("EndpointSlice", piece)
+
+    def answer(self, connection: "_Connection", stream: int, method: str, target: str) -> None:
+        """Answer a request, or begin a watch."""
+        url = urlsplit(target)
+        query = parse_qs(url.query)
+        if method != "GET":
+            return connection.reply(stream, 201, {"kind": "Status", "apiVersion": "v1", "status": "Success"})
+        resource = _RESOURCES.get(url.path)
+        if resource:
+            kind, group = resource
+            things = list(self._objects[kind].values())
+            watch = query.get("watch", ["0"])[0] in ("1", "true")
+            initial = query.get("sendInitialEvents", ["false"])[0] == "true"
+            if self.broken and (initial or not watch):
+                return connection.cut(stream, f'{{"kind":"{kind}List","apiVersion":"{group}","items":[{{"meta')
+            if watch:
+                return self._watch(connection, stream, kind, group, things if initial else None)
+            listed = {"kind": f"{kind}List", "apiVersion": group, "metadata": self._metadata(), "items": things}
+            return connection.reply(stream, 200, listed)
+        parent, _, name = url.path.rpartition("/")
+        kind = _RESOURCES.get(parent, ("", ""))[0]
+        if kind and name in self._objects[kind]:
+            return connection.reply(stream, 200, self._objects[kind][name])
+        reason = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+        return connection.reply(stream, 404, reason)
+
+    def _watch(
+        self, connection: "_Connection", stream: int, kind: str, group: str, initial: list[Object] | None
+    ) -> None:
+        connection.begin(stream, 200)
+        self._watches.append(_Watch(connection, stream, kind))
+        if initial is not None:
+            end = {**self._metadata(), "annotations": {"k8s.io/initial-events-end": "true"}}
+            bookmark = {"kind": kind, "apiVersion": group, "metadata": end}
+            events = [{"type": "ADDED", "object": thing} for thing in initial]
+            connection.send(stream, [*events, {"type": "BOOKMARK", "object": bookmark}])
+
+    def _metadata(self) -> Object:
+        return {"resourceVersion": str(self._version)}
+
+    def forget(self, connection: "_Connection", stream: int | None = None) -> None:
+        """A client is gone, or one of its watches."""
+        self._watches = [
+            watch for watch in self._watches if watch.connection is not connection or stream not in (None, watch.stream)
+        ]
+
+
+class _Connection:
+    """One client. Answers are small: they fit into the window that HTTP/2 grants at the start."""
+
+    def __init__(self, server: ApiServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._server, self._reader, self._writer = server, reader, writer
+        self._http = H2Connection(H2Configuration(client_side=False))
+
+    async def run(self) -> None:
+        try:
+            self._http.initiate_connection()
+            self._flush()
+            while data := await self._reader.read(_BACKLOG):
+                for event in self._http.receive_data(data):
+                    if isinstance(event, RequestReceived):
+                        headers = {str(name): str(value) for name, value in _text(event.headers)}
+                        self._server.answer(self, event.stream_id, headers[":method"], headers[":path"])
+                    elif isinstance(event, StreamReset):
+                        self._server.forget(self, event.stream_id)
+                    elif isinstance(event, ConnectionTerminated):
+                        return
+                self._flush()
+        except (ConnectionError, ProtocolError, ssl.SSLError):
+            pass  # the client went away; that is its right
+        finally:
+            self._server.forget(self)
+            self._writer.close()
+
+    def begin(self, stream: int, status: int) -> None:
+        self._http.send_headers(stream, [(":status", str(status)), ("content-type", "application/json")])
+
+    def send(self, stream: int, events: Iterable[Object]) -> None:
+        """Events of a watch."""
+        self._http.send_data(stream, "".join(json.dumps(event) + "\n" for event in events).encode())
+        self._flush()
+
+    def reply(self, stream: int, status: int, answer: Object) -> None:
+        self.begin(stream, status)
+        self._http.send_data(stream, json.dumps(answer).encode(), end_stream=True)
+
+    def cut(self, stream: int, half: str) -> None:
+        """Half an answer, and then what Go's server sends when a handler aborts."""
+        self.begin(stream, 200)
+        self._http.send_data(stream, half.encode())
+        self._flush()
+        self._http.reset_stream(stream, ErrorCodes.INTERNAL_ERROR)
+
+    def _flush(self) -> None:
+        self._writer.write(self._http.data_to_send())
+
+
+def _text(headers: Iterable[tuple[Any, Any]]) -> Iterable[tuple[str, str]]:
+    return ((_string(name), _string(value)) for name, value in headers)
+
+
+def _string(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

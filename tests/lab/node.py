@@ -1,0 +1,171 @@
+"""A node: its own network and mounts, its own API server, and what runs on it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import yaml
+
+from generator.problems import ToolError
+from tests.lab.apiserver import ApiServer
+from tests.lab.programs import Programs, libraries
+
+_NAMES = [f"ip{six}tables{verb}" for six in ("", "6") for verb in ("", "-save", "-restore")]
+_API_PORT = 6443
+METRICS_PORT = 10249
+
+Ship = Callable[["Node", str], None]
+
+
+@dataclass(frozen=True)
+class Build:
+    """What runs on a node: versions, and whether iptables is `legacy` or `nft`."""
+
+    kube_proxy: str
+    iptables: str
+    backend: str
+
+    def __str__(self) -> str:
+        return f"kube-proxy {self.kube_proxy}, iptables {self.iptables} ({self.backend})"
+
+
+class Node:
+    """Use it as an async context; everything it started is gone afterwards.
+
+    `lines` are what kube-proxy printed, with their times; `caused` is when the cause of the failure was in place, in
+    seconds of the epoch.
+    """
+
+    def __init__(self, number: int, name: str, build: Build, programs: Programs, work: Path, ship: Ship) -> None:
+        self.name, self.pod = f"node-{number}", f"kube-proxy-{name}"
+        self.address, self._gateway = f"10.77.{number}.2", f"10.77.{number}.1"
+        self.api = ApiServer(self.name, self.address)
+        self.lines: list[tuple[float, str]] = []
+        self.caused = 0.0
+        self._kube_proxy = programs.kube_proxy[build.kube_proxy]
+        self._iptables = programs.iptables[build.iptables]
+        self._multi = self._iptables / "usr" / "sbin" / f"xtables-{build.backend}-multi"
+        self._ship = ship
+        self._folder = work / self.name
+        self._commands = self._folder / "bin"
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for name in ("bin", "run", "other-run"):
+            (self._folder / name).mkdir(parents=True)
+        for name in _NAMES:
+            (self._commands / name).symlink_to(self._multi)
+        outside = f"veth-{self.name}"
+        for command in (
+            f"ip netns add {self.name}",
+            f"ip link add {outside} type veth peer name eth0 netns {self.name}",
+            f"ip addr add {self._gateway}/30 dev {outside}",
+            f"ip link set {outside} up",
+            f"ip -n {self.name} link set lo up",
+            f"ip -n {self.name} addr add {self.address}/30 dev eth0",
+            f"ip -n {self.name} link set eth0 up",
+            f"ip -n {self.name} route add default via {self._gateway}",
+        ):
+            await must(command.split())
+        server = await self.api.serve(self._gateway, _API_PORT)
+        self._stack.callback(server.close)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def command(self, name: str, script: str) -> None:
+        """Put a shell script in the place of an iptables command; `$REAL` in it is the real one."""
+        path = self._commands / name
+        path.unlink()
+        path.write_text(f'#!/bin/sh\nREAL="{self._multi} {name}"\n{script}\n', encoding="utf-8")
+        path.chmod(0o755)
+
+    async def start_kube_proxy(self, *flags: str) -> None:
+        """kube-proxy as a DaemonSet starts it, without the sysctls that a lab may not set."""
+        kubeconfig = self._folder / "kubeconfig"
+        cluster = {"server": f"https://{self._gateway}:{_API_PORT}", "insecure-skip-tls-verify": True}
+        kubeconfig.write_text(yaml.safe_dump({
+            "apiVersion": "v1", "kind": "Config", "current-context": "lab",
+            "clusters": [{"name": "lab", "cluster": cluster}], "users": [{"name": "lab", "user": {"token": "lab"}}],
+            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
+        }), encoding="utf-8")  # fmt: skip
+        command = [
+            str(self._kube_proxy),
+            f"--kubeconfig={kubeconfig}",
+            f"--hostname-override={self.name}",
+            "--proxy-mode=iptables",
+            "--cluster-cidr=10.244.0.0/16",
+            f"--metrics-bind-address={self.address}:{METRICS_PORT}",
+            "--conntrack-max-per-core=0",
+            "--conntrack-tcp-timeout-established=0",
+            "--conntrack-tcp-timeout-close-wait=0",
+            "-v=2",
+            *flags,
+        ]
+        process = await self._spawn(command, "run", asyncio.subprocess.PIPE)
+        reading = asyncio.create_task(self._read(process))
+        self._stack.callback(reading.cancel)
+
+    async def run(self, *command: str) -> None:
+        """Start another program on the node; it sees the node's /run, and so the node's lock."""
+        await self._spawn(list(command), "run")
+
+    async def run_without_the_lock(self, *command: str) -> None:
+        """Start a program as in a Pod that does not mount the lock: the node's network, a /run of its own."""
+        await self._spawn(list(command), "other-run")
+
+    def log(self, line: str) -> None:
+        """A line of kube-proxy's log."""
+        self.lines.append((time.time(), line))
+        self._ship(self, line)
+
+    def cause(self) -> None:
+        self.caused = time.time()
+
+    async def _spawn(
+        self, command: Sequence[str], run: str, stderr: int = asyncio.subprocess.DEVNULL
+    ) -> asyncio.subprocess.Process:
+        inside = f'mount --bind {self._folder / run} /run && exec "$@"'
+        process = await asyncio.create_subprocess_exec(
+            *("nsenter", f"--net=/run/netns/{self.name}", "unshare", "--mount", "sh", "-c", inside, "sh", *command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=stderr,
+            env={
+                "PATH": f"{self._commands}:/usr/sbin:/usr/bin:/sbin:/bin",
+                "LD_LIBRARY_PATH": str(libraries(self._iptables)),
+                "XTABLES_LIBDIR": str(libraries(self._iptables) / "xtables"),
+            },
+            start_new_session=True,
+        )
+        self._stack.push_async_callback(_stop, process)
+        return process
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr
+        async for line in process.stderr:
+            self.log(line.decode(errors="replace").rstrip("\n"))
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+async def must(command: Sequence[str]) -> None:
+    """Run a command that has to succeed. Raises ToolError with what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    if process.returncode:
+        raise ToolError(f"{' '.join(command)}: {output.decode(errors='replace').strip()}")

@@ -1,0 +1,123 @@
+"""Runs scenarios side by side and watches what comes of each."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from generator.rules import CompiledAlert
+from generator.signature import signature
+from tests.lab.node import Node
+from tests.lab.report import Seen
+from tests.lab.scenarios import Scenario
+from tests.lab.stack import Notification, Stack
+
+_POLL_SECONDS = 0.5
+_SYMPTOM_SECONDS = 120
+_START_EVERY_SECONDS = 1.0
+_HEALTHY_SECONDS = 75
+_BEFORE, _AFTER = 2, 4  # lines that are kept around the telling one
+
+
+class Observer:
+    """Follows each failure until its alert was notified, or for `patience` seconds, and then tells `say`.
+
+    Healthy runs go on until all failures have been seen, and for some evaluations of the rules; where there are no
+    failures, for all that time.
+    """
+
+    def __init__(
+        self, running: Stack, alerts: Mapping[str, CompiledAlert], patience: float, say: Callable[[Seen], None]
+    ) -> None:
+        self._running, self._alerts, self._patience, self._say = running, alerts, patience, say
+        self._enough = asyncio.Event()
+
+    async def observe(self, pairs: Sequence[tuple[Scenario, Node]]) -> list[Seen]:
+        async with asyncio.TaskGroup() as group:
+            tasks = []
+            for scenario, node in pairs:
+                tasks.append(group.create_task(self._one(scenario, node)))
+                await asyncio.sleep(_START_EVERY_SECONDS)
+            failing = [task for task, (scenario, _) in zip(tasks, pairs, strict=True) if scenario.failure]
+            if failing:
+                await asyncio.wait([*failing, group.create_task(asyncio.sleep(_HEALTHY_SECONDS))])
+                self._enough.set()
+        return [task.result() for task in tasks]
+
+    async def _one(self, scenario: Scenario, node: Node) -> Seen:
+        async with node:
+            provoking = asyncio.create_task(scenario.provoke(node))
+            try:
+                await self._wait(scenario, node, provoking)
+                seen = await self._seen(scenario, node)
+            finally:
+                provoking.cancel()
+                await asyncio.wait([provoking])
+        self._say(seen)
+        return seen
+
+    async def _wait(self, scenario: Scenario, node: Node, provoking: "asyncio.Task[None]") -> None:
+        deadline = time.monotonic() + self._patience
+        while time.monotonic() < deadline:
+            if provoking.done():
+                provoking.result()  # it never ends by itself, so this raises
+            if self._notification(scenario, node) if scenario.failure else self._enough.is_set():
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _seen(self, scenario: Scenario, node: Node) -> Seen:
+        symptom = await self._symptom(node, scenario.symptom) if scenario.symptom else None
+        names = {found.labels["alertname"] for found in self._running.notified(node.pod)}
+        basis = Seen(scenario.name, scenario.failure, str(scenario.build), scenario.how)
+        if not scenario.failure:
+            return replace(basis, others=tuple(sorted(names)))
+        wanted = self._alerts[scenario.failure]
+        seen = replace(
+            basis,
+            critical=wanted.entry.severity == "critical",
+            alert=wanted.rule.alert,
+            expr=wanted.rule.expr,
+            symptom=symptom,
+            others=tuple(sorted(names - {wanted.rule.alert, scenario.symptom})),
+        )
+        proof = _proof(node, wanted)
+        if proof is not None:
+            at, line = node.lines[proof]
+            around = node.lines[max(0, proof - _BEFORE) : proof + _AFTER]
+            seconds = round(at - node.caused, 1)
+            seen = replace(seen, line=line, line_seconds=seconds, lines=tuple(line for _, line in around))
+        notification = self._notification(scenario, node)
+        if notification:
+            url = notification.annotations["runbook_url"]
+            page = await self._running.page(url)
+            seen = replace(
+                seen,
+                seconds=round(notification.at - node.caused, 1),
+                summary=notification.annotations["summary"],
+                runbook_url=url,
+                runbook_served=f"# {wanted.rule.alert}" in page.splitlines(),
+            )
+        return seen
+
+    def _notification(self, scenario: Scenario, node: Node) -> Notification | None:
+        alert = self._alerts[str(scenario.failure)].rule.alert
+        found = (seen for seen in self._running.notified(node.pod) if seen.labels["alertname"] == alert)
+        return next(found, None)
+
+    async def _symptom(self, node: Node, alert: str) -> str:
+        """What becomes of a symptom's alert within two minutes."""
+        deadline = time.monotonic() + _SYMPTOM_SECONDS
+        while time.monotonic() < deadline:
+            if alert in await self._running.inhibited(node.pod):
+                early = any(seen.labels["alertname"] == alert for seen in self._running.notified(node.pod))
+                return f"{alert} {'was notified first' if early else 'held back'}"
+            await asyncio.sleep(_POLL_SECONDS)
+        return f"{alert} did not fire"
+
+
+def _proof(node: Node, wanted: CompiledAlert) -> int | None:
+    """Which line is the first by which the failure is known."""
+    if not wanted.entry.logs:
+        return None
+    known = signature(wanted.entry.logs)
+    return next((number for number, (_, line) in enumerate(node.lines) if known.matches(line)), None)

@@ -1,0 +1,131 @@
+"""The real programs of the lab. What is not there is obtained into the user's cache; what cannot be had is said."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+
+from generator import tools
+from generator.names import TOOL
+from generator.problems import ToolError
+from generator.tools import LOKI, Say, Tool
+
+_PINS = Path(__file__).parent / "pins"
+_SECONDS = 300
+
+KUBE_PROXY = Tool(
+    "kube-proxy",
+    ("1.36.3", "1.22.17", "1.18.4", "1.16.15"),  # three renderings of log lines; and the last that syncs by its period
+    "k8s.io/kubernetes/cmd/kube-proxy",
+    "-X k8s.io/component-base/version.gitVersion=v{version} -X k8s.io/kubernetes/pkg/version.gitVersion=v{version}",
+    pins=_PINS,
+)
+PROMETHEUS = Tool(
+    "prometheus",
+    ("3.16",),
+    "github.com/prometheus/prometheus/cmd/prometheus",
+    "-X github.com/prometheus/common/version.Version={version}.0",
+    pins=_PINS,
+)
+ALERTMANAGER = Tool(
+    "alertmanager",
+    ("0.28",),  # the newest whose module holds all that a build needs
+    "github.com/prometheus/alertmanager/cmd/alertmanager",
+    "-X github.com/prometheus/common/version.Version={version}.1",
+    pins=_PINS,
+)
+
+# The version that fails at once if it has no -w, and the one that waits for ever; where Debian has them.
+_IPTABLES = {"1.8.9": "bookworm", "1.8.7": "bullseye"}
+_IPTABLES_PACKAGES = (
+    *("iptables", "libxtables12", "libip4tc2", "libip6tc2"),
+    *("libnftnl11", "libmnl0", "libnetfilter-conntrack3", "libnfnetlink0"),
+)
+_COMMANDS = {
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "mount": "mount",
+    "flock": "util-linux",
+    "apt-get": "apt (the lab runs Debian's iptables; other distributions cannot run it)",
+    "dpkg-deb": "dpkg",
+}
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Where everything is."""
+
+    loki: Path
+    prometheus: Path
+    alertmanager: Path
+    kube_proxy: dict[str, Path]
+    iptables: dict[str, Path]
+
+
+def programs(kube_proxies: set[str], iptables: set[str], say: Say) -> Programs:
+    """Find or obtain the programs. Raises ToolError that names all that is missing."""
+    missing = [f"{name} (package {package})" for name, package in _COMMANDS.items() if not shutil.which(name)]
+    if missing:
+        raise ToolError("the lab needs, and this machine has not: " + ", ".join(missing))
+    return Programs(
+        tools.pinned(LOKI, LOKI.pinned[0], say),
+        tools.pinned(PROMETHEUS, PROMETHEUS.pinned[0], say),
+        tools.pinned(ALERTMANAGER, ALERTMANAGER.pinned[0], say),
+        {version: tools.pinned(KUBE_PROXY, version, say) for version in sorted(kube_proxies)},
+        {version: _iptables(version, say) for version in sorted(iptables)},
+    )
+
+
+def _iptables(version: str, say: Say) -> Path:
+    """The folder that Debian's packages of this iptables were unpacked into; nothing is installed."""
+    target = platformdirs.user_cache_path(TOOL) / f"iptables-{version}"
+    if target.is_dir():
+        return target
+    say(f"getting iptables {version} from Debian {_IPTABLES[version]}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        work = Path(folder)
+        apt = _apt(work, _IPTABLES[version])
+        _must(["apt-get", *apt, "--quiet", "update"], work)
+        _must(["apt-get", *apt, "--quiet", "download", *_IPTABLES_PACKAGES], work)
+        for package in sorted(work.glob("*.deb")):
+            _must(["dpkg-deb", "-x", str(package), "unpacked"], work)
+        (work / "unpacked").rename(target)
+    return target
+
+
+def _apt(work: Path, release: str) -> list[str]:
+    """Options that let apt read another release from the machine's own mirror, without touching the machine's lists."""
+    listed = _must(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Label: Debian", "Created-By: Packages"], work
+    )
+    mirror = next(iter(listed.split()), None)
+    if not mirror:
+        raise ToolError("apt knows no Debian mirror here; run apt-get update, or use a Debian machine")
+    for name in ("state/lists/partial", "cache/archives/partial"):
+        (work / name).mkdir(parents=True)
+    (work / "state" / "status").touch()
+    keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    (work / "sources.list").write_text(f"deb [signed-by={keys}] {mirror} {release} main\n", encoding="utf-8")
+    return [
+        *("-o", f"Dir::State={work / 'state'}", "-o", f"Dir::State::status={work / 'state' / 'status'}"),
+        *("-o", f"Dir::Cache={work / 'cache'}", "-o", f"Dir::Etc::SourceList={work / 'sources.list'}"),
+        *("-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Sandbox::User="),
+    ]
+
+
+def _must(command: list[str], work: Path) -> str:
+    ok, output = tools.run(command, work, _SECONDS)
+    if not ok:
+        raise ToolError(f"{' '.join(command[:1] + command[-1:])} failed: {output.strip()[-500:]}")
+    return output
+
+
+@cache
+def libraries(iptables: Path) -> Path:
+    """The folder with the shared libraries of an unpacked iptables."""
+    return next(iptables.glob("usr/lib/*/xtables")).parent

@@ -1,0 +1,86 @@
+"""What the lab saw: as values, as JSON, as lines on the terminal, and as the table of the README."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+AIM_SECONDS = 90
+SEEN = Path(__file__).parent / "seen.json"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One scenario. `line_seconds` from the cause to the first telling line, `seconds` to the notification.
+
+    `expr` is that of the alert as it was loaded; `symptom` says what became of the alert that the failure causes;
+    `others` are notifications about the node that nobody expected.
+    """
+
+    scenario: str
+    failure: str | None
+    build: str
+    how: str
+    critical: bool = False
+    line: str | None = None
+    line_seconds: float | None = None
+    alert: str | None = None
+    expr: str | None = None
+    seconds: float | None = None
+    summary: str | None = None
+    runbook_url: str | None = None
+    runbook_served: bool = False
+    symptom: str | None = None
+    others: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()  # what kube-proxy printed around the first telling line
+
+    def problems(self) -> list[str]:
+        """What is not as it should be; empty if all is well."""
+        found = [f"{self.scenario}: {name} was notified and should not be" for name in self.others]
+        if self.alert and self.seconds is None:
+            said = f"; its line was: {self.line}" if self.line else "; no line of it was printed"
+            found.append(f"{self.scenario}: {self.alert} did not arrive{said}")
+        if self.alert and self.seconds is not None:
+            if self.critical and self.seconds > AIM_SECONDS:
+                found.append(f"{self.scenario}: {self.alert} took {self.seconds:.0f} s, more than {AIM_SECONDS}")
+            if not self.runbook_served:
+                found.append(f"{self.scenario}: {self.runbook_url} is not served with the heading {self.alert}")
+            if self.symptom and not self.symptom.endswith("held back"):
+                found.append(f"{self.scenario}: {self.symptom}")
+        return found
+
+
+def text(seen: Seen) -> str:
+    """A scenario for the terminal."""
+    if not seen.alert:
+        return f"{seen.scenario}: {'nothing fired' if not seen.others else ', '.join(seen.others)}"
+    rows = [
+        f"{seen.scenario}: {seen.build}; {seen.how}",
+        f"  line      {seen.line or '(none: seen in metrics)'}",
+        f"  alert     {seen.alert}: {seen.summary or 'did not arrive'}",
+        f"  after     {'-' if seen.seconds is None else f'{seen.seconds:.0f} s'}",
+        f"  runbook   {seen.runbook_url}{'' if seen.runbook_served else ' (NOT SERVED)'}",
+    ]
+    return "\n".join([*rows, *([f"  symptom   {seen.symptom}"] if seen.symptom else [])])
+
+
+def save(seen: Sequence[Seen], path: Path) -> None:
+    rows = [{key: value for key, value in asdict(row).items() if value and key != "lines"} for row in seen]
+    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> list[Seen]:
+    rows: Any = json.loads(path.read_text(encoding="utf-8"))
+    return [Seen(**{**row, "others": tuple(row.get("others", ()))}) for row in rows]
+
+
+def table(seen: Sequence[Seen]) -> str:
+    """Markdown: a row for each failure and build."""
+    rows = ["| Alert | On | Seconds | Symptom |", "|---|---|---|---|"]
+    for row in seen:
+        if row.alert and row.seconds is not None:
+            build = row.build if not row.scenario.endswith("replayed") else "replayed: " + row.how.partition(": ")[2]
+            rows.append(f"| {row.alert} | {build} | {row.seconds:.0f} | {row.symptom or ''} |")
+    quiet = [row.build for row in seen if not row.alert and not row.others]
+    return "\n".join(rows) + f"\n\nHealthy, and nothing fired: {'; '.join(quiet)}.\n"

@@ -1,0 +1,230 @@
+"""What watches the nodes: Loki with its ruler, Prometheus, Alertmanager, a receiver, and the runbooks."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from generator import loki
+from generator.file import File
+from generator.loki import Loki
+from generator.model import Catalog
+from generator.problems import ToolError
+from tests.lab.node import METRICS_PORT, Node
+from tests.lab.programs import Programs
+
+_SCRAPE_SECONDS = 15
+_GROUP_WAIT_SECONDS = 10
+_START_SECONDS = 60
+_POLL_SECONDS = 0.25
+_SHIP_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Notification:
+    """An alert as the webhook got it; `at` in seconds of the epoch."""
+
+    at: float
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+class Receiver:
+    """Takes notifications at /hook and serves the runbooks at /runbooks/."""
+
+    def __init__(self) -> None:
+        self.runbooks: Mapping[str, str] = {}
+        self.notifications: list[Notification] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                receiver.notifications += [
+                    Notification(time.time(), alert["labels"], alert["annotations"])
+                    for alert in body["alerts"]
+                    if alert["status"] == "firing"
+                ]
+                self.send_response(200)
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                page = receiver.runbooks.get(self.path.removeprefix("/runbooks/"))
+                self.send_response(200 if page else 404)
+                self.end_headers()
+                self.wfile.write((page or "").encode())
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+
+class Stack:
+    """The running programs."""
+
+    def __init__(self, loki: Loki, receiver: Receiver, alertmanager: str, prometheus: str, targets: Path) -> None:
+        self._loki, self._receiver, self._alertmanager, self.prometheus = loki, receiver, alertmanager, prometheus
+        self._targets = targets
+        self._waiting: list[tuple[Node, int, str]] = []
+        self._last = 0
+        self._client = httpx.AsyncClient(timeout=30)
+
+    def ship(self, node: Node, line: str) -> None:
+        """Hand a line to the collector; it reaches Loki within a second, with the labels of Promtail."""
+        self._last = max(self._last + 1, time.time_ns())  # Loki keeps one of two equal lines with the same time
+        self._waiting.append((node, self._last, line))
+
+    async def ship_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_SHIP_SECONDS)
+            lines, self._waiting = self._waiting, []
+            streams: dict[str, dict[str, Any]] = {}
+            for node, at, line in lines:
+                labels = {
+                    "container": "kube-proxy", "namespace": "kube-system", "pod": node.pod, "node_name": node.name,
+                }  # fmt: skip
+                streams.setdefault(node.name, {"stream": labels, "values": []})["values"].append([str(at), line])
+            await asyncio.to_thread(self._loki.push, list(streams.values()))
+
+    def scrape(self, nodes: Sequence[Node]) -> None:
+        """Let Prometheus scrape these nodes, with the labels that the operator gives."""
+        self._targets.write_text(json.dumps([
+            {
+                "targets": [f"{node.address}:{METRICS_PORT}"],
+                "labels": {"job": "kube-proxy", "namespace": "kube-system", "pod": node.pod, "node": node.name},
+            }
+            for node in nodes
+        ]), encoding="utf-8")  # fmt: skip
+
+    def notified(self, pod: str) -> list[Notification]:
+        """What was sent about a Pod, oldest first; with an empty name: about none."""
+        return [found for found in self._receiver.notifications if found.labels.get("pod", "") == pod]
+
+    async def inhibited(self, pod: str) -> set[str]:
+        """Names of the alerts about a Pod that Alertmanager holds back because of another."""
+        alerts = await self._get(f"{self._alertmanager}/api/v2/alerts", {"filter": f'pod="{pod}"'})
+        return {alert["labels"]["alertname"] for alert in alerts if alert["status"]["inhibitedBy"]}
+
+    async def page(self, url: str) -> str:
+        """A page as a browser would get it; empty if it is not served."""
+        answer = await self._client.get(url)
+        return answer.text if answer.is_success else ""
+
+    async def _get(self, url: str, parameters: Mapping[str, str]) -> Any:
+        answer = await self._client.get(url, params=parameters)
+        answer.raise_for_status()
+        return answer.json()
+
+
+@contextlib.asynccontextmanager
+async def stack(
+    programs: Programs, catalog: Catalog, receiver: Receiver, files: Sequence[File], work: Path
+) -> AsyncIterator[Stack]:
+    """Start everything on loopback with these generated files; all of it is gone afterwards."""
+    receiver.runbooks = {Path(file.path).name: file.text for file in files if file.path.startswith("runbooks/")}
+    log_rules = [file for file in files if file.path.startswith("loki/")]
+    metric_rules = [file for file in files if file.path.startswith("prometheus/")]
+    for file in metric_rules:
+        (work / Path(file.path).name).write_text(file.text, encoding="utf-8")
+    ports = _free_ports(2)
+    alertmanager, prometheus = (f"http://127.0.0.1:{port}" for port in ports)
+    targets = work / "targets.json"
+    targets.write_text("[]", encoding="utf-8")
+    (work / "alertmanager.yaml").write_text(json.dumps(_routing(catalog, f"{receiver.url}/hook")), encoding="utf-8")
+    scraping = {
+        "global": {"scrape_interval": f"{_SCRAPE_SECONDS}s"},
+        "rule_files": [str(work / Path(file.path).name) for file in metric_rules],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports[0]}"]}]}]},
+        "scrape_configs": [
+            {"job_name": "kube-proxy", "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}]}
+        ],
+    }
+    (work / "prometheus.yaml").write_text(yaml.safe_dump(scraping), encoding="utf-8")
+    with (
+        _server(work, "alertmanager", [
+            str(programs.alertmanager), f"--config.file={work / 'alertmanager.yaml'}", f"--storage.path={work / 'am'}",
+            f"--web.listen-address=127.0.0.1:{ports[0]}", "--cluster.listen-address=",
+        ]),
+        _server(work, "prometheus", [
+            str(programs.prometheus), f"--config.file={work / 'prometheus.yaml'}",
+            f"--storage.tsdb.path={work / 'tsdb'}", f"--web.listen-address=127.0.0.1:{ports[1]}",
+        ]),
+        loki.local(programs.loki, log_rules, alertmanager) as running,
+    ):  # fmt: skip
+        everything = Stack(running, receiver, alertmanager, prometheus, targets)
+        await _ready(everything, [f"{alertmanager}/-/ready", f"{prometheus}/-/ready"])
+        shipping = asyncio.create_task(everything.ship_for_ever())
+        try:
+            yield everything
+        finally:
+            shipping.cancel()
+
+
+def _routing(catalog: Catalog, hook: str) -> Mapping[str, Any]:
+    """One receiver for all; a cause holds back its symptoms at the same Pod."""
+    return {
+        "route": {
+            "receiver": "lab",
+            "group_by": ["alertname", "cluster", "namespace", "pod"],
+            "group_wait": f"{_GROUP_WAIT_SECONDS}s",
+        },
+        "receivers": [{"name": "lab", "webhook_configs": [{"url": hook, "send_resolved": False}]}],
+        "inhibit_rules": [
+            {
+                "source_matchers": [f'failure="{entry.id}"'],
+                "target_matchers": [f'failure=~"{"|".join(entry.inhibits)}"'],
+                "equal": ["cluster", "namespace", "pod"],
+            }
+            for entry in catalog.entries
+            if entry.inhibits
+        ],
+    }
+
+
+@contextlib.contextmanager
+def _server(work: Path, name: str, command: Sequence[str]) -> Iterator[None]:
+    with (work / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=work)
+    try:
+        yield
+        if process.poll() is not None:
+            raise ToolError(f"{name} ended: {(work / f'{name}.log').read_text(errors='replace')[-1000:]}")
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def _ready(running: Stack, urls: Sequence[str]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    for url in urls:
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                if await running.page(url):
+                    break
+            if time.monotonic() > deadline:
+                raise ToolError(f"{url} does not answer within {_START_SECONDS} s")
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
