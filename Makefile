@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test lint mutants bench clean
+.PHONY: help generate check test lint lab mutants bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: $(VENV)/.ready ## ruff and mypy
 
 test: $(VENV)/.ready lint ## run every test
 	$(BIN)/pytest -n auto --dist worksteal
+
+lab: $(VENV)/.ready ## provoke every failure in real kube-proxy builds, half an hour; writes what was seen into the README
+	$(BIN)/python -m tests.lab --readme
 
 mutants: $(VENV)/.ready ## weaken every rule, piece by piece, and show that the tests notice
 	$(BIN)/python -m tests.mutants

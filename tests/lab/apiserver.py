@@ -135,7 +135,7 @@ class _Connection:
 
     def __init__(self, server: ApiServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._server, self._reader, self._writer = server, reader, writer
-        self._http = H2Connection(H2Configuration(client_side=False))
+        self._http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
 
     async def run(self) -> None:
         try:
@@ -144,7 +144,7 @@ class _Connection:
             while data := await self._reader.read(_BACKLOG):
                 for event in self._http.receive_data(data):
                     if isinstance(event, RequestReceived):
-                        headers = {str(name): str(value) for name, value in _text(event.headers)}
+                        headers = {str(name): str(value) for name, value in event.headers}
                         self._server.answer(self, event.stream_id, headers[":method"], headers[":path"])
                     elif isinstance(event, StreamReset):
                         self._server.forget(self, event.stream_id)
@@ -178,11 +178,3 @@ class _Connection:
 
     def _flush(self) -> None:
         self._writer.write(self._http.data_to_send())
-
-
-def _text(headers: Iterable[tuple[Any, Any]]) -> Iterable[tuple[str, str]]:
-    return ((_string(name), _string(value)) for name, value in headers)
-
-
-def _string(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,6 +1,8 @@
 """A node: its own network and mounts, its own API server, and what runs on it."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -17,6 +19,7 @@ from tests.lab.programs import Programs, libraries
 
 _NAMES = [f"ip{six}tables{verb}" for six in ("", "6") for verb in ("", "-save", "-restore")]
 _API_PORT = 6443
+_LINE_LIMIT = 1 << 20  # bytes of one line
 METRICS_PORT = 10249
 
 Ship = Callable[["Node", str], None]
@@ -103,7 +106,7 @@ class Node:
             f"--hostname-override={self.name}",
             "--proxy-mode=iptables",
             "--cluster-cidr=10.244.0.0/16",
-            f"--metrics-bind-address={self.address}:{METRICS_PORT}",
+            f"--metrics-bind-address={self.address}",
             "--conntrack-max-per-core=0",
             "--conntrack-tcp-timeout-established=0",
             "--conntrack-tcp-timeout-close-wait=0",
@@ -140,11 +143,13 @@ class Node:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=stderr,
             env={
+                **os.environ,
                 "PATH": f"{self._commands}:/usr/sbin:/usr/bin:/sbin:/bin",
                 "LD_LIBRARY_PATH": str(libraries(self._iptables)),
                 "XTABLES_LIBDIR": str(libraries(self._iptables) / "xtables"),
             },
             start_new_session=True,
+            limit=_LINE_LIMIT,
         )
         self._stack.push_async_callback(_stop, process)
         return process
@@ -157,7 +162,7 @@ class Node:
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
 
 

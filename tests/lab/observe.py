@@ -70,7 +70,7 @@ class Observer:
         names = {found.labels["alertname"] for found in self._running.notified(node.pod)}
         basis = Seen(scenario.name, scenario.failure, str(scenario.build), scenario.how)
         if not scenario.failure:
-            return replace(basis, others=tuple(sorted(names)))
+            return replace(basis, synced=await self._running.synced(node), others=tuple(sorted(names)))
         wanted = self._alerts[scenario.failure]
         seen = replace(
             basis,

@@ -32,12 +32,17 @@ class Seen:
     runbook_url: str | None = None
     runbook_served: bool = False
     symptom: str | None = None
+    synced: bool = False  # only of healthy runs: kube-proxy ran to the end and had written its rules
     others: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()  # what kube-proxy printed around the first telling line
 
     def problems(self) -> list[str]:
         """What is not as it should be; empty if all is well."""
         found = [f"{self.scenario}: {name} was notified and should not be" for name in self.others]
+        if not self.failure and not self.synced:
+            found.append(
+                f"{self.scenario}: kube-proxy is not healthy: it does not answer, or has not written its rules"
+            )
         if self.alert and self.seconds is None:
             said = f"; its line was: {self.line}" if self.line else "; no line of it was printed"
             found.append(f"{self.scenario}: {self.alert} did not arrive{said}")
@@ -82,5 +87,5 @@ def table(seen: Sequence[Seen]) -> str:
         if row.alert and row.seconds is not None:
             build = row.build if not row.scenario.endswith("replayed") else "replayed: " + row.how.partition(": ")[2]
             rows.append(f"| {row.alert} | {build} | {row.seconds:.0f} | {row.symptom or ''} |")
-    quiet = [row.build for row in seen if not row.alert and not row.others]
+    quiet = [row.build for row in seen if not row.failure]
     return "\n".join(rows) + f"\n\nHealthy, and nothing fired: {'; '.join(quiet)}.\n"

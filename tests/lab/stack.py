@@ -77,7 +77,7 @@ class Stack:
     """The running programs."""
 
     def __init__(self, loki: Loki, receiver: Receiver, alertmanager: str, prometheus: str, targets: Path) -> None:
-        self._loki, self._receiver, self._alertmanager, self.prometheus = loki, receiver, alertmanager, prometheus
+        self._loki, self._receiver, self._alertmanager, self._prometheus = loki, receiver, alertmanager, prometheus
         self._targets = targets
         self._waiting: list[tuple[Node, int, str]] = []
         self._last = 0
@@ -118,6 +118,13 @@ class Stack:
         """Names of the alerts about a Pod that Alertmanager holds back because of another."""
         alerts = await self._get(f"{self._alertmanager}/api/v2/alerts", {"filter": f'pod="{pod}"'})
         return {alert["labels"]["alertname"] for alert in alerts if alert["status"]["inhibitedBy"]}
+
+    async def synced(self, node: Node) -> bool:
+        """Whether Prometheus sees the node's kube-proxy running, and that it has written its rules."""
+        about = f'pod="{node.pod}"'
+        query = f"kubeproxy_sync_proxy_rules_last_timestamp_seconds{{{about}}} > 0 and on (pod) up{{{about}}} == 1"
+        answer = await self._get(f"{self._prometheus}/api/v1/query", {"query": query})
+        return bool(answer["data"]["result"])
 
     async def page(self, url: str) -> str:
         """A page as a browser would get it; empty if it is not served."""
@@ -170,6 +177,8 @@ async def stack(
         shipping = asyncio.create_task(everything.ship_for_ever())
         try:
             yield everything
+            if shipping.done():
+                shipping.result()  # it ends only because Loki did not take the lines
         finally:
             shipping.cancel()
 

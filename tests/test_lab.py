@@ -1,0 +1,191 @@
+"""The fault lab: real programs, end to end, and what it says of them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from generator.compiler import compile_catalog
+from generator.load import load
+from tests.conftest import ROOT
+from tests.lab import readme, report, samples
+from tests.lab.programs import programs
+from tests.lab.report import Seen
+from tests.lab.scenarios import SCENARIOS, SHORT
+
+LAB = [sys.executable, "-m", "tests.lab"]
+WELL = Seen(
+    scenario="s",
+    failure="f",
+    build="kube-proxy 1",
+    how="broken",
+    critical=True,
+    line="l",
+    alert="A",
+    seconds=90.0,
+    runbook_url="http://r/A.md",
+    runbook_served=True,
+    symptom="B held back",
+)
+
+
+@pytest.fixture(scope="module")
+def short_lab(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The programs of the short lab. Test processes run side by side; one builds, the others wait."""
+    builds = [scenario.build for scenario in SCENARIOS if scenario.name in SHORT]
+    with FileLock(tmp_path_factory.getbasetemp().parent / "lab.lock"):
+        programs(
+            {build.kube_proxy for build in builds},
+            {build.iptables for build in builds},
+            lambda message: print(message, file=sys.stderr),
+        )
+
+
+@pytest.mark.usefixtures("short_lab")
+def test_from_the_cause_to_the_notification(tmp_path: Path) -> None:
+    """Nothing here is simulated; without its programs, or without namespaces, the lab fails and says so."""
+    saved = tmp_path / "seen.json"
+    done = subprocess.run(
+        [*LAB, "--short", "--minutes", "5", "--json", str(saved)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    mismatch, wait, healthy = json.loads(saved.read_text(encoding="utf-8"))
+
+    assert mismatch["alert"] == "KubeProxyIptablesBackendMismatch"
+    assert mismatch["line"].endswith("Couldn't load target `KUBE-MARK-DROP':No such file or directory")
+    assert mismatch["summary"] == (
+        "kube-proxy cannot write its rules because it does not find the chain KUBE-MARK-DROP on node node-1"
+    )
+    assert mismatch["runbook_url"].endswith("/runbooks/KubeProxyIptablesBackendMismatch.md")
+    assert mismatch["symptom"] == "KubeProxyIptablesRestoreFailing held back"
+
+    assert wait["alert"] == "KubeProxyIptablesRestoreWithoutWait"
+    assert "Another app is currently holding the xtables lock. Perhaps you want to use the -w option?" in wait["line"]
+    assert wait["symptom"] == "KubeProxyIptablesRestoreFailing held back"
+
+    assert healthy["synced"] is True
+    assert "alert" not in healthy
+    assert "others" not in healthy
+
+
+def marked(mark: str) -> list[int]:
+    """Processes that were started by the lab run with this mark in its environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"MARK={mark}".encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue  # it has ended, or is not ours
+    return found
+
+
+@pytest.mark.usefixtures("short_lab")
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_of_a_lab_that_was_stopped(kill: signal.Signals) -> None:
+    mark = uuid.uuid4().hex
+    lab = subprocess.Popen(
+        [*LAB, "healthy-1.36.3-legacy"], cwd=ROOT, env={**os.environ, "MARK": mark}, stderr=subprocess.DEVNULL
+    )
+    while len(marked(mark)) < 5:  # itself, unshare, the lab inside, Alertmanager, Prometheus, …
+        assert lab.poll() is None
+        time.sleep(0.2)
+    lab.send_signal(kill)
+    assert lab.wait() != 0
+    deadline = time.monotonic() + 20
+    while marked(mark) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert marked(mark) == []
+
+
+def test_missing_commands_are_named(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*LAB, "--short"],
+        cwd=ROOT,
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("lab: the lab needs, and this machine has not: ip (package iproute2), nsenter (")
+
+
+def test_an_unknown_scenario_is_an_error() -> None:
+    done = subprocess.run([*LAB, "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2,
+        "Error: no scenario is called nonsense; --list names them",
+    )
+
+
+def test_the_short_lab_is_part_of_the_whole() -> None:
+    assert set(SHORT) <= {scenario.name for scenario in SCENARIOS}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({}, None),
+        ({"seconds": None}, "s: A did not arrive; its line was: l"),
+        ({"seconds": None, "line": None}, "s: A did not arrive; no line of it was printed"),
+        ({"seconds": 90.6}, "s: A took 91 s, more than 90"),
+        ({"seconds": 90.6, "critical": False}, None),
+        ({"runbook_served": False}, "s: http://r/A.md is not served with the heading A"),
+        ({"symptom": "B was notified first"}, "s: B was notified first"),
+        ({"symptom": "B did not fire"}, "s: B did not fire"),
+        ({"others": ("C",)}, "s: C was notified and should not be"),
+        ({"failure": None, "alert": None, "synced": True}, None),
+        (
+            {"failure": None, "alert": None, "synced": False},
+            "s: kube-proxy is not healthy: it does not answer, or has not written its rules",
+        ),
+    ],
+)
+def test_the_lab_is_content_only_if_all_is_well(changes: dict[str, object], problem: str | None) -> None:
+    assert replace(WELL, **changes).problems() == ([problem] if problem else [])  # type: ignore[arg-type]
+
+
+def test_the_readme_shows_what_the_lab_saw() -> None:
+    text = readme.README.read_text(encoding="utf-8")
+    assert readme.put(text, report.load(report.SEEN)) == text, "run make lab"
+
+
+def test_the_lab_saw_every_scenario_with_the_rules_of_today() -> None:
+    seen = report.load(report.SEEN)
+    assert [row.scenario for row in seen] == [scenario.name for scenario in SCENARIOS], "run make lab"
+    assert [problem for row in seen for problem in row.problems()] == []
+    rules = compile_catalog(load(), "output").rules
+    assert rules
+    today = {alert.rule.alert: alert.rule.expr for alert in rules.alerts}
+    assert {row.alert: row.expr for row in seen if row.alert and today[row.alert] != row.expr} == {}, "run make lab"
+
+
+ENTRY = """\
+id: x
+samples:
+  fires/page.log:
+    evidence: documented
+    from: "The page"  # a comment
+
+signals: {}
+"""
+
+
+def test_a_sample_is_added_below_the_others() -> None:
+    assert samples.add(ENTRY, "fires/lab-s.log", "kube-proxy 1: it's broken") == ENTRY.replace(
+        "  # a comment\n",
+        "  # a comment\n  fires/lab-s.log:\n    evidence: reproduced\n    from: 'kube-proxy 1: it''s broken'\n",
+    )
+
+
+def test_a_sample_that_is_there_stays_as_it_is() -> None:
+    assert samples.add(ENTRY, "fires/page.log", "kube-proxy 1: broken") == ENTRY
