@@ -154,6 +154,11 @@ def test_the_lab_is_content_only_if_all_is_well(changes: dict[str, object], prob
     assert replace(WELL, **changes).problems() == ([problem] if problem else [])  # type: ignore[arg-type]
 
 
+def test_the_newest_of_each_scenario_is_kept() -> None:
+    first, again, other = WELL, replace(WELL, seconds=5.0), replace(WELL, scenario="t")
+    assert report.merge([other, first, replace(WELL, scenario="gone")], [again], ["s", "t", "u"]) == [again, other]
+
+
 def test_the_readme_shows_what_the_lab_saw() -> None:
     text = readme.README.read_text(encoding="utf-8")
     assert readme.put(text, report.load(report.SEEN)) == text, "run make lab"

@@ -68,7 +68,7 @@ class Observer:
     async def _seen(self, scenario: Scenario, node: Node) -> Seen:
         symptom = await self._symptom(node, scenario.symptom) if scenario.symptom else None
         names = {found.labels["alertname"] for found in self._running.notified(node.pod)}
-        basis = Seen(scenario.name, scenario.failure, str(scenario.build), scenario.how)
+        basis = Seen(scenario.name, str(scenario.build), scenario.how, scenario.failure)
         if not scenario.failure:
             return replace(basis, synced=await self._running.synced(node), others=tuple(sorted(names)))
         wanted = self._alerts[scenario.failure]

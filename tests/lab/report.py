@@ -19,9 +19,9 @@ class Seen:
     """
 
     scenario: str
-    failure: str | None
     build: str
     how: str
+    failure: str | None = None
     critical: bool = False
     line: str | None = None
     line_seconds: float | None = None
@@ -78,6 +78,12 @@ def save(seen: Sequence[Seen], path: Path) -> None:
 def load(path: Path) -> list[Seen]:
     rows: Any = json.loads(path.read_text(encoding="utf-8"))
     return [Seen(**{**row, "others": tuple(row.get("others", ()))}) for row in rows]
+
+
+def merge(known: Sequence[Seen], seen: Sequence[Seen], order: Sequence[str]) -> list[Seen]:
+    """What is known of each scenario, the newest of each, in this order; scenarios that are gone are forgotten."""
+    newest = {row.scenario: row for row in (*known, *seen)}
+    return [newest[name] for name in order if name in newest]
 
 
 def table(seen: Sequence[Seen]) -> str:

@@ -27,6 +27,7 @@ from tests.lab.programs import Programs
 _SCRAPE_SECONDS = 15
 _GROUP_WAIT_SECONDS = 10
 _START_SECONDS = 60
+_CHAIN_SECONDS = 180
 _POLL_SECONDS = 0.25
 _SHIP_SECONDS = 1.0
 
@@ -109,6 +110,14 @@ class Stack:
             }
             for node in nodes
         ]), encoding="utf-8")  # fmt: skip
+
+    async def arrived(self, watchdogs: set[str]) -> None:
+        """Wait until the alerts that always fire have come through; what is provoked later meets a stack that works."""
+        deadline = time.monotonic() + _CHAIN_SECONDS
+        while missing := watchdogs - {found.labels["alertname"] for found in self.notified("")}:
+            if time.monotonic() > deadline:
+                raise ToolError(f"always firing, and not notified in {_CHAIN_SECONDS} s: {', '.join(sorted(missing))}")
+            await asyncio.sleep(_POLL_SECONDS)
 
     def notified(self, pod: str) -> list[Notification]:
         """What was sent about a Pod, oldest first; with an empty name: about none."""
