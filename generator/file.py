@@ -1,6 +1,6 @@
 """A generated file, and how rule groups are written as YAML."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,16 +35,16 @@ def _text(dumper: Any, value: str) -> Any:
 _Dumper.add_representer(str, _text)
 
 
+def yaml_file(path: str, data: Mapping[str, Any], note: str = "") -> File:
+    """Data as YAML, below a comment that says where it comes from and, in `note`, how it is used."""
+    body = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
+    head = "".join(f"# {line}\n" for line in (GENERATED, *note.splitlines()))
+    return File(path, head + body)
+
+
 def rules_file(path: str, groups: Iterable[RuleGroup]) -> File:
     """A rule file as Prometheus and the Loki ruler read it."""
-    body = yaml.dump(
-        {"groups": [_group(group) for group in groups]},
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=1_000_000,
-    )
-    return File(path, f"# {GENERATED}\n{body}")
+    return yaml_file(path, {"groups": [_group(group) for group in groups]})
 
 
 def _group(group: RuleGroup) -> dict[str, Any]:

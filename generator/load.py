@@ -33,6 +33,7 @@ from generator.model import (
     Parameter,
     Profile,
     PrometheusProfile,
+    Receivers,
     Record,
     Sample,
     Setting,
@@ -431,6 +432,7 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
         alerts=data["alerts"],
         disabled=frozenset(data["disabled"]),
         labels=data["labels"],
+        receivers=Receivers(**data["alertmanager"]["receivers"]),
         base_url=data["runbooks"]["base_url"],
         document=parsed,
     )

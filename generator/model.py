@@ -314,6 +314,16 @@ class PrometheusProfile:
 
 
 @dataclass(frozen=True)
+class Receivers:
+    """Names of Alertmanager receivers, by severity; the watchdogs have their own."""
+
+    critical: str
+    warning: str
+    info: str
+    watchdog: str
+
+
+@dataclass(frozen=True)
 class Profile:
     """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings."""
 
@@ -322,5 +332,6 @@ class Profile:
     alerts: Mapping[str, Mapping[str, float | str]]
     disabled: frozenset[str]
     labels: Mapping[str, str]
+    receivers: Receivers
     base_url: str
     document: Document

@@ -33,6 +33,7 @@ class Tool:
     ldflags: str
     package: str | None = None  # of Debian and Ubuntu
     pins: Traversable = resources.files("generator") / "pins"  # a folder for each version, with its go.mod and go.sum
+    module: str | None = None  # what those folders are called after, if not the program
 
 
 PROMTOOL = Tool(
@@ -140,7 +141,7 @@ def _from_source(tool: Tool, version: str, say: Say) -> Path:
     """Build the pinned version with Go, without a C compiler."""
     if not shutil.which("go"):
         raise ToolError("no Go here")
-    pin = tool.pins / f"{tool.name}-{version}"
+    pin = tool.pins / f"{tool.module or tool.name}-{version}"
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         for name in ("go.mod", "go.sum"):

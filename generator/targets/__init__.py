@@ -10,6 +10,7 @@ from generator.rules import Rules
 Target = Callable[[Rules, Catalog, Profile], list[File]]
 
 TARGETS = (
+    "alertmanager",
     "loki",
     "prometheus",
     "runbooks",

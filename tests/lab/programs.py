@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +36,10 @@ ALERTMANAGER = Tool(
     "github.com/prometheus/alertmanager/cmd/alertmanager",
     "-X github.com/prometheus/common/version.Version={version}.1",
     pins=_PINS,
+)
+
+AMTOOL = replace(
+    ALERTMANAGER, name="amtool", go="github.com/prometheus/alertmanager/cmd/amtool", module=ALERTMANAGER.name
 )
 
 # The version that fails at once if it has no -w, and the one that waits for ever; where Debian has them.
