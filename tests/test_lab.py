@@ -31,6 +31,7 @@ WELL = Seen(
     line="l",
     alert="A",
     seconds=90.0,
+    message="A: broken",
     runbook_url="http://r/A.md",
     runbook_served=True,
     symptom="B held back",
@@ -63,12 +64,21 @@ def test_from_the_cause_to_the_notification(tmp_path: Path) -> None:
     assert mismatch["line"].endswith("Couldn't load target `KUBE-MARK-DROP':No such file or directory")
     assert mismatch["summary"] == (
         "kube-proxy cannot write its rules because it does not find the chain KUBE-MARK-DROP on node node-1"
+        " (cluster lab-1)"
+    )
+    assert mismatch["receiver"] == "kube-proxy-critical"
+    assert mismatch["message"] == (
+        "CRITICAL: KubeProxyIptablesBackendMismatch in lab-1\n"
+        f"• {mismatch['summary']}\n"
+        f"{mismatch['description']}\n"
+        f"Runbook: {mismatch['runbook_url']}"
     )
     assert mismatch["runbook_url"].endswith("/runbooks/KubeProxyIptablesBackendMismatch.md")
     assert mismatch["symptom"] == "KubeProxyIptablesRestoreFailing held back"
 
     assert wait["alert"] == "KubeProxyIptablesRestoreWithoutWait"
     assert "Another app is currently holding the xtables lock. Perhaps you want to use the -w option?" in wait["line"]
+    assert wait["receiver"] == "kube-proxy-warning"
     assert wait["symptom"] == "KubeProxyIptablesRestoreFailing held back"
 
     assert healthy["synced"] is True
@@ -139,6 +149,7 @@ def test_the_short_lab_is_part_of_the_whole() -> None:
         ({"seconds": None, "line": None}, "s: A did not arrive; no line of it was printed"),
         ({"seconds": 90.6}, "s: A took 91 s, more than 90"),
         ({"seconds": 90.6, "critical": False}, None),
+        ({"message": None}, "s: no chat message leads to http://r/A.md"),
         ({"runbook_served": False}, "s: http://r/A.md is not served with the heading A"),
         ({"symptom": "B was notified first"}, "s: B was notified first"),
         ({"symptom": "B did not fire"}, "s: B did not fire"),

@@ -47,6 +47,11 @@ class Node:
     def __init__(self, number: int, name: str, build: Build, programs: Programs, work: Path, ship: Ship) -> None:
         self.name, self.pod = f"node-{number}", f"kube-proxy-{name}"
         self.address, self._gateway = f"10.77.{number}.2", f"10.77.{number}.1"
+        # As Promtail and the Prometheus operator label what comes from a Pod. A cluster for each node, as alerts of one
+        # cluster are notified together.
+        where = {"cluster": f"lab-{number}", "namespace": "kube-system", "pod": self.pod}
+        self.stream_labels = {"container": "kube-proxy", "node_name": self.name, **where}
+        self.target_labels = {"job": "kube-proxy", "node": self.name, **where}
         self.api = ApiServer(self.name, self.address)
         self.lines: list[tuple[float, str]] = []
         self.caused = 0.0

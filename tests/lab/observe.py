@@ -90,10 +90,14 @@ class Observer:
         if notification:
             url = notification.annotations["runbook_url"]
             page = await self._running.page(url)
+            message = await self._running.message(url, node)
             seen = replace(
                 seen,
+                receiver=notification.receiver,
+                message=f"{message.title}\n{message.text}" if message else None,
                 seconds=round(notification.at - node.caused, 1),
                 summary=notification.annotations["summary"],
+                description=notification.annotations["description"],
                 runbook_url=url,
                 runbook_served=f"# {wanted.rule.alert}" in page.splitlines(),
             )

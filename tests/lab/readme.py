@@ -18,4 +18,4 @@ def put(text: str, seen: Sequence[Seen]) -> str:
     """The README with this account in it."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    return f"{before}{_BEGIN}\n{report.table(seen)}\n{_END}{after}"
+    return f"{before}{_BEGIN}\n{report.account(seen)}\n{_END}{after}"

@@ -14,8 +14,9 @@ SEEN = Path(__file__).parent / "seen.json"
 class Seen:
     """One scenario. `line_seconds` from the cause to the first telling line, `seconds` to the notification.
 
-    `expr` is that of the alert as it was loaded; `symptom` says what became of the alert that the failure causes;
-    `others` are notifications about the node that nobody expected.
+    `expr` is that of the alert as it was loaded; `receiver` is Alertmanager's, `message` what it wrote into the chat;
+    `symptom` says what became of the alert that the failure causes; `others` are notifications about the node that
+    nobody expected.
     """
 
     scenario: str
@@ -29,6 +30,9 @@ class Seen:
     expr: str | None = None
     seconds: float | None = None
     summary: str | None = None
+    description: str | None = None
+    receiver: str | None = None
+    message: str | None = None
     runbook_url: str | None = None
     runbook_served: bool = False
     symptom: str | None = None
@@ -51,6 +55,8 @@ class Seen:
                 found.append(f"{self.scenario}: {self.alert} took {self.seconds:.0f} s, more than {AIM_SECONDS}")
             if not self.runbook_served:
                 found.append(f"{self.scenario}: {self.runbook_url} is not served with the heading {self.alert}")
+            if not self.message:
+                found.append(f"{self.scenario}: no chat message leads to {self.runbook_url}")
             if self.symptom and not self.symptom.endswith("held back"):
                 found.append(f"{self.scenario}: {self.symptom}")
         return found
@@ -65,6 +71,7 @@ def text(seen: Seen) -> str:
         f"  line      {seen.line or '(none: seen in metrics)'}",
         f"  alert     {seen.alert}: {seen.summary or 'did not arrive'}",
         f"  after     {'-' if seen.seconds is None else f'{seen.seconds:.0f} s'}",
+        f"  message   {(seen.message or '-').replace(chr(10), chr(10) + ' ' * 12)}",
         f"  runbook   {seen.runbook_url}{'' if seen.runbook_served else ' (NOT SERVED)'}",
     ]
     return "\n".join([*rows, *([f"  symptom   {seen.symptom}"] if seen.symptom else [])])
@@ -86,12 +93,17 @@ def merge(known: Sequence[Seen], seen: Sequence[Seen], order: Sequence[str]) -> 
     return [newest[name] for name in order if name in newest]
 
 
-def table(seen: Sequence[Seen]) -> str:
-    """Markdown: a row for each failure and build."""
+def account(seen: Sequence[Seen]) -> str:
+    """Markdown: a row for each failure and build, and a message as it arrived."""
     rows = ["| Alert | On | Seconds | Symptom |", "|---|---|---|---|"]
     for row in seen:
         if row.alert and row.seconds is not None:
             build = row.build if not row.scenario.endswith("replayed") else "replayed: " + row.how.partition(": ")[2]
             rows.append(f"| {row.alert} | {build} | {row.seconds:.0f} | {row.symptom or ''} |")
     quiet = [row.build for row in seen if not row.failure]
-    return "\n".join(rows) + f"\n\nHealthy, and nothing fired: {'; '.join(quiet)}.\n"
+    example = next((row.message for row in seen if row.message and row.critical), "")
+    return (
+        "\n".join(rows)
+        + f"\n\nHealthy, and nothing fired: {'; '.join(quiet)}.\n"
+        + f"\nWhat the first of them looked like in the chat:\n\n```text\n{example}\n```\n"
+    )

@@ -19,17 +19,17 @@ import yaml
 from generator import loki
 from generator.file import File
 from generator.loki import Loki
-from generator.model import Catalog
 from generator.problems import ToolError
+from generator.write import populate
 from tests.lab.node import METRICS_PORT, Node
 from tests.lab.programs import Programs
 
 _SCRAPE_SECONDS = 15
-_GROUP_WAIT_SECONDS = 10
 _START_SECONDS = 60
 _CHAIN_SECONDS = 180
 _POLL_SECONDS = 0.25
 _SHIP_SECONDS = 1.0
+_CHAT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -37,26 +37,42 @@ class Notification:
     """An alert as the webhook got it; `at` in seconds of the epoch."""
 
     at: float
+    receiver: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Message:
+    """What a chat got: the templates, rendered by Alertmanager."""
+
+    title: str
+    link: str
+    text: str
+
+
 class Receiver:
-    """Takes notifications at /hook and serves the runbooks at /runbooks/."""
+    """Takes notifications at /webhook/ and chat messages at /chat/, and serves the runbooks at /runbooks/."""
 
     def __init__(self) -> None:
         self.runbooks: Mapping[str, str] = {}
         self.notifications: list[Notification] = []
+        self.messages: list[Message] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                receiver.notifications += [
-                    Notification(time.time(), alert["labels"], alert["annotations"])
-                    for alert in body["alerts"]
-                    if alert["status"] == "firing"
-                ]
+                if self.path == "/chat":
+                    receiver.messages += [
+                        Message(one["title"], one["title_link"], one["text"]) for one in body["attachments"]
+                    ]
+                else:
+                    receiver.notifications += [
+                        Notification(time.time(), body["receiver"], alert["labels"], alert["annotations"])
+                        for alert in body["alerts"]
+                        if alert["status"] == "firing"
+                    ]
                 self.send_response(200)
                 self.end_headers()
 
@@ -85,7 +101,7 @@ class Stack:
         self._client = httpx.AsyncClient(timeout=30)
 
     def ship(self, node: Node, line: str) -> None:
-        """Hand a line to the collector; it reaches Loki within a second, with the labels of Promtail."""
+        """Hand a line to the collector; it reaches Loki within a second."""
         self._last = max(self._last + 1, time.time_ns())  # Loki keeps one of two equal lines with the same time
         self._waiting.append((node, self._last, line))
 
@@ -95,21 +111,14 @@ class Stack:
             lines, self._waiting = self._waiting, []
             streams: dict[str, dict[str, Any]] = {}
             for node, at, line in lines:
-                labels = {
-                    "container": "kube-proxy", "namespace": "kube-system", "pod": node.pod, "node_name": node.name,
-                }  # fmt: skip
-                streams.setdefault(node.name, {"stream": labels, "values": []})["values"].append([str(at), line])
+                stream = streams.setdefault(node.name, {"stream": node.stream_labels, "values": []})
+                stream["values"].append([str(at), line])
             await asyncio.to_thread(self._loki.push, list(streams.values()))
 
     def scrape(self, nodes: Sequence[Node]) -> None:
-        """Let Prometheus scrape these nodes, with the labels that the operator gives."""
-        self._targets.write_text(json.dumps([
-            {
-                "targets": [f"{node.address}:{METRICS_PORT}"],
-                "labels": {"job": "kube-proxy", "namespace": "kube-system", "pod": node.pod, "node": node.name},
-            }
-            for node in nodes
-        ]), encoding="utf-8")  # fmt: skip
+        """Let Prometheus scrape these nodes."""
+        targets = [{"targets": [f"{node.address}:{METRICS_PORT}"], "labels": node.target_labels} for node in nodes]
+        self._targets.write_text(json.dumps(targets), encoding="utf-8")
 
     async def arrived(self, watchdogs: set[str]) -> None:
         """Wait until the alerts that always fire have come through; what is provoked later meets a stack that works."""
@@ -122,6 +131,15 @@ class Stack:
     def notified(self, pod: str) -> list[Notification]:
         """What was sent about a Pod, oldest first; with an empty name: about none."""
         return [found for found in self._receiver.notifications if found.labels.get("pod", "") == pod]
+
+    async def message(self, link: str, node: Node) -> Message | None:
+        """The first chat message that leads to a page and is about a node; it is sent beside the notification."""
+        for _ in range(round(_CHAT_SECONDS / _POLL_SECONDS)):
+            for message in self._receiver.messages:
+                if message.link == link and node.name in message.text.split():
+                    return message
+            await asyncio.sleep(_POLL_SECONDS)
+        return None
 
     async def inhibited(self, pod: str) -> set[str]:
         """Names of the alerts about a Pod that Alertmanager holds back because of another."""
@@ -147,9 +165,7 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def stack(
-    programs: Programs, catalog: Catalog, receiver: Receiver, files: Sequence[File], work: Path
-) -> AsyncIterator[Stack]:
+async def stack(programs: Programs, receiver: Receiver, files: Sequence[File], work: Path) -> AsyncIterator[Stack]:
     """Start everything on loopback with these generated files; all of it is gone afterwards."""
     receiver.runbooks = {Path(file.path).name: file.text for file in files if file.path.startswith("runbooks/")}
     log_rules = [file for file in files if file.path.startswith("loki/")]
@@ -160,7 +176,9 @@ async def stack(
     alertmanager, prometheus = (f"http://127.0.0.1:{port}" for port in ports)
     targets = work / "targets.json"
     targets.write_text("[]", encoding="utf-8")
-    (work / "alertmanager.yaml").write_text(json.dumps(_routing(catalog, f"{receiver.url}/hook")), encoding="utf-8")
+    populate(work, [file for file in files if file.path.startswith("alertmanager/")])
+    config = work / "alertmanager" / "kube-proxy.alertmanager.yaml"
+    config.write_text(_addressed(config.read_text(encoding="utf-8"), receiver.url), encoding="utf-8")
     scraping = {
         "global": {"scrape_interval": f"{_SCRAPE_SECONDS}s"},
         "rule_files": [str(work / Path(file.path).name) for file in metric_rules],
@@ -172,7 +190,7 @@ async def stack(
     (work / "prometheus.yaml").write_text(yaml.safe_dump(scraping), encoding="utf-8")
     with (
         _server(work, "alertmanager", [
-            str(programs.alertmanager), f"--config.file={work / 'alertmanager.yaml'}", f"--storage.path={work / 'am'}",
+            str(programs.alertmanager), f"--config.file={config}", f"--storage.path={work / 'silences'}",
             f"--web.listen-address=127.0.0.1:{ports[0]}", "--cluster.listen-address=",
         ]),
         _server(work, "prometheus", [
@@ -192,25 +210,15 @@ async def stack(
             shipping.cancel()
 
 
-def _routing(catalog: Catalog, hook: str) -> Mapping[str, Any]:
-    """One receiver for all; a cause holds back its symptoms at the same Pod."""
-    return {
-        "route": {
-            "receiver": "lab",
-            "group_by": ["alertname", "cluster", "namespace", "pod"],
-            "group_wait": f"{_GROUP_WAIT_SECONDS}s",
-        },
-        "receivers": [{"name": "lab", "webhook_configs": [{"url": hook, "send_resolved": False}]}],
-        "inhibit_rules": [
-            {
-                "source_matchers": [f'failure="{entry.id}"'],
-                "target_matchers": [f'failure=~"{"|".join(entry.inhibits)}"'],
-                "equal": ["cluster", "namespace", "pod"],
-            }
-            for entry in catalog.entries
-            if entry.inhibits
-        ],
-    }
+def _addressed(config: str, url: str) -> str:
+    """The generated configuration, with our addresses in the place of the files that hold a site's."""
+    data = yaml.safe_load(config)
+    for receiver in data["receivers"]:
+        receiver["webhook_configs"] = [{"url": f"{url}/webhook", "send_resolved": False}]
+        for chat in receiver.get("slack_configs", ()):
+            del chat["api_url_file"]
+            chat["api_url"] = f"{url}/chat"
+    return yaml.safe_dump(data)
 
 
 @contextlib.contextmanager
