@@ -44,7 +44,12 @@ def yaml_file(path: str, data: Mapping[str, Any], note: str = "") -> File:
 
 def rules_file(path: str, groups: Iterable[RuleGroup]) -> File:
     """A rule file as Prometheus and the Loki ruler read it."""
-    return yaml_file(path, {"groups": [_group(group) for group in groups]})
+    return yaml_file(path, {"groups": groups_data(groups)})
+
+
+def groups_data(groups: Iterable[RuleGroup]) -> list[dict[str, Any]]:
+    """Rule groups as every ruler and operator reads them."""
+    return [_group(group) for group in groups]
 
 
 def _group(group: RuleGroup) -> dict[str, Any]:

@@ -324,6 +324,14 @@ class Receivers:
 
 
 @dataclass(frozen=True)
+class KubernetesProfile:
+    namespace: str
+    labels: Mapping[str, str]
+    operator_tenant: str
+    sidecar_tenant: str
+
+
+@dataclass(frozen=True)
 class Profile:
     """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings."""
 
@@ -333,5 +341,6 @@ class Profile:
     disabled: frozenset[str]
     labels: Mapping[str, str]
     receivers: Receivers
+    kubernetes: KubernetesProfile
     base_url: str
     document: Document

@@ -21,12 +21,16 @@ def matchers(selector: str) -> list[Any]:
     return list(parsed.matchers.matchers)
 
 
+def pinned(selector: str) -> dict[str, str]:
+    """The labels that a selector pins to one value."""
+    return {matcher.name: matcher.value for matcher in matchers(selector) if matcher.op == promql_parser.MatchOp.Equal}
+
+
 def labels(selector: str) -> dict[str, str]:
     """The labels that a selector of equalities names. Raises ValueError if it is none."""
-    found = matchers(selector)
-    if any(matcher.op != promql_parser.MatchOp.Equal for matcher in found):
+    if any(matcher.op != promql_parser.MatchOp.Equal for matcher in matchers(selector)):
         raise ValueError('labels are given with =, as in {job="kube-proxy"}')
-    return {matcher.name: matcher.value for matcher in found}
+    return pinned(selector)
 
 
 def placeholders(profile: PrometheusProfile) -> dict[str, str]:
