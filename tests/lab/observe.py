@@ -33,15 +33,18 @@ class Observer:
         self._enough = asyncio.Event()
 
     async def observe(self, pairs: Sequence[tuple[Scenario, Node]]) -> list[Seen]:
-        async with asyncio.TaskGroup() as group:
-            tasks = []
-            for scenario, node in pairs:
-                tasks.append(group.create_task(self._one(scenario, node)))
-                await asyncio.sleep(_START_EVERY_SECONDS)
-            failing = [task for task, (scenario, _) in zip(tasks, pairs, strict=True) if scenario.failure]
-            if failing:
-                await asyncio.wait([*failing, group.create_task(asyncio.sleep(_HEALTHY_SECONDS))])
-                self._enough.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = []
+                for scenario, node in pairs:
+                    tasks.append(group.create_task(self._one(scenario, node)))
+                    await asyncio.sleep(_START_EVERY_SECONDS)
+                failing = [task for task, (scenario, _) in zip(tasks, pairs, strict=True) if scenario.failure]
+                if failing:
+                    await asyncio.wait([*failing, group.create_task(asyncio.sleep(_HEALTHY_SECONDS))])
+                    self._enough.set()
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from several  # the others were cancelled because of it
         return [task.result() for task in tasks]
 
     async def _one(self, scenario: Scenario, node: Node) -> Seen:
