@@ -1,4 +1,4 @@
-# Every target sets itself up: `make generate` and `make test` need Python 3.11, make and git, nothing else.
+# Every target sets itself up. `make generate` needs Python 3.11, make and git; `make test` also Go and Debian's packages.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -116,7 +116,7 @@ def local(binary: Path, rules: Sequence[File] = (), alertmanager: str = "") -> I
         work = Path(folder)
         for name in ("index", "cache", "chunks", "compactor", "rules", "scratch"):
             (work / name).mkdir()
-        http, grpc = _free_ports()
+        http, grpc = free_ports(2)
         config = _CONFIG.format(folder=folder, http=http, grpc=grpc, alertmanager=json.dumps(alertmanager))
         populate(work, [File("loki.yaml", config)])
         populate(work / "rules", [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules])
@@ -155,11 +155,13 @@ def _wait(loki: Loki, process: "subprocess.Popen[bytes]", log: Path) -> None:
         time.sleep(0.1)
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody has, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 def die_with_parent() -> None:

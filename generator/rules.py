@@ -63,6 +63,11 @@ class CompiledAlert:
     interval: str
     settings: tuple[AlertSetting, ...]
 
+    @property
+    def urgency(self) -> str:
+        """The severity at this site; watchdogs, which always fire, are apart."""
+        return "watchdog" if self.entry.kind == "watchdog" else self.rule.labels["severity"]
+
 
 @dataclass(frozen=True)
 class Rules:

@@ -10,7 +10,10 @@ import pytest
 from filelock import FileLock
 
 from generator import loki, tools
+from generator.compiler import compile_catalog
+from generator.load import load
 from generator.loki import Loki
+from generator.tools import Tool
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
@@ -37,19 +40,36 @@ def run() -> Run:
     return command
 
 
+def say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def alone(factory: pytest.TempPathFactory, name: str) -> FileLock:
+    """Test processes run side by side; one builds what is called so, the others wait."""
+    return FileLock(factory.getbasetemp().parent / f"{name}.lock")
+
+
+def obtained(tool: Tool, version: str, factory: pytest.TempPathFactory) -> Path:
+    with alone(factory, f"{tool.name}-{version}"):
+        return tools.pinned(tool, version, say)
+
+
+def compiled_for(profile: str, folder: Path) -> dict[str, str]:
+    """The shipped catalog compiled for a profile that is written into a folder: text by path."""
+    (folder / "site.yaml").write_text(profile, encoding="utf-8")
+    return {file.path: file.text for file in compile_catalog(load(profile=folder / "site.yaml"), "output").files}
+
+
 @pytest.fixture(scope="session", params=tools.PROMTOOL.pinned)
 def pinned_promtool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """promtool of each pinned version. Never skipped: a version that cannot be had fails the tests that need it."""
-    # Test processes run side by side; one builds, the others wait.
-    with FileLock(tmp_path_factory.getbasetemp().parent / f"promtool-{request.param}.lock"):
-        return tools.pinned(tools.PROMTOOL, request.param, lambda message: print(message, file=sys.stderr))
+    return obtained(tools.PROMTOOL, request.param, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def pinned_loki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Loki of the pinned version. Never skipped: if it cannot be had, the tests that need it fail."""
-    with FileLock(tmp_path_factory.getbasetemp().parent / "loki.lock"):
-        return tools.pinned(tools.LOKI, tools.LOKI.pinned[0], lambda message: print(message, file=sys.stderr))
+    return obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from filelock import FileLock
 
 from generator import tools
-from generator.compiler import compile_catalog
-from generator.load import load
+from generator.file import File
 from generator.write import populate
-from tests.conftest import ROOT
+from tests.conftest import ROOT, compiled_for, obtained
 from tests.lab.programs import AMTOOL
 
 FOLDER = ROOT / "output" / "alertmanager"
@@ -31,17 +29,14 @@ ALERTS = [
 
 @pytest.fixture(scope="module")
 def amtool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with FileLock(tmp_path_factory.getbasetemp().parent / "amtool.lock"):
-        return tools.pinned(AMTOOL, AMTOOL.pinned[0], lambda message: print(message, file=sys.stderr))
+    return obtained(AMTOOL, AMTOOL.pinned[0], tmp_path_factory)
 
 
 def compiled(tmp_path: Path, profile: str) -> dict[str, Any]:
     """The configuration for a profile, written with all that belongs to it."""
-    site = tmp_path / "site.yaml"
-    site.write_text(profile, encoding="utf-8")
-    populate(tmp_path, compile_catalog(load(profile=site), "output").files)
-    text = (tmp_path / "alertmanager" / CONFIG.name).read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.safe_load(text)
+    texts = compiled_for(profile, tmp_path)
+    populate(tmp_path, [File(path, text) for path, text in texts.items()])
+    found: dict[str, Any] = yaml.safe_load(texts[f"alertmanager/{CONFIG.name}"])
     return found
 
 

@@ -8,9 +8,8 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from generator.compiler import compile_catalog
 from generator.load import load
-from tests.conftest import ROOT
+from tests.conftest import ROOT, compiled_for
 
 FOLDER = ROOT / "output" / "kubernetes"
 OBJECTS = sorted(FOLDER.glob("*.yaml"))
@@ -36,10 +35,8 @@ def closed(schema: Any) -> Any:
 
 def compiled(tmp_path: Path, profile: str) -> dict[str, dict[str, Any]]:
     """The objects for a profile, by file name."""
-    site = tmp_path / "site.yaml"
-    site.write_text(profile, encoding="utf-8")
-    files = compile_catalog(load(profile=site), "output").files
-    return {Path(file.path).name: yaml.safe_load(file.text) for file in files if file.path.startswith("kubernetes/")}
+    files = {Path(path): text for path, text in compiled_for(profile, tmp_path).items()}
+    return {path.name: yaml.safe_load(text) for path, text in files.items() if path.parent.name == "kubernetes"}
 
 
 @pytest.mark.parametrize("kind", [path.stem for path in sorted(SCHEMAS.glob("*.json"))])

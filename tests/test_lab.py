@@ -11,11 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from generator.compiler import compile_catalog
 from generator.load import load
-from tests.conftest import ROOT
+from tests.conftest import ROOT, alone, say
 from tests.lab import readme, report, samples
 from tests.lab.programs import programs
 from tests.lab.report import Seen
@@ -40,14 +39,9 @@ WELL = Seen(
 
 @pytest.fixture(scope="module")
 def short_lab(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The programs of the short lab. Test processes run side by side; one builds, the others wait."""
-    builds = [scenario.build for scenario in SCENARIOS if scenario.name in SHORT]
-    with FileLock(tmp_path_factory.getbasetemp().parent / "lab.lock"):
-        programs(
-            {build.kube_proxy for build in builds},
-            {build.iptables for build in builds},
-            lambda message: print(message, file=sys.stderr),
-        )
+    """The programs of the short lab."""
+    with alone(tmp_path_factory, "lab"):
+        programs([scenario.build for scenario in SCENARIOS if scenario.name in SHORT], say)
 
 
 @pytest.mark.usefixtures("short_lab")
@@ -86,13 +80,13 @@ def test_from_the_cause_to_the_notification(tmp_path: Path) -> None:
     assert "others" not in healthy
 
 
-def marked(mark: str) -> list[int]:
-    """Processes that were started by the lab run with this mark in its environment."""
-    found = []
+def marked(mark: str) -> set[str]:
+    """Names of the processes that were started by the lab run with this mark in its environment."""
+    found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if f"MARK={mark}".encode() in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
+                found.add((folder / "comm").read_text().strip())
         except OSError:
             continue  # it has ended, or is not ours
     return found
@@ -105,7 +99,7 @@ def test_nothing_is_left_of_a_lab_that_was_stopped(kill: signal.Signals) -> None
     lab = subprocess.Popen(
         [*LAB, "healthy-1.36.3-legacy"], cwd=ROOT, env={**os.environ, "MARK": mark}, stderr=subprocess.DEVNULL
     )
-    while len(marked(mark)) < 5:  # itself, unshare, the lab inside, Alertmanager, Prometheus, …
+    while not marked(mark) >= {"loki", "prometheus", "alertmanager", "kube-proxy"}:
         assert lab.poll() is None
         time.sleep(0.2)
     lab.send_signal(kill)
@@ -113,7 +107,7 @@ def test_nothing_is_left_of_a_lab_that_was_stopped(kill: signal.Signals) -> None
     deadline = time.monotonic() + 20
     while marked(mark) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert marked(mark) == []
+    assert marked(mark) == set()
 
 
 def test_missing_commands_are_named(tmp_path: Path) -> None:

@@ -19,12 +19,13 @@ A complete configuration to begin with, for Alertmanager 0.26 or later. Each rec
 _FRAGMENT_NOTE = """\
 To merge into a configuration that is there: the entry of `routes` goes into those of your top route, before any that
 matches everything; `inhibit_rules` are added to yours; the receivers are those that the profile names."""
-# The first notification of a failure waits for the other nodes that have it, then for news of them, then for an answer.
+# In the order of the routes. A first notification waits for the other nodes with the failure, a later one for news of
+# them, a repeated one for an answer.
 _TIMING: Mapping[str, Mapping[str, str]] = {
+    "watchdog": {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "5m"},
     "critical": {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"},
     "warning": {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "24h"},
     "info": {"group_wait": "1m", "group_interval": "30m", "repeat_interval": "7d"},
-    "watchdog": {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "5m"},
 }
 
 
@@ -50,18 +51,21 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 def _route(rules: Rules, profile: Profile) -> Mapping[str, Any]:
     """One route for all alerts of the catalog; below it the watchdogs', and one for each severity in use."""
     receivers = asdict(profile.receivers)
-    watchdogs = [alert.rule.alert for alert in rules.alerts if alert.entry.kind == "watchdog"]
-    severities = {alert.rule.labels["severity"] for alert in rules.alerts if alert.rule.alert not in watchdogs}
-    matchers = {"watchdog": _one_of("alertname", watchdogs)} if watchdogs else {}
-    matchers |= {severity: _one_of("severity", [severity]) for severity in _TIMING if severity in severities}
+    watchdogs = [alert.rule.alert for alert in rules.alerts if alert.urgency == "watchdog"]
+    urgencies = {alert.urgency for alert in rules.alerts}
     clusters = [label for label in (profile.loki.labels.cluster, profile.prometheus.labels.cluster) if label]
     return {
         "matchers": [_one_of("alertname", [alert.rule.alert for alert in rules.alerts])],
         "receiver": profile.receivers.info,
         "group_by": ["alertname", *dict.fromkeys(clusters)],
         "routes": [
-            {"matchers": [matcher], "receiver": receivers[urgency], **_TIMING[urgency]}
-            for urgency, matcher in matchers.items()
+            {
+                "matchers": [_one_of("alertname", watchdogs) if urgency == "watchdog" else f'severity="{urgency}"'],
+                "receiver": receivers[urgency],
+                **timing,
+            }
+            for urgency, timing in _TIMING.items()
+            if urgency in urgencies
         ],
     }
 

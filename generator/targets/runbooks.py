@@ -52,7 +52,7 @@ def _sections(alerts: tuple[CompiledAlert, ...]) -> list[tuple[str, list[Compile
     titles = {severity: f"Severity {severity}" for severity in _SEVERITIES} | {"watchdog": "Watchdogs, always firing"}
     rows: dict[str, list[CompiledAlert]] = {key: [] for key in titles}
     for alert in sorted(alerts, key=lambda alert: alert.rule.alert):
-        rows["watchdog" if alert.entry.kind == "watchdog" else alert.rule.labels["severity"]].append(alert)
+        rows[alert.urgency].append(alert)
     return [(titles[key], found) for key, found in rows.items() if found]
 
 

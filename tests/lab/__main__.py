@@ -63,7 +63,7 @@ def main(
     if unknown:
         raise click.UsageError(f"no scenario is called {', '.join(sorted(unknown))}; --list names them")
     try:
-        found = _programs(chosen)
+        found = programs([scenario.build for scenario in chosen], _say)
         if _INSIDE not in os.environ:
             sys.exit(_in_namespaces(sys.argv[1:]))
         seen = asyncio.run(_run(chosen, found, minutes * 60))
@@ -82,11 +82,6 @@ def main(
     if kept:
         samples.write(seen)
     sys.exit(FOUND if problems else 0)
-
-
-def _programs(scenarios: Sequence[Scenario]) -> Programs:
-    builds = [scenario.build for scenario in scenarios]
-    return programs({build.kube_proxy for build in builds}, {build.iptables for build in builds}, _say)
 
 
 def _in_namespaces(arguments: Sequence[str]) -> int:
@@ -121,7 +116,7 @@ async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) 
             for number, scenario in enumerate(scenarios, 1)
         ]
         running.scrape([node for _, node in pairs])
-        watchdogs = {alert.rule.alert for alert in compiled.rules.alerts if alert.entry.kind == "watchdog"}
+        watchdogs = {alert.rule.alert for alert in compiled.rules.alerts if alert.urgency == "watchdog"}
         await running.arrived(watchdogs)
         observer = Observer(running, alerts, patience, lambda row: click.echo(report.text(row)))
         seen = await observer.observe(pairs)

@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +14,7 @@ import yaml
 
 from generator.problems import ToolError
 from tests.lab.apiserver import ApiServer
-from tests.lab.programs import Programs, libraries
+from tests.lab.programs import Build, Programs, libraries
 
 _NAMES = [f"ip{six}tables{verb}" for six in ("", "6") for verb in ("", "-save", "-restore")]
 _API_PORT = 6443
@@ -23,18 +22,6 @@ _LINE_LIMIT = 1 << 20  # bytes of one line
 METRICS_PORT = 10249
 
 Ship = Callable[["Node", str], None]
-
-
-@dataclass(frozen=True)
-class Build:
-    """What runs on a node: versions, and whether iptables is `legacy` or `nft`."""
-
-    kube_proxy: str
-    iptables: str
-    backend: str
-
-    def __str__(self) -> str:
-        return f"kube-proxy {self.kube_proxy}, iptables {self.iptables} ({self.backend})"
 
 
 class Node:

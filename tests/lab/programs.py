@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -60,6 +61,18 @@ _COMMANDS = {
 
 
 @dataclass(frozen=True)
+class Build:
+    """What runs on a node: versions, and whether iptables is `legacy` or `nft`."""
+
+    kube_proxy: str
+    iptables: str
+    backend: str
+
+    def __str__(self) -> str:
+        return f"kube-proxy {self.kube_proxy}, iptables {self.iptables} ({self.backend})"
+
+
+@dataclass(frozen=True)
 class Programs:
     """Where everything is."""
 
@@ -70,8 +83,8 @@ class Programs:
     iptables: dict[str, Path]
 
 
-def programs(kube_proxies: set[str], iptables: set[str], say: Say) -> Programs:
-    """Find or obtain the programs. Raises ToolError that names all that is missing."""
+def programs(builds: Sequence[Build], say: Say) -> Programs:
+    """Find or obtain the programs that these builds need. Raises ToolError that names all that is missing."""
     missing = [f"{name} (package {package})" for name, package in _COMMANDS.items() if not shutil.which(name)]
     if missing:
         raise ToolError("the lab needs, and this machine has not: " + ", ".join(missing))
@@ -79,8 +92,8 @@ def programs(kube_proxies: set[str], iptables: set[str], say: Say) -> Programs:
         tools.pinned(LOKI, LOKI.pinned[0], say),
         tools.pinned(PROMETHEUS, PROMETHEUS.pinned[0], say),
         tools.pinned(ALERTMANAGER, ALERTMANAGER.pinned[0], say),
-        {version: tools.pinned(KUBE_PROXY, version, say) for version in sorted(kube_proxies)},
-        {version: _iptables(version, say) for version in sorted(iptables)},
+        {version: tools.pinned(KUBE_PROXY, version, say) for version in sorted({build.kube_proxy for build in builds})},
+        {version: _iptables(version, say) for version in sorted({build.iptables for build in builds})},
     )
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 AIM_SECONDS = 90
@@ -71,7 +72,7 @@ def text(seen: Seen) -> str:
         f"  line      {seen.line or '(none: seen in metrics)'}",
         f"  alert     {seen.alert}: {seen.summary or 'did not arrive'}",
         f"  after     {'-' if seen.seconds is None else f'{seen.seconds:.0f} s'}",
-        f"  message   {(seen.message or '-').replace(chr(10), chr(10) + ' ' * 12)}",
+        f"  message   {indent(seen.message or '-', ' ' * 12).strip()}",
         f"  runbook   {seen.runbook_url}{'' if seen.runbook_served else ' (NOT SERVED)'}",
     ]
     return "\n".join([*rows, *([f"  symptom   {seen.symptom}"] if seen.symptom else [])])

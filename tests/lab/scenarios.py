@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.node import Build, Node
+from tests.lab.node import Node
+from tests.lab.programs import Build
 
 Provoke = Callable[[Node], Coroutine[Any, Any, None]]
 
 _WAITING = "1.8.9"  # the iptables that waits for the lock
 _IMPATIENT = "1.8.7"  # the one that fails at once if it was started without -w
+_RESTORE = "KubeProxyIptablesRestoreFailing"
 _SETTLE_SECONDS = 8
 _CATALOG = Path(__file__).parents[2] / "catalog"
 
@@ -105,62 +107,69 @@ def replay(sample: str) -> Provoke:
     return provoke
 
 
-def _each(name: str, versions: str, backends: str, iptables: str = _WAITING) -> Iterator[tuple[str, Build]]:
+def _on(
+    versions: str,
+    backends: str,
+    name: str,
+    provoke: Provoke,
+    how: str,
+    failure: str | None = None,
+    symptom: str | None = None,
+    iptables: str = _WAITING,
+) -> Iterator[Scenario]:
+    """A scenario for each of these versions of kube-proxy over each backend."""
     for version in versions.split():
         for backend in backends.split():
-            yield f"{name}-{version}-{backend}", Build(version, iptables, backend)
+            build = Build(version, iptables, backend)
+            yield Scenario(f"{name}-{version}-{backend}", build, provoke, how, failure, symptom)
 
 
 SCENARIOS = (
-    *(
-        Scenario(
-            *named,
-            backend_mismatch,
-            "one LoadBalancer Service with loadBalancerSourceRanges, and no kubelet to make the chain KUBE-MARK-DROP",
-            "iptables-backend-mismatch",
-            "KubeProxyIptablesRestoreFailing",
-        )
-        for named in _each("backend-mismatch", "1.16.15 1.18.4", "legacy nft")
+    *_on(
+        "1.16.15 1.18.4",  # from 1.20 on kube-proxy makes the chain itself
+        "legacy nft",
+        "backend-mismatch",
+        backend_mismatch,
+        "one LoadBalancer Service with loadBalancerSourceRanges, and no kubelet to make the chain KUBE-MARK-DROP",
+        "iptables-backend-mismatch",
+        _RESTORE,
     ),
-    *(
-        Scenario(
-            *named,
-            lock_not_mounted,
-            "a second program in the same network namespace with its own /run adds and removes chains in a loop, "
-            "Services change twice a second; --iptables-sync-period=2s --iptables-min-sync-period=100ms",
-            "iptables-lock-not-mounted",
-            "KubeProxyIptablesRestoreFailing",
-        )
-        for named in _each("lock-not-mounted", "1.18.4 1.22.17 1.36.3", "legacy")
+    *_on(
+        "1.18.4 1.22.17 1.36.3",
+        "legacy",  # with nft no lock is taken
+        "lock-not-mounted",
+        lock_not_mounted,
+        "a second program in the same network namespace with its own /run adds and removes chains in a loop, "
+        "Services change twice a second; --iptables-sync-period=2s --iptables-min-sync-period=100ms",
+        "iptables-lock-not-mounted",
+        _RESTORE,
     ),
-    *(
-        Scenario(
-            *named,
-            restore_without_wait,
-            "behind wrappers: iptables reports v1.4.22 and iptables-restore no version, so kube-proxy takes the lock "
-            "itself and runs iptables-restore without -w, which then meets kube-proxy's own lock",
-            "iptables-restore-without-wait",
-            "KubeProxyIptablesRestoreFailing",
-        )
-        for named in _each("restore-without-wait", "1.18.4 1.22.17 1.36.3", "legacy", _IMPATIENT)
+    *_on(
+        "1.18.4 1.22.17 1.36.3",
+        "legacy",
+        "restore-without-wait",
+        restore_without_wait,
+        "behind wrappers: iptables reports v1.4.22 and iptables-restore no version, so kube-proxy takes the lock "
+        "itself and runs iptables-restore without -w, which then meets kube-proxy's own lock",
+        "iptables-restore-without-wait",
+        _RESTORE,
+        _IMPATIENT,
     ),
-    *(
-        Scenario(
-            *named,
-            lock_held_too_long,
-            "flock holds /run/xtables.lock for 20 of 23 seconds after a good start, Services change every 2 s",
-            "iptables-lock-held-too-long",
-        )
-        for named in _each("lock-held", "1.18.4 1.22.17 1.36.3", "legacy")
+    *_on(
+        "1.18.4 1.22.17 1.36.3",
+        "legacy",
+        "lock-held",
+        lock_held_too_long,
+        "flock holds /run/xtables.lock for 20 of 23 seconds after a good start, Services change every 2 s",
+        "iptables-lock-held-too-long",
     ),
-    *(
-        Scenario(
-            *named,
-            apiserver_connection_broken,
-            "a small API server (TLS, HTTP/2) breaks the answer to a list half way with RST_STREAM INTERNAL_ERROR",
-            "apiserver-connection-broken",
-        )
-        for named in _each("apiserver-broken", "1.18.4 1.22.17 1.36.3", "legacy nft")
+    *_on(
+        "1.18.4 1.22.17 1.36.3",
+        "legacy nft",
+        "apiserver-broken",
+        apiserver_connection_broken,
+        "a small API server (TLS, HTTP/2) breaks the answer to a list half way with RST_STREAM INTERNAL_ERROR",
+        "apiserver-connection-broken",
     ),
     Scenario(
         "ipvs-panic-replayed",
@@ -176,16 +185,15 @@ SCENARIOS = (
         "not provoked here: lines of the catalog, from a run of kube-proxy 1.14.3",
         "iptables-save-parse-panic",
     ),
-    *(
-        Scenario(*named, frequent_sync, "--iptables-sync-period=5s, nothing changes", "ipvs-frequent-sync")
-        for named in _each("frequent-sync", "1.16.15", "legacy")
+    *_on(
+        "1.16.15",
+        "legacy",
+        "frequent-sync",
+        frequent_sync,
+        "--iptables-sync-period=5s, nothing changes",
+        "ipvs-frequent-sync",
     ),
-    *(
-        Scenario(*named, healthy, "a Service changes every 20 s")
-        for named in (
-            *_each("healthy", "1.16.15", "legacy"),
-            *_each("healthy", "1.18.4 1.22.17 1.36.3", "legacy nft"),
-        )
-    ),
+    *_on("1.16.15", "legacy", "healthy", healthy, "a Service changes every 20 s"),
+    *_on("1.18.4 1.22.17 1.36.3", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
 )
 SHORT = ("backend-mismatch-1.18.4-legacy", "restore-without-wait-1.22.17-legacy", "healthy-1.36.3-legacy")

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -52,7 +51,7 @@ class Message:
 
 
 class Receiver:
-    """Takes notifications at /webhook/ and chat messages at /chat/, and serves the runbooks at /runbooks/."""
+    """Takes notifications at /webhook and chat messages at /chat, and serves the runbooks at /runbooks/."""
 
     def __init__(self) -> None:
         self.runbooks: Mapping[str, str] = {}
@@ -168,26 +167,23 @@ class Stack:
 async def stack(programs: Programs, receiver: Receiver, files: Sequence[File], work: Path) -> AsyncIterator[Stack]:
     """Start everything on loopback with these generated files; all of it is gone afterwards."""
     receiver.runbooks = {Path(file.path).name: file.text for file in files if file.path.startswith("runbooks/")}
-    log_rules = [file for file in files if file.path.startswith("loki/")]
-    metric_rules = [file for file in files if file.path.startswith("prometheus/")]
-    for file in metric_rules:
-        (work / Path(file.path).name).write_text(file.text, encoding="utf-8")
-    ports = _free_ports(2)
+    populate(work, files)
+    ports = loki.free_ports(2)
     alertmanager, prometheus = (f"http://127.0.0.1:{port}" for port in ports)
     targets = work / "targets.json"
     targets.write_text("[]", encoding="utf-8")
-    populate(work, [file for file in files if file.path.startswith("alertmanager/")])
     config = work / "alertmanager" / "kube-proxy.alertmanager.yaml"
     config.write_text(_addressed(config.read_text(encoding="utf-8"), receiver.url), encoding="utf-8")
     scraping = {
         "global": {"scrape_interval": f"{_SCRAPE_SECONDS}s"},
-        "rule_files": [str(work / Path(file.path).name) for file in metric_rules],
+        "rule_files": [str(work / "prometheus" / "*.rules.yaml")],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports[0]}"]}]}]},
         "scrape_configs": [
             {"job_name": "kube-proxy", "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}]}
         ],
     }
     (work / "prometheus.yaml").write_text(yaml.safe_dump(scraping), encoding="utf-8")
+    log_rules = [file for file in files if file.path.startswith("loki/")]
     with (
         _server(work, "alertmanager", [
             str(programs.alertmanager), f"--config.file={config}", f"--storage.path={work / 'silences'}",
@@ -244,13 +240,3 @@ async def _ready(running: Stack, urls: Sequence[str]) -> None:
             if time.monotonic() > deadline:
                 raise ToolError(f"{url} does not answer within {_START_SECONDS} s")
             await asyncio.sleep(_POLL_SECONDS)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
