@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import yaml
 
-from generator.cli import COULD_NOT_RUN, FOUND
+from generator.commands.shared import COULD_NOT_RUN, FOUND
 from generator.compiler import compile_catalog
 from generator.load import load
 from generator.loki import die_with_parent

@@ -1,0 +1,81 @@
+"""`generate`: the output folder from the catalog."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from generator.commands.shared import (
+    FOUND,
+    compile_for,
+    examples,
+    format_option,
+    inputs,
+    no_validate_option,
+    say,
+    size,
+    stop_on_errors,
+    validate_compiled,
+)
+from generator.names import TOOL
+from generator.problems import errors
+
+
+@click.command(
+    short_help="Compile the catalog into rules and runbooks.",
+    epilog=examples("generate", "generate --profile site.yaml --output rules", "generate --check --format github"),
+)
+@inputs
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("output"),
+    show_default=True,
+    help="Folder to fill; it is replaced as a whole.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; show what would change and exit 1 if anything would.")
+@format_option
+@no_validate_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    catalogs: tuple[Path, ...],
+    profile: Path | None,
+    output: Path,
+    check: bool,
+    style: str,
+    no_validate: bool,
+) -> None:
+    """Compile the catalog into the output folder, after every check and promtool have passed."""
+    from generator import write
+
+    read, compiled = compile_for(catalogs, profile, output.as_posix())
+    problems = list(compiled.problems)
+    proof = ""
+    if not errors(problems):
+        problems += write.foreign(output, compiled.files)
+    if not errors(problems):
+        found, proof = validate_compiled(read, compiled, output.as_posix(), no_validate)
+        problems += found
+    stop_on_errors(problems, style)
+    if check:
+        changes = write.diff(output, compiled.files)
+        if changes:
+            click.echo(changes, nl=False, err=style == "json")
+            say(f"{output} is not what the catalog gives; repair it with:\n  {_repair(catalogs, profile, output)}")
+            ctx.exit(FOUND)
+        say(f"{output}: up to date, {len(compiled.files)} files; {proof}")
+        return
+    changed = write.replace(output, compiled.files)
+    state = "written" if changed else "unchanged"
+    say(f"{output}: {state}, {size(compiled)}; {proof}")
+
+
+def _repair(catalogs: Sequence[Path], profile: Path | None, output: Path) -> str:
+    words = [TOOL, "generate", *(word for path in catalogs for word in ("--catalog", str(path)))]
+    if profile:
+        words += ["--profile", str(profile)]
+    if output != Path("output"):
+        words += ["--output", str(output)]
+    return shlex.join(words)

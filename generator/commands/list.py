@@ -1,0 +1,56 @@
+"""`list`: the entries, and what their log lines are known from."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from generator.commands.shared import entries_of, examples, inputs, json_option, table
+
+if TYPE_CHECKING:
+    from generator.model import Failure
+
+
+@click.command(
+    "list", short_help="List the entries.", epilog=examples("list", "list --json", "list --evidence | grep source")
+)
+@inputs
+@click.option("--evidence", is_flag=True, help="List each wording of a log line, and what it is known from.")
+@json_option()
+@click.pass_context
+def command(
+    ctx: click.Context, catalogs: tuple[Path, ...], profile: Path | None, evidence: bool, as_json: bool
+) -> None:
+    """List the entries: id, kind, severity, alert, what it is known from."""
+    entries = entries_of(catalogs, profile)
+    rows = [row for entry in entries for row in _wordings(entry)] if evidence else [_row(entry) for entry in entries]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        table(list(rows[0]) if rows else [], rows)
+
+
+def _row(entry: "Failure") -> dict[str, str]:
+    evidence = {variant.evidence for variant in entry.logs.variants} if entry.logs else set()
+    signals = [
+        ("logs", entry.logs),
+        ("metrics", entry.metric_alerts),
+        (f"heartbeat of {entry.heartbeat}", entry.heartbeat),
+    ]
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "severity": entry.severity,
+        "alert": entry.alert,
+        "signals": ", ".join(name for name, there in signals if there),
+        "evidence": ", ".join(sorted(evidence)),
+        "title": entry.title,
+    }
+
+
+def _wordings(entry: "Failure") -> list[dict[str, str]]:
+    return [
+        {"id": entry.id, "evidence": variant.evidence, "wording": variant.name, "printed by": variant.printed_by}
+        for variant in (entry.logs.variants if entry.logs else ())
+    ]

@@ -1,0 +1,154 @@
+"""What the commands share: options, messages, tables, and the way from input to validated files."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from generator.names import TOOL
+from generator.problems import Problem, ToolError, errors, render
+
+if TYPE_CHECKING:
+    from generator.compiler import Compiled
+    from generator.file import File
+    from generator.load import Inputs
+    from generator.model import Failure
+    from generator.rules import Rules
+
+FOUND = 1
+COULD_NOT_RUN = 2
+
+# Modules that cost time to import are imported by the functions that need them.
+
+
+def say(message: str) -> None:
+    """A message for the person at the terminal, away from what a program reads."""
+    click.echo(message, err=True)
+
+
+def report(problems: Sequence[Problem], style: str = "text") -> None:
+    text = render(problems, style)
+    if text:
+        click.echo(text, nl=False, err=style == "text")
+
+
+catalog_option = click.option(
+    "catalogs",
+    "--catalog",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A catalog of your own, added to the shipped one. Can be given several times.",
+)
+profile_option = click.option(
+    "--profile", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="What differs at your site (YAML)."
+)
+format_option = click.option(
+    "style",
+    "--format",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="How problems are printed; github marks the lines of a pull request.",
+)
+no_validate_option = click.option("--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven.")
+
+
+def inputs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what is compiled: catalogs and profile."""
+    return catalog_option(profile_option(function))
+
+
+def json_option(text: str = "For programs.") -> Callable[..., Any]:
+    return click.option("as_json", "--json", is_flag=True, help=text)
+
+
+def examples(*lines: str) -> str:
+    """The examples below a command's help; \\b keeps click from joining the lines."""
+    return "\b\nExamples:\n" + "\n".join(f"  {TOOL} {line}" for line in lines)
+
+
+def compile_for(
+    catalogs: Sequence[Path], profile: Path | None, output: str, log_tests: bool = False
+) -> tuple["Inputs", "Compiled"]:
+    """Read and compile for a profile. `output` is how problems name the output folder."""
+    from generator.compiler import compile_catalog
+    from generator.load import load
+
+    inputs = load(catalogs, profile, log_tests=log_tests)
+    return inputs, compile_catalog(inputs, output)
+
+
+def validate_compiled(inputs: "Inputs", compiled: "Compiled", output: str, skip: bool) -> tuple[Sequence[Problem], str]:
+    """Problems that promtool finds, and a sentence on what was proven."""
+    if skip:
+        return (), "NOT validated by promtool (--no-validate)"
+    from generator import tools
+    from generator.compiler import default_files
+    from generator.validate import validate
+
+    try:
+        tool = tools.find(tools.PROMTOOL, say)
+    except ToolError as error:
+        raise ToolError(f"{error}; --no-validate does without it and leaves the rules unproven") from error
+    same = inputs.profile is inputs.default_profile
+    verdict = validate(tool, compiled.files, compiled.files if same else default_files(inputs), inputs.catalog, output)
+    return verdict.problems, f"promtool accepts {verdict.rules} rules, unit tests of {verdict.test_files} entries pass"
+
+
+def size(compiled: "Compiled") -> str:
+    alerts = len(compiled.rules.alerts) if compiled.rules else 0
+    return f"{len(compiled.files)} files, {alerts} alerts"
+
+
+def stop_on_errors(problems: Sequence[Problem], style: str = "text") -> None:
+    """Report problems, warnings too, and end the command if one is an error."""
+    report(problems, style)
+    if errors(problems):
+        raise click.exceptions.Exit(FOUND)
+
+
+def compile_or_stop(catalogs: Sequence[Path], profile: Path | None) -> tuple["Rules", Sequence["File"]]:
+    """The rules and files for a profile; ends the command with the problems if there are errors."""
+    _, compiled = compile_for(catalogs, profile, "output")
+    if compiled.rules is None:
+        report(compiled.problems)
+        raise click.exceptions.Exit(FOUND)
+    return compiled.rules, compiled.files
+
+
+def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Failure"]:
+    """The entries; ends the command with the problems if the catalog cannot be read."""
+    from generator.load import load
+
+    read = load(catalogs, profile)
+    stop_on_errors(errors(read.problems))
+    return read.catalog.entries
+
+
+def table(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
+    """A table on a terminal, tab-separated lines for everything that reads a pipe."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            click.echo("\t".join(row[column] for column in columns))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(row[column] for column in columns))
+    Console().print(table, markup=False)
+
+
+def unknown(word: str, known: list[str]) -> NoReturn:
+    """End the command: there is nothing of this name, but perhaps one like it."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"`{TOOL} list` shows what there is"
+    say(f"{TOOL}: there is no {word}; {hint}")
+    raise click.exceptions.Exit(FOUND)

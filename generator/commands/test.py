@@ -1,0 +1,125 @@
+"""`test`: unit tests, those of log rules on a real Loki."""
+
+import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from generator.commands.shared import (
+    FOUND,
+    compile_for,
+    examples,
+    inputs,
+    json_option,
+    say,
+    stop_on_errors,
+    validate_compiled,
+)
+from generator.problems import errors
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from generator.loki import Loki
+    from generator.model import Catalog
+    from generator.prove_logs import Outcome, Suite
+
+
+@click.command(
+    short_help="Run the unit tests, those of log rules on a real Loki.",
+    epilog=examples("test", "test --loki http://loki.example:3100", "test our-rules/tests.yaml --json"),
+)
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@inputs
+@click.option("url", "--loki", metavar="URL", help="Use this Loki; the lines of the tests are pushed to it and stay.")
+@json_option()
+@click.pass_context
+def command(
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    catalogs: tuple[Path, ...],
+    profile: Path | None,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Run unit tests: the catalog's, or those of the FILES given.
+
+    Tests with input_series go to promtool. Tests with input_streams, log lines, go to a real Loki: the one given, or
+    a local one that is started for the run. Loki must also see every sample of the catalog as the checks do.
+    """
+    from generator import prove_logs, tools
+
+    promtool = tools.find(tools.PROMTOOL, say)
+    if files:
+        catalog = None
+        suites, outcomes = _tests_of_files(ctx, files, promtool)
+    else:
+        catalog, suites = _tests_of_catalog(ctx, catalogs, profile)
+        outcomes = []
+    compared = 0
+    if suites or catalog:
+        with _loki(url) as loki:
+            for suite in suites:
+                outcomes += prove_logs.run_tests(loki, promtool, suite)
+            if catalog:
+                problems, compared = prove_logs.samples_agree(loki, catalog)
+                outcomes += [prove_logs.Outcome(str(row.where), "samples on Loki", row.message) for row in problems]
+    failed = [outcome for outcome in outcomes if outcome.said]
+    if as_json:
+        click.echo(json.dumps([asdict(outcome) for outcome in outcomes], indent=2, ensure_ascii=False))
+    else:
+        for outcome in outcomes:
+            click.echo(f"{'FAILED' if outcome.said else 'ok'}\t{outcome.file}: {outcome.test}")
+            if outcome.said:
+                click.echo(textwrap.indent(outcome.said, "    "))
+    seen = f"; Loki sees {compared} sample lines as the checks do" if compared and not failed else ""
+    say(f"{len(outcomes) - len(failed)} tests pass, {len(failed)} fail{seen}")
+    if failed:
+        ctx.exit(FOUND)
+
+
+def _tests_of_files(ctx: click.Context, files: Sequence[Path], promtool: Path) -> tuple[list["Suite"], list["Outcome"]]:
+    """The suites for Loki, and how promtool's own tests ended."""
+    from generator import prove_logs, tools
+    from generator.load import load_tests
+
+    read = [(path, load_tests(path)) for path in files]
+    problems = [problem for _, file in read for problem in file.problems]
+    stop_on_errors(problems)
+    outcomes = []
+    for path, file in read:
+        if file.log_tests is None:
+            passed, said = tools.run([str(promtool), "test", "rules", path.name], path.parent)
+            outcomes.append(prove_logs.Outcome(path.as_posix(), "promtool", "" if passed else said.strip()))
+    return [prove_logs.suite(file.log_tests, file.rules) for _, file in read if file.log_tests], outcomes
+
+
+def _tests_of_catalog(
+    ctx: click.Context, catalogs: Sequence[Path], profile: Path | None
+) -> tuple["Catalog", list["Suite"]]:
+    """The catalog and its suites for Loki, after promtool has passed the tests that are its own."""
+    from generator import prove_logs
+    from generator.compiler import default_files
+
+    read, compiled = compile_for(catalogs, profile, "output", log_tests=True)
+    problems = list(compiled.problems)
+    if not errors(problems):
+        found, proof = validate_compiled(read, compiled, "output", skip=False)
+        problems += found
+    stop_on_errors(problems)
+    say(proof)
+    rules = [file.text for file in default_files(read) if file.path.startswith("loki/")]
+    tests = [entry.log_tests for entry in read.catalog.entries if entry.log_tests]
+    return read.catalog, [prove_logs.suite(one, rules) for one in tests]
+
+
+def _loki(url: str | None) -> "AbstractContextManager[Loki]":
+    from contextlib import nullcontext
+
+    from generator import loki, tools
+
+    return nullcontext(loki.Loki(url)) if url else loki.local(tools.find(tools.LOKI, say))
