@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from generator.cli import COMMANDS
 from tests.conftest import ROOT, TINY, Run
-
-ALL = ["generate", "check", "test", "list", "show", "new", "explain"]
 
 
 def test_help_shows_every_verb(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
-    assert all(verb in done.stdout for verb in ALL)
+    assert all(verb in done.stdout for verb in COMMANDS)
 
 
-@pytest.mark.parametrize("verb", ALL)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_has_examples(run: Run, verb: str) -> None:
     done = run(verb, "--help")
     assert done.returncode == 0

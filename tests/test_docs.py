@@ -16,7 +16,8 @@ from markdown_it.token import Token
 from generator.cli import COMMANDS
 from tests.conftest import ROOT, Run
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
 
 
 def tokens(document: str) -> list[Token]:
@@ -60,7 +61,7 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
     return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("document", [name for name in DOCUMENTS if commands(name)])
 def test_every_command_runs(document: str, checkout: Path, run: Run) -> None:
     (checkout / "site.yaml").write_text(blocks("README.md", "yaml")[0], encoding="utf-8")
     for words in commands(document):
@@ -150,4 +151,4 @@ def links() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("document", "target"), list(links()))
 def test_every_link_leads_to_a_file(document: str, target: str) -> None:
-    assert target.startswith("https://") or (ROOT / target.partition("#")[0]).exists()
+    assert target.startswith("https://") or (ROOT / document).parent.joinpath(target.partition("#")[0]).exists()
