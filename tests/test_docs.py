@@ -135,7 +135,7 @@ def test_the_example_of_a_log_test_passes(run: Run, tmp_path: Path, pinned_loki:
     expr = 'sum by (house) (count_over_time({app="door"} |= "open" [2m])) > 1'
     rule = {"alert": "DoorOpen", "expr": expr, "annotations": {"summary": "{{ $value }} times at {{ $labels.house }}"}}
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]}))
-    (tmp_path / "tests.yaml").write_text(blocks("README.md", "yaml")[1])
+    (tmp_path / "tests.yaml").write_text(blocks("docs/unit-tests.md", "yaml")[0])
     path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
     done = run("test", "tests.yaml", cwd=tmp_path, PATH=path)
     assert (done.returncode, done.stdout) == (0, "ok\ttests.yaml: two lines within two minutes\n")

@@ -15,7 +15,7 @@ import pytest
 from generator.compiler import compile_catalog
 from generator.load import load
 from tests.conftest import ROOT, alone, say
-from tests.lab import readme, report, samples
+from tests.lab import page, report, samples
 from tests.lab.programs import programs
 from tests.lab.report import Seen
 from tests.lab.scenarios import SCENARIOS, SHORT
@@ -164,9 +164,9 @@ def test_the_newest_of_each_scenario_is_kept() -> None:
     assert report.merge([other, first, replace(WELL, scenario="gone")], [again], ["s", "t", "u"]) == [again, other]
 
 
-def test_the_readme_shows_what_the_lab_saw() -> None:
-    text = readme.README.read_text(encoding="utf-8")
-    assert readme.put(text, report.load(report.SEEN)) == text, "run make lab"
+def test_the_documents_show_what_the_lab_saw() -> None:
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert page.put(text, report.load(report.SEEN)) == text, "run make lab"
 
 
 def test_the_lab_saw_every_scenario_with_the_rules_of_today() -> None:

@@ -17,7 +17,7 @@ from generator.compiler import compile_catalog
 from generator.load import load
 from generator.loki import die_with_parent
 from generator.problems import ToolError, errors
-from tests.lab import readme, report, samples
+from tests.lab import page, report, samples
 from tests.lab.node import Node
 from tests.lab.observe import Observer
 from tests.lab.programs import Programs, programs
@@ -34,7 +34,7 @@ _WORK = Path("/mnt")  # a file system in memory is mounted over it, and ends wit
     epilog="\b\nExamples:\n"
     "  python -m tests.lab --list\n"
     "  python -m tests.lab lock-held-1.36.3-legacy\n"
-    "  python -m tests.lab --readme --samples"
+    "  python -m tests.lab --record --samples"
 )
 @click.argument("names", nargs=-1, metavar="[SCENARIO]...")
 @click.option("--list", "listing", is_flag=True, help="Name the scenarios and end.")
@@ -48,7 +48,7 @@ _WORK = Path("/mnt")  # a file system in memory is mounted over it, and ends wit
 )
 @click.option("--json", "saved", type=click.Path(path_type=Path), help="Write what was seen to a file.")
 @click.option(
-    "--readme", "documented", is_flag=True, help="Put what was seen into the README, unless something is wrong."
+    "--record", "documented", is_flag=True, help="Put what was seen into docs/evidence.md, unless something is wrong."
 )
 @click.option("--samples", "kept", is_flag=True, help="Write the lines that were printed into the catalog's samples.")
 def main(
@@ -78,7 +78,7 @@ def main(
     if documented and not problems:
         known = report.merge(report.load(report.SEEN), seen, [scenario.name for scenario in SCENARIOS])
         report.save(known, report.SEEN)
-        readme.write(known)
+        page.write(known)
     if kept:
         samples.write(seen)
     sys.exit(FOUND if problems else 0)

@@ -1,4 +1,4 @@
-"""What the lab saw: as values, as JSON, as lines on the terminal, and as the table of the README."""
+"""What the lab saw: as values, as JSON, as lines on the terminal, and as the table of docs/evidence.md."""
 
 import json
 from collections.abc import Sequence
