@@ -13,15 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from generator.file import File
+from generator.http import Client, Endpoint
 from generator.logtests import Series
 from generator.problems import ToolError
 from generator.write import populate
 
 _START_SECONDS = 90
-_REQUEST_SECONDS = 30
 _STREAMS = 20  # in one push
 _LIMIT = 5000  # lines in one answer, Loki's default limit
 _NANO = 1_000_000_000
@@ -56,14 +54,14 @@ _TENANT = "fake"  # what Loki calls the only one, where there are no tenants
 class Loki:
     """A Loki at an address. Its methods raise ToolError if it cannot be reached or refuses."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self._client = httpx.Client(timeout=_REQUEST_SECONDS)
+    def __init__(self, client: Client) -> None:
+        self.url = client.url
+        self._client = client
 
     def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
         """Hand over streams as the push API takes them, a few at a time: Loki refuses more than 4 MB at once."""
         for begin in range(0, len(streams), _STREAMS):
-            self._request("POST", "/loki/api/v1/push", json={"streams": streams[begin : begin + _STREAMS]})
+            self._client.request("POST", "/loki/api/v1/push", json={"streams": streams[begin : begin + _STREAMS]})
 
     def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
         """The answers to an expression at `count` steps after the first; `start` in seconds."""
@@ -89,21 +87,10 @@ class Loki:
             start = page[-1][0] + 1
 
     def _query(self, parameters: Mapping[str, Any]) -> list[Any]:
-        answer = self._request("GET", "/loki/api/v1/query_range", params=parameters)
-        try:
-            rows: list[Any] = answer.json()["data"]["result"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ToolError(f"{self.url} answers, but not as a Loki does") from error
+        rows: list[Any] = self._client.json(
+            "/loki/api/v1/query_range", lambda data: data["data"]["result"], params=parameters
+        )
         return rows
-
-    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        try:
-            answer = self._client.request(method, self.url + path, **arguments)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ToolError(f"{self.url} cannot be reached: {error}") from error
-        if answer.is_error:
-            raise ToolError(f"{self.url} answers {answer.status_code} to {path}: {answer.text.strip()[:500]}")
-        return answer
 
 
 @contextlib.contextmanager
@@ -129,7 +116,7 @@ def local(binary: Path, rules: Sequence[File] = (), alertmanager: str = "") -> I
             except OSError as error:
                 raise ToolError(f"{binary}: {error.strerror}") from error
         try:
-            loki = Loki(f"http://127.0.0.1:{http}")
+            loki = Loki(Client(Endpoint("Loki", f"http://127.0.0.1:{http}"), tries=1))
             _wait(loki, process, work / "log")
             yield loki
         finally:

@@ -7,7 +7,7 @@ from tests.conftest import ROOT
 
 ORDER = [
     ["generator", "names", "problems", "durations", "dress", "markdown"],
-    ["document"],
+    ["document", "http"],
     ["model"],
     ["schema", "signature", "settings", "promql"],
     ["load", "logql"],

@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 
 from generator import loki
+from generator.http import Client, Endpoint
 from generator.loki import Loki
 from generator.problems import ToolError
 from tests.conftest import ROOT
@@ -36,13 +37,13 @@ def test_an_expression_is_evaluated_at_each_step(real_loki: Loki) -> None:
 
 
 def test_a_refused_query_is_said(real_loki: Loki) -> None:
-    with pytest.raises(ToolError, match="answers 400 to /loki/api/v1/query_range: parse error"):
+    with pytest.raises(ToolError, match="answers 400 to GET /loki/api/v1/query_range: it says: parse error"):
         real_loki.lines("{", 0, 1)
 
 
 def test_an_unreachable_loki_is_said() -> None:
     with pytest.raises(ToolError, match=r"http://127\.0\.0\.1:1 cannot be reached: "):
-        Loki("http://127.0.0.1:1").lines("{}", 0, 1)
+        Loki(Client(Endpoint("Loki", "http://127.0.0.1:1"), tries=1)).lines("{}", 0, 1)
 
 
 def test_another_server_is_not_taken_for_a_loki() -> None:
@@ -57,8 +58,10 @@ def test_another_server_is_not_taken_for_a_loki() -> None:
 
     with HTTPServer(("127.0.0.1", 0), Other) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(ToolError, match="answers, but not as a Loki does"):
-            Loki(f"http://127.0.0.1:{server.server_port}").lines("{}", 0, 1)
+        with pytest.raises(
+            ToolError, match=r"answers /loki/api/v1/query_range, but not as Loki does \(<html>hello</html>\)"
+        ):
+            Loki(Client(Endpoint("Loki", f"http://127.0.0.1:{server.server_port}"), tries=1)).lines("{}", 0, 1)
         server.shutdown()
 
 

@@ -121,5 +121,6 @@ def _loki(url: str | None) -> "AbstractContextManager[Loki]":
     from contextlib import nullcontext
 
     from generator import loki, tools
+    from generator.http import Client, Endpoint
 
-    return nullcontext(loki.Loki(url)) if url else loki.local(tools.find(tools.LOKI, say))
+    return nullcontext(loki.Loki(Client(Endpoint("Loki", url)))) if url else loki.local(tools.find(tools.LOKI, say))
