@@ -1,7 +1,7 @@
 """YAML with positions: plain values, and the place of every key and value."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,17 +17,26 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: its data, and its text for the positions, which only a problem needs."""
+    """A parsed file: its data, and its text for the positions, which only a problem needs.
+
+    `below` are the files it was laid over, the nearest first.
+    """
 
     path: str
     data: Any
     text: str = ""
+    below: tuple["Document", ...] = ()
 
     def at(self, *path: str | int) -> Location:
-        """The place of a value (of its key in a mapping); of its nearest parent if it is not in the file."""
-        while path and path not in self._marks:
+        """The place of a value (of its key in a mapping; a text in a list is found by itself too), in the uppermost
+        file that has it; of its nearest parent if none has."""
+        while True:
+            for layer in (self, *self.below):
+                if path in layer._marks:
+                    return layer._marks[path]
+            if not path:
+                return Location(self.path)
             path = path[:-1]
-        return self._marks.get(path, Location(self.path))
 
     @cached_property
     def _marks(self) -> Mapping[Path, Location]:
@@ -37,6 +46,20 @@ class Document:
         finally:
             loader.dispose()
         return dict(_places(node, (), self.path)) if node else {}
+
+
+def over(upper: Document, lower: Document) -> Document:
+    """One document laid over another: mappings are merged, lists joined, of other values the upper one counts."""
+    return replace(upper, data=_merged(upper.data, lower.data), below=(*upper.below, lower, *lower.below))
+
+
+def _merged(upper: Any, lower: Any) -> Any:
+    if isinstance(upper, dict) and isinstance(lower, dict):
+        both = {key: _merged(upper[key], lower[key]) for key in lower.keys() & upper.keys()}
+        return {**lower, **upper, **both}
+    if isinstance(upper, list) and isinstance(lower, list):
+        return [*lower, *(one for one in upper if one not in lower)]
+    return upper
 
 
 def parse(text: str, path: str) -> tuple[Document, list[Problem]]:
@@ -89,6 +112,8 @@ def _places(node: yaml.Node, at: Path, path: str, key: yaml.Node | None = None) 
     elif isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
             yield from _places(child, (*at, index), path)
+            if isinstance(child, yaml.ScalarNode):
+                yield (*at, child.value), _location(path, child)
 
 
 def _scalar(tag: str, text: str) -> Any:

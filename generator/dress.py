@@ -25,4 +25,27 @@ def journald(line: str) -> str:
     return f"Jan 02 03:04:05 node-1 kube-proxy[1234]: {line}"
 
 
-DRESSES = (raw, cri, docker, journald)
+def fluent_bit(line: str) -> str:
+    """Fluent Bit's record as its output writes it by default; releases before 4 escape what is not ASCII too."""
+    return (
+        f'{{"time":"2026-01-02T03:04:05.678901234Z","stream":"stderr","_p":"F","log":{json.dumps(line)},{_FLUENT_POD}}}'
+    )
+
+
+def vector(line: str) -> str:
+    """Vector's event in JSON, its fields in the order of the alphabet."""
+    text = json.dumps(line, ensure_ascii=False)
+    return f'{{{_VECTOR_POD},"message":{text},"source_type":"kubernetes_logs","stream":"stderr"}}'
+
+
+_FLUENT_POD = (
+    '"kubernetes":{"pod_name":"kube-proxy-x7k2p","namespace_name":"kube-system","labels":{"k8s-app":"kube-proxy"},'
+    '"host":"node-1","container_name":"kube-proxy","container_image":"registry.k8s.io/kube-proxy:v1.36.3"}'
+)
+_VECTOR_POD = (
+    '"file":"/var/log/pods/kube-system_kube-proxy-x7k2p_5d1e/kube-proxy/0.log","kubernetes":{"container_image":'
+    '"registry.k8s.io/kube-proxy:v1.36.3","container_name":"kube-proxy","pod_labels":{"k8s-app":"kube-proxy"},'
+    '"pod_name":"kube-proxy-x7k2p","pod_namespace":"kube-system","pod_node_name":"node-1"}'
+)
+
+DRESSES = (raw, cri, docker, journald, fluent_bit, vector)

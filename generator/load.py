@@ -1,7 +1,5 @@
-"""Reads the catalog and the profile. The only module that reads input files."""
+"""Reads the catalog, and with `profiles` the profile."""
 
-import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -9,7 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from generator import document, promql, schema
+from generator import profiles, promql
 from generator.document import Document
 from generator.dress import DRESSES
 from generator.durations import seconds
@@ -19,22 +17,16 @@ from generator.model import (
     Exclusion,
     Failure,
     Fixes,
-    KubernetesProfile,
-    LogLabels,
     LogSignal,
     LogStream,
     LogTest,
     LogTests,
-    LokiProfile,
     Metric,
     MetricAlert,
-    MetricLabels,
     MinimumVersion,
     OsFixes,
     Parameter,
     Profile,
-    PrometheusProfile,
-    Receivers,
     Record,
     Sample,
     Setting,
@@ -47,7 +39,8 @@ from generator.model import (
     Variant,
     Versions,
 )
-from generator.problems import Location, Problem, ToolError
+from generator.problems import Location, Problem
+from generator.reader import Reader, display
 
 _SAMPLE_FOLDERS = ("fires", "silent")
 _LOG_TESTS = "input_streams"  # what only a file of unit tests with log lines has; promtool's have input_series
@@ -103,8 +96,8 @@ def load(
                     Problem(entry.document.at("replaces"), f"there is no entry '{entry.replaces}' to replace")
                 )
             entries[entry.id] = entry
-    default = reader.profile(shipped, None)
-    site = reader.profile(shipped, profile) if profile else default
+    default = profiles.read(reader, shipped, None)
+    site = profiles.read(reader, shipped, profile) if profile else default
     catalog = Catalog(tuple(entries[key] for key in sorted(entries)), metrics)
     return Inputs(catalog, site, default, tuple(reader.problems))
 
@@ -127,55 +120,17 @@ def load_tests(path: Path) -> TestFile:
     for pattern in tests.rule_files if tests else ():
         found = sorted(path.parent.glob(pattern) if not Path(pattern).is_absolute() else [Path(pattern)])
         if not found:
-            reader.problems.append(Problem(Location(_display(path)), f"no rule file matches {pattern}"))
+            reader.problems.append(Problem(Location(display(path)), f"no rule file matches {pattern}"))
         rules += [text for file in found if (text := reader.text(file)) is not None]
     return TestFile(tests, tuple(rules), tuple(reader.problems))
 
 
-def _display(path: Path) -> str:
-    """A path as a person would type it from here."""
-    relative = os.path.relpath(path)
-    return path.as_posix() if relative.startswith(os.pardir) else relative.replace(os.sep, "/")
-
-
-class _Reader:
-    """Collects problems while it reads."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
+class _Reader(Reader):
+    """Reads what is in a catalog."""
 
     def read_schemas(self, shipped: Path) -> None:
         self.schema_text = self.text(shipped / "schema.json") or "{}"
         self.tests_schema = self.text(shipped / "tests.schema.json") or "{}"
-
-    def bytes(self, path: Path) -> bytes:
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise ToolError(f"{_display(path)}: cannot be read: {error.strerror}") from error
-
-    def text(self, path: Path) -> str | None:
-        data = self.bytes(path)
-        try:
-            return data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-            self.problems.append(
-                Problem(Location(_display(path), line, column), "not UTF-8 text; save the file as UTF-8")
-            )
-            return None
-
-    def document(self, path: Path, schema_text: str) -> Document | None:
-        """A document that satisfies its schema, or None with the problems noted."""
-        text = self.text(path)
-        if text is None:
-            return None
-        parsed, problems = document.parse(text, _display(path))
-        if not problems or parsed.data is not None:
-            problems = [*problems, *schema.check(parsed, schema_text)]
-        self.problems.extend(problems)
-        return None if problems else parsed
 
     def metrics(self, folder: Path) -> Mapping[str, Metric]:
         parsed = self.document(folder / "metrics.yaml", self.text(folder / "metrics.schema.json") or "{}")
@@ -186,7 +141,7 @@ class _Reader:
         found = sorted(path.parent for path in folder.glob("*/failure.yaml"))
         if not found:
             self.problems.append(
-                Problem(Location(_display(folder)), "no entry here; a catalog holds folders with a failure.yaml each")
+                Problem(Location(display(folder)), "no entry here; a catalog holds folders with a failure.yaml each")
             )
         for path in found:
             parsed = self.document(path / "failure.yaml", self.schema_text)
@@ -211,7 +166,7 @@ class _Reader:
         interval = seconds(parsed.data.get("evaluation_interval", "1m"))
         if not interval:
             self.problems.append(Problem(parsed.at("evaluation_interval"), "the interval must be longer than 0"))
-        return LogTests(_display(path), tuple(parsed.data["rule_files"]), interval, tests)
+        return LogTests(display(path), tuple(parsed.data["rule_files"]), interval, tests)
 
     def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
         data = parsed.data["tests"][index]
@@ -258,16 +213,9 @@ class _Reader:
         for name, path in present.items():
             if name not in listed:
                 self.problems.append(
-                    Problem(
-                        Location(_display(path)), f"say where these lines come from: list '{name}' under `samples:`"
-                    )
+                    Problem(Location(display(path)), f"say where these lines come from: list '{name}' under `samples:`")
                 )
-            yield Sample(_display(path), name, name.startswith("fires/"), tuple(_lines(self.bytes(path))))
-
-    def profile(self, folder: Path, path: Path | None) -> Profile:
-        schema_text = self.text(folder / "profile.schema.json") or "{}"
-        parsed = self.document(path, schema_text) if path else None
-        return _profile(parsed or Document("the default profile", {}), schema_text)
+            yield Sample(display(path), name, name.startswith("fires/"), tuple(_lines(self.bytes(path))))
 
 
 def _lines(data: bytes) -> list[str]:
@@ -410,31 +358,4 @@ def _metric_alert(data: Mapping[str, Any]) -> MetricAlert:
             key: Parameter(row["default"], row["why"], row.get("below"))
             for key, row in data.get("parameters", {}).items()
         },
-    )
-
-
-def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Data of a mapping with the defaults that stand in its JSON Schema filled in."""
-    filled = dict(data)
-    for key, child in node.get("properties", {}).items():
-        if "properties" in child:
-            filled[key] = _with_defaults(child, data.get(key, {}))
-        if "default" in child:
-            filled.setdefault(key, child["default"])
-    return filled
-
-
-def _profile(parsed: Document, schema_text: str) -> Profile:
-    data = _with_defaults(json.loads(schema_text), parsed.data or {})
-    loki, prometheus = data["loki"], data["prometheus"]
-    return Profile(
-        loki=LokiProfile(**{**loki, "labels": LogLabels(**loki["labels"])}),
-        prometheus=PrometheusProfile(**{**prometheus, "labels": MetricLabels(**prometheus["labels"])}),
-        alerts=data["alerts"],
-        disabled=frozenset(data["disabled"]),
-        labels=data["labels"],
-        kubernetes=KubernetesProfile(**data["kubernetes"]),
-        receivers=Receivers(**data["alertmanager"]["receivers"]),
-        base_url=data["runbooks"]["base_url"],
-        document=parsed,
     )

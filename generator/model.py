@@ -333,8 +333,12 @@ class KubernetesProfile:
 
 @dataclass(frozen=True)
 class Profile:
-    """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings."""
+    """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings.
 
+    `clusters` are those that must be there; without any, a cluster is one that has metrics.
+    """
+
+    clusters: tuple[str, ...]
     loki: LokiProfile
     prometheus: PrometheusProfile
     alerts: Mapping[str, Mapping[str, float | str]]

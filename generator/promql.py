@@ -1,6 +1,7 @@
 """Fills in and inspects PromQL."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
 from typing import Any
@@ -33,8 +34,12 @@ def labels(selector: str) -> dict[str, str]:
     return pinned(selector)
 
 
-def placeholders(profile: PrometheusProfile) -> dict[str, str]:
-    """What $kube_proxy, $container, $by, $pod and $cluster stand for at a site."""
+def placeholders(profile: PrometheusProfile, clusters: Sequence[str]) -> dict[str, str]:
+    """What the placeholders of an expression stand for at a site that names these clusters.
+
+    $kube_proxy and $container are label matchers; $by, $pod and $cluster are labels. $expected is a series for each
+    cluster that must be there, $expected_by the label that tells them apart; with none named, one series and no label.
+    """
     labels: MetricLabels = profile.labels
     pod = [label for label in (labels.cluster, labels.namespace, labels.pod) if label]
     return {
@@ -43,7 +48,14 @@ def placeholders(profile: PrometheusProfile) -> dict[str, str]:
         "by": ", ".join([*pod, *([labels.node] if labels.node else []), labels.instance]),
         "pod": ", ".join(pod),
         "cluster": labels.cluster or "",
+        "expected": " or ".join(_series(labels.cluster or "", name) for name in clusters) or "vector(1)",
+        "expected_by": (labels.cluster or "") if clusters else "",
     }
+
+
+def _series(label: str, value: str) -> str:
+    """An expression that gives one series, of this label only."""
+    return f'label_replace(vector(1), "{label}", {json.dumps(value, ensure_ascii=False).replace("$", "$$")}, "", "")'
 
 
 def _inside(selector: str) -> str:

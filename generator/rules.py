@@ -80,7 +80,7 @@ class Rules:
 def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     """Compile every entry that the profile does not disable. The inputs must have passed the checks."""
     enabled = [entry for entry in catalog.entries if entry.id not in profile.disabled]
-    values = promql.placeholders(profile.prometheus)
+    values = promql.placeholders(profile.prometheus, profile.clusters)
     alerts = tuple(alert for entry in enabled for alert in _alerts(entry, profile, values))
     records = _records(catalog, profile, alerts, values)
     interval = profile.prometheus.interval

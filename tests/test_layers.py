@@ -10,6 +10,8 @@ ORDER = [
     ["document", "http"],
     ["model"],
     ["schema", "signature", "settings", "promql"],
+    ["reader"],
+    ["profiles"],
     ["load", "logql"],
     ["checks.entries", "checks.logs", "checks.samples", "checks.site", "checks.metrics"],
     ["checks"],

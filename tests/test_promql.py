@@ -10,19 +10,29 @@ SITE = PrometheusProfile('{job="kube-proxy"}', '{ namespace="kube-system", conta
 
 
 def test_placeholders_of_a_site() -> None:
-    assert promql.placeholders(SITE) == {
+    assert promql.placeholders(SITE, ()) == {
         "kube_proxy": 'job="kube-proxy"',
         "container": 'namespace="kube-system", container="kube-proxy"',
         "by": "cluster, namespace, pod, node, instance",
         "pod": "cluster, namespace, pod",
         "cluster": "cluster",
+        "expected": "vector(1)",
+        "expected_by": "",
     }
+
+
+def test_clusters_that_must_be_there_are_series_of_their_own() -> None:
+    values = promql.placeholders(SITE, ["a", 'b"$1'])
+    assert values["expected"] == (
+        'label_replace(vector(1), "cluster", "a", "", "") or label_replace(vector(1), "cluster", "b\\"$$1", "", "")'
+    )
+    assert values["expected_by"] == "cluster"
 
 
 def test_labels_that_a_site_has_not_are_left_out() -> None:
     labels = MetricLabels(cluster=None, namespace=None, pod=None, node=None, instance="target")
     site = PrometheusProfile(SITE.selector, SITE.container_selector, labels, "30s")
-    values = promql.placeholders(site)
+    values = promql.placeholders(site, ())
     assert (values["by"], values["pod"], values["cluster"]) == ("target", "", "")
 
 

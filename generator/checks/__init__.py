@@ -13,6 +13,7 @@ SITE_CHECKS: tuple[Check, ...] = (
     site.settings_are_known,
     site.selectors_pin_kube_proxy,
     site.intervals_are_positive,
+    site.clusters_are_told_apart,
     site.labels_are_free,
     site.runbooks_have_a_home,
 )

@@ -22,7 +22,7 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
     """Each expression parses, names metrics and labels that exist in its releases, and aggregates ip_family away."""
     records = _records(catalog)
     try:
-        values = promql.placeholders(profile.prometheus)
+        values = promql.placeholders(profile.prometheus, profile.clusters)
         targets = _target_labels(profile)
     except ValueError:
         return  # the selector itself is reported by the checks of the profile
@@ -176,7 +176,7 @@ def _metrics_behind(
 
 def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A threshold lies below its parameter's limit, and below the top bucket of the histogram it is compared with."""
-    values = promql.placeholders(profile.prometheus)
+    values = promql.placeholders(profile.prometheus, profile.clusters)
     records = _records(catalog)
     for entry in catalog.entries:
         for index, alert in enumerate(entry.metric_alerts):

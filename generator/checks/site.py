@@ -39,9 +39,9 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             elif key != "severity" and isinstance(value, str) and not _is_duration(value):
                 yield Problem(where, f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m")
     ids = [entry.id for entry in catalog.entries]
-    for index, key in enumerate(profile.document.data.get("disabled", ()) if profile.document.data else ()):
+    for key in sorted(profile.disabled):
         if key not in ids:
-            yield Problem(at("disabled", index), f"there is no entry '{key}'{_suggest(key, ids)}")
+            yield Problem(at("disabled", key), f"there is no entry '{key}'{_suggest(key, ids)}")
 
 
 def _is_duration(text: str) -> bool:
@@ -92,10 +92,22 @@ def intervals_are_positive(catalog: Catalog, profile: Profile) -> Iterable[Probl
             yield Problem(profile.document.at(section, "interval"), "the interval must be longer than 0")
 
 
+def clusters_are_told_apart(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Where clusters are named, logs and metrics have a label that says which one they are of."""
+    for section, labels in (("loki", profile.loki.labels), ("prometheus", profile.prometheus.labels)):
+        if profile.clusters and labels.cluster is None:
+            yield Problem(
+                profile.document.at(section, "labels", "cluster"),
+                f"`clusters` names clusters, and no label of {section} tells them apart; "
+                "name it here and let the collector set it",
+            )
+
+
 def labels_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Extra labels do not take the place of the alert's own."""
+    clusters = {profile.loki.labels.cluster, profile.prometheus.labels.cluster} if profile.clusters else set()
     for key in profile.labels:
-        if key in {"alertname", "failure", "severity"}:
+        if key in {"alertname", "failure", "severity", *clusters}:
             yield Problem(
                 profile.document.at("labels", key), f"every alert has a label '{key}' already; choose another name"
             )

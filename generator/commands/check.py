@@ -52,9 +52,11 @@ def command(
 def _mark(catalogs: Sequence[Path], profile: Path | None, no_validate: bool) -> str:
     import shutil
 
-    from generator import stamp
+    from generator import profiles, stamp
     from generator.load import shipped_catalog
 
+    shipped = shipped_catalog()
     tool = shutil.which("promtool") or ""
     context = ["unproven" if no_validate else "proven", tool, str(Path(tool).stat().st_mtime_ns) if tool else ""]
-    return stamp.fingerprint([shipped_catalog(), *catalogs], [profile] if profile else [], context)
+    files = profiles.files(shipped, profile) if profile else []
+    return stamp.fingerprint([shipped, *catalogs], files, context)
