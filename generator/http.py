@@ -80,7 +80,7 @@ class Client:
         raise ToolError(f"{self.name} answers {answer.status_code} to {method} {path}: {_meaning(answer)}")
 
     def json(self, path: str, pick: Callable[[Any], Any], **arguments: Any) -> Any:
-        """What `pick` takes out of a JSON answer; where it finds something else, this is not the server it should be."""
+        """What `pick` takes out of a JSON answer; if it is not there, this is not the server it should be."""
         answer = self.request("GET", path, **arguments)
         try:
             return pick(answer.json())
