@@ -14,3 +14,12 @@ def seconds(text: str) -> float:
     if re.fullmatch("0+(ms|[smhdwy])", text):
         return 0.0  # which the parser refuses, and `for: 0s` is
     return float(parse_duration(text).total_seconds())
+
+
+def text(length: float) -> str:
+    """A length in seconds as it is written shortest: 600 is 10m, 5400 is 1h30m."""
+    left, parts = round(length * 1000), []
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, left = divmod(left, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0s"

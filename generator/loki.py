@@ -41,7 +41,8 @@ storage_config:
 compactor: {{working_directory: {folder}/compactor, shared_store: filesystem}}
 limits_config: {{reject_old_samples: false, ingestion_rate_mb: 100, ingestion_burst_size_mb: 100}}
 ruler:
-  storage: {{type: local, local: {{directory: {folder}/rules}}}}
+  storage: {store}
+  poll_interval: 1s
   rule_path: {folder}/scratch
   ring: {{kvstore: {{store: inmemory}}}}
   enable_api: true
@@ -94,17 +95,26 @@ class Loki:
 
 
 @contextlib.contextmanager
-def local(binary: Path, rules: Sequence[File] = (), alertmanager: str = "") -> Iterator[Loki]:
+def local(
+    binary: Path,
+    rules: Sequence[File] = (),
+    alertmanager: str = "",
+    rule_store: Mapping[str, Any] | None = None,
+) -> Iterator[Loki]:
     """A Loki of our own on loopback with a temporary store, stopped in any case. Raises ToolError if it fails.
 
-    Its ruler evaluates the rule files and sends alerts to the address of an Alertmanager.
+    Its ruler evaluates the rule files, or what is in the rule store (as Loki's configuration says it), and sends alerts
+    to the address of an Alertmanager.
     """
     with tempfile.TemporaryDirectory() as folder, _interrupted_by_sigterm():
         work = Path(folder)
         for name in ("index", "cache", "chunks", "compactor", "rules", "scratch"):
             (work / name).mkdir()
         http, grpc = free_ports(2)
-        config = _CONFIG.format(folder=folder, http=http, grpc=grpc, alertmanager=json.dumps(alertmanager))
+        store = rule_store or {"type": "local", "local": {"directory": f"{folder}/rules"}}
+        config = _CONFIG.format(
+            folder=folder, http=http, grpc=grpc, alertmanager=json.dumps(alertmanager), store=json.dumps(store)
+        )
         populate(work, [File("loki.yaml", config)])
         populate(work / "rules", [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules])
         with (work / "log").open("wb") as log:

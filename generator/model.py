@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from generator.document import Document
@@ -332,6 +333,20 @@ class KubernetesProfile:
 
 
 @dataclass(frozen=True)
+class ServerProfile:
+    """How to speak to a server; secrets are in the files named."""
+
+    url: str | None = None
+    tenant: str | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True)
 class Profile:
     """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings.
 
@@ -346,5 +361,6 @@ class Profile:
     labels: Mapping[str, str]
     receivers: Receivers
     kubernetes: KubernetesProfile
+    servers: Mapping[str, ServerProfile]
     base_url: str
     document: Document

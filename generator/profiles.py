@@ -18,6 +18,7 @@ from generator.model import (
     Profile,
     PrometheusProfile,
     Receivers,
+    ServerProfile,
 )
 from generator.problems import Problem
 from generator.reader import Reader
@@ -107,6 +108,17 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
         labels=data["labels"],
         kubernetes=KubernetesProfile(**data["kubernetes"]),
         receivers=Receivers(**data["alertmanager"]["receivers"]),
+        servers={name: _server(parsed, name, row) for name, row in data["servers"].items()},
         base_url=data["runbooks"]["base_url"],
         document=parsed,
     )
+
+
+def _server(parsed: Document, name: str, row: Mapping[str, str]) -> ServerProfile:
+    """Its files are relative to the profile that names them."""
+    files = {
+        key: Path(parsed.at("servers", name, key).path).parent / value
+        for key, value in row.items()
+        if key.endswith("_file")
+    }
+    return ServerProfile(**{**row, **files})  # type: ignore[arg-type]

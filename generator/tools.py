@@ -34,6 +34,8 @@ class Tool:
     package: str | None = None  # of Debian and Ubuntu
     pins: Traversable = resources.files("generator") / "pins"  # a folder for each version, with its go.mod and go.sum
     module: str | None = None  # what those folders are called after, if not the program
+    tags: str = ""  # build tags
+    proof: str | None = "--version"  # an argument with which it ends at once and well, if it has one
 
 
 PROMTOOL = Tool(
@@ -147,7 +149,7 @@ def _from_source(tool: Tool, version: str, say: Say) -> Path:
         for name in ("go.mod", "go.sum"):
             (work / name).write_bytes((pin / name).read_bytes())
         say(f"building {tool.name} {version} with Go; this takes some minutes")
-        flags = ["-trimpath", "-ldflags", tool.ldflags.format(version=version)]
+        flags = ["-trimpath", "-tags", tool.tags, "-ldflags", tool.ldflags.format(version=version)]
         ok, output = run(
             ["env", "CGO_ENABLED=0", "go", "build", *flags, "-o", tool.name, tool.go], work, _BUILD_SECONDS
         )
@@ -158,7 +160,7 @@ def _from_source(tool: Tool, version: str, say: Say) -> Path:
 
 def _keep(tool: Tool, binary: Path, version: str) -> Path:
     """Move a binary into the cache in one step, so that no other run meets half of it."""
-    ok, output = run([str(binary), "--version"], binary.parent, _DOWNLOAD_SECONDS)
+    ok, output = run([str(binary), tool.proof], binary.parent, _DOWNLOAD_SECONDS) if tool.proof else (True, "")
     if not ok:
         raise ToolError(f"the {tool.name} obtained does not run here: {_last_line(output)}")
     target = _cached(tool, version)

@@ -92,6 +92,20 @@ def create(folder: Path, files: Iterable[File]) -> None:
         raise ToolError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
+def put(path: Path, text: str | None) -> None:
+    """Make one file hold this text, in one step; None removes it. Raises ToolError if the disk refuses."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if text is None:
+            path.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(text.encode("utf-8"))
+        partial.replace(path)
+    except OSError as error:
+        raise ToolError(f"{path}: cannot be written: {error.strerror}") from error
+
+
 def _swap(staged: Path, folder: Path) -> None:
     if not folder.exists():
         staged.rename(folder)

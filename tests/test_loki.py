@@ -58,9 +58,7 @@ def test_another_server_is_not_taken_for_a_loki() -> None:
 
     with HTTPServer(("127.0.0.1", 0), Other) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(
-            ToolError, match=r"but not as Loki does \(<html>hello</html>\)"
-        ):
+        with pytest.raises(ToolError, match=r"but not as Loki does \(<html>hello</html>\)"):
             Loki(Client(Endpoint("Loki", f"http://127.0.0.1:{server.server_port}"), tries=1)).lines("{}", 0, 1)
         server.shutdown()
 

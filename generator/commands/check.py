@@ -42,7 +42,7 @@ def command(
     read, compiled = compile_for(catalogs, profile, "output", log_tests=True)
     problems, proof = list(compiled.problems), ""
     if not errors(problems):
-        found, proof = validate_compiled(read, compiled, "output", no_validate)
+        found, proof = validate_compiled(read, compiled.files, "output", no_validate)
         problems += found
     stop_on_errors(problems, style)
     stamp.remember(mark)

@@ -16,7 +16,7 @@ def command(ctx: click.Context, alert: str, catalogs: tuple[Path, ...], profile:
     """Print the runbook of an alert."""
     from generator.names import runbook_file
 
-    rules, files = compile_or_stop(catalogs, profile)
+    _, rules, files = compile_or_stop(catalogs, profile)
     pages = {file.path: file.text for file in files}
     text = pages.get(f"runbooks/{runbook_file(alert)}")
     if text is None:

@@ -56,7 +56,7 @@ def command(
     if not errors(problems):
         problems += write.foreign(output, compiled.files)
     if not errors(problems):
-        found, proof = validate_compiled(read, compiled, output.as_posix(), no_validate)
+        found, proof = validate_compiled(read, compiled.files, output.as_posix(), no_validate)
         problems += found
     stop_on_errors(problems, style)
     if check:

@@ -60,6 +60,18 @@ def inputs(function: Callable[..., Any]) -> Callable[..., Any]:
     return catalog_option(profile_option(function))
 
 
+def server_options(*kinds: str) -> Callable[..., Any]:
+    """An option with an address for each of these servers; `servers.endpoint` says where else it may come from."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for kind in reversed(kinds):
+            name = kind.capitalize()
+            function = click.option(f"--{kind}", metavar="URL", help=f"Address of {name}.")(function)
+        return function
+
+    return add
+
+
 def json_option(text: str = "For programs.") -> Callable[..., Any]:
     return click.option("as_json", "--json", is_flag=True, help=text)
 
@@ -80,7 +92,9 @@ def compile_for(
     return inputs, compile_catalog(inputs, output)
 
 
-def validate_compiled(inputs: "Inputs", compiled: "Compiled", output: str, skip: bool) -> tuple[Sequence[Problem], str]:
+def validate_compiled(
+    inputs: "Inputs", files: Sequence["File"], output: str, skip: bool
+) -> tuple[Sequence[Problem], str]:
     """Problems that promtool finds, and a sentence on what was proven."""
     if skip:
         return (), "NOT validated by promtool (--no-validate)"
@@ -93,7 +107,7 @@ def validate_compiled(inputs: "Inputs", compiled: "Compiled", output: str, skip:
     except ToolError as error:
         raise ToolError(f"{error}; --no-validate does without it and leaves the rules unproven") from error
     same = inputs.profile is inputs.default_profile
-    verdict = validate(tool, compiled.files, compiled.files if same else default_files(inputs), inputs.catalog, output)
+    verdict = validate(tool, files, files if same else default_files(inputs), inputs.catalog, output)
     return verdict.problems, f"promtool accepts {verdict.rules} rules, unit tests of {verdict.test_files} entries pass"
 
 
@@ -109,13 +123,16 @@ def stop_on_errors(problems: Sequence[Problem], style: str = "text") -> None:
         raise click.exceptions.Exit(FOUND)
 
 
-def compile_or_stop(catalogs: Sequence[Path], profile: Path | None) -> tuple["Rules", Sequence["File"]]:
-    """The rules and files for a profile; ends the command with the problems if there are errors."""
-    _, compiled = compile_for(catalogs, profile, "output")
-    if compiled.rules is None:
+def compile_or_stop(
+    catalogs: Sequence[Path], profile: Path | None, warn: bool = False
+) -> tuple["Inputs", "Rules", Sequence["File"]]:
+    """What was read, and the rules and files it gives; ends the command with the problems if there are errors."""
+    read, compiled = compile_for(catalogs, profile, "output")
+    if warn or compiled.rules is None:
         report(compiled.problems)
+    if compiled.rules is None:
         raise click.exceptions.Exit(FOUND)
-    return compiled.rules, compiled.files
+    return read, compiled.rules, compiled.files
 
 
 def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Failure"]:

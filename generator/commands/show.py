@@ -34,7 +34,7 @@ def command(ctx: click.Context, entry_id: str, catalogs: tuple[Path, ...], profi
         return
     from generator.file import rules_file
 
-    rules, _ = compile_or_stop(catalogs, profile)
+    _, rules, _ = compile_or_stop(catalogs, profile)
     click.echo(f"{entry.id}: {entry.title}\n{entry.document.path}\n{entry.severity}: {entry.severity_reason}\n")
     for groups in rules.groups.values():
         own = [

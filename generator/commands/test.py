@@ -108,7 +108,7 @@ def _tests_of_catalog(
     read, compiled = compile_for(catalogs, profile, "output", log_tests=True)
     problems = list(compiled.problems)
     if not errors(problems):
-        found, proof = validate_compiled(read, compiled, "output", skip=False)
+        found, proof = validate_compiled(read, compiled.files, "output", skip=False)
         problems += found
     stop_on_errors(problems)
     say(proof)

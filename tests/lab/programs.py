@@ -43,6 +43,23 @@ AMTOOL = replace(
     ALERTMANAGER, name="amtool", go="github.com/prometheus/alertmanager/cmd/amtool", module=ALERTMANAGER.name
 )
 
+CORTEX = Tool(
+    "cortex",  # whose ruler has the API that Mimir's has
+    ("1.21",),
+    "github.com/cortexproject/cortex/cmd/cortex",
+    "-X github.com/prometheus/common/version.Version={version}.1",
+    pins=_PINS,
+    tags="slicelabels",  # without it, it reads its own labels wrongly
+)
+OBJECT_STORE = Tool(
+    "gofakes3",  # holds the rules that a ruler is given
+    ("1.2",),
+    "github.com/johannesboyne/gofakes3/cmd/gofakes3",
+    "",
+    pins=_PINS,
+    proof=None,
+)
+
 # The version that fails at once if it has no -w, and the one that waits for ever; where Debian has them.
 _IPTABLES = {"1.8.9": "bookworm", "1.8.7": "bullseye"}
 _IPTABLES_PACKAGES = (

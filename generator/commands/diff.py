@@ -1,0 +1,39 @@
+"""`diff`: how the rules of real rulers differ from those compiled."""
+
+import json
+from pathlib import Path
+
+import click
+
+from generator.commands import ruling
+from generator.commands.shared import FOUND, compile_or_stop, examples, say
+
+
+@click.command(
+    short_help="Compare rulers with what they should hold.",
+    epilog=examples(
+        "diff --loki http://loki.example:3100",
+        "diff --profile site.yaml --json",
+        "diff --prometheus http://prometheus.example:9090 --rules-dir /etc/prometheus/rules",
+    ),
+)
+@ruling.ruler_options
+def command(
+    catalogs: tuple[Path, ...],
+    profile: Path | None,
+    rules_dir: Path | None,
+    namespace: str,
+    as_json: bool,
+    **urls: str | None,
+) -> None:
+    """Compare the rules that rulers hold with those that the catalog gives; exit code 1 if they differ."""
+    read, rules, _ = compile_or_stop(catalogs, profile)
+    found = ruling.differences(rules, ruling.rulers(read.profile, urls, rules_dir, namespace))
+    if as_json:
+        click.echo(json.dumps(ruling.as_data(found), indent=2, ensure_ascii=False))
+    else:
+        click.echo(ruling.told(found), nl=False)
+    for each in found:
+        say(f"{each.ruler.place}: {ruling.counted(each.changes)}")
+    if any(each.changes for each in found):
+        raise click.exceptions.Exit(FOUND)

@@ -1,0 +1,134 @@
+"""What `push` and `diff` share: the rulers they speak to, and how a plan is told."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from generator.commands.shared import inputs, json_option, server_options
+from generator.names import TOOL
+from generator.problems import ToolError
+
+if TYPE_CHECKING:
+    from generator.model import Profile
+    from generator.plan import Change, Group
+    from generator.rulers import Ruler
+    from generator.rules import Engine, Rules
+
+_KINDS = ("loki", "mimir", "cortex", "prometheus")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A ruler, what it holds of ours, what it should hold, and the changes between."""
+
+    ruler: "Ruler"
+    loaded: Sequence["Group"]
+    wanted: Sequence["Group"]
+    changes: Sequence["Change"]
+
+
+def ruler_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what is compiled, and into which rulers it belongs."""
+    options = (
+        inputs,
+        server_options(*_KINDS),
+        click.option(
+            "--rules-dir",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            help="Folder from which the Prometheus of --prometheus reads its rules; it is reloaded over HTTP.",
+        ),
+        click.option(
+            "--namespace",
+            default=TOOL,
+            show_default=True,
+            help="Keeps our groups apart; of Prometheus, the file's name.",
+        ),
+        json_option(),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def rulers(
+    profile: "Profile", urls: Mapping[str, str | None], rules_dir: Path | None, namespace: str
+) -> list[tuple["Engine", "Ruler"]]:
+    """The rulers that are named, each with the engine whose rules it takes. Raises ToolError if there is none."""
+    from generator import servers
+    from generator.http import Client
+    from generator.rulers import Api, RuleFile
+
+    found: list[tuple[Engine, Ruler]] = []
+    for kind in _KINDS:
+        server = servers.endpoint(kind, urls[kind], profile.servers, os.environ)
+        if server is None or (kind == "prometheus" and not rules_dir and not urls[kind]):
+            continue
+        if kind != "prometheus":
+            found.append(("loki" if kind == "loki" else "prometheus", Api(Client(server), namespace)))
+        elif rules_dir:
+            found.append(("prometheus", RuleFile(Client(server), rules_dir, namespace)))
+        else:
+            raise ToolError("Prometheus takes rules from files: name the folder that it reads with --rules-dir")
+    if rules_dir and not any(isinstance(ruler, RuleFile) for _, ruler in found):
+        raise ToolError("--rules-dir needs the address of the Prometheus that reads it: --prometheus URL")
+    if not found:
+        raise ToolError("no ruler is named; give --loki URL and the like, or `servers:` in the profile")
+    return found
+
+
+def differences(rules: "Rules", found: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
+    """What each ruler lacks. Raises ToolError if it cannot be asked, or holds groups that are not ours."""
+    from generator.file import groups_data
+
+    return [_difference(ruler, groups_data(rules.groups[engine])) for engine, ruler in found]
+
+
+def backwards(found: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
+    """What each ruler lacks of that which it held before the last push. Raises ToolError as `differences` does."""
+    from generator import kept
+
+    return [_difference(ruler, kept.kept(ruler.place)) for _, ruler in found]
+
+
+def _difference(ruler: "Ruler", wanted: Sequence["Group"]) -> Difference:
+    from generator import plan
+
+    loaded = ruler.groups()
+    others = plan.foreign(loaded)
+    if others:
+        raise ToolError(f"{ruler.place} holds groups that are not ours: {', '.join(others)}; use another --namespace")
+    return Difference(ruler, loaded, wanted, plan.changes(wanted, loaded))
+
+
+def told(found: Sequence[Difference]) -> str:
+    """A line for each group that differs, below the ruler, and a diff for what is changed in one; empty if none does."""
+    lines = []
+    for each in found:
+        lines += [each.ruler.place] if each.changes else []
+        for change in each.changes:
+            lines.append(f"  {change.kind} {change.name}")
+            if change.kind == "update":
+                lines += [f"    {line}" for line in change.lines()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def as_data(found: Sequence[Difference]) -> list[dict[str, Any]]:
+    return [
+        {
+            "ruler": each.ruler.place,
+            "changes": [
+                {"group": change.name, "change": change.kind, "diff": change.lines()} for change in each.changes
+            ],
+        }
+        for each in found
+    ]
+
+
+def counted(changes: Sequence["Change"]) -> str:
+    """Such as `2 to create, 1 to update`."""
+    counts = {word: sum(change.kind == word for change in changes) for word in ("create", "update", "delete")}
+    return ", ".join(f"{count} to {word}" for word, count in counts.items() if count) or "no difference"

@@ -1,0 +1,56 @@
+"""Which servers a command speaks to, and with what credentials: option, environment, profile, in this order."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from generator.http import Endpoint
+from generator.model import ServerProfile
+from generator.problems import ToolError
+
+# As people call them.
+NAMES = {
+    "loki": "Loki",
+    "mimir": "Mimir",
+    "cortex": "Cortex",
+    "prometheus": "Prometheus",
+    "alertmanager": "Alertmanager",
+}
+
+
+def variable(kind: str, setting: str) -> str:
+    """The environment variable of a setting, such as KUBE_PROXY_ALERTS_LOKI_TOKEN."""
+    return f"KUBE_PROXY_ALERTS_{kind.upper()}_{setting.upper()}"
+
+
+def endpoint(
+    kind: str, url: str | None, profiles: Mapping[str, ServerProfile], environment: Mapping[str, str]
+) -> Endpoint | None:
+    """The server of a kind, or None if nothing names its address. Raises ToolError if a file cannot be read."""
+    site = profiles.get(kind, ServerProfile())
+
+    def given(setting: str) -> str | None:
+        return environment.get(variable(kind, setting)) or None
+
+    address = url or given("url") or site.url
+    if not address:
+        return None
+    return Endpoint(
+        NAMES[kind],
+        address,
+        tenant=given("tenant") or site.tenant,
+        user=given("user") or site.user,
+        password=given("password") or _secret(site.password_file),
+        token=given("token") or _secret(site.token_file),
+        ca=site.ca_file,
+        cert=site.cert_file,
+        key=site.key_file,
+    )
+
+
+def _secret(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolError(f"{path}: cannot be read: {error}") from error
