@@ -117,17 +117,17 @@ class RuleFile:
             raise ToolError(f"{self._file}: cannot be read: {error}") from error
 
     def apply(self, changes: Sequence[Change], wanted: Sequence[Group]) -> None:
-        """Prometheus takes a file whole: what was there comes back if it refuses the new one."""
+        """Prometheus takes a file whole: what was there comes back if the new one is not loaded."""
         if not self._folder.is_dir():
             raise ToolError(f"{self._folder}: is no folder; name the one that rule_files of {self._client.name} reads")
         before = self._text()
         write.put(self._file, yaml_file("", {"groups": [dict(group) for group in wanted]}).text if wanted else None)
         try:
             self._reload()
+            self._loaded({str(group["name"]) for group in wanted})
         except ToolError:
             write.put(self._file, before)
             raise
-        self._loaded({str(group["name"]) for group in wanted})
 
     def _reload(self) -> None:
         answer = self._client.request("POST", "/-/reload", allow=(403, 404, 405))

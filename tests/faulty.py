@@ -20,12 +20,13 @@ _HANG_SECONDS = 60
 class Front:
     """`faults` are used up one a request, the first one first: a status, CUT, HANG, or a body of another server.
 
-    `asked` are the headers of each request that came.
+    After `writes_left` requests that write, the others fail. `asked` are the headers of each request that came.
     """
 
     upstream: str
     url: str = ""
     demanded: Mapping[str, str] = field(default_factory=dict)
+    writes_left: int | None = None
     faults: list[int | str] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)
     asked: list[Mapping[str, str]] = field(default_factory=list)
@@ -43,6 +44,9 @@ def front(upstream: str, context: ssl.SSLContext | None = None) -> Iterator[Fron
             fault = state.faults.pop(0) if state.faults else None
             if any(self.headers.get(name) != value for name, value in state.demanded.items()):
                 fault = 401
+            if self.command != "GET" and state.writes_left is not None:
+                state.writes_left -= 1
+                fault = 500 if state.writes_left < 0 else fault
             if fault == HANG:
                 time.sleep(_HANG_SECONDS)
             elif fault == CUT:

@@ -34,7 +34,8 @@ def client(state: Front, tries: int = 1, **settings: object) -> Client:
         (404, "there is no such thing there; look at the address and the tenant; it says: 404 for a test"),
         (
             413,
-            "what was sent is too large for it or for a proxy before it; raise the limit there; it says: 413 for a test",
+            "what was sent is too large for it or for a proxy before it; raise the limit there; "
+            "it says: 413 for a test",
         ),
         (429, "it asks to be asked less often, and went on doing so; it says: 429 for a test"),
         (500, "it failed; it says: 500 for a test"),

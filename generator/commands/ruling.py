@@ -105,7 +105,7 @@ def _difference(ruler: "Ruler", wanted: Sequence["Group"]) -> Difference:
 
 
 def told(found: Sequence[Difference]) -> str:
-    """A line for each group that differs, below the ruler, and a diff for what is changed in one; empty if none does."""
+    """A line for each group that differs, below its ruler, with a diff of what changes in it; empty if none does."""
     lines = []
     for each in found:
         lines += [each.ruler.place] if each.changes else []

@@ -1,0 +1,64 @@
+"""Which server is meant, and with what credentials: option, environment, profile, in this order."""
+
+from pathlib import Path
+
+import pytest
+
+from generator.load import load
+from generator.model import ServerProfile
+from generator.problems import ToolError
+from generator.servers import endpoint
+
+SITE = {"loki": ServerProfile(url="http://of.profile", tenant="t1", user="u1")}
+
+
+def test_nothing_named_is_no_server() -> None:
+    assert endpoint("loki", None, {}, {}) is None
+
+
+def test_the_option_comes_before_the_environment_before_the_profile() -> None:
+    environment = {"KUBE_PROXY_ALERTS_LOKI_URL": "http://of.environment", "KUBE_PROXY_ALERTS_LOKI_TENANT": "t2"}
+    for url, given, expected in (
+        (None, {}, ("http://of.profile", "t1")),
+        (None, environment, ("http://of.environment", "t2")),
+        ("http://of.option", environment, ("http://of.option", "t2")),
+    ):
+        found = endpoint("loki", url, SITE, given)
+        assert found
+        assert (found.url, found.tenant, found.user) == (*expected, "u1")
+
+
+def test_secrets_come_from_the_environment_or_from_files(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("from file\n")
+    site = {"loki": ServerProfile(url="http://loki", token_file=tmp_path / "token")}
+    of_file = endpoint("loki", None, site, {})
+    of_environment = endpoint("loki", None, site, {"KUBE_PROXY_ALERTS_LOKI_TOKEN": "from environment"})
+    assert of_file
+    assert of_environment
+    assert (of_file.token, of_environment.token) == ("from file", "from environment")
+    assert "from" not in repr(of_file)
+
+
+def test_a_missing_secret_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="token: cannot be read: "):
+        endpoint("loki", None, {"loki": ServerProfile(url="http://loki", token_file=tmp_path / "token")}, {})
+
+
+def test_files_are_relative_to_the_profile_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "all.yaml").write_text("servers: {loki: {url: 'http://loki', token_file: secret}}\n")
+    (tmp_path / "site.yaml").write_text("extends: ./base/all.yaml\nservers: {loki: {ca_file: ca.pem}}\n")
+    read = load(profile=tmp_path / "site.yaml")
+    assert read.problems == ()
+    loki = read.profile.servers["loki"]
+    assert (loki.url, loki.token_file, loki.ca_file) == (
+        "http://loki",
+        tmp_path / "base" / "secret",
+        tmp_path / "ca.pem",
+    )
+
+
+def test_a_secret_has_no_place_in_an_address(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("servers:\n  loki: {url: 'http://user:secret@loki'}\n")
+    (problem,) = load(profile=tmp_path / "site.yaml").problems
+    assert str(problem.where).endswith("site.yaml:2:10")
