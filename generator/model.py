@@ -364,3 +364,15 @@ class Profile:
     servers: Mapping[str, ServerProfile]
     base_url: str
     document: Document
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A profile that is shipped for others to extend. `sections` are the keys it sets: loki, prometheus or both."""
+
+    name: str
+    profile: Profile
+
+    @property
+    def sections(self) -> frozenset[str]:
+        return frozenset(self.profile.document.data) & {"loki", "prometheus"}

@@ -15,6 +15,7 @@ from generator.model import (
     LogLabels,
     LokiProfile,
     MetricLabels,
+    Preset,
     Profile,
     PrometheusProfile,
     Receivers,
@@ -34,6 +35,11 @@ def read(reader: Reader, catalog: Path, path: Path | None) -> Profile:
     schema_text = _schema(reader, catalog)
     found = _layered(reader, catalog, path, schema_text) if path else None
     return _profile(found or Document("the default profile", {}), schema_text)
+
+
+def read_presets(catalog: Path) -> list[Preset]:
+    reader = Reader()
+    return [Preset(name, read(reader, catalog, path)) for name, path in presets(catalog).items()]
 
 
 def files(catalog: Path, path: Path) -> list[Path]:
@@ -72,7 +78,7 @@ def _target(name: str, catalog: Path, folder: Path, chain: tuple[Path, ...]) -> 
         known = presets(catalog)
         found = known.get(name)
         if found is None:
-            return f"there is no preset '{name}'{_suggest(name, known)}"
+            return no_preset(name, known)
     else:
         found = folder / name
         if not found.is_file():
@@ -80,9 +86,12 @@ def _target(name: str, catalog: Path, folder: Path, chain: tuple[Path, ...]) -> 
     return f"{name} extends this file in turn; remove one of the two" if found.resolve() in chain else found
 
 
-def _suggest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(known)}"
+def no_preset(name: str, known: Iterable[str]) -> str:
+    """What is said of a name that no preset has."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"there is no preset '{name}'; " + (
+        f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known)}"
+    )
 
 
 def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,10 @@
-"""The files of a new entry: complete, valid, and full of places to fill in."""
+"""The files of a new entry and a site's first profile: complete, valid, and full of places to fill in."""
 
+from collections.abc import Mapping, Sequence
 from importlib import resources
+from typing import Any
 
+import yaml
 from jinja2 import Environment, StrictUndefined
 
 from generator.file import File
@@ -19,17 +22,49 @@ _TEMPLATES = {
 
 def files(entry_id: str, alert: str, kind: str) -> list[File]:
     """Files of a new entry, below its catalog. `kind` is failure (log lines) or symptom (metrics)."""
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True)  # noqa: S701
-    folder = resources.files("generator") / "scaffolds"
-
-    def render(name: str) -> str:
-        template = environment.from_string((folder / f"{name}.j2").read_text(encoding="utf-8"))
-        return template.render(id=entry_id, alert=alert, kind=kind)
-
     names = ["failure.yaml", "tests.yaml"]
     if kind == "failure":
         names += ["samples/fires/example.log", "samples/silent/example.log"]
-    return [File(f"{entry_id}/{name}", render(_TEMPLATES[kind].get(name, name))) for name in names]
+    return [
+        File(f"{entry_id}/{name}", _render(_TEMPLATES[kind].get(name, name), id=entry_id, alert=alert, kind=kind))
+        for name in names
+    ]
+
+
+def profile(
+    path: str,
+    extends: Sequence[str],
+    clusters: Sequence[str],
+    loki: Mapping[str, Any],
+    prometheus: Mapping[str, Any],
+    runbooks: str | None,
+) -> File:
+    """A profile for a site. The sections hold what differs from the presets; what is empty becomes a comment."""
+    text = _render(
+        "site.yaml",
+        path=path,
+        extends=list(extends),
+        clusters=list(clusters),
+        loki=loki,
+        prometheus=prometheus,
+        runbooks=runbooks,
+    )
+    return File(path, text)
+
+
+def _render(name: str, **values: object) -> str:
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True)  # noqa: S701
+    environment.filters["flow"] = _flow
+    template = environment.from_string(
+        (resources.files("generator") / "scaffolds" / f"{name}.j2").read_text(encoding="utf-8")
+    )
+    return template.render(values)
+
+
+def _flow(value: object) -> str:
+    """A value as YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=1_000_000)
+    return text.removesuffix("\n...\n").rstrip("\n")
 
 
 def alert_name(entry_id: str) -> str:

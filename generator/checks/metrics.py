@@ -157,6 +157,14 @@ def _uncovered(
     return ", ".join(f"1.{minor}" for minor in alert.versions.minors() if minor not in covered)
 
 
+def metrics_read(alert: MetricAlert, catalog: Catalog, profile: Profile) -> list[Metric]:
+    """The metrics that an alert reads, through recording rules too. The inputs must have passed the checks."""
+    values = promql.placeholders(profile.prometheus, profile.clusters)
+    parameters = {key: _stand_in(parameter.default) for key, parameter in alert.parameters.items()}
+    tree = promql.parse(promql.fill(alert.expr, {**values, **parameters}))
+    return [metric for metric, _ in _metrics_behind(tree, _records(catalog), catalog.metrics, values)]
+
+
 def _metrics_behind(
     tree: Any, records: Mapping[str, str], metrics: Mapping[str, Metric], values: Mapping[str, str]
 ) -> Iterator[tuple[Metric, bool]]:

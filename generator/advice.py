@@ -1,0 +1,197 @@
+"""From what Loki and Prometheus of a site hold to its profile, and to what the rules would not see there. No IO."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from generator.checks.metrics import metrics_read
+from generator.model import Catalog, Metric, Preset, Profile
+
+Engine = Literal["loki", "prometheus"]
+Labels = Mapping[str, str]
+
+RESTARTS = "kube_pod_container_status_restarts_total"
+CPU = "container_cpu_usage_seconds_total"
+_PROGRAMS = {RESTARTS: "kube-state-metrics", CPU: "cAdvisor (kubelet's /metrics/cadvisor)"}
+_BIND = (
+    "scrape it, and let it listen where Prometheus reaches it: metricsBindAddress: 0.0.0.0:10249 in its configuration "
+    "or --metrics-bind-address=0.0.0.0:10249; its default is 127.0.0.1:10249"
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a Prometheus has under one selector of kube-proxy: targets, how many answer, names of series, versions."""
+
+    targets: tuple[Labels, ...] = ()
+    up: int = 0
+    series: frozenset[str] = frozenset()
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was found, by selector; None where no server was asked.
+
+    `others` says of a metric of kube-state-metrics or cAdvisor whether it tells of kube-proxy's container ("here"), of
+    other containers only ("elsewhere"), or is unknown ("nowhere").
+    """
+
+    streams: Mapping[str, tuple[Labels, ...]] | None = None
+    jobs: Mapping[str, Job] | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the data of one engine arrive: a preset, and the selector if it is not the preset's own."""
+
+    preset: Preset
+    selector: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is missing at the site, the alerts that suffer, and what to change. They are blind, or see less."""
+
+    what: str
+    change: str
+    alerts: tuple[str, ...]
+    blind: bool = True
+
+    def __str__(self) -> str:
+        return f"{'blind' if self.blind else 'weaker'}: {', '.join(self.alerts)}: {self.what}; {self.change}"
+
+
+def choose(presets: Sequence[Preset], engine: Engine, found: Mapping[str, Sequence[Labels]]) -> Choice | None:
+    """The preset that fits best what was found; None if nothing was."""
+    fitting = [
+        (preset, selector, series)
+        for selector, series in found.items()
+        for preset in presets
+        if series and engine in preset.sections
+    ]
+    if not fitting:
+        return None
+    preset, selector, _ = max(fitting, key=lambda row: _fit(row[0], engine, row[1], row[2]))
+    return Choice(preset, None if selector == _selector(preset, engine) else selector)
+
+
+def _fit(preset: Preset, engine: Engine, selector: str, series: Sequence[Labels]) -> tuple[bool, int, int]:
+    """The more of the labels that a preset itself names are there the better; of equals the one that needs no other."""
+    stated = preset.profile.document.data[engine].get("labels", {}).values()
+    score = sum(1 if _has(series, name) else -1 for name in stated if name)
+    return _selector(preset, engine) == selector, score, -len(preset.profile.document.below)
+
+
+def _has(series: Sequence[Labels], label: str) -> bool:
+    return any(label in labels for labels in series)
+
+
+def _selector(preset: Preset, engine: Engine) -> str:
+    return preset.profile.loki.selector if engine == "loki" else preset.profile.prometheus.selector
+
+
+def clusters(facts: Facts, logs: str | None, metrics: str | None) -> tuple[str, ...]:
+    """The clusters seen in streams and targets, by these labels."""
+    streams = [(row, logs) for rows in (facts.streams or {}).values() for row in rows]
+    targets = [(row, metrics) for job in (facts.jobs or {}).values() for row in job.targets]
+    return tuple(sorted({row[label] for row, label in (*streams, *targets) if label and row.get(label)}))
+
+
+def findings(catalog: Catalog, profile: Profile, facts: Facts) -> list[Finding]:
+    """What the rules of a profile would not see at the site, and what to change there."""
+    return [*_of_logs(catalog, profile, facts), *_of_metrics(catalog, profile, facts)]
+
+
+def _of_logs(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Finding]:
+    alerts = tuple(entry.alert for entry in catalog.entries if entry.logs and entry.id not in profile.disabled)
+    if facts.streams is None or not alerts:
+        return
+    selector, labels = profile.loki.selector, profile.loki.labels
+    streams = facts.streams.get(selector, ())
+    if not streams:
+        change = "ship the log of kube-proxy to it, or say in the profile which streams those are"
+        yield Finding(f"Loki has no stream {selector}", change, alerts)
+    elif not any(_has(streams, label) for label in (labels.node, labels.pod) if label):
+        what = f"no stream {selector} has a label for the node or the Pod, so an alert does not say where it is"
+        change = "let the collector set one and name it in the profile; structured metadata of Loki 3 is not seen here"
+        yield Finding(what, change, alerts, blind=False)
+
+
+def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Finding]:
+    if facts.jobs is None:
+        return
+    job = facts.jobs.get(profile.prometheus.selector, Job())
+    reads = _reads(catalog, profile, facts.others.keys())
+    here = {metric for metric, state in facts.others.items() if state == "here"}
+    total = len(job.targets)
+    if not total or job.up < total:
+        what = f"{total - job.up} of {total} targets of kube-proxy do not answer"
+        if not total:
+            what = f"Prometheus has no target up{profile.prometheus.selector}"
+        alerts = tuple(name for name, read in reads.items() if not here & read.keys())
+        yield Finding(what, _BIND, alerts, blind=not job.up)
+    if job.up:
+        yield from _of_versions(catalog, profile, job)
+        yield from _of_series(reads, job)
+    for metric, program in _PROGRAMS.items():
+        readers = tuple(name for name, read in reads.items() if metric in read)
+        if metric in facts.others.keys() - here and readers:
+            elsewhere = facts.others[metric] == "elsewhere"
+            what = f"no {metric} is of kube-proxy's container" if elsewhere else f"{metric} is not there"
+            change = "set `prometheus: {container_selector: …}`" if elsewhere else f"scrape {program}"
+            yield Finding(what, change, readers, blind=not job.up)
+
+
+def _reads(catalog: Catalog, profile: Profile, others: Iterable[str]) -> dict[str, dict[str, Metric]]:
+    """The metrics that each alert reads; without those alerts that no metric of kube-proxy itself is needed for."""
+    found = {}
+    for entry in catalog.entries:
+        for alert in entry.metric_alerts if entry.id not in profile.disabled else ():
+            read = {metric.name: metric for metric in metrics_read(alert, catalog, profile) if metric.name != "up"}
+            if read.keys() - set(others):
+                found[alert.name] = read
+    return found
+
+
+def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Finding]:
+    """Alerts whose metrics the kube-proxy of the site does not have yet."""
+    for version, count in sorted(job.versions.items()):
+        minor = _minor(version)
+        late = tuple(
+            alert.name
+            for entry in catalog.entries
+            if entry.id not in profile.disabled
+            for alert in entry.metric_alerts
+            if minor is not None and minor < alert.versions.minors().start
+        )
+        if late:
+            what = f"{count} of the targets are kube-proxy {version}, which does not export what they read"
+            yield Finding(what, "a newer release does", late)
+
+
+def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[Finding]:
+    """Metrics that every version of the site exports and no target shows: something drops them on the way."""
+    minors = {_minor(version) for version in job.versions} - {None}
+    versioned = {metric.name: metric for read in reads.values() for metric in read.values() if metric.versions}
+    shown = {name for name in versioned if name in job.series or f"{name}_count" in job.series}
+    for name, metric in versioned.items():
+        exported = metric.versions and minors and minors <= set(metric.versions.minors())
+        # A counter of failures may begin with the first one.
+        if not exported or name in shown or name.endswith("_failures_total"):
+            continue
+        what = f"no target shows {name}, which its kube-proxy exports"
+        change = "let the scrape keep it (metric_relabel_configs, keep lists of the agent)"
+        for blind in (True, False):
+            readers = tuple(
+                row for row, read in reads.items() if name in read and blind is not bool(shown & read.keys())
+            )
+            if readers:
+                yield Finding(what, change, readers, blind)
+
+
+def _minor(version: str) -> int | None:
+    """18 for v1.18.4-tke.26."""
+    parts = version.split(".")
+    return int(parts[1]) if len(parts) > 1 and parts[0] in ("1", "v1") and parts[1].isdigit() else None

@@ -1,0 +1,198 @@
+"""`init`: a site's first profile, from what its Loki and Prometheus hold, and what the rules would not see there."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from generator.commands.shared import FOUND, examples, json_option, say
+from generator.names import TOOL
+
+if TYPE_CHECKING:
+    from generator.advice import Choice, Engine, Facts, Finding
+    from generator.file import File
+    from generator.model import Preset
+
+_DEFAULTS: Mapping["Engine", str] = {"loki": "promtail", "prometheus": "kube-prometheus-stack"}
+_STDOUT = "-"
+
+
+@click.command(
+    "init",
+    short_help="Write a profile for a site.",
+    epilog=examples(
+        "init --logs fluent-bit --metrics mimir --runbooks https://wiki.example.com/kube-proxy",
+        "init --loki http://loki.example:3100 --prometheus http://prometheus.example:9090",
+    ),
+)
+@click.option("--logs", metavar="PRESET", help="How logs arrive; instead of what Loki shows.")
+@click.option("--metrics", metavar="PRESET", help="How metrics arrive; instead of what Prometheus shows.")
+@click.option("loki_url", "--loki", metavar="URL", help="See which streams of this Loki are kube-proxy's.")
+@click.option(
+    "prometheus_url", "--prometheus", metavar="URL", help="See what this Prometheus or Mimir has of kube-proxy."
+)
+@click.option("--cluster-label", metavar="LABEL", help="Label of the cluster, of logs and metrics.")
+@click.option("clusters", "--cluster", metavar="NAME", multiple=True, help="A cluster that must be there; repeatable.")
+@click.option("--runbooks", metavar="URL", help="Where the runbooks are published.")
+@click.option(
+    "--output", default="site.yaml", show_default=True, metavar="FILE", help="File to write; - is standard output."
+)
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@json_option("What was found, for programs.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    logs: str | None,
+    metrics: str | None,
+    loki_url: str | None,
+    prometheus_url: str | None,
+    cluster_label: str | None,
+    clusters: tuple[str, ...],
+    runbooks: str | None,
+    output: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write a commented profile, from presets named or from what a live Loki and Prometheus hold.
+
+    The presets stand in docs/sites.md. What the rules would not see at the site is said, and what to change there.
+    """
+    from generator import advice, profiles, survey, write
+    from generator.load import shipped_catalog
+
+    if as_json and output == _STDOUT:
+        raise click.UsageError("--json and --output - both want standard output")
+    if output != _STDOUT and Path(output).exists() and not force:
+        say(f"{TOOL}: {output} exists already; choose another name with --output, or replace it with --force")
+        ctx.exit(FOUND)
+    presets = profiles.read_presets(shipped_catalog())
+    wanted: dict[Engine, list[Preset]] = {
+        "loki": _named(presets, "loki", logs),
+        "prometheus": _named(presets, "prometheus", metrics),
+    }
+    facts = survey.look(
+        wanted["loki"],
+        survey.Server(loki_url) if loki_url else None,
+        wanted["prometheus"],
+        survey.Server(prometheus_url) if prometheus_url else None,
+    )
+    found = {"loki": facts.streams, "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()}}
+    choices = {
+        engine: advice.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
+        for engine in wanted
+    }
+    file = _profile(output, choices, facts, cluster_label, clusters, runbooks)
+    findings = _findings(file, facts)
+    if output == _STDOUT:
+        click.echo(file.text, nl=False)
+    else:
+        write.create(Path(), [file])
+    if as_json:
+        click.echo(json.dumps(_for_programs(file, choices, facts, findings), indent=2, ensure_ascii=False))
+    for line in (*_seen(choices, facts), *map(str, findings)):
+        say(line)
+    if output != _STDOUT:
+        say(f"{output}: written; next: {TOOL} check --profile {output}")
+
+
+def _named(presets: Sequence["Preset"], engine: "Engine", name: str | None) -> list["Preset"]:
+    """The presets of an engine, or the one that is asked for."""
+    able = [preset for preset in presets if engine in preset.sections]
+    if name is None:
+        return able
+    found = [preset for preset in able if preset.name == name]
+    if not found:
+        from generator.profiles import no_preset
+
+        say(f"{TOOL}: {no_preset(name, [preset.name for preset in able])}")
+        raise click.exceptions.Exit(FOUND)
+    return found
+
+
+def _default(presets: Sequence["Preset"], engine: "Engine") -> "Choice":
+    from generator.advice import Choice
+
+    return Choice(next((preset for preset in presets if preset.name == _DEFAULTS[engine]), presets[0]))
+
+
+def _profile(
+    output: str,
+    choices: Mapping["Engine", "Choice"],
+    facts: "Facts",
+    cluster_label: str | None,
+    clusters: Sequence[str],
+    runbooks: str | None,
+) -> "File":
+    from generator import advice, scaffold
+
+    labels = {"labels": {"cluster": cluster_label}} if cluster_label else {}
+    sections = {
+        engine: {**({"selector": choice.selector} if choice.selector else {}), **labels}
+        for engine, choice in choices.items()
+    }
+    logs, metrics = choices["loki"].preset.profile.loki, choices["prometheus"].preset.profile.prometheus
+    seen = advice.clusters(facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster)
+    return scaffold.profile(
+        output if output != _STDOUT else "site.yaml",
+        list(dict.fromkeys(choice.preset.name for choice in choices.values())),
+        clusters or (seen if len(seen) > 1 else ()),
+        sections["loki"],
+        sections["prometheus"],
+        runbooks,
+    )
+
+
+def _findings(file: "File", facts: "Facts") -> list["Finding"]:
+    """What the profile would not see; ends the command if what was given makes no good profile."""
+    import tempfile
+
+    from generator import advice, write
+    from generator.checks import SITE_CHECKS
+    from generator.commands.shared import stop_on_errors
+    from generator.file import File
+    from generator.load import load
+    from generator.problems import errors
+
+    name = Path(file.path).name
+    with tempfile.TemporaryDirectory() as folder:
+        write.populate(Path(folder), [File(name, file.text)])
+        read = load(profile=Path(folder) / name)
+        problems = [*read.problems, *(row for check in SITE_CHECKS for row in check(read.catalog, read.profile))]
+        stop_on_errors(errors(problems))
+    return advice.findings(read.catalog, read.profile, facts)
+
+
+def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:
+    """A line for each server that was asked."""
+    lines = []
+    if facts.streams is not None:
+        choice = choices["loki"]
+        selector = choice.selector or choice.preset.profile.loki.selector
+        lines.append(f"logs: {choice.preset.name}; {len(facts.streams.get(selector, ()))} streams {selector}")
+    if facts.jobs is not None:
+        choice = choices["prometheus"]
+        selector = choice.selector or choice.preset.profile.prometheus.selector
+        job = facts.jobs.get(selector)
+        total, up = (len(job.targets), job.up) if job else (0, 0)
+        versions = ", ".join(sorted(job.versions)) if job and job.versions else "of unknown version"
+        lines.append(f"metrics: {choice.preset.name}; {up} of {total} targets {selector} answer, {versions}")
+    return lines
+
+
+def _for_programs(
+    file: "File", choices: Mapping["Engine", "Choice"], facts: "Facts", findings: Sequence["Finding"]
+) -> Mapping[str, Any]:
+    return {
+        "profile": file.path,
+        "presets": {engine: choice.preset.name for engine, choice in choices.items()},
+        "streams": {selector: len(rows) for selector, rows in (facts.streams or {}).items() if rows},
+        "targets": {
+            selector: {"all": len(job.targets), "up": job.up, "versions": dict(job.versions)}
+            for selector, job in (facts.jobs or {}).items()
+            if job.targets
+        },
+        "findings": [asdict(finding) for finding in findings],
+    }

@@ -1,0 +1,70 @@
+"""Which preset fits what a site holds. What its agents ship stands in tests/presets."""
+
+import pytest
+
+from generator import advice, profiles
+from generator.advice import Choice, Engine, Facts, Job
+from generator.load import shipped_catalog
+from tests.test_presets import SHIPPED
+
+PRESETS = profiles.read_presets(shipped_catalog())
+BY_NAME = {preset.name: preset.profile for preset in PRESETS}
+
+
+def chosen(engine: Engine, **found: list[dict[str, str]]) -> Choice:
+    choice = advice.choose(PRESETS, engine, found)
+    assert choice
+    return choice
+
+
+@pytest.mark.parametrize("name", [name for name, row in SHIPPED.items() if "logs" in row])
+def test_what_an_agent_ships_leads_to_the_selector_and_labels_of_its_preset(name: str) -> None:
+    own = BY_NAME[name].loki
+    choice = chosen("loki", **{own.selector: [SHIPPED[name]["logs"]["stream"]]})
+    assert choice.selector is None
+    assert (choice.preset.profile.loki.selector, choice.preset.profile.loki.labels) == (own.selector, own.labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "best"),
+    [
+        ("kube-prometheus-stack", "kube-prometheus-stack"),
+        ("rke2", "kube-prometheus-stack"),
+        ("k3s", "kube-prometheus-stack"),
+        ("scrape-config", "scrape-config"),
+        ("mimir", "mimir"),
+    ],
+)
+def test_targets_as_a_site_has_them_lead_to_a_preset(name: str, best: str) -> None:
+    target = SHIPPED[name]["metrics"]["target"]
+    selectors = {
+        "kube-proxy": ['{job="kube-proxy"}', '{job=~"(integrations/kubernetes/)?kube-proxy"}'],
+        "integrations/kubernetes/kube-proxy": ['{job=~"(integrations/kubernetes/)?kube-proxy"}'],
+        "kubernetes-pods": ['{job="kubernetes-pods", k8s_app="kube-proxy"}'],
+    }
+    choice = chosen("prometheus", **{selector: [target] for selector in selectors[target["job"]]})
+    assert (choice.preset.name, choice.selector) == (best, None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "best"), [(["pod", "node_name"], "promtail"), (["pod", "node"], "vector"), (["pod"], "alloy")]
+)
+def test_presets_with_one_selector_are_told_apart_by_the_labels(labels: list[str], best: str) -> None:
+    stream = {"container": "kube-proxy", "namespace": "kube-system", **dict.fromkeys(labels, "a")}
+    assert chosen("loki", **{'{container="kube-proxy"}': [stream]}).preset.name == best
+
+
+def test_a_selector_of_no_preset_is_kept_with_the_labels_that_fit_best() -> None:
+    stream = {"k8s_app": "kube-proxy", "kubernetes_pod_name": "a", "kubernetes_host": "n1"}
+    choice = chosen("loki", **{'{container="kube-proxy"}': [], '{k8s_app="kube-proxy"}': [stream]})
+    assert (choice.preset.name, choice.selector) == ("fluent-bit", '{k8s_app="kube-proxy"}')
+
+
+def test_where_nothing_is_found_nothing_is_chosen() -> None:
+    assert advice.choose(PRESETS, "loki", {'{container="kube-proxy"}': []}) is None
+
+
+def test_clusters_are_those_of_streams_and_targets() -> None:
+    facts = Facts({"{a}": ({"cluster": "east"}, {"other": "x"})}, {"{b}": Job(({"k8s": "west"}, {"cluster": "no"}))})
+    assert advice.clusters(facts, "cluster", "k8s") == ("east", "west")
+    assert advice.clusters(Facts(), "cluster", None) == ()
