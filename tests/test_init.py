@@ -305,8 +305,8 @@ def test_the_profile_on_standard_output(run: Run, tmp_path: Path) -> None:
             "there is no preset 'promtail'; there are k3s, kube-prometheus-stack, mimir, rke2,",
         ),
         (["--runbooks", "here"], 1, "base_url: 'here' does not have the form"),
-        (["--loki", "http://127.0.0.1:1"], 2, "kube-proxy-alerts: http://127.0.0.1:1 cannot be reached: "),
-        (["--prometheus", "nonsense"], 2, "kube-proxy-alerts: nonsense cannot be reached: "),
+        (["--loki", "http://127.0.0.1:1"], 2, "kube-proxy-alerts: Loki at http://127.0.0.1:1 cannot be reached: "),
+        (["--prometheus", "nonsense"], 2, "kube-proxy-alerts: Prometheus: an address is like http://host:port"),
         (["--json", "--output", "-"], 2, "--json and --output - both want standard output"),
     ],
 )

@@ -4,6 +4,7 @@ What ships stands in tests/presets/<name>.yaml, taken from the agent's documenta
 """
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -61,6 +62,12 @@ def test_each_preset_says_in_its_first_words_what_it_is_for() -> None:
         assert schema == "# yaml-language-server: $schema=../profile.schema.json"
         for word, section in (("logs", "loki"), ("metrics", "prometheus")):
             assert (word in first.partition(":")[0].lower()) == (section in data(name)), path
+
+
+def test_each_preset_stands_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "sites.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[([a-z0-9-]+)\]\(\.\./catalog/presets/([a-z0-9-]+)\.yaml\)", page, re.MULTILINE)
+    assert sorted(rows) == [(name, name) for name in PRESETS]
 
 
 @pytest.mark.parametrize(("name", "worn"), LOGS)

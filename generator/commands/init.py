@@ -61,6 +61,7 @@ def command(
     The presets stand in docs/sites.md. What the rules would not see at the site is said, and what to change there.
     """
     from generator import advice, profiles, survey, write
+    from generator.http import Client, Endpoint
     from generator.load import shipped_catalog
 
     if as_json and output == _STDOUT:
@@ -75,9 +76,9 @@ def command(
     }
     facts = survey.look(
         wanted["loki"],
-        survey.Server(loki_url) if loki_url else None,
+        Client(Endpoint("Loki", loki_url)) if loki_url else None,
         wanted["prometheus"],
-        survey.Server(prometheus_url) if prometheus_url else None,
+        Client(Endpoint("Prometheus", prometheus_url)) if prometheus_url else None,
     )
     found = {"loki": facts.streams, "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()}}
     choices = {
