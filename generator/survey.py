@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from generator.advice import CPU, RESTARTS, Facts, Job, Labels
 from generator.http import Client
 from generator.model import Preset
+from generator.sites import CPU, RESTARTS, Facts, Job, Labels
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
 _SERIES_SECONDS = 3600

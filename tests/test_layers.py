@@ -15,20 +15,15 @@ ORDER = [
     ["load", "logql"],
     ["checks.entries", "checks.logs", "checks.samples", "checks.site", "checks.metrics"],
     ["checks"],
-    ["advice", "rules"],
+    ["sites", "rules"],
     ["file"],
     ["logtests"],
     ["targets.*"],
     ["targets"],
     ["links"],
     ["compiler", "scaffold"],
-<<<<<<< HEAD
     ["write", "plan"],
-    ["kept", "loki", "rulers", "servers", "stamp", "tools"],
-=======
-    ["write"],
-    ["loki", "stamp", "survey", "tools"],
->>>>>>> af127a1 (init: a profile from what Loki and Prometheus hold, and what the rules would not see there)
+    ["kept", "loki", "rulers", "servers", "stamp", "survey", "tools"],
     ["prove_logs", "validate"],
     ["commands", "commands.shared"],
     ["commands.ruling"],

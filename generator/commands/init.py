@@ -12,9 +12,9 @@ from generator.commands.shared import FOUND, examples, json_option, say
 from generator.names import TOOL
 
 if TYPE_CHECKING:
-    from generator.advice import Choice, Engine, Facts, Finding
     from generator.file import File
     from generator.model import Preset
+    from generator.sites import Choice, Engine, Facts, Finding
 
 _DEFAULTS: Mapping["Engine", str] = {"loki": "promtail", "prometheus": "kube-prometheus-stack"}
 _STDOUT = "-"
@@ -60,7 +60,7 @@ def command(
 
     The presets stand in docs/sites.md. What the rules would not see at the site is said, and what to change there.
     """
-    from generator import advice, profiles, survey, write
+    from generator import profiles, sites, survey, write
     from generator.http import Client, Endpoint
     from generator.load import shipped_catalog
 
@@ -82,7 +82,7 @@ def command(
     )
     found = {"loki": facts.streams, "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()}}
     choices = {
-        engine: advice.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
+        engine: sites.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
         for engine in wanted
     }
     file = _profile(output, choices, facts, cluster_label, clusters, runbooks)
@@ -114,7 +114,7 @@ def _named(presets: Sequence["Preset"], engine: "Engine", name: str | None) -> l
 
 
 def _default(presets: Sequence["Preset"], engine: "Engine") -> "Choice":
-    from generator.advice import Choice
+    from generator.sites import Choice
 
     return Choice(next((preset for preset in presets if preset.name == _DEFAULTS[engine]), presets[0]))
 
@@ -127,7 +127,7 @@ def _profile(
     clusters: Sequence[str],
     runbooks: str | None,
 ) -> "File":
-    from generator import advice, scaffold
+    from generator import scaffold, sites
 
     labels = {"labels": {"cluster": cluster_label}} if cluster_label else {}
     sections = {
@@ -135,7 +135,7 @@ def _profile(
         for engine, choice in choices.items()
     }
     logs, metrics = choices["loki"].preset.profile.loki, choices["prometheus"].preset.profile.prometheus
-    seen = advice.clusters(facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster)
+    seen = sites.clusters(facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster)
     return scaffold.profile(
         output if output != _STDOUT else "site.yaml",
         list(dict.fromkeys(choice.preset.name for choice in choices.values())),
@@ -150,7 +150,7 @@ def _findings(file: "File", facts: "Facts") -> list["Finding"]:
     """What the profile would not see; ends the command if what was given makes no good profile."""
     import tempfile
 
-    from generator import advice, write
+    from generator import sites, write
     from generator.checks import SITE_CHECKS
     from generator.commands.shared import stop_on_errors
     from generator.file import File
@@ -163,7 +163,7 @@ def _findings(file: "File", facts: "Facts") -> list["Finding"]:
         read = load(profile=Path(folder) / name)
         problems = [*read.problems, *(row for check in SITE_CHECKS for row in check(read.catalog, read.profile))]
         stop_on_errors(errors(problems))
-    return advice.findings(read.catalog, read.profile, facts)
+    return sites.findings(read.catalog, read.profile, facts)
 
 
 def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from generator import advice, profiles
-from generator.advice import Choice, Engine, Facts, Job
+from generator import profiles, sites
 from generator.load import shipped_catalog
+from generator.sites import Choice, Engine, Facts, Job
 from tests.test_presets import SHIPPED
 
 PRESETS = profiles.read_presets(shipped_catalog())
@@ -12,7 +12,7 @@ BY_NAME = {preset.name: preset.profile for preset in PRESETS}
 
 
 def chosen(engine: Engine, **found: list[dict[str, str]]) -> Choice:
-    choice = advice.choose(PRESETS, engine, found)
+    choice = sites.choose(PRESETS, engine, found)
     assert choice
     return choice
 
@@ -61,10 +61,10 @@ def test_a_selector_of_no_preset_is_kept_with_the_labels_that_fit_best() -> None
 
 
 def test_where_nothing_is_found_nothing_is_chosen() -> None:
-    assert advice.choose(PRESETS, "loki", {'{container="kube-proxy"}': []}) is None
+    assert sites.choose(PRESETS, "loki", {'{container="kube-proxy"}': []}) is None
 
 
 def test_clusters_are_those_of_streams_and_targets() -> None:
     facts = Facts({"{a}": ({"cluster": "east"}, {"other": "x"})}, {"{b}": Job(({"k8s": "west"}, {"cluster": "no"}))})
-    assert advice.clusters(facts, "cluster", "k8s") == ("east", "west")
-    assert advice.clusters(Facts(), "cluster", None) == ()
+    assert sites.clusters(facts, "cluster", "k8s") == ("east", "west")
+    assert sites.clusters(Facts(), "cluster", None) == ()
