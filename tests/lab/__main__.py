@@ -110,7 +110,7 @@ async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) 
     if errors(compiled.problems) or not compiled.rules:
         raise ToolError("the catalog has errors; run `make check`")
     alerts = {alert.entry.id: alert for alert in compiled.rules.alerts if alert.rule.alert == alert.entry.alert}
-    async with stack(found, receiver, compiled.files, _WORK) as running:
+    async with stack(found, receiver, profile, compiled.files, _WORK) as running:
         pairs = [
             (scenario, Node(number, scenario.name, scenario.build, found, _WORK, running.ship))
             for number, scenario in enumerate(scenarios, 1)

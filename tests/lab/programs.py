@@ -96,6 +96,7 @@ class Programs:
     loki: Path
     prometheus: Path
     alertmanager: Path
+    object_store: Path
     kube_proxy: dict[str, Path]
     iptables: dict[str, Path]
 
@@ -109,6 +110,7 @@ def programs(builds: Sequence[Build], say: Say) -> Programs:
         tools.pinned(LOKI, LOKI.pinned[0], say),
         tools.pinned(PROMETHEUS, PROMETHEUS.pinned[0], say),
         tools.pinned(ALERTMANAGER, ALERTMANAGER.pinned[0], say),
+        tools.pinned(OBJECT_STORE, OBJECT_STORE.pinned[0], say),
         {version: tools.pinned(KUBE_PROXY, version, say) for version in sorted({build.kube_proxy for build in builds})},
         {version: _iptables(version, say) for version in sorted({build.iptables for build in builds})},
     )

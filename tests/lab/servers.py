@@ -120,3 +120,18 @@ def prometheus(binary: Path, config: Mapping[str, Any], work: Path) -> Iterator[
     ]
     with server(work, "prometheus", command, f"http://127.0.0.1:{port}/-/ready"):
         yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def alertmanager(binary: Path, config: Path, work: Path) -> Iterator[str]:
+    """An Alertmanager by itself; gives its address."""
+    (port,) = loki.free_ports(1)
+    command = [
+        str(binary),
+        f"--config.file={config}",
+        f"--storage.path={work / 'silences'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ]
+    with server(work, "alertmanager", command, f"http://127.0.0.1:{port}/-/ready"):
+        yield f"http://127.0.0.1:{port}"

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import json
-import subprocess
+import os
+import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import yaml
@@ -20,11 +22,11 @@ from generator.file import File
 from generator.loki import Loki
 from generator.problems import ToolError
 from generator.write import populate
+from tests.lab import servers
 from tests.lab.node import METRICS_PORT, Node
 from tests.lab.programs import Programs
 
 _SCRAPE_SECONDS = 15
-_START_SECONDS = 60
 _CHAIN_SECONDS = 180
 _POLL_SECONDS = 0.25
 _SHIP_SECONDS = 1.0
@@ -92,9 +94,20 @@ class Receiver:
 class Stack:
     """The running programs."""
 
-    def __init__(self, loki: Loki, receiver: Receiver, alertmanager: str, prometheus: str, targets: Path) -> None:
+    def __init__(
+        self,
+        loki: Loki,
+        receiver: Receiver,
+        alertmanager: str,
+        prometheus: str,
+        targets: Path,
+        profile: Path,
+        rules: Path,
+        work: Path,
+    ) -> None:
         self._loki, self._receiver, self._alertmanager, self._prometheus = loki, receiver, alertmanager, prometheus
         self._targets = targets
+        self._profile, self._rules, self._work = profile, rules, work
         self._waiting: list[tuple[Node, int, str]] = []
         self._last = 0
         self._client = httpx.AsyncClient(timeout=30)
@@ -113,6 +126,33 @@ class Stack:
                 stream = streams.setdefault(node.name, {"stream": node.stream_labels, "values": []})
                 stream["values"].append([str(at), line])
             await asyncio.to_thread(self._loki.push, list(streams.values()))
+
+    async def push(self) -> None:
+        """Load the rules of the profile, with the command that a user has. Raises ToolError if it does not end well."""
+        code, said = await self.command("push", "--rules-dir", str(self._rules), "--no-validate")
+        if code:
+            raise ToolError(f"the rules could not be pushed: {said}")
+
+    async def diff(self) -> tuple[int, str]:
+        """Exit code and output of the command that compares."""
+        return await self.command("diff", "--rules-dir", str(self._rules))
+
+    async def verify(self) -> tuple[int, str]:
+        """Exit code and output of the command that proves that all is live."""
+        return await self.command("verify", "--alertmanager", self._alertmanager)
+
+    async def command(self, verb: str, *options: str) -> tuple[int, str]:
+        """Run one of our commands with this profile on these servers."""
+        servers = ("--loki", self._loki.url, "--prometheus", self._prometheus)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "generator", verb, "--profile", str(self._profile), *servers, *options),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "XDG_STATE_HOME": str(self._work / "state")},
+        )
+        said, _ = await process.communicate()
+        return process.returncode or 0, said.decode()
 
     def scrape(self, nodes: Sequence[Node]) -> None:
         """Let Prometheus scrape these nodes."""
@@ -164,39 +204,37 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def stack(programs: Programs, receiver: Receiver, files: Sequence[File], work: Path) -> AsyncIterator[Stack]:
-    """Start everything on loopback with these generated files; all of it is gone afterwards."""
+async def stack(
+    programs: Programs, receiver: Receiver, profile: Path, files: Sequence[File], work: Path
+) -> AsyncIterator[Stack]:
+    """Start everything on loopback, its rulers empty, and push the rules of the profile; all of it is gone afterwards.
+
+    Of the generated files Alertmanager gets its configuration, and the receiver the runbooks.
+    """
     receiver.runbooks = {Path(file.path).name: file.text for file in files if file.path.startswith("runbooks/")}
-    populate(work, files)
-    ports = loki.free_ports(2)
-    alertmanager, prometheus = (f"http://127.0.0.1:{port}" for port in ports)
-    targets = work / "targets.json"
+    populate(work, [file for file in files if file.path.startswith("alertmanager/")])
+    rules, targets = work / "rules", work / "targets.json"
+    rules.mkdir()
     targets.write_text("[]", encoding="utf-8")
     config = work / "alertmanager" / "kube-proxy.alertmanager.yaml"
     config.write_text(_addressed(config.read_text(encoding="utf-8"), receiver.url), encoding="utf-8")
-    scraping = {
-        "global": {"scrape_interval": f"{_SCRAPE_SECONDS}s"},
-        "rule_files": [str(work / "prometheus" / "*.rules.yaml")],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports[0]}"]}]}]},
-        "scrape_configs": [
-            {"job_name": "kube-proxy", "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}]}
-        ],
-    }
-    (work / "prometheus.yaml").write_text(yaml.safe_dump(scraping), encoding="utf-8")
-    log_rules = [file for file in files if file.path.startswith("loki/")]
-    with (
-        _server(work, "alertmanager", [
-            str(programs.alertmanager), f"--config.file={config}", f"--storage.path={work / 'silences'}",
-            f"--web.listen-address=127.0.0.1:{ports[0]}", "--cluster.listen-address=",
-        ]),
-        _server(work, "prometheus", [
-            str(programs.prometheus), f"--config.file={work / 'prometheus.yaml'}",
-            f"--storage.tsdb.path={work / 'tsdb'}", f"--web.listen-address=127.0.0.1:{ports[1]}",
-        ]),
-        loki.local(programs.loki, log_rules, alertmanager) as running,
-    ):  # fmt: skip
-        everything = Stack(running, receiver, alertmanager, prometheus, targets)
-        await _ready(everything, [f"{alertmanager}/-/ready", f"{prometheus}/-/ready"])
+    with contextlib.ExitStack() as started:
+        alertmanager = started.enter_context(servers.alertmanager(programs.alertmanager, config, work))
+        scraping = {
+            "global": {"scrape_interval": f"{_SCRAPE_SECONDS}s"},
+            "rule_files": [f"{rules}/*.rules.yaml"],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [urlsplit(alertmanager).netloc]}]}]},
+            "scrape_configs": [
+                {"job_name": "kube-proxy", "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}]}
+            ],
+        }
+        prometheus = started.enter_context(servers.prometheus(programs.prometheus, scraping, work))
+        bucket = started.enter_context(servers.object_store(programs.object_store, work))
+        running = started.enter_context(
+            loki.local(programs.loki, alertmanager=alertmanager, rule_store=servers.loki_store(bucket))
+        )
+        everything = Stack(running, receiver, alertmanager, prometheus, targets, profile, rules, work)
+        await everything.push()
         shipping = asyncio.create_task(everything.ship_for_ever())
         try:
             yield everything
@@ -215,28 +253,3 @@ def _addressed(config: str, url: str) -> str:
             del chat["api_url_file"]
             chat["api_url"] = f"{url}/chat"
     return yaml.safe_dump(data)
-
-
-@contextlib.contextmanager
-def _server(work: Path, name: str, command: Sequence[str]) -> Iterator[None]:
-    with (work / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=work)
-    try:
-        yield
-        if process.poll() is not None:
-            raise ToolError(f"{name} ended: {(work / f'{name}.log').read_text(errors='replace')[-1000:]}")
-    finally:
-        process.kill()
-        process.wait()
-
-
-async def _ready(running: Stack, urls: Sequence[str]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    for url in urls:
-        while True:
-            with contextlib.suppress(httpx.HTTPError):
-                if await running.page(url):
-                    break
-            if time.monotonic() > deadline:
-                raise ToolError(f"{url} does not answer within {_START_SECONDS} s")
-            await asyncio.sleep(_POLL_SECONDS)
