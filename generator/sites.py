@@ -111,8 +111,10 @@ def _of_logs(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Findi
     selector, labels = profile.loki.selector, profile.loki.labels
     streams = facts.streams.get(selector, ())
     if not streams:
+        others = [other for other, rows in facts.streams.items() if rows]
         change = "ship the log of kube-proxy to it, or say in the profile which streams those are"
-        yield Finding(f"Loki has no stream {selector}", change, alerts)
+        seen = f"; perhaps {others[0]}, which has streams" if others else ""
+        yield Finding(f"Loki has no stream {selector}", f"{change}{seen}", alerts)
     elif not any(_has(streams, label) for label in (labels.node, labels.pod) if label):
         what = f"no stream {selector} has a label for the node or the Pod, so an alert does not say where it is"
         change = "let the collector set one and name it in the profile; structured metadata of Loki 3 is not seen here"

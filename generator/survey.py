@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from generator.http import Client
-from generator.model import Preset
+from generator.model import Profile
 from generator.sites import CPU, RESTARTS, Facts, Job, Labels
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
@@ -15,13 +15,13 @@ _WORD = "kube-proxy"
 _SYNCS = "kubeproxy_sync_proxy_rules_(duration_seconds|latency_microseconds)_count"
 
 
-def look(logs: Sequence[Preset], loki: Client | None, metrics: Sequence[Preset], prometheus: Client | None) -> Facts:
-    """What the servers given hold: by the selectors of the presets, or where these find nothing by a word."""
-    streams = _streams(loki, list(dict.fromkeys(row.profile.loki.selector for row in logs))) if loki else None
+def look(logs: Sequence[Profile], loki: Client | None, metrics: Sequence[Profile], prometheus: Client | None) -> Facts:
+    """What the servers given hold: by the selectors of the profiles, or where these find nothing by a word."""
+    streams = _streams(loki, list(dict.fromkeys(row.loki.selector for row in logs))) if loki else None
     if prometheus is None:
         return Facts(streams)
-    jobs = _jobs(prometheus, list(dict.fromkeys(row.profile.prometheus.selector for row in metrics)))
-    containers = dict.fromkeys(row.profile.prometheus.container_selector for row in metrics)
+    jobs = _jobs(prometheus, list(dict.fromkeys(row.prometheus.selector for row in metrics)))
+    containers = dict.fromkeys(row.prometheus.container_selector for row in metrics)
     return Facts(streams, jobs, {metric: _state(prometheus, metric, containers) for metric in (RESTARTS, CPU)})
 
 

@@ -75,9 +75,9 @@ def command(
         "prometheus": _named(presets, "prometheus", metrics),
     }
     facts = survey.look(
-        wanted["loki"],
+        [preset.profile for preset in wanted["loki"]],
         Client(Endpoint("Loki", loki_url)) if loki_url else None,
-        wanted["prometheus"],
+        [preset.profile for preset in wanted["prometheus"]],
         Client(Endpoint("Prometheus", prometheus_url)) if prometheus_url else None,
     )
     found = {"loki": facts.streams, "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()}}
