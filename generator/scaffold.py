@@ -37,6 +37,7 @@ def profile(
     clusters: Sequence[str],
     loki: Mapping[str, Any],
     prometheus: Mapping[str, Any],
+    servers: Mapping[str, Any],
     runbooks: str | None,
 ) -> File:
     """A profile for a site. The sections hold what differs from the presets; what is empty becomes a comment."""
@@ -47,6 +48,7 @@ def profile(
         clusters=list(clusters),
         loki=loki,
         prometheus=prometheus,
+        servers=servers,
         runbooks=runbooks,
     )
     return File(path, text)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.shared import FOUND, examples, json_option, say
+from generator.commands.shared import FOUND, examples, json_option, say, server_options
 from generator.names import TOOL
 
 if TYPE_CHECKING:
     from generator.file import File
+    from generator.http import Endpoint
     from generator.model import Preset
     from generator.sites import Choice, Engine, Facts, Finding
 
@@ -30,10 +31,7 @@ _STDOUT = "-"
 )
 @click.option("--logs", metavar="PRESET", help="How logs arrive; instead of what Loki shows.")
 @click.option("--metrics", metavar="PRESET", help="How metrics arrive; instead of what Prometheus shows.")
-@click.option("loki_url", "--loki", metavar="URL", help="See which streams of this Loki are kube-proxy's.")
-@click.option(
-    "prometheus_url", "--prometheus", metavar="URL", help="See what this Prometheus or Mimir has of kube-proxy."
-)
+@server_options("loki", "prometheus")
 @click.option("--cluster-label", metavar="LABEL", help="Label of the cluster, of logs and metrics.")
 @click.option("clusters", "--cluster", metavar="NAME", multiple=True, help="A cluster that must be there; repeatable.")
 @click.option("--runbooks", metavar="URL", help="Where the runbooks are published.")
@@ -42,50 +40,48 @@ _STDOUT = "-"
 )
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @json_option("What was found, for programs.")
-@click.pass_context
 def command(
-    ctx: click.Context,
     logs: str | None,
     metrics: str | None,
-    loki_url: str | None,
-    prometheus_url: str | None,
     cluster_label: str | None,
     clusters: tuple[str, ...],
     runbooks: str | None,
     output: str,
     force: bool,
     as_json: bool,
+    **urls: str | None,
 ) -> None:
-    """Write a commented profile, from presets named or from what a live Loki and Prometheus hold.
+    """Write a commented profile, from presets named or from what a live Loki and Prometheus (or Mimir) hold.
 
     The presets stand in docs/sites.md. What the rules would not see at the site is said, and what to change there.
+    Credentials come from the environment, such as KUBE_PROXY_ALERTS_LOKI_TOKEN.
     """
-    from generator import profiles, sites, survey, write
-    from generator.http import Client, Endpoint
+    import os
+
+    from generator import profiles, servers, sites, survey, write
+    from generator.http import Client
     from generator.load import shipped_catalog
 
     if as_json and output == _STDOUT:
         raise click.UsageError("--json and --output - both want standard output")
     if output != _STDOUT and Path(output).exists() and not force:
         say(f"{TOOL}: {output} exists already; choose another name with --output, or replace it with --force")
-        ctx.exit(FOUND)
+        raise click.exceptions.Exit(FOUND)
     presets = profiles.read_presets(shipped_catalog())
     wanted: dict[Engine, list[Preset]] = {
         "loki": _named(presets, "loki", logs),
         "prometheus": _named(presets, "prometheus", metrics),
     }
-    facts = survey.look(
-        [preset.profile for preset in wanted["loki"]],
-        Client(Endpoint("Loki", loki_url)) if loki_url else None,
-        [preset.profile for preset in wanted["prometheus"]],
-        Client(Endpoint("Prometheus", prometheus_url)) if prometheus_url else None,
-    )
+    endpoints = {kind: servers.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
+    loki, prometheus = (Client(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"]))
+    profiles_of = {engine: [preset.profile for preset in found] for engine, found in wanted.items()}
+    facts = survey.look(profiles_of["loki"], loki, profiles_of["prometheus"], prometheus)
     found = {"loki": facts.streams, "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()}}
     choices = {
         engine: sites.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
         for engine in wanted
     }
-    file = _profile(output, choices, facts, cluster_label, clusters, runbooks)
+    file = _profile(output, choices, facts, endpoints, cluster_label, clusters, runbooks)
     findings = _findings(file, facts)
     if output == _STDOUT:
         click.echo(file.text, nl=False)
@@ -123,6 +119,7 @@ def _profile(
     output: str,
     choices: Mapping["Engine", "Choice"],
     facts: "Facts",
+    endpoints: Mapping[str, "Endpoint | None"],
     cluster_label: str | None,
     clusters: Sequence[str],
     runbooks: str | None,
@@ -142,6 +139,11 @@ def _profile(
         clusters or (seen if len(seen) > 1 else ()),
         sections["loki"],
         sections["prometheus"],
+        {
+            kind: {"url": each.url, **({"tenant": each.tenant} if each.tenant else {})}
+            for kind, each in endpoints.items()
+            if each
+        },
         runbooks,
     )
 
