@@ -8,6 +8,7 @@ from generator.checks.metrics import metrics_read
 from generator.model import Catalog, Metric, Preset, Profile
 
 Engine = Literal["loki", "prometheus"]
+State = Literal["here", "elsewhere", "nowhere"]
 Labels = Mapping[str, str]
 
 RESTARTS = "kube_pod_container_status_restarts_total"
@@ -39,7 +40,7 @@ class Facts:
 
     streams: Mapping[str, tuple[Labels, ...]] | None = None
     jobs: Mapping[str, Job] | None = None
-    others: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, State] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from generator.http import Client
 from generator.model import Profile
-from generator.sites import CPU, RESTARTS, Facts, Job, Labels
+from generator.sites import CPU, RESTARTS, Facts, Job, Labels, State
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
 _SERIES_SECONDS = 3600
@@ -78,7 +78,7 @@ def _job(prometheus: Client, selector: str) -> Job:
     return Job(labels_only, sum(value == 1 for _, value in targets), frozenset(names), versions)
 
 
-def _state(prometheus: Client, metric: str, containers: Iterable[str]) -> str:
+def _state(prometheus: Client, metric: str, containers: Iterable[str]) -> State:
     if any(_query(prometheus, f"group({metric}{selector})") for selector in containers):
         return "here"
     return "elsewhere" if _query(prometheus, f"group({metric})") else "nowhere"

@@ -220,7 +220,9 @@ def expr_changes(expr: str) -> Iterator[tuple[str, str]]:
             yield f"{match[0]} becomes [{minutes}m] ({number})", changed
     for number, match in enumerate(re.finditer(r"(?<![\w:])[a-z_:]+(?=\{)", bare), 1):
         yield f"{match[0]} not read ({number})", bare[: match.end()] + "_gone" + bare[match.end() :]
-    for label in sorted({word for found in re.findall(r"(?:by|on) \(([^)]*)\)", bare) for word in found.split(", ")}):
+    for label in sorted(
+        {word for found in re.findall(r"(?:by|on) \(([^)]*)\)", bare) for word in found.split(", ") if word}
+    ):
         yield f"label {label} not kept", re.sub(rf"(\((?:[\w, ]*, )?){label}(?:, )?([\w, ]*\))", r"\1\2", bare)
 
 

@@ -308,6 +308,11 @@ def test_the_profile_on_standard_output(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_preset_for_both_does_not_overrule_the_one_for_logs(run: Run, tmp_path: Path) -> None:
+    assert run("init", "--logs", "alloy", "--metrics", "rke2", cwd=tmp_path).returncode == 0
+    assert written(tmp_path) == {"extends": ["rke2", "alloy"]}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

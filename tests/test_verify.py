@@ -1,11 +1,10 @@
 """verify, on real servers: all is well, and each of the things that can be wrong."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,11 +16,13 @@ import yaml
 from generator import loki, tools, verify
 from generator.loki import Loki
 from generator.rules import AlertRule, RecordingRule, RuleGroup
-from tests.conftest import ROOT, Run, compiled_for, obtained
+from tests.conftest import Run, compiled_for, obtained
 from tests.lab import programs, servers
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-RULE = AlertRule("A", 'sum by (pod) (count_over_time({a="b"} |= `c"d` [10m])) > 3\n', "1m", {"failure": "a"}, {"s": "x"})
+RULE = AlertRule(
+    "A", 'sum by (pod) (count_over_time({a="b"} |= `c"d` [10m])) > 3\n', "1m", {"failure": "a"}, {"s": "x"}
+)
 GROUP = RuleGroup("kube-proxy.a", "30s", (RULE,))
 LOADED = {
     "name": "A",
@@ -144,7 +145,11 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
     binaries = [obtained(tool, tool.pinned[0], tmp_path_factory) for tool in wanted]
     work = tmp_path_factory.mktemp("site")
     pages = Pages()
-    profile = {"runbooks": {"base_url": f"{pages.url}/runbooks"}, "loki": {"interval": "2s"}, "prometheus": {"interval": "2s"}}
+    profile = {
+        "runbooks": {"base_url": f"{pages.url}/runbooks"},
+        "loki": {"interval": "2s"},
+        "prometheus": {"interval": "2s"},
+    }
     texts = compiled_for(yaml.safe_dump(profile), work)
     pages.texts = {f"/{path}": text for path, text in texts.items() if path.startswith("runbooks/")}
     config = yaml.safe_load(texts["alertmanager/kube-proxy.alertmanager.yaml"])
@@ -165,7 +170,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
             "scrape_configs": [
                 {
                     "job_name": "kube-proxy",
-                    "static_configs": [{"targets": [target], "labels": {"node": "n1", "pod": "p1", "namespace": "kube-system"}}],
+                    "static_configs": [
+                        {"targets": [target], "labels": {"node": "n1", "pod": "p1", "namespace": "kube-system"}}
+                    ],
                 }
             ],
         }
@@ -173,7 +180,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
         rules = work / "loki.rules"
         rules.mkdir()
         bucket = stack.enter_context(
-            servers.object_store(obtained(programs.OBJECT_STORE, programs.OBJECT_STORE.pinned[0], tmp_path_factory), work)
+            servers.object_store(
+                obtained(programs.OBJECT_STORE, programs.OBJECT_STORE.pinned[0], tmp_path_factory), work
+            )
         )
         running = stack.enter_context(
             loki.local(binaries[0], alertmanager=alertmanager, rule_store=servers.loki_store(bucket))

@@ -126,6 +126,8 @@ def _profile(
 ) -> "File":
     from generator import scaffold, sites
 
+    # One that is for logs and metrics would overrule the other in what that one was chosen for.
+    broad_first = sorted((choice.preset for choice in choices.values()), key=lambda preset: -len(preset.sections))
     labels = {"labels": {"cluster": cluster_label}} if cluster_label else {}
     sections = {
         engine: {**({"selector": choice.selector} if choice.selector else {}), **labels}
@@ -135,7 +137,7 @@ def _profile(
     seen = sites.clusters(facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster)
     return scaffold.profile(
         output if output != _STDOUT else "site.yaml",
-        list(dict.fromkeys(choice.preset.name for choice in choices.values())),
+        list(dict.fromkeys(preset.name for preset in broad_first)),
         clusters or (seen if len(seen) > 1 else ()),
         sections["loki"],
         sections["prometheus"],
