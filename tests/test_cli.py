@@ -265,7 +265,7 @@ def test_a_loki_that_is_not_there_is_could_not_run(run: Run) -> None:
     tests = "catalog/iptables-lock-held-too-long/tests.yaml"
     done = run("test", tests, "--loki", "http://127.0.0.1:1")
     assert done.returncode == 2
-    assert "kube-proxy-alerts: http://127.0.0.1:1 cannot be reached: " in done.stderr
+    assert "kube-proxy-alerts: Loki at http://127.0.0.1:1 cannot be reached: " in done.stderr
 
 
 def test_the_evidence_of_each_wording_is_listed(run: Run) -> None:
