@@ -45,7 +45,7 @@ ruler:
   poll_interval: 1s
   rule_path: {folder}/scratch
   ring: {{kvstore: {{store: inmemory}}}}
-  enable_api: true
+  enable_api: {ruler}
   enable_alertmanager_v2: true
   alertmanager_url: {alertmanager}
 """
@@ -100,11 +100,12 @@ def local(
     rules: Sequence[File] = (),
     alertmanager: str = "",
     rule_store: Mapping[str, Any] | None = None,
+    ruler: bool = True,
 ) -> Iterator[Loki]:
     """A Loki of our own on loopback with a temporary store, stopped in any case. Raises ToolError if it fails.
 
     Its ruler evaluates the rule files, or what is in the rule store (as Loki's configuration says it), and sends alerts
-    to the address of an Alertmanager.
+    to the address of an Alertmanager. It can be left out.
     """
     with tempfile.TemporaryDirectory() as folder, _interrupted_by_sigterm():
         work = Path(folder)
@@ -113,7 +114,12 @@ def local(
         http, grpc = free_ports(2)
         store = rule_store or {"type": "local", "local": {"directory": f"{folder}/rules"}}
         config = _CONFIG.format(
-            folder=folder, http=http, grpc=grpc, alertmanager=json.dumps(alertmanager), store=json.dumps(store)
+            folder=folder,
+            http=http,
+            grpc=grpc,
+            alertmanager=json.dumps(alertmanager),
+            store=json.dumps(store),
+            ruler=json.dumps(ruler),
         )
         populate(work, [File("loki.yaml", config)])
         populate(work / "rules", [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules])

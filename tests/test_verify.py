@@ -1,5 +1,6 @@
 """verify, on real servers: all is well, and each of the things that can be wrong."""
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -99,6 +100,22 @@ def test_a_page_is_known_by_its_heading(page: str, there: bool) -> None:
     assert verify.has_heading(page, "A") is there
 
 
+PLACE = {"node": "n1", "pod": "p1", "namespace": "kube-system"}
+METRICS = """\
+kubernetes_build_info{git_version="v1.36.3"} 1
+kubeproxy_sync_proxy_rules_duration_seconds_count 1
+kubeproxy_network_programming_duration_seconds_count 1
+kubeproxy_sync_proxy_rules_last_timestamp_seconds 1
+kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds 1
+kubeproxy_sync_proxy_rules_endpoint_changes_total 1
+kubeproxy_sync_proxy_rules_endpoint_changes_pending 0
+kubeproxy_sync_proxy_rules_service_changes_total 1
+kubeproxy_sync_proxy_rules_service_changes_pending 0
+process_cpu_seconds_total 1
+process_start_time_seconds 1
+"""
+
+
 class Pages:
     """Serves texts by path; what is not there is a 404."""
 
@@ -110,6 +127,7 @@ class Pages:
             def do_GET(self) -> None:
                 text = pages.texts.get(self.path)
                 self.send_response(404 if text is None else 200)
+                self.send_header("Content-Type", "text/plain")
                 self.end_headers()
                 self.wfile.write((text or "").encode())
 
@@ -119,6 +137,10 @@ class Pages:
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{server.server_port}"
+
+
+def stream(labels: Mapping[str, str]) -> dict[str, Any]:
+    return {"stream": dict(labels), "values": [[str(time.time_ns()), "I0102 03:04:05.678901 1 proxier.go:1] fine"]]}
 
 
 @dataclass
@@ -159,9 +181,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
     config.pop("templates")
     (work / "alertmanager.yaml").write_text(yaml.safe_dump(config))
     (work / "prometheus.rules.yaml").write_text(texts["prometheus/kube-proxy.rules.yaml"])
-    metrics = work / "metrics"
     with ExitStack() as stack:
-        target = stack.enter_context(kube_proxy())
+        pages.texts["/metrics"] = METRICS
         alertmanager = stack.enter_context(servers.alertmanager(binaries[2], work / "alertmanager.yaml", work))
         scraping = {
             "global": {"scrape_interval": "1s"},
@@ -171,14 +192,15 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
                 {
                     "job_name": "kube-proxy",
                     "static_configs": [
-                        {"targets": [target], "labels": {"node": "n1", "pod": "p1", "namespace": "kube-system"}}
+                        {
+                            "targets": [pages.url.removeprefix("http://")],
+                            "labels": {"node": "n1", "pod": "p1", "namespace": "kube-system"},
+                        }
                     ],
                 }
             ],
         }
         prometheus = stack.enter_context(servers.prometheus(binaries[1], scraping, work))
-        rules = work / "loki.rules"
-        rules.mkdir()
         bucket = stack.enter_context(
             servers.object_store(
                 obtained(programs.OBJECT_STORE, programs.OBJECT_STORE.pinned[0], tmp_path_factory), work
@@ -190,7 +212,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
         state = {"XDG_STATE_HOME": str(work / "state")}
         done = run("push", "--loki", running.url, "--profile", str(work / "site.yaml"), "--no-validate", **state)
         assert done.returncode == 0, done.stderr
-        running.push([stream({"container": "kube-proxy"})])
+        running.push([stream({"container": "kube-proxy", "pod": "p1", "node_name": "n1"})])
         options = {"loki": running.url, "prometheus": prometheus, "alertmanager": alertmanager}
         found = Site(work / "site.yaml", options, pages, work, binaries[0], binaries[2], config, running)
         deadline = time.monotonic() + 120
@@ -198,3 +220,149 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
             assert time.monotonic() < deadline, run("verify", "--profile", str(found.profile), *found.words()).stdout
             time.sleep(1)
         yield found
+
+
+def verified(run: Run, site: Site, *more: str, profile: str = "", **changes: str) -> tuple[int, list[dict[str, str]]]:
+    """Exit code and findings; a profile can be laid over that of the site, and a server be another."""
+    path = site.profile
+    if profile:
+        path = site.profile.with_name("other.yaml")
+        path.write_text(f"extends: ./site.yaml\n{profile}")
+    done = run("verify", "--profile", str(path), *site.words(**changes), "--json", *more)
+    assert done.returncode < 2, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def faults(findings: list[dict[str, str]]) -> list[str]:
+    return [f"{row['check']}: {row['subject']}: {row['said']}" for row in findings if row["state"] == "fault"]
+
+
+def test_all_is_well(run: Run, site: Site) -> None:
+    code, findings = verified(run, site)
+    assert code == 0
+    assert {(row["check"], row["state"]) for row in findings if row["state"] != "warning"} == {
+        (check, "ok") for check in ("rules", "watchdogs", "selectors", "routes", "runbooks")
+    }
+
+
+def test_a_terminal_gets_a_line_for_each_check_and_a_pipe_the_same(run: Run, site: Site) -> None:
+    done = run("verify", "--profile", str(site.profile), *site.words())
+    lines = done.stdout.splitlines()
+    assert "ok\trules\tLoki: 8 rules are loaded, healthy and evaluated" in lines
+    assert "ok\twatchdogs\tKubeProxyLogRulesWatchdog: has arrived in Alertmanager" in lines
+    assert done.stderr.splitlines()[-1].endswith(" ok, 2 warning") or done.stderr.splitlines()[-1].endswith(" ok")
+
+
+def test_a_rule_that_is_missing_is_named(run: Run, site: Site) -> None:
+    own = site.work / "own"
+    assert run("new", "door-open", "--catalog", str(own)).returncode == 0
+    code, findings = verified(run, site, "--catalog", str(own))
+    assert code == 1
+    assert "rules: KubeProxyDoorOpen: is not loaded in Loki" in faults(findings)
+
+
+def test_a_rule_that_is_an_old_version_is_named(run: Run, site: Site) -> None:
+    code, findings = verified(run, site, profile="alerts: {KubeProxySyncSlow: {threshold: 2.048}}\n")
+    assert code == 1
+    assert faults(findings) == ["rules: KubeProxySyncSlow: is loaded in Prometheus in another version: its expression"]
+
+
+def test_a_ruler_that_does_not_run_is_named(run: Run, site: Site) -> None:
+    with loki.local(site.loki_binary, ruler=False) as without:
+        without.push([stream({"container": "kube-proxy", "pod": "p1", "node_name": "n1"})])
+        code, findings = verified(run, site, loki=without.url)
+    assert code == 1
+    assert faults(findings) == ["rules: Loki: no ruler runs there, or its rules API is off"]
+
+
+def test_a_ruler_that_has_loaded_nothing_is_named(run: Run, site: Site) -> None:
+    with loki.local(site.loki_binary) as empty:
+        empty.push([stream({"container": "kube-proxy", "pod": "p1", "node_name": "n1"})])
+        code, findings = verified(run, site, loki=empty.url)
+    assert code == 1
+    assert faults(findings) == ["rules: Loki: its ruler runs and has loaded no rule at all"]
+
+
+def test_a_selector_that_matches_no_stream_is_named_and_one_that_would_is_told(run: Run, site: Site) -> None:
+    code, findings = verified(run, site, profile="loki: {selector: '{app=\"kube-proxy\"}'}\n")
+    assert code == 1
+    (finding,) = [row for row in findings if row["check"] == "selectors" and row["state"] == "fault"]
+    assert finding["subject"] == 'Loki has no stream {app="kube-proxy"}'
+    assert finding["said"].startswith("blind: KubeProxy")
+    assert finding["fix"].endswith('; perhaps {container="kube-proxy"}, which has streams')
+
+
+def test_targets_that_are_not_there_are_named(run: Run, site: Site) -> None:
+    _, findings = verified(run, site, profile="prometheus: {selector: '{job=\"kubernetes-kube-proxy\"}'}\n")
+    finding = next(row for row in findings if row["check"] == "selectors" and row["state"] == "fault")
+    assert finding["subject"] == 'Prometheus has no target up{job="kubernetes-kube-proxy"}'
+    assert "--metrics-bind-address=0.0.0.0:10249" in finding["fix"]
+
+
+@pytest.mark.parametrize(
+    ("receiver", "said"),
+    [
+        ({"name": "kube-proxy-critical"}, "receiver kube-proxy-critical notifies nobody"),
+        ({"name": "kube-proxy-critical", "webhook_configs": []}, "receiver kube-proxy-critical notifies nobody"),
+    ],
+)
+def test_a_route_to_nowhere_is_named(run: Run, site: Site, tmp_path: Path, receiver: dict[str, Any], said: str) -> None:
+    others = [row for row in site.config["receivers"] if row["name"] != receiver["name"]]
+    (tmp_path / "alertmanager.yaml").write_text(yaml.safe_dump({**site.config, "receivers": [*others, receiver]}))
+    with servers.alertmanager(site.alertmanager_binary, tmp_path / "alertmanager.yaml", tmp_path) as other:
+        code, findings = verified(run, site, alertmanager=other)
+    assert code == 1
+    routes = [line for line in faults(findings) if line.startswith("routes: ")]
+    assert f"routes: KubeProxyIptablesBackendMismatch: is routed to nowhere: {said}" in routes
+    assert not any("KubeProxySyncSlow" in line for line in routes)
+
+
+def test_watchdogs_that_do_not_arrive_and_inhibitions_that_are_missing_are_named(
+    run: Run, site: Site, tmp_path: Path
+) -> None:
+    bare = {"route": {"receiver": "all"}, "receivers": [{"name": "all", "webhook_configs": [{"url": site.pages.url}]}]}
+    (tmp_path / "alertmanager.yaml").write_text(yaml.safe_dump(bare))
+    with servers.alertmanager(site.alertmanager_binary, tmp_path / "alertmanager.yaml", tmp_path) as other:
+        code, findings = verified(run, site, alertmanager=other)
+    assert code == 1
+    assert faults(findings) == [
+        "watchdogs: KubeProxyLogRulesWatchdog: always fires, and has not arrived in Alertmanager",
+        "watchdogs: KubeProxyMetricRulesWatchdog: always fires, and has not arrived in Alertmanager",
+    ]
+    said = [row["said"] for row in findings if row["subject"] == "KubeProxyIPVSFrequentSync"]
+    assert said == ["does not hold back its symptoms: KubeProxyCPUHigh"]
+
+
+def test_dead_links_and_pages_of_something_else_are_named(run: Run, site: Site) -> None:
+    base = "/runbooks/"
+    dead, login = (f"{base}{name}.md" for name in ("KubeProxySyncSlow", "KubeProxyRulesStale"))
+    kept = dict(site.pages.texts)
+    try:
+        del site.pages.texts[dead]
+        site.pages.texts[login] = "<html><h1>Sign in</h1></html>"
+        code, findings = verified(run, site)
+    finally:
+        site.pages.texts.update(kept)
+    assert code == 1
+    assert faults(findings) == [
+        f"runbooks: KubeProxyRulesStale: {site.pages.url}{login} answers, but with no page that has the heading "
+        "KubeProxyRulesStale",
+        f"runbooks: KubeProxySyncSlow: its runbook {site.pages.url}{dead} is dead: 404",
+    ]
+
+
+def test_what_was_not_asked_is_said(run: Run, site: Site) -> None:
+    done = run("verify", "--profile", str(site.profile), "--loki", site.options["loki"], "--no-runbooks", "--json")
+    rows = [(row["check"], row["subject"]) for row in json.loads(done.stdout) if row["state"] == "not checked"]
+    assert rows == [
+        ("rules", "prometheus"),
+        ("watchdogs", "Alertmanager"),
+        ("routes", "Alertmanager"),
+        ("runbooks", "all"),
+    ]
+
+
+def test_without_any_server_it_cannot_run(run: Run) -> None:
+    done = run("verify")
+    assert done.returncode == 2
+    assert "no server is named; give --loki URL" in done.stderr
