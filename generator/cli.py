@@ -4,6 +4,7 @@ Adding a command: one module of commands/, and its name in COMMANDS.
 """
 
 import gc
+import traceback
 from importlib import import_module
 from typing import Any
 
@@ -34,6 +35,12 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except ToolError as error:
             say(f"{TOOL}: {error}")
+            ctx.exit(COULD_NOT_RUN)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:
+            # Not 1, which would say that the input is wrong, or that rulers differ.
+            say(f"{traceback.format_exc()}{TOOL}: this is a fault of {TOOL}, not of yours; please report it")
             ctx.exit(COULD_NOT_RUN)
 
 

@@ -1,5 +1,6 @@
 """Speaks HTTP to the servers that rules are loaded into: credentials, time-outs, bounded retries, errors for people."""
 
+import base64
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,10 +29,14 @@ _MEANING = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server and how to speak to it. `name` is what people call it, such as Loki; secrets are never shown."""
+    """A server and how to speak to it. `name` is what people call it, such as Loki; secrets are never shown.
+
+    `prefix` is the path below which it answers as Prometheus does.
+    """
 
     name: str
     url: str
+    prefix: str = ""
     tenant: str | None = None
     user: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -40,6 +45,13 @@ class Endpoint:
     cert: Path | None = None
     key: Path | None = None
 
+    def mask(self, text: str) -> str:
+        """A text without our secrets, should a server or a library say them."""
+        pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        for secret in (self.token, self.password, pair if self.password else None):
+            text = text.replace(secret, "***") if secret else text
+        return text
+
 
 class Client:
     """Requests to one server. Every method raises ToolError that says what is wrong and what to do."""
@@ -47,6 +59,7 @@ class Client:
     def __init__(self, endpoint: Endpoint, tries: int = 4) -> None:
         self.endpoint = endpoint
         self.url = _address(endpoint)
+        _credentials(endpoint)
         headers = {"X-Scope-OrgID": endpoint.tenant} if endpoint.tenant else {}
         if endpoint.token:
             headers["Authorization"] = f"Bearer {endpoint.token}"
@@ -54,8 +67,10 @@ class Client:
         retry = Retry(
             total=tries - 1,
             backoff_factor=0.5,
+            max_backoff_wait=_WAITING_SECONDS,
             total_timeout=_WAITING_SECONDS,
             allowed_methods=("GET", "PUT", "POST", "DELETE"),  # what we ask for twice comes to the same
+            status_forcelist=(429, 500, 502, 503, 504),
             validate_response=_read,
         )
         try:
@@ -74,10 +89,14 @@ class Client:
         try:
             answer = self._client.request(method, self.url + path, **arguments)
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-            raise ToolError(f"{self.name} {_trouble(error)}") from error
+            raise self.error(_trouble(error)) from error
         if answer.is_success or answer.status_code in allow:
             return answer
-        raise ToolError(f"{self.name} answers {answer.status_code} to {method} {path}: {_meaning(answer)}")
+        raise self.error(f"answers {answer.status_code} to {method} {path}: {_meaning(answer)}")
+
+    def error(self, said: str) -> ToolError:
+        """The error for what this server does or says; our secrets are masked in it."""
+        return ToolError(self.endpoint.mask(f"{self.name} {said}"))
 
     def json(self, path: str, pick: Callable[[Any], Any], **arguments: Any) -> Any:
         """What `pick` takes out of a JSON answer; if it is not there, this is not the server it should be."""
@@ -90,19 +109,30 @@ class Client:
     def stranger(self, path: str, answer: httpx.Response) -> ToolError:
         """The error for an answer that such a server does not give."""
         name = self.endpoint.name
-        return ToolError(
-            f"{self.name} answers {path}, but not as {name} does ({_said(answer)}); is this the address of {name}?"
-        )
+        return self.error(f"answers {path}, but not as {name} does ({_said(answer)}); is this the address of {name}?")
 
 
 def _address(endpoint: Endpoint) -> str:
-    """Raises ToolError for an address that is none, or that holds a secret, which would be shown."""
-    parts = urlsplit(endpoint.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    """Raises ToolError for an address that is none, or that may hold a secret, which would be shown."""
+    try:
+        parts = urlsplit(endpoint.url)
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        wrong = True
+    if wrong:
         raise ToolError(f"{endpoint.name}: an address is like http://host:port")
-    if parts.username or parts.password:
-        raise ToolError(f"{endpoint.name}: give user and password apart from the address, which is shown in messages")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ToolError(f"{endpoint.name}: give user, password and token apart from the address, which is shown")
     return endpoint.url.rstrip("/")
+
+
+def _credentials(endpoint: Endpoint) -> None:
+    """Raises ToolError for credentials that cannot be sent, or not together."""
+    if endpoint.token and endpoint.user:
+        raise ToolError(f"{endpoint.name}: there is a user and a token; a server takes one of them")
+    for setting in ("tenant", "user", "password", "token"):
+        if not (getattr(endpoint, setting) or "").isprintable():
+            raise ToolError(f"{endpoint.name}: the {setting} holds a line break or another character that is no text")
 
 
 def _trust(endpoint: Endpoint) -> ssl.SSLContext:
@@ -119,6 +149,8 @@ def _read(answer: httpx.Response) -> None:
 
 def _trouble(error: Exception) -> str:
     match error:
+        case httpx.ConnectTimeout():
+            return f"cannot be reached within {_CONNECT_SECONDS} s"
         case httpx.TimeoutException():
             return f"does not answer within {_ANSWER_SECONDS} s, asked again and again"
         case httpx.RemoteProtocolError():
@@ -134,6 +166,8 @@ def _trouble(error: Exception) -> str:
 def _meaning(answer: httpx.Response) -> str:
     code = answer.status_code
     known = _MEANING.get(code) or ("it failed" if code >= 500 else "")
+    if answer.is_redirect:
+        known = f"it sends on to {answer.headers.get('location', 'nowhere')}; give that address, or log in before"
     return "; ".join(text for text in (known, f"it says: {_said(answer)}") if text)
 
 

@@ -14,22 +14,51 @@ from generator.plan import Group
 from generator.problems import ToolError
 
 
-def keep(place: str, groups: Sequence[Group]) -> None:
-    """Keep these groups as the last that were at this place. Raises ToolError if the disk refuses."""
-    held = {"place": place, "groups": [dict(group) for group in groups]}
-    write.put(_file(place), yaml.safe_dump(held, sort_keys=False, allow_unicode=True))
+def begin(place: str, groups: Sequence[Group]) -> None:
+    """Keep the groups that are at this place before it is changed. What a change that broke off kept stays.
+
+    Raises ToolError if the disk refuses.
+    """
+    held = _read(place)
+    if held is None or not held["unfinished"]:
+        _write(place, groups, unfinished=True)
+
+
+def finish(place: str) -> None:
+    """What was begun, if anything was, is complete: the next change keeps anew."""
+    held = _read(place)
+    if held and held["unfinished"]:
+        _write(place, held["groups"], unfinished=False)
+
+
+def forget(place: str) -> None:
+    """What was kept has been brought back."""
+    write.put(_file(place), None)
 
 
 def kept(place: str) -> list[dict[str, Any]]:
     """The groups that were kept. Raises ToolError if there are none, or they cannot be read."""
+    held = _read(place)
+    if held is None:
+        raise ToolError(f"{place}: nothing was pushed there from here, so there is nothing to go back to")
+    groups: list[dict[str, Any]] = held["groups"]
+    return groups
+
+
+def _write(place: str, groups: Sequence[Group], unfinished: bool) -> None:
+    held = {"place": place, "unfinished": unfinished, "groups": [dict(group) for group in groups]}
+    write.put(_file(place), yaml.safe_dump(held, sort_keys=False, allow_unicode=True))
+
+
+def _read(place: str) -> dict[str, Any] | None:
     file = _file(place)
     try:
-        groups: list[dict[str, Any]] = yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
-    except FileNotFoundError as error:
-        raise ToolError(f"{place}: nothing was pushed there from here, so there is nothing to go back to") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        held = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ToolError(f"{file}: cannot be read: {error}") from error
-    return groups
+    if held is not None and (not isinstance(held, dict) or held.keys() != {"place", "unfinished", "groups"}):
+        raise ToolError(f"{file}: is not what this tool keeps; remove it")
+    return held
 
 
 def _file(place: str) -> Path:

@@ -337,6 +337,7 @@ class ServerProfile:
     """How to speak to a server; secrets are in the files named."""
 
     url: str | None = None
+    prefix: str | None = None
     tenant: str | None = None
     user: str | None = None
     password_file: Path | None = None

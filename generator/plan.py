@@ -1,7 +1,11 @@
 """What has to change on a ruler so that it holds the rule groups that it should. No IO."""
 
+import ast
 import difflib
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,17 +56,40 @@ def foreign(loaded: Iterable[Group]) -> list[str]:
 
 def meaning(value: Any, key: str = "") -> Any:
     """A group or a part of it in one form: rulers write durations anew, and leave out or add what is empty."""
-    if key in ("labels", "annotations"):
+    if key in ("labels", "annotations") and isinstance(value, Mapping):
         return dict(sorted(value.items()))
     if isinstance(value, Mapping):
         parts = {name: meaning(part, name) for name, part in sorted(value.items())}
         return {name: part for name, part in parts.items() if part not in (None, "", "0s", {}, [])}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [meaning(part) for part in value]
-    if key in _DURATIONS:
-        return durations.text(durations.seconds(str(value)))
+    if key in _DURATIONS and value is not None:
+        with suppress(ValueError):  # what is none is compared as it stands
+            return durations.text(durations.seconds(f"{value}s" if isinstance(value, int) else str(value)))
     return value.strip() if key == "expr" else value
 
 
 def _text(group: Group | None) -> str:
     return yaml.safe_dump(meaning(group), sort_keys=False, allow_unicode=True, width=1_000_000) if group else ""
+
+
+_PART = re.compile(
+    r"""#[^\n]*|`[^`]*`|"(?:\\.|[^"\\])*"|[0-9][0-9a-zA-Z.]*|[a-zA-Z_:][a-zA-Z0-9_:]*|[|!=<>~+*/%^@-]+""", re.DOTALL
+)
+
+
+def parts(expr: str) -> Counter[str]:
+    """The words, numbers, operators and texts of an expression, however it is laid out, quoted and bracketed."""
+    found = (match[0] for match in _PART.finditer(expr) if not match[0].startswith("#"))
+    return Counter(_value(part) for part in found)
+
+
+def _value(part: str) -> str:
+    if part[0] == "`":
+        return f"text {part[1:-1]}"
+    if part[0] == '"':
+        return f"text {ast.literal_eval(part)}"
+    try:
+        return f"{float(part):g}"
+    except ValueError:
+        return part

@@ -14,13 +14,11 @@ from generator.verify import Page
 
 _PAGES_AT_ONCE = 8
 _PAGE_SECONDS = 15
-# Where each answers as Prometheus does.
-_PREFIXES = {"Loki": "/prometheus", "Mimir": "/prometheus", "Cortex": "/prometheus"}
 
 
 def as_prometheus(server: Endpoint) -> Client:
     """The part of a server that answers rules and queries as Prometheus does."""
-    return Client(replace(server, url=server.url.rstrip("/") + _PREFIXES.get(server.name, "")))
+    return Client(replace(server, url=server.url.rstrip("/") + server.prefix))
 
 
 def loaded_groups(server: Endpoint) -> list[Mapping[str, Any]] | None:

@@ -16,6 +16,15 @@ NAMES = {
     "alertmanager": "Alertmanager",
 }
 
+# Where each answers as Prometheus does, if the profile says nothing else.
+PREFIXES = {
+    "loki": "/prometheus",
+    "mimir": "/prometheus",
+    "cortex": "/prometheus",
+    "prometheus": "",
+    "alertmanager": "",
+}
+
 
 def variable(kind: str, setting: str) -> str:
     """The environment variable of a setting, such as KUBE_PROXY_ALERTS_LOKI_TOKEN."""
@@ -29,7 +38,7 @@ def endpoint(
     site = profiles.get(kind, ServerProfile())
 
     def given(setting: str) -> str | None:
-        return environment.get(variable(kind, setting)) or None
+        return environment.get(variable(kind, setting), "").strip() or None
 
     address = url or given("url") or site.url
     if not address:
@@ -37,6 +46,7 @@ def endpoint(
     return Endpoint(
         NAMES[kind],
         address,
+        prefix=site.prefix if site.prefix is not None else PREFIXES.get(kind, ""),
         tenant=given("tenant") or site.tenant,
         user=given("user") or site.user,
         password=given("password") or _secret(site.password_file),

@@ -3,9 +3,7 @@
 Three things go wrong unnoticed: a ruler loads nothing, a selector matches nothing, a runbook link is dead.
 """
 
-import ast
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from typing import Any, Literal
 
 from amlint.routing import Inhibitor, Router, RoutingError
 
+from generator import plan
 from generator.durations import seconds
 from generator.rules import AlertRule, CompiledAlert, RecordingRule, RuleGroup, Rules
 from generator.sites import Finding as Gap
@@ -101,33 +100,11 @@ def _problem_of_rule(
 
 def _differences(rule: AlertRule | RecordingRule, loaded: Json) -> Iterator[tuple[str, bool]]:
     """What of a rule may differ, and whether it does. Rulers print expressions anew; only their parts are compared."""
-    yield "its expression", parts(rule.expr) != parts(str(loaded.get("query", "")))
+    yield "its expression", plan.parts(rule.expr) != plan.parts(str(loaded.get("query", "")))
     yield "its labels", isinstance(rule, AlertRule) and dict(rule.labels) != dict(loaded.get("labels") or {})
     if isinstance(rule, AlertRule):
         yield "its annotations", dict(rule.annotations) != dict(loaded.get("annotations") or {})
         yield "`for`", seconds(rule.hold) != float(loaded.get("duration") or 0)
-
-
-_PART = re.compile(
-    r"""#[^\n]*|`[^`]*`|"(?:\\.|[^"\\])*"|[0-9][0-9a-zA-Z.]*|[a-zA-Z_:][a-zA-Z0-9_:]*|[|!=<>~+*/%^@-]+""", re.DOTALL
-)
-
-
-def parts(expr: str) -> Counter[str]:
-    """The words, numbers, operators and texts of an expression, however it is laid out, quoted and bracketed."""
-    found = (match[0] for match in _PART.finditer(expr) if not match[0].startswith("#"))
-    return Counter(_value(part) for part in found)
-
-
-def _value(part: str) -> str:
-    if part[0] == "`":
-        return f"text {part[1:-1]}"
-    if part[0] == '"':
-        return f"text {ast.literal_eval(part)}"
-    try:
-        return f"{float(part):g}"
-    except ValueError:
-        return part
 
 
 def _age(time: str, now: datetime) -> float | None:

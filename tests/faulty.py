@@ -20,7 +20,8 @@ _HANG_SECONDS = 60
 class Front:
     """`faults` are used up one a request, the first one first: a status, CUT, HANG, or a body of another server.
 
-    After `writes_left` requests that write, the others fail. `asked` are the headers of each request that came.
+    After `writes_left` requests that write, the others fail. `asked` are the headers
+    of each request that came, `paths` what it asked for.
     """
 
     upstream: str
@@ -30,6 +31,7 @@ class Front:
     faults: list[int | str] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)
     asked: list[Mapping[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -41,6 +43,7 @@ def front(upstream: str, context: ssl.SSLContext | None = None) -> Iterator[Fron
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             state.asked.append(dict(self.headers))
+            state.paths.append(self.path)
             fault = state.faults.pop(0) if state.faults else None
             if any(self.headers.get(name) != value for name, value in state.demanded.items()):
                 fault = 401
@@ -55,7 +58,8 @@ def front(upstream: str, context: ssl.SSLContext | None = None) -> Iterator[Fron
                 self.end_headers()
                 self.wfile.write(b'{"half')
             elif isinstance(fault, int):
-                self._answer(fault, f"{fault} for a test".encode(), state.headers)
+                said = f"{fault} for {self.headers.get('Authorization', 'a test')}"
+                self._answer(fault, said.encode(), state.headers)
             elif fault is not None:
                 self._answer(200, fault.encode(), {"Content-Type": "text/html"})
             else:

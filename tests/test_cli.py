@@ -274,3 +274,12 @@ def test_the_evidence_of_each_wording_is_listed(run: Run) -> None:
     assert ["iptables-backend-mismatch", "reproduced", "nft backend"] in [row[:3] for row in rows]
     assert {row[1] for row in rows} == {"documented", "source", "reproduced"}
     assert all(len(row) == 4 for row in rows)
+
+
+def test_a_fault_of_our_own_is_not_taken_for_a_problem_of_the_input(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import generator.load\ngenerator.load.load = None\n")
+    done = run("list", PYTHONPATH=os.pathsep.join([str(ROOT), str(tmp_path)]))
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "kube-proxy-alerts: this is a fault of kube-proxy-alerts, not of yours; please report it\n"
+    )

@@ -70,7 +70,7 @@ def test_another_server_is_said(real_loki: Loki) -> None:
         )
 
 
-@pytest.mark.parametrize("faults", [[503], [429, 502, 504], [CUT]])
+@pytest.mark.parametrize("faults", [[503], [429, 502, 504], [500], [CUT]])
 def test_what_passes_is_asked_for_again(real_loki: Loki, faults: list[int | str]) -> None:
     with front(real_loki.url) as state:
         state.faults, state.headers = list(faults), {"Retry-After": "0"}
@@ -78,12 +78,18 @@ def test_what_passes_is_asked_for_again(real_loki: Loki, faults: list[int | str]
         assert (found.status_code, len(state.asked)) == (200, len(faults) + 1)
 
 
-@pytest.mark.parametrize("fault", [401, 404, 413, 500])
+@pytest.mark.parametrize("fault", [401, 403, 404, 413])
 def test_what_stays_is_asked_for_once(real_loki: Loki, fault: int) -> None:
     with front(real_loki.url) as state:
         state.faults = [fault]
         failure(client(state, tries=4))
         assert len(state.asked) == 1
+
+
+def test_a_redirection_is_said(real_loki: Loki) -> None:
+    with front(real_loki.url) as state:
+        state.faults, state.headers = [302], {"Location": "https://login.example/"}
+        assert "it sends on to https://login.example/; give that address, or log in before" in failure(client(state))
 
 
 def test_asking_again_has_an_end(real_loki: Loki) -> None:
@@ -102,16 +108,30 @@ def test_a_token_a_password_and_a_tenant_are_sent_and_never_said(real_loki: Loki
         state.demanded = {"Authorization": "something else"}
         refused = client(state, token=SECRET)
         assert "answers 401" in failure(refused)
-        assert SECRET not in failure(refused) + repr(refused.endpoint)
+        said = failure(refused)
+        assert "it says: 401 for Bearer ***" in said
+        assert SECRET not in said + repr(refused.endpoint)
+        said = failure(client(state, user="u", password=SECRET))
+        assert "it says: 401 for Basic ***" in said
 
 
-def test_a_secret_in_the_address_is_refused_and_not_said() -> None:
-    with pytest.raises(ToolError, match="give user and password apart from the address") as caught:
-        Client(Endpoint("Loki", f"http://u:{SECRET}@127.0.0.1:3100"))
+@pytest.mark.parametrize("url", [f"http://u:{SECRET}@127.0.0.1:3100", f"http://127.0.0.1:3100/?token={SECRET}"])
+def test_a_secret_in_the_address_is_refused_and_not_said(url: str) -> None:
+    with pytest.raises(ToolError, match="give user, password and token apart") as caught:
+        Client(Endpoint("Loki", url))
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["loki:3100", "ftp://loki", "http://"])
+def test_credentials_that_cannot_be_sent_are_said_without_them() -> None:
+    for settings in ({"token": f"{SECRET}\nx"}, {"user": "u", "password": f"{SECRET}\x00"}):
+        with pytest.raises(ToolError, match="holds a line break or another character that is no text") as caught:
+            Client(Endpoint("Loki", "http://127.0.0.1:3100", **settings))  # type: ignore[arg-type]
+        assert SECRET not in str(caught.value)
+    with pytest.raises(ToolError, match="there is a user and a token; a server takes one of them"):
+        Client(Endpoint("Loki", "http://127.0.0.1:3100", user="u", password="p", token="t"))  # noqa: S106
+
+
+@pytest.mark.parametrize("url", ["loki:3100", "ftp://loki", "http://", "http://[::1", "http://loki:port"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ToolError, match="Loki: an address is like http://host:port"):
         Client(Endpoint("Loki", url))

@@ -22,6 +22,7 @@ def group(**changes: Any) -> dict[str, Any]:
         group(expr="up == 0"),
         group(**{"for": "600s"}),
         group(**{"for": "10m0s"}),
+        group(**{"for": 600}),
         group(keep_firing_for="0s"),
         dict(reversed(GROUP.items())),
     ],
@@ -44,6 +45,8 @@ def test_a_ruler_may_write_it_otherwise(rewritten: dict[str, Any]) -> None:
         group(labels={"severity": "critical"}),
         group(annotations={"for": "y"}),
         group(annotations={}),
+        group(labels=None),
+        group(**{"for": "soon"}),
         group(keep_firing_for="1m"),
     ],
     ids=str,
@@ -73,3 +76,10 @@ def test_groups_of_others_are_known_by_their_names() -> None:
         "kube-proxyish",
         "team.latency",
     ]
+
+
+def test_parts_of_an_expression_do_not_depend_on_its_layout() -> None:
+    ours = 'sum by (a, b) (  # why\n  rate(x{c="d\\"e"}[10m])\n) > 0.150\n'
+    theirs = 'sum(rate(x{c=`d"e`}[10m])) by (a,b) > 0.15'
+    assert plan.parts(ours) == plan.parts(theirs)
+    assert plan.parts(ours) != plan.parts(theirs.replace("10m", "5m"))

@@ -182,7 +182,7 @@ def test_a_push_that_breaks_off_says_how_far_it_came_and_goes_on_from_there(
         ("<html>Sign in</html>", "but not as Loki does (<html>Sign in</html>); is this the address of Loki?"),
         (
             404,
-            "has no rules API at /loki/api/v1/rules/kube-proxy-alerts (404: 404 for a test); is this Loki, "
+            "has no rules API at /loki/api/v1/rules/kube-proxy-alerts (404: 404 for Bearer ***); is this Loki, "
             "does its ruler run",
         ),
         (429, "it asks to be asked less often, and went on doing so"),
@@ -218,6 +218,50 @@ def test_no_secret_is_kept_or_shown(
         assert SECRET not in "".join([*kept, *(done.stdout + done.stderr for done in outputs)])
 
 
+def test_an_empty_mimir_answers_with_an_empty_mapping(
+    rulers: Mapping[str, Ruler], run: Run, state: dict[str, str]
+) -> None:
+    with front(rulers["cortex"].url) as proxy:
+        proxy.faults = ["{}\n"]
+        done = run("diff", "--mimir", proxy.url, **state)
+        assert (done.returncode, proxy.paths) == (1, ["/prometheus/config/v1/rules/kube-proxy-alerts"])
+        assert done.stderr.endswith(", namespace kube-proxy-alerts: 12 to create\n")
+
+
+def test_a_push_that_broke_off_and_was_repeated_can_be_rolled_back(
+    rulers: Mapping[str, Ruler], run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
+    ruler = rulers["loki"]
+    (tmp_path / "site.yaml").write_text("labels: {team: net}\n")
+    with front(ruler.url) as proxy:
+        where = ("--loki", proxy.url, "--namespace", "twice")
+        second = ("push", *where, "--no-validate", "--profile", str(tmp_path / "site.yaml"))
+        assert run("push", *where, "--no-validate", **state).returncode == 0
+        before = ruler.groups()["twice"]
+        proxy.writes_left = 2
+        assert run(*second, **state).returncode == 2
+        proxy.writes_left = None
+        assert run(*second, **state).returncode == 0
+
+        proxy.writes_left = 3
+        assert run("push", *where, "--rollback", **state).returncode == 2
+        proxy.writes_left = None
+        back = run("push", *where, "--rollback", **state)
+        assert back.returncode == 0, back.stderr
+        assert sorted(ruler.groups()["twice"], key=str) == sorted(before, key=str)
+        assert run("push", *where, "--rollback", **state).returncode == 2, "it was brought back already"
+
+
+def test_a_rollback_needs_no_catalog_that_compiles(
+    rulers: Mapping[str, Ruler], run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
+    where = (*rulers["loki"].options, "--namespace", "night")
+    assert run("push", *where, "--no-validate", **state).returncode == 0
+    (tmp_path / "broken").mkdir()
+    done = run("push", *where, "--rollback", "--catalog", str(tmp_path / "broken"), **state)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A Prometheus, and the empty folder that it reads rules from."""
@@ -250,6 +294,22 @@ def test_prometheus_loads_the_file_and_goes_back(prometheus: tuple[str, Path], r
     assert run("push", *where, "--rollback", **state).returncode == 0
     assert loaded(url) == set()
     assert not file.exists()
+
+
+def test_a_file_that_prometheus_has_not_loaded_is_a_difference(
+    prometheus: tuple[str, Path], run: Run, state: dict[str, str]
+) -> None:
+    url, rules = prometheus
+    where = ("--prometheus", url, "--rules-dir", str(rules), "--namespace", "unseen")
+    assert run("push", *where, "--no-validate", **state).returncode == 0
+    file = rules / "unseen.rules.yaml"
+    file.write_text(file.read_text().replace("severity: warning", "severity: critical"))
+    assert run("diff", *where, **state).returncode == 1
+    assert run("push", *where, "--no-validate", **state).returncode == 0
+    assert run("diff", *where, **state).returncode == 0
+    done = run("diff", "--prometheus", "http://127.0.0.1:1", *where[2:], **state)
+    assert done.returncode == 2
+    assert run("push", *where, "--rollback", **state).returncode == 0
 
 
 def test_a_file_of_others_is_not_touched(prometheus: tuple[str, Path], run: Run, state: dict[str, str]) -> None:

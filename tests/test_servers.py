@@ -32,7 +32,7 @@ def test_secrets_come_from_the_environment_or_from_files(tmp_path: Path) -> None
     (tmp_path / "token").write_text("from file\n")
     site = {"loki": ServerProfile(url="http://loki", token_file=tmp_path / "token")}
     of_file = endpoint("loki", None, site, {})
-    of_environment = endpoint("loki", None, site, {"KUBE_PROXY_ALERTS_LOKI_TOKEN": "from environment"})
+    of_environment = endpoint("loki", None, site, {"KUBE_PROXY_ALERTS_LOKI_TOKEN": "from environment\n"})
     assert of_file
     assert of_environment
     assert (of_file.token, of_environment.token) == ("from file", "from environment")

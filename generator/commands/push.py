@@ -10,6 +10,7 @@ from generator.commands.shared import (
     compile_or_stop,
     examples,
     no_validate_option,
+    profile_of,
     say,
     stop_on_errors,
     validate_compiled,
@@ -45,23 +46,36 @@ def command(
     The plan is shown first. Only our own namespace (for Prometheus: our own file) is touched, and nothing is written
     where nothing differs. What was there is kept, for --rollback.
     """
-    from generator import kept
-
-    read, rules, files = compile_or_stop(catalogs, profile, warn=not rollback)
-    if not rollback:
+    if rollback:
+        plans = ruling.backwards(ruling.rulers(profile_of(profile), urls, rules_dir, namespace))
+    else:
+        read, rules, files = compile_or_stop(catalogs, profile, warn=True)
         problems, proof = validate_compiled(read, files, "output", no_validate)
         stop_on_errors(problems)
         say(proof)
-    rulers = ruling.rulers(read.profile, urls, rules_dir, namespace)
-    plans = ruling.backwards(rulers) if rollback else ruling.differences(rules, rulers)
+        plans = ruling.differences(rules, ruling.rulers(read.profile, urls, rules_dir, namespace))
     if as_json:
         click.echo(json.dumps(ruling.as_data(plans), indent=2, ensure_ascii=False))
     else:
         click.echo(ruling.told(plans), nl=False)
     for each in plans:
-        if each.changes and not dry_run:
-            kept.keep(each.ruler.place, each.loaded)
-            each.ruler.apply(each.changes, each.wanted)
+        if not dry_run:
+            _apply(each, rollback)
         done = "would change" if dry_run else "changed"
         state = f"{done}: {ruling.counted(each.changes)}" if each.changes else "up to date"
         say(f"{each.ruler.place}: {state}")
+
+
+def _apply(plan: ruling.Difference, rollback: bool) -> None:
+    """Make the changes. A push that broke off and is repeated, or rolled back, still knows what was there before."""
+    from generator import kept
+
+    place = plan.ruler.place
+    if plan.changes and not rollback:
+        kept.begin(place, plan.loaded)
+    if plan.changes:
+        plan.ruler.apply(plan.changes, plan.wanted)
+    if rollback:
+        kept.forget(place)
+    else:
+        kept.finish(place)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from generator.compiler import Compiled
     from generator.file import File
     from generator.load import Inputs
-    from generator.model import Failure
+    from generator.model import Failure, Profile
     from generator.rules import Rules
 
 FOUND = 1
@@ -133,6 +133,18 @@ def compile_or_stop(
     if compiled.rules is None:
         raise click.exceptions.Exit(FOUND)
     return read, compiled.rules, compiled.files
+
+
+def profile_of(profile: Path | None) -> "Profile":
+    """The profile alone; ends the command with the problems if it cannot be read."""
+    from generator import profiles
+    from generator.load import shipped_catalog
+    from generator.reader import Reader
+
+    reader = Reader()
+    read = profiles.read(reader, shipped_catalog(), profile)
+    stop_on_errors(reader.problems)
+    return read
 
 
 def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Failure"]:

@@ -68,7 +68,7 @@ def loki_store(store: Mapping[str, Any]) -> Mapping[str, Any]:
 @contextlib.contextmanager
 def cortex(binary: Path, store: Mapping[str, Any], work: Path) -> Iterator[str]:
     """A Cortex whose ruler keeps its rules in the bucket; gives its address."""
-    http, grpc = loki.free_ports(2)
+    http, grpc, gossip = loki.free_ports(3)
     ring = {"kvstore": {"store": "inmemory"}}
     config = {
         "auth_enabled": True,
@@ -95,7 +95,12 @@ def cortex(binary: Path, store: Mapping[str, Any], work: Path) -> Iterator[str]:
         "ingester": {"lifecycler": {"address": "127.0.0.1", "ring": {**ring, "replication_factor": 1}}},
         "distributor": {"ring": {**ring, "instance_addr": "127.0.0.1"}},
         "alertmanager_storage": {"backend": "local", "local": {"path": str(work / "alertmanager-config")}},
-        "alertmanager": {"external_url": "http://127.0.0.1/alertmanager", "data_dir": str(work / "alertmanager-data")},
+        "alertmanager": {
+            "external_url": "http://127.0.0.1/alertmanager",
+            "data_dir": str(work / "alertmanager-data"),
+            "cluster": {"listen_address": ""},
+        },
+        "memberlist": {"bind_addr": ["127.0.0.1"], "bind_port": gossip},
         "compactor": {"data_dir": str(work / "compactor"), "sharding_ring": ring},
         "store_gateway": {"sharding_ring": ring},
     }
