@@ -1,7 +1,6 @@
 """What the documents say is true: their commands run, their examples work, their links lead somewhere."""
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -10,39 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from generator.cli import COMMANDS
 from tests.conftest import ROOT, Run
-
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
-
-
-def tokens(document: str) -> list[Token]:
-    return MarkdownIt("commonmark").enable("table").parse((ROOT / document).read_text(encoding="utf-8"))
-
-
-def blocks(document: str, language: str) -> list[str]:
-    return [token.content for token in tokens(document) if token.type == "fence" and token.info == language]
-
-
-def commands(document: str) -> list[list[str]]:
-    lines = [line for block in blocks(document, "sh") for line in block.splitlines()]
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
-
-
-def named_blocks(document: str) -> dict[str, str]:
-    """The fenced blocks that stand below a paragraph which is nothing but a file's name."""
-    found, name = {}, None
-    for token in tokens(document):
-        if token.type == "inline":
-            only = re.fullmatch(r"`([^`]+/[^`]+)`", token.content)
-            name = only[1] if only else None
-        elif token.type == "fence" and name:
-            found[name], name = token.content, None
-    return found
+from tests.documents import DOCUMENTS, SERVED, blocks, commands, named_blocks, tokens
 
 
 @pytest.fixture
@@ -61,7 +31,7 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
     return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
-@pytest.mark.parametrize("document", [name for name in DOCUMENTS if commands(name)])
+@pytest.mark.parametrize("document", [name for name in DOCUMENTS if commands(name) and name != SERVED])
 def test_every_command_runs(document: str, checkout: Path, run: Run) -> None:
     (checkout / "site.yaml").write_text(blocks("README.md", "yaml")[0], encoding="utf-8")
     for words in commands(document):

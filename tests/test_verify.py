@@ -18,6 +18,7 @@ from generator import loki, tools, verify
 from generator.loki import Loki
 from generator.rules import AlertRule, RecordingRule, RuleGroup
 from tests.conftest import Run, compiled_for, obtained
+from tests.documents import SERVED, commands
 from tests.lab import programs, servers
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -167,7 +168,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
     binaries = [obtained(tool, tool.pinned[0], tmp_path_factory) for tool in wanted]
     work = tmp_path_factory.mktemp("site")
     pages = Pages()
-    profile = {
+    profile: dict[str, Any] = {
         "runbooks": {"base_url": f"{pages.url}/runbooks"},
         "loki": {"interval": "2s"},
         "prometheus": {"interval": "2s"},
@@ -180,13 +181,14 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
         receiver["webhook_configs"] = [{"url": f"{pages.url}/webhook"}]
     config.pop("templates")
     (work / "alertmanager.yaml").write_text(yaml.safe_dump(config))
-    (work / "prometheus.rules.yaml").write_text(texts["prometheus/kube-proxy.rules.yaml"])
+    rules = work / "rules"
+    rules.mkdir()
     with ExitStack() as stack:
         pages.texts["/metrics"] = METRICS
         alertmanager = stack.enter_context(servers.alertmanager(binaries[2], work / "alertmanager.yaml", work))
         scraping = {
             "global": {"scrape_interval": "1s"},
-            "rule_files": [str(work / "prometheus.rules.yaml")],
+            "rule_files": [f"{rules}/*.rules.yaml"],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}]},
             "scrape_configs": [
                 {
@@ -209,15 +211,18 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
         running = stack.enter_context(
             loki.local(binaries[0], alertmanager=alertmanager, rule_store=servers.loki_store(bucket))
         )
-        state = {"XDG_STATE_HOME": str(work / "state")}
-        done = run("push", "--loki", running.url, "--profile", str(work / "site.yaml"), "--no-validate", **state)
-        assert done.returncode == 0, done.stderr
-        running.push([stream({"container": "kube-proxy", "pod": "p1", "node_name": "n1"})])
         options = {"loki": running.url, "prometheus": prometheus, "alertmanager": alertmanager}
+        profile["servers"] = {name: {"url": url} for name, url in options.items()}
+        (work / "site.yaml").write_text(yaml.safe_dump(profile))
+        # The commands of the page, in their order; verify is the last and needs that the rules have been evaluated.
+        for words in commands(SERVED)[:-1]:
+            done = run(*words[1:], cwd=work, XDG_STATE_HOME=str(work / "state"))
+            assert done.returncode == 0, (words, done.stderr)
+        running.push([stream({"container": "kube-proxy", "pod": "p1", "node_name": "n1"})])
         found = Site(work / "site.yaml", options, pages, work, binaries[0], binaries[2], config, running)
         deadline = time.monotonic() + 120
-        while run("verify", "--profile", str(found.profile), *found.words()).returncode:
-            assert time.monotonic() < deadline, run("verify", "--profile", str(found.profile), *found.words()).stdout
+        while (done := run(*commands(SERVED)[-1][1:], cwd=work)).returncode:
+            assert time.monotonic() < deadline, done.stdout
             time.sleep(1)
         yield found
 
@@ -352,7 +357,7 @@ def test_dead_links_and_pages_of_something_else_are_named(run: Run, site: Site) 
 
 
 def test_what_was_not_asked_is_said(run: Run, site: Site) -> None:
-    done = run("verify", "--profile", str(site.profile), "--loki", site.options["loki"], "--no-runbooks", "--json")
+    done = run("verify", "--loki", site.options["loki"], "--no-runbooks", "--json")
     rows = [(row["check"], row["subject"]) for row in json.loads(done.stdout) if row["state"] == "not checked"]
     assert rows == [
         ("rules", "prometheus"),

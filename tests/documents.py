@@ -1,0 +1,38 @@
+"""Reads the documents: their blocks, commands and files."""
+
+import re
+import shlex
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from tests.conftest import ROOT
+
+SERVED = "docs/servers.md"  # its commands are run by tests/test_verify.py, which has the servers
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
+
+
+def tokens(document: str) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse((ROOT / document).read_text(encoding="utf-8"))
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return [token.content for token in tokens(document) if token.type == "fence" and token.info == language]
+
+
+def commands(document: str) -> list[list[str]]:
+    lines = [line for block in blocks(document, "sh") for line in block.splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def named_blocks(document: str) -> dict[str, str]:
+    """The fenced blocks that stand below a paragraph which is nothing but a file's name."""
+    found, name = {}, None
+    for token in tokens(document):
+        if token.type == "inline":
+            only = re.fullmatch(r"`([^`]+/[^`]+)`", token.content)
+            name = only[1] if only else None
+        elif token.type == "fence" and name:
+            found[name], name = token.content, None
+    return found
