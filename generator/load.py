@@ -307,17 +307,25 @@ def _fixes(data: Mapping[str, Any]) -> Fixes:
         if tke
         else None,
         upstream=tuple(
-            UpstreamFix(row["change"], _cites(row), tuple(row.get("fixed_in", ())), row.get("note"))
+            UpstreamFix(
+                row["change"],
+                _cites(row),
+                tuple(row.get("fixed_in", ())),
+                row.get("note"),
+                tuple(row.get("ends", ())),
+                row.get("since"),
+            )
             for row in data.get("upstream", ())
         ),
         os=OsFixes(tuple(MinimumVersion(row["name"], row["minimum"]) for row in os["rows"]), _cites(os), os.get("note"))
         if os
         else None,
         components=tuple(
-            MinimumVersion(row["name"], row["minimum"], _cites(row)) for row in data.get("components", ())
+            MinimumVersion(row["name"], row["minimum"], _cites(row), row.get("ends", False))
+            for row in data.get("components", ())
         ),
         settings=tuple(
-            Setting(row["name"], row["change_to"], row["why"], _cites(row), row.get("found"))
+            Setting(row["name"], row["change_to"], row["why"], _cites(row), row.get("found"), row.get("ends", False))
             for row in data.get("settings", ())
         ),
     )

@@ -67,11 +67,12 @@ class TkeFix:
 
 @dataclass(frozen=True)
 class MinimumVersion:
-    """An operating system or an add-on, and the oldest version of it with the fix."""
+    """An operating system or an add-on, and its oldest version with the fix; `ends`: it alone ends the failure."""
 
     name: str
     minimum: str
     sources: Cites = ()
+    ends: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,14 @@ class OsFixes:
 
 @dataclass(frozen=True)
 class UpstreamFix:
+    """A change of Kubernetes. `ends`: the proxy modes where it ends the failure; `since`: the minor with the bug."""
+
     change: str
     sources: Cites
     fixed_in: tuple[str, ...] = ()
     note: str | None = None
+    ends: tuple[str, ...] = ()
+    since: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ class Setting:
     why: str
     sources: Cites
     found: str | None = None
+    ends: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 ORDER = [
-    ["generator", "names", "problems", "durations", "dress", "markdown"],
+    ["generator", "names", "problems", "durations", "dress", "markdown", "versions"],
     ["document", "http"],
     ["model"],
-    ["schema", "signature", "settings", "promql"],
+    ["schema", "signature", "settings", "promql", "advice"],
     ["reader"],
     ["profiles"],
     ["load", "logql"],
