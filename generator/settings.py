@@ -32,6 +32,10 @@ def metric_parameters(alert: MetricAlert, profile: Profile) -> Mapping[str, floa
     return {key: changed.get(key, parameter.default) for key, parameter in alert.parameters.items()}
 
 
+def known_build_hold(alert: str, profile: Profile) -> str:
+    return str(profile.alerts.get(alert, {}).get("for", "10m"))
+
+
 def place(profile: Profile, alert: str, key: str, entry: Failure, *path: str | int) -> Location:
     """Where the value in force stands: in the profile, or else at `path` in the entry."""
     if key in profile.alerts.get(alert, {}):

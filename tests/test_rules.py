@@ -27,7 +27,8 @@ def alert(compiled: Rules, name: str) -> AlertRule:
 
 def test_every_alert_has_its_labels_and_annotations(tmp_path: Path) -> None:
     for row in rules(tmp_path).alerts:
-        assert row.rule.labels == {"failure": row.entry.id, "severity": row.entry.severity}
+        severity = "info" if row.known_build else row.entry.severity
+        assert row.rule.labels == {"failure": row.entry.id, "severity": severity}
         assert list(row.rule.annotations) == ["summary", "description", "runbook_url"]
         assert row.rule.annotations["runbook_url"].endswith(f"/{row.rule.alert}.md")
 
@@ -143,8 +144,12 @@ def test_intervals_extra_labels_and_base_url(tmp_path: Path) -> None:
 
 def test_a_disabled_entry_gives_no_alert(tmp_path: Path) -> None:
     compiled = rules(tmp_path, "disabled: [gate-slow]\n")
-    assert [row.rule.alert for row in compiled.alerts] == ["KubeProxyBrokenGate", "KubeProxyGateWatchdog"]
-    assert compiled.groups["prometheus"] == ()
+    assert [row.rule.alert for row in compiled.alerts] == [
+        "KubeProxyBrokenGate",
+        "KubeProxyBrokenGateKnownBuild",
+        "KubeProxyGateWatchdog",
+    ]
+    assert "kube-proxy.gate-slow" not in {group.name for group in compiled.groups["prometheus"]}
 
 
 def test_a_record_that_others_use_stays_when_its_entry_is_disabled() -> None:
@@ -167,6 +172,6 @@ def test_one_group_for_each_entry(engine: str, tmp_path: Path) -> None:
         names
         == {
             "loki": ["kube-proxy.broken-gate", "kube-proxy.gate-watchdog"],
-            "prometheus": ["kube-proxy.records", "kube-proxy.gate-slow"],
+            "prometheus": ["kube-proxy.records", "kube-proxy.broken-gate", "kube-proxy.gate-slow"],
         }[engine]
     )

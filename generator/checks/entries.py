@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from generator import names
 from generator.document import Path
+from generator.known_builds import known_builds
 from generator.model import Catalog, Failure, Profile
 from generator.problems import Problem
 
@@ -20,6 +22,8 @@ def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             if not alert.name.startswith(entry.alert):
                 where = entry.document.at(*named[-1][1])
                 yield Problem(where, f"'{alert.name}' must be '{entry.alert}' with a word added")
+        if known_builds(entry):
+            named.append((names.known_build(entry.alert), ("alert",)))
         for index, record in enumerate(entry.records):
             named.append((record.name, ("signals", "metrics", "records", index, "record")))
         for name, path in named:
@@ -27,6 +31,8 @@ def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                 holder, taken = seen[name]
                 message = f"the name '{name}' is taken by {holder.document.at(*taken)}; choose another"
                 yield Problem(entry.document.at(*path), message)
+            if name == names.BUILD_RECORD:
+                yield Problem(entry.document.at(*path), f"the name '{name}' is that of the versions; choose another")
             seen.setdefault(name, (entry, path))
 
 

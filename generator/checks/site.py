@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from generator import promql
+from generator import names, promql
 from generator.durations import seconds
+from generator.known_builds import known_builds
 from generator.model import Catalog, Profile
 from generator.problems import Problem
 from generator.signature import compile_re2
@@ -24,6 +25,8 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             known[alert.name] = {**defaults, "for": "", "severity": ""}
         if entry.heartbeat:
             known[entry.alert] = {"severity": ""}
+    builds = [names.known_build(entry.alert) for entry in catalog.entries if known_builds(entry)]
+    known |= {name: {"for": "", "severity": ""} for name in builds}
     for name, changes in profile.alerts.items():
         if name not in known:
             yield Problem(at("alerts", name), f"there is no alert '{name}'{_suggest(name, known)}")
@@ -38,7 +41,7 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                 yield Problem(where, f"{key} must be a number, 0 or more")
             elif key != "severity" and isinstance(value, str) and not _is_duration(value):
                 yield Problem(where, f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m")
-    ids = [entry.id for entry in catalog.entries]
+    ids = [*(entry.id for entry in catalog.entries), *builds]
     for key in sorted(profile.disabled):
         if key not in ids:
             yield Problem(at("disabled", key), f"there is no entry '{key}'{_suggest(key, ids)}")

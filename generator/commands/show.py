@@ -33,14 +33,11 @@ def command(ctx: click.Context, entry_id: str, catalogs: tuple[Path, ...], profi
         click.echo(json.dumps(entry.document.data, indent=2, ensure_ascii=False))
         return
     from generator.file import rules_file
+    from generator.names import rule_group
 
     _, rules, _ = compile_or_stop(catalogs, profile)
     click.echo(f"{entry.id}: {entry.title}\n{entry.document.path}\n{entry.severity}: {entry.severity_reason}\n")
     for groups in rules.groups.values():
-        own = [
-            group
-            for group in groups
-            if any(rule.alert in entry.alerts() for rule in group.rules if hasattr(rule, "alert"))
-        ]
+        own = [group for group in groups if group.name == rule_group(entry.id)]
         if own:
             click.echo(rules_file("", own).text.partition("\n")[2], nl=False)

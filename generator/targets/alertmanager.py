@@ -73,8 +73,12 @@ def _route(rules: Rules, profile: Profile) -> Mapping[str, Any]:
 def _inhibitions(rules: Rules, catalog: Catalog, profile: Profile) -> Iterator[Mapping[str, Any]]:
     """While a cause fires, its symptoms at the same kube-proxy are held back."""
     engines: dict[str, set[str]] = {}
+    known_builds: dict[str, str] = {}
     for alert in rules.alerts:
-        engines.setdefault(alert.entry.id, set()).add(alert.engine)
+        if alert.known_build:
+            known_builds[alert.entry.id] = alert.rule.alert
+        else:
+            engines.setdefault(alert.entry.id, set()).add(alert.engine)
     for cause in catalog.entries:
         targets: dict[tuple[str, ...], list[str]] = {}
         for symptom in cause.inhibits:
@@ -82,9 +86,11 @@ def _inhibitions(rules: Rules, catalog: Catalog, profile: Profile) -> Iterator[M
                 equal = _same(engines[cause.id] | engines[symptom], profile)
                 if equal:
                     targets.setdefault(equal, []).append(symptom)
+        # That a failure can happen explains no symptom.
+        not_yet = [f'alertname!="{known_builds[cause.id]}"'] if cause.id in known_builds else []
         for equal, symptoms in targets.items():
             yield {
-                "source_matchers": [_one_of("failure", [cause.id])],
+                "source_matchers": [_one_of("failure", [cause.id]), *not_yet],
                 "target_matchers": [_one_of("failure", symptoms)],
                 "equal": list(equal),
             }

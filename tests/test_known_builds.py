@@ -1,0 +1,250 @@
+"""Patterns of builds with a known failure agree with the advice, and the alerts made of them name the fix."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from generator import tools
+from generator.advice import Facts, advise
+from generator.known_builds import _numbers, known_builds
+from generator.load import load
+from generator.model import Failure
+from generator.signature import compile_re2
+from generator.versions import parse
+from tests.conftest import compiled_for
+from tests.test_catalog import FAILURES
+
+
+@cache
+def entries() -> dict[str, Failure]:
+    return {entry.id: entry for entry in load().catalog.entries}
+
+
+# By hand from the fix tables: builds with the failure, and where it ends.
+KNOWN = {
+    "apiserver-connection-broken": {
+        "v1.18.4-tke.26": ["v1.8.13-tke.1", "v1.10.5-tke.20", "v1.17.2-tke.99", "v1.18.3-tke.30", "v1.18.4-tke.25"],
+        "v1.18.18": ["v1.10.13", "v1.17.17", "v1.18.0", "v1.18.17", "v1.18.17-rc.0"],
+        "v1.19.5": ["v1.19.0", "v1.19.4"],
+    },
+    "iptables-backend-mismatch": {
+        "v1.10.5-tke.20": ["v1.10.5-tke.19", "v1.10.5-tke.9"],
+        "v1.12.4-tke.31": ["v1.12.4-tke.30"],
+        "v1.14.3-tke.27": ["v1.14.3-tke.26", "v1.14.2-tke.1"],
+        "v1.16.3-tke.28": ["v1.16.3-tke.27"],
+        "v1.18.4-tke.26": ["v1.18.4-tke.25", "v1.18.4-tke.25-dirty"],
+        "v1.20.0": ["v1.10.5", "v1.19.16"],
+    },
+    "iptables-restore-without-wait": {
+        "v1.12.4-tke.31": ["v1.12.4-tke.30", "v1.11.2-tke.1", "v1.10.5-tke.20"],
+    },
+    "iptables-save-parse-panic": {
+        "v1.12.4-tke.31": ["v1.12.4-tke.30"],
+        "v1.14.3-tke.27": ["v1.14.3-tke.26"],
+        "v1.15.0": ["v1.10.13", "v1.14.10"],
+    },
+    "ipvs-startup-panic": {
+        "v1.18.4-tke.26": ["v1.18.4-tke.25", "v1.18.4-tke.0"],
+        "v1.19.0": ["v1.17.0", "v1.18.20"],
+    },
+}
+
+
+def matched(entry: Failure, version: str) -> list[str]:
+    """The fixes of the patterns that match the whole string, as Prometheus matches."""
+    return [known.fixed_in.text for known in known_builds(entry) if whole(known.pattern, version)]
+
+
+def whole(pattern: str, text: str) -> bool:
+    return compile_re2(f"^(?s:{pattern})$").search(text) is not None
+
+
+def test_the_failures_that_a_version_tells() -> None:
+    found = {key: [known.fixed_in.text for known in known_builds(entry)] for key, entry in entries().items()}
+    assert {key: fixes for key, fixes in found.items() if fixes} == {key: [*fixes] for key, fixes in KNOWN.items()}
+
+
+@pytest.mark.parametrize(
+    ("entry", "version", "fix"),
+    [
+        (entry, version, fix)
+        for entry, fixes in KNOWN.items()
+        for fix, versions in fixes.items()
+        for version in (*versions, fix)
+    ],
+)
+def test_a_build_is_known_up_to_the_one_with_the_fix(entry: str, version: str, fix: str) -> None:
+    assert matched(entries()[entry], version) == ([] if version == fix else [fix])
+
+
+def test_patterns_stay_short() -> None:
+    assert max(len(known.pattern) for entry in entries().values() for known in known_builds(entry)) <= 110
+
+
+# The releases and builds around every fix, and what no table names.
+MINORS = st.integers(0, 40) | st.sampled_from([10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 37])
+SMALL = st.integers(0, 400) | st.sampled_from([0, 3, 4, 5, 17, 18, 19, 20, 25, 26, 27, 28, 30, 31])
+SUFFIX = st.one_of(
+    st.just(""),
+    st.builds("-tke.{}".format, SMALL),
+    st.builds("-tke.{}{}".format, SMALL, st.sampled_from(["-dirty", "+3c9a12", ".1", "x", "."])),
+    st.builds("-{}.{}".format, st.sampled_from(["alpha", "beta", "rc"]), SMALL),
+    st.sampled_from(["-rc.1+k3s1", "-alpha.1.227+94ec940998d730-dirty", "-alpha.1.227", "-alpha", "-rc"]),
+    st.sampled_from(["-dirty", "+k3s1", "-eks-d1db3c", "-gke.1200", "-aliyun.1", "+2fbd7c7", "-rancher1-1", " ", "\n"]),
+    st.text("-+.abgtke0123456789 ", max_size=9),
+)
+VERSIONS = st.builds("v1.{}.{}{}".format, MINORS, SMALL, SUFFIX) | st.text(max_size=12)
+
+
+@given(st.sampled_from(sorted(KNOWN)), VERSIONS)
+@example("ipvs-startup-panic", "v1.18.4-tke.26")
+@example("ipvs-startup-panic", "v1.17.0-alpha.1")
+@example("apiserver-connection-broken", "v1.18.18-rc.0")
+def test_pattern_and_comparison_agree_on_every_string(key: str, text: str) -> None:
+    assume(not re.search(r"\.0[0-9]", text))  # versions have no leading zeros
+    entry, version = entries()[key], parse(text) if text == text.strip() else None
+    found = advise(entry, Facts(kube_proxy=version))
+    expected = (
+        [found.version.text] if version and version.full and found.verdict == "affected" and found.version else []
+    )
+    assert matched(entry, text) == expected
+
+
+@given(st.sets(st.integers(0, 1200)).filter(bool))
+def test_a_pattern_of_numbers_matches_these_and_no_others(numbers: set[int]) -> None:
+    pattern = "|".join(_numbers(sorted(numbers)))
+    assert {number for number in range(1300) if whole(pattern, str(number))} == numbers
+
+
+TARGET = (
+    'job="kube-proxy", cluster="c1", namespace="kube-system", pod="kube-proxy-{0}", node="n{0}", instance="{0}:10249"'
+)
+
+
+def info(node: str, label: str, version: str, values: str) -> dict[str, str]:
+    """What kube-proxy on a node says of its build."""
+    return {
+        "series": f'kubernetes_build_info{{{TARGET.format(node)}, {label}="{version}", goVersion="go1.13"}}',
+        "values": values,
+    }
+
+
+def labels(node: str, failure: str, version: str, fixed_in: str) -> dict[str, str]:
+    return {
+        "failure": failure,
+        "severity": "info",
+        "cluster": "c1",
+        "namespace": "kube-system",
+        "pod": f"kube-proxy-{node}",
+        "node": f"n{node}",
+        "instance": f"{node}:10249",
+        "version": version,
+        "fixed_in": fixed_in,
+    }
+
+
+def verdict(promtool: Path, folder: Path, profile: str, series: list[dict[str, str]], checks: list[object]) -> str:
+    """What promtool says of the rules of a site where it finds other alerts than expected."""
+    rules = compiled_for(profile, folder)["prometheus/kube-proxy.rules.yaml"]
+    (folder / "rules.yaml").write_text(rules, encoding="utf-8")
+    test = {"interval": "30s", "input_series": series, "alert_rule_test": checks}
+    text = yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [test]})
+    (folder / "tests.yaml").write_text(text, encoding="utf-8")
+    passed, said = tools.run([str(promtool), "test", "rules", "tests.yaml"], folder)
+    return "" if passed else said
+
+
+def test_each_affected_node_has_one_alert_that_ends_with_the_upgrade(tmp_path: Path, pinned_promtool: Path) -> None:
+    series = [
+        # Upgraded after half an hour.
+        info("a", "gitVersion", "v1.18.4-tke.9", "1x59 _x60"),
+        info("a", "gitVersion", "v1.18.4-tke.26", "_x60 1x60"),
+        info("b", "gitVersion", "v1.18.20", "1x120"),
+        info("c", "git_version", "v1.19.16", "1x120"),
+        info("d", "git_version", "v1.18.9-eks-d1db3c", "1x120"),
+    ]
+    alert = "KubeProxyIPVSStartupPanicKnownBuild"
+    page = f"https://runbooks.example.com/kube-proxy/{alert}.md"
+
+    def fires(node: str, version: str, fixed_in: str) -> dict[str, object]:
+        return {
+            "exp_labels": labels(node, "ipvs-startup-panic", version, fixed_in),
+            "exp_annotations": {
+                "summary": f"kube-proxy {version} on node n{node} (cluster c1) has a known failure: "
+                "kube-proxy panics at its first start in IPVS mode and is normal after the restart",
+                "description": f"It can happen in ipvs mode. {fixed_in} has the fix. First step: Upgrade kube-proxy to "
+                f"{fixed_in} or later, with the cluster where that is another minor release.",
+                "runbook_url": page,
+            },
+        }
+
+    checks: list[object] = [
+        {"eval_time": "9m30s", "alertname": alert},
+        {
+            "eval_time": "11m",
+            "alertname": alert,
+            "exp_alerts": [fires("a", "v1.18.4-tke.9", "v1.18.4-tke.26"), fires("b", "v1.18.20", "v1.19.0")],
+        },
+        {"eval_time": "40m", "alertname": alert, "exp_alerts": [fires("b", "v1.18.20", "v1.19.0")]},
+    ]
+    assert verdict(pinned_promtool, tmp_path, "{}\n", series, checks) == ""
+
+
+RESTORE = "kubeproxy_sync_proxy_rules_iptables_restore_failures_total"
+
+
+def test_a_symptom_names_the_known_failures_of_its_own_build(tmp_path: Path, pinned_promtool: Path) -> None:
+    """Node a runs a build with two of them, node b says nothing of its build, node c runs one with the fixes."""
+    series = [
+        info("a", "gitVersion", "v1.12.4-tke.30", "1x80"),
+        info("c", "gitVersion", "v1.12.4-tke.31", "1x80"),
+        *({"series": f"{RESTORE}{{{TARGET.format(node)}}}", "values": "0+1x80"} for node in "abc"),
+    ]
+    said = (
+        " kube-proxy v1.12.4-tke.30 is known for iptables-backend-mismatch, fixed in v1.12.4-tke.31."
+        " kube-proxy v1.12.4-tke.30 is known for iptables-restore-without-wait, fixed in v1.12.4-tke.31."
+    )
+
+    def fires(node: str, known: str = "") -> dict[str, object]:
+        own = labels(node, "iptables-restore-failing", "", "")
+        del own["version"], own["fixed_in"]
+        return {
+            "exp_labels": {**own, "severity": "warning"},
+            "exp_annotations": {
+                "summary": f"iptables-restore has refused kube-proxy's rules on node n{node} (cluster c1)",
+                "description": "iptables-restore has failed about 20 times within the range. First step: Search "
+                'kube-proxy\'s log on that node for "Failed to execute iptables-restore" and read the exit status and '
+                f"the lines after it.{known}",
+                "runbook_url": "https://runbooks.example.com/kube-proxy/KubeProxyIptablesRestoreFailing.md",
+            },
+        }
+
+    alerts = [fires("a", said), fires("b"), fires("c")]
+    checks: list[object] = [{"eval_time": "20m", "alertname": "KubeProxyIptablesRestoreFailing", "exp_alerts": alerts}]
+    assert verdict(pinned_promtool, tmp_path, "{}\n", series, checks) == ""
+
+
+def test_a_site_turns_an_alert_off_or_changes_it(tmp_path: Path) -> None:
+    name = "KubeProxyIPVSStartupPanicKnownBuild"
+    texts = compiled_for(f"disabled: [{name}]\nalerts: {{{PANIC}: {{severity: warning, for: 1h}}}}\n", tmp_path)
+    groups = yaml.safe_load(texts["prometheus/kube-proxy.rules.yaml"])["groups"]
+    rules = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+    assert name not in rules
+    assert f"runbooks/{name}.md" not in texts
+    assert (rules[PANIC]["labels"]["severity"], rules[PANIC]["for"]) == ("warning", "1h")
+    assert name not in texts["prometheus/kube-proxy.rules.yaml"]
+
+
+PANIC = "KubeProxyIptablesSaveParsePanicKnownBuild"
+
+
+def test_without_any_of_them_nobody_reads_the_versions(tmp_path: Path) -> None:
+    names = [f"{FAILURES[key]}KnownBuild" for key in KNOWN]
+    rules = compiled_for(f"disabled: [{', '.join(names)}]\n", tmp_path)["prometheus/kube-proxy.rules.yaml"]
+    assert "kubernetes_build_info" not in rules
+    assert "ALERTS" not in rules
