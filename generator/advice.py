@@ -12,6 +12,8 @@ from generator.durations import seconds
 from generator.model import Cites, Failure, MinimumVersion, Setting, TkeFix, UpstreamFix
 from generator.versions import Version, at_least, parse
 
+LOCK = "/run/xtables.lock"
+
 Verdict = Literal["affected", "unknown", "not affected"]
 # Tencent's systems call themselves "Tencent tlinux 2.2 (Final)" and "TencentOS Server 3.1"; the page says "TLinux 2.6".
 _SYSTEMS = ("tencent|tlinux", "centos", "ubuntu")
@@ -152,7 +154,7 @@ def _by_setting(entry: Failure, facts: Facts) -> Advice | None:
         if hurts:
             said = value if key.startswith("/") else f"{key} is {value}"
             return Advice(entry, "affected", f"{said}: {setting.why}", setting.sources, f"{key}: {setting.change_to}")
-        if hurts is False and len(deciding) == 1 and not _versions_decide(entry):
+        if hurts is False and len(deciding) == 1 and not decided_by_version(entry):
             said = f"{key} is fine" if value is None or key.startswith("/") else f"{key} is {value}"
             return Advice(entry, "not affected", said, setting.sources)
     return None
@@ -186,7 +188,7 @@ def _by_program(entry: Failure, facts: Facts) -> Advice | None:
 
 def _by_version(entry: Failure, facts: Facts) -> Advice:
     version = facts.known
-    if not _versions_decide(entry):
+    if not decided_by_version(entry):
         return _undecided(entry, facts)
     if version is None:
         return Advice(entry, "unknown", "no version is given", entry.affected.sources)
@@ -227,14 +229,16 @@ def _builder(facts: Facts) -> str:
 def _undecided(entry: Failure, facts: Facts) -> Advice:
     """No version of kube-proxy ends it, and what decides is not known."""
     keys = [setting_key(setting) for setting in entry.fixes.settings if setting.ends]
-    asked = [*keys, *(f"{one.name} {one.minimum}" for one in entry.fixes.components)]
+    asked = [*keys, *(_component(one) for one in entry.fixes.components)]
     why = (
-        f"no version of kube-proxy ends it; look at {', '.join(asked)}" if asked else "no version of kube-proxy ends it"
+        f"no version of kube-proxy ends it; it depends on {', '.join(asked)}"
+        if asked
+        else "no version of kube-proxy ends it"
     )
     return Advice(entry, "unknown", why, entry.affected.sources)
 
 
-def _versions_decide(entry: Failure) -> bool:
+def decided_by_version(entry: Failure) -> bool:
     return entry.fixes.tke is not None or bool(_ending(entry))
 
 

@@ -10,7 +10,7 @@ ORDER = [
     ["document", "http"],
     ["model"],
     ["schema", "signature", "settings", "promql", "advice"],
-    ["reader", "known_builds"],
+    ["reader", "known_builds", "cluster", "matrix"],
     ["profiles"],
     ["load", "logql"],
     ["checks.entries", "checks.logs", "checks.samples", "checks.site", "checks.metrics"],

@@ -1,0 +1,296 @@
+"""What kubectl says of a cluster's kube-proxies, and of the Pods that may write iptables rules beside them. No IO.
+
+Reads the objects of `kubectl get nodes,daemonsets,pods,configmaps -A -o json` and of `kubectl version -o json`;
+whatever of them is there is used, and what is missing is not known.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from generator.advice import LOCK, Facts
+from generator.versions import parse
+
+Object = Mapping[str, Any]
+
+# Programs that are known to write iptables rules on the host network, by the names of their containers and images.
+_WRITERS = re.compile(
+    r"kube-proxy|kube-router|cilium|calico|canal|flannel|weave|ip-masq-agent|node-?local-?dns|node-cache|antrea"
+)
+# Fields of KubeProxyConfiguration as the flags that they are the same as.
+_FIELDS = {
+    ("ipvs", "syncPeriod"): "--ipvs-sync-period",
+    ("ipvs", "minSyncPeriod"): "--ipvs-min-sync-period",
+    ("iptables", "syncPeriod"): "--iptables-sync-period",
+    ("iptables", "minSyncPeriod"): "--iptables-min-sync-period",
+}
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Nodes whose kube-proxies are alike; without nodes in what was read, no names."""
+
+    facts: Facts
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A container on the host network that may change iptables, and what is wrong with its mount of the lock.
+
+    `known`: its name says that it writes rules; otherwise it merely has the right to.
+    """
+
+    workload: str
+    container: str
+    known: bool
+    wrong: str
+
+    def __str__(self) -> str:
+        return f"{self.workload}, container {self.container}, {self.wrong}"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    kube_proxies: tuple[Alike, ...]
+    writers: tuple[Writer, ...]
+    notes: tuple[str, ...]
+
+
+def read(documents: Iterable[Any]) -> Cluster:
+    """What the documents hold. Raises ValueError if one is not what kubectl prints as JSON."""
+    objects = [one for document in documents for one in _objects(document)]
+    by_kind: dict[str, list[Object]] = {}
+    for one in objects:
+        by_kind.setdefault(one.get("kind", "Version"), []).append(one)
+    nodes = [node for node in by_kind.get("Node", []) if not _windows(node)]
+    workloads = [*by_kind.get("DaemonSet", []), *by_kind.get("Pod", [])]
+    writers = tuple(sorted(set(_writers(workloads)), key=lambda one: (not one.known, one.workload, one.container)))
+    server = next((one["serverVersion"]["gitVersion"] for one in objects if "serverVersion" in one), "")
+    base = Facts(cluster=parse(server), components=_components(workloads))
+    lock = _lock(writers, bool(workloads))
+    notes: list[str] = []
+    alike: dict[Any, list[str]] = {}
+    facts: dict[Any, Facts] = {}
+    for name, found in _kube_proxies(base, nodes, by_kind, notes):
+        settings = None if found.settings is None and not lock else {**(found.settings or {}), **lock}
+        key = (found.kube_proxy, found.os, found.mode, str(settings), found.components.get("Linux kernel"))
+        facts.setdefault(key, replace(found, settings=settings))
+        alike.setdefault(key, []).extend([name] if name else [])
+    groups = (Alike(facts[key], tuple(sorted(names))) for key, names in alike.items())
+    return Cluster(tuple(sorted(groups, key=lambda one: -len(one.nodes))), writers, tuple(notes))
+
+
+def config_maps(documents: Iterable[Any]) -> list[tuple[str, str]]:
+    """Namespace and name of the ConfigMaps that kube-proxies read, for a caller who has yet to ask for them."""
+    objects = [one for document in documents for one in _objects(document)]
+    return sorted(
+        {
+            (_namespace(one), volume["configMap"]["name"])
+            for one in objects
+            if _container(one)
+            for volume in _spec(one).get("volumes", ())
+            if "configMap" in volume
+        }
+    )
+
+
+def settings_of(words: Sequence[str]) -> dict[str, str]:
+    """Flags and variables of a command line: `--flag=value`, `--flag value`, `NAME=value`."""
+    found: dict[str, str] = {}
+    for index, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if equals and re.fullmatch(r"--[a-z0-9-]+|[A-Z][A-Z0-9_]*", name):
+            found[name] = value
+        elif re.fullmatch(r"--[a-z0-9-]+", word):
+            following = words[index + 1] if index + 1 < len(words) else ""
+            found[word] = following if following and not following.startswith("-") else "true"
+    return found
+
+
+def _objects(document: Any) -> Iterator[Object]:
+    if not isinstance(document, Mapping) or not ({"kind", "serverVersion"} & document.keys()):
+        raise ValueError("not what kubectl prints with -o json")
+    if "items" in document:
+        for item in document["items"]:
+            yield {"kind": str(document["kind"]).removesuffix("List"), **item}
+    else:
+        yield document
+
+
+def _kube_proxies(
+    base: Facts, nodes: Sequence[Object], by_kind: Mapping[str, Sequence[Object]], notes: list[str]
+) -> Iterator[tuple[str, Facts]]:
+    """Each node's kube-proxy, by the node's name."""
+    pods = {pod["spec"].get("nodeName", ""): pod for pod in by_kind.get("Pod", ()) if _container(pod)}
+    sets = [one for one in by_kind.get("DaemonSet", ()) if _container(one)]
+    maps = by_kind.get("ConfigMap", ())
+    by_name = {node["metadata"]["name"]: node for node in nodes}
+    if not pods and not sets:
+        if not nodes:
+            return
+        notes.append(
+            "no kube-proxy DaemonSet or Pod is there: taken for a program on the node with the kubelet's version; "
+            "k3s, and network plugins that replace kube-proxy, look like this too"
+        )
+        for name, node in by_name.items():
+            info = node["status"]["nodeInfo"]
+            version = parse(info.get("kubeProxyVersion") or info["kubeletVersion"])
+            yield name, _on_node(replace(base, kube_proxy=version, binary=True), node)
+        return
+    where = {name: pods.get(name) or (None if pods else sets[0]) for name in by_name} or pods or {"": sets[0]}
+    without = sorted(name for name, workload in where.items() if workload is None)
+    if without:
+        notes.append(f"no kube-proxy Pod is on {', '.join(without)}")
+    for name, workload in where.items():
+        if workload is not None:
+            yield name, _on_node(_configured(base, workload, maps, notes), by_name.get(name))
+
+
+def _on_node(facts: Facts, node: Object | None) -> Facts:
+    if node is None:
+        return facts
+    info = node["status"]["nodeInfo"]
+    components = {**facts.components, "Linux kernel": info["kernelVersion"]}
+    return replace(facts, os=info["osImage"], components=components)
+
+
+def _configured(base: Facts, workload: Object, maps: Sequence[Object], notes: list[str]) -> Facts:
+    container = _container(workload) or {}
+    tag = container.get("image", "").partition("@")[0].rpartition("/")[2].partition(":")[2]
+    version = parse(tag)
+    if version is None:
+        said = f"the image {container.get('image')} does not tell kube-proxy's version"
+        notes.extend([] if said in notes else [said])
+    words = [part for word in (*container.get("command", ()), *container.get("args", ())) for part in _split(word)]
+    settings = settings_of(words)
+    settings |= {row["name"]: row["value"] for row in container.get("env", ()) if "value" in row}
+    mode = settings.get("--proxy-mode")
+    if "--config" in settings:
+        config = _configuration(workload, settings["--config"], maps)
+        if config is None:
+            said = f"the ConfigMap with {settings['--config']} was not read: mode and settings are not known"
+            notes.extend([] if said in notes else [said])
+            return replace(base, kube_proxy=version)
+        mode = config.get("mode")
+        fields = {flag: str((config.get(part) or {}).get(field) or "") for (part, field), flag in _FIELDS.items()}
+        settings |= {flag: value for flag, value in fields.items() if value not in ("", "0s")}  # these are the default
+    return replace(base, kube_proxy=version, settings=settings, mode=mode or "iptables")
+
+
+def _split(word: str) -> list[str]:
+    """The words of a script that is handed to a shell as one."""
+    try:
+        return shlex.split(word) if " " in word else [word]
+    except ValueError:
+        return [word]
+
+
+def _configuration(workload: Object, path: str, maps: Sequence[Object]) -> Mapping[str, Any] | None:
+    """The KubeProxyConfiguration at a path in the container, from the ConfigMaps that it mounts."""
+    mounted = {volume["configMap"]["name"] for volume in _spec(workload).get("volumes", ()) if "configMap" in volume}
+    for one in maps:
+        if one["metadata"]["name"] in mounted and _namespace(one) == _namespace(workload):
+            text = one.get("data", {}).get(path.rpartition("/")[2])
+            if text is not None:
+                config = yaml.safe_load(text)
+                return config if isinstance(config, Mapping) else None
+    return None
+
+
+def _writers(workloads: Iterable[Object]) -> Iterator[Writer]:
+    for workload in workloads:
+        spec = _spec(workload)
+        if not spec.get("hostNetwork") or _owned(workload):
+            continue
+        for container in spec.get("containers", ()):
+            context = container.get("securityContext") or {}
+            rights = (context.get("capabilities") or {}).get("add") or ()
+            if not (context.get("privileged") or {"NET_ADMIN", "CAP_NET_ADMIN", "ALL"} & {*rights}):
+                continue  # without this right nobody changes iptables
+            image = container.get("image", "").rpartition("/")[2]
+            known = bool(_WRITERS.search(f"{container['name']} {image}"))
+            yield Writer(_called(workload), container["name"], known, _wrong(spec, container))
+
+
+def _wrong(spec: Object, container: Object) -> str:
+    """What is wrong with a container's mount of the lock; nothing if nothing is."""
+    host = {volume["name"]: volume["hostPath"] for volume in spec.get("volumes", ()) if "hostPath" in volume}
+    for mount in container.get("volumeMounts", ()):
+        path = host.get(mount["name"])
+        inside = _plain(mount["mountPath"])
+        if path is None or not f"{LOCK}/".startswith(f"{inside}/"):
+            continue
+        if _plain(path["path"]) + LOCK.removeprefix(inside) != LOCK:
+            continue
+        kind = path.get("type") or ""
+        if mount.get("readOnly"):
+            return f"mounts {LOCK} read-only"
+        if inside == LOCK and kind not in ("FileOrCreate", "File"):
+            made = f"as {kind}" if kind else "without a type"
+            return f"mounts {LOCK} {made}: where the file is missing, a directory takes its place"
+        return ""
+    return f"does not mount {LOCK}"
+
+
+def _plain(path: str) -> str:
+    """A path without what leads to the same place: /var/run is /run."""
+    path = path.rstrip("/")
+    return "/run" + path.removeprefix("/var/run") if path == "/var/run" or path.startswith("/var/run/") else path
+
+
+def _lock(writers: Sequence[Writer], looked: bool) -> dict[str, str]:
+    """The setting of the lock's mounts: what is wrong with them, or that nothing is; nothing if there are doubts."""
+    wrong = [str(writer) for writer in writers if writer.known and writer.wrong]
+    if wrong:
+        return {LOCK: "; ".join(wrong)}
+    doubtful = any(writer.wrong for writer in writers)
+    return {LOCK: ""} if looked and not doubtful else {}
+
+
+def _components(workloads: Iterable[Object]) -> dict[str, str]:
+    for workload in workloads:
+        for container in _spec(workload).get("containers", ()):
+            name, _, tag = container.get("image", "").partition("@")[0].rpartition("/")[2].partition(":")
+            if name == "kube-router" and tag:
+                return {name: tag}
+    return {}
+
+
+def _container(workload: Object) -> Object | None:
+    """The container that is kube-proxy."""
+    if workload.get("kind") not in ("DaemonSet", "Pod"):
+        return None
+    for container in _spec(workload).get("containers", ()):
+        image = container.get("image", "").rpartition("/")[2]
+        if container["name"] == "kube-proxy" or re.match(r"kube-proxy(-[a-z0-9]+)?[:@]", image):
+            found: Object = container
+            return found
+    return None
+
+
+def _spec(workload: Object) -> Object:
+    spec: Object = workload["spec"]
+    return spec["template"]["spec"] if "template" in spec else spec
+
+
+def _owned(workload: Object) -> bool:
+    """Whether it is a Pod of a DaemonSet, which stands for it."""
+    owners = workload["metadata"].get("ownerReferences", ())
+    return workload["kind"] == "Pod" and any(owner["kind"] == "DaemonSet" for owner in owners)
+
+
+def _called(workload: Object) -> str:
+    return f"{workload['kind']} {_namespace(workload)}/{workload['metadata']['name']}"
+
+
+def _namespace(one: Object) -> str:
+    return str(one["metadata"].get("namespace", "default"))
+
+
+def _windows(node: Object) -> bool:
+    return bool(node["metadata"].get("labels", {}).get("kubernetes.io/os") == "windows")

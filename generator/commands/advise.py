@@ -1,0 +1,246 @@
+"""`advise`: which failures a version can have, and the smallest upgrade that ends them."""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from generator.commands.shared import FOUND, entries_of, examples, inputs, json_option, say
+from generator.names import TOOL
+from generator.problems import ToolError
+
+if TYPE_CHECKING:
+    from generator.advice import Advice, Facts
+    from generator.cluster import Cluster
+    from generator.model import Failure
+    from generator.versions import Version
+
+_SEVERITIES = ("critical", "warning", "info")
+_HEADINGS = {"affected": "can happen", "unknown": "not known", "not affected": "cannot happen"}
+_SHOWN = 5  # names of nodes
+_KUBECTL_SECONDS = 120
+
+
+@click.command(
+    short_help="Say which failures a version can have, and the smallest upgrade that ends them.",
+    epilog=examples(
+        "advise --cluster-version 1.14 --kube-proxy-version v1.14.3-tke.20 --os 'CentOS 8'",
+        "advise --kube-proxy-version v1.18.4 --mode ipvs --flags '--ipvs-sync-period=5s'",
+        "advise --from-cluster --json",
+        "advise --matrix csv",
+    ),
+)
+@click.option("--cluster-version", metavar="VERSION", help="Of the cluster, such as 1.14 or v1.18.4-tke.26.")
+@click.option("--kube-proxy-version", metavar="VERSION", help="Of kube-proxy; the tag of its image.")
+@click.option("--os", "system", help="The node's operating system, such as 'CentOS 8'.")
+@click.option("--mode", type=click.Choice(["iptables", "ipvs", "nftables", "userspace"]), help="Proxy mode.")
+@click.option("--flags", help="kube-proxy's flags, and its environment variables as NAME=value.")
+@click.option("--binary", is_flag=True, help="kube-proxy is a program on the node, not a DaemonSet.")
+@click.option("--from-cluster", is_flag=True, help="Ask the cluster, through kubectl.")
+@click.option("--context", help="kubectl's context, with --from-cluster.")
+@click.option(
+    "files",
+    "--cluster-file",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="What `kubectl get nodes,daemonsets,pods,configmaps -A -o json` printed; - is standard input. "
+    "Can be given several times.",
+)
+@click.option(
+    "--matrix",
+    is_flag=False,
+    flag_value="markdown",
+    type=click.Choice(["markdown", "csv", "json"]),
+    help="Print all the fix tables, version by failure.",
+)
+@inputs
+@json_option()
+@click.pass_context
+def command(
+    ctx: click.Context,
+    cluster_version: str | None,
+    kube_proxy_version: str | None,
+    system: str | None,
+    mode: str | None,
+    flags: str | None,
+    binary: bool,
+    from_cluster: bool,
+    context: str | None,
+    files: tuple[Path, ...],
+    matrix: str | None,
+    catalogs: tuple[Path, ...],
+    profile: Path | None,
+    as_json: bool,
+) -> None:
+    """Say which documented failures can happen with a version of kube-proxy, why, and the smallest upgrade.
+
+    Exit code 0: none is known to; 1: at least one can.
+    """
+    from generator import cluster
+    from generator.advice import Facts
+
+    entries = [entry for entry in entries_of(catalogs, profile) if entry.kind == "failure"]
+    if matrix:
+        _print_matrix(entries, matrix)
+        return
+    if from_cluster or files:
+        documents = [_document(path) for path in files] if files else _ask(context)
+        try:
+            found = cluster.read(documents)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ToolError(f"this is not what `kubectl get … -o json` prints: {error}") from error
+        if not found.kube_proxies:
+            raise ToolError("there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods, configmaps")
+    elif cluster_version or kube_proxy_version:
+        facts = Facts(
+            cluster=_version(cluster_version),
+            kube_proxy=_version(kube_proxy_version),
+            os=system,
+            mode=mode,
+            settings=None if flags is None else cluster.settings_of(shlex.split(flags)),
+            binary=binary,
+        )
+        found = cluster.Cluster((cluster.Alike(facts, ()),), (), ())
+    else:
+        raise click.UsageError("give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix")
+    report = [_report(entries, one.facts, one.nodes) for one in found.kube_proxies]
+    doubtful = [writer for writer in found.writers if writer.wrong and not writer.known]
+    if as_json:
+        data = {"kube_proxies": report, "may_write_without_lock": [str(one) for one in doubtful], "notes": found.notes}
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        _print(report, found)
+    if any(row["verdict"] == "affected" for one in report for row in one["failures"]):
+        ctx.exit(FOUND)
+
+
+def _print_matrix(entries: Sequence["Failure"], style: str) -> None:
+    from generator import matrix
+
+    write = {"markdown": matrix.as_markdown, "csv": matrix.as_csv, "json": matrix.as_json}[style]
+    click.echo(write(entries), nl=False)
+
+
+def _version(text: str | None) -> "Version | None":
+    from generator.versions import parse
+
+    if text is None:
+        return None
+    found = parse(text)
+    if found is None:
+        raise ToolError(f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26")
+    return found
+
+
+def _document(path: Path) -> Any:
+    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ToolError(f"{path} is not JSON ({error}); save it with `kubectl get … -o json`") from error
+
+
+def _ask(context: str | None) -> list[Any]:
+    """All that is read of a cluster: nodes, DaemonSets, Pods, kube-proxy's own ConfigMaps, the version."""
+    from generator import cluster
+
+    documents = [
+        _kubectl(context, "get", "nodes,daemonsets.apps,pods", "--all-namespaces"),
+        _kubectl(context, "version"),
+    ]
+    for namespace, name in cluster.config_maps(documents[:1]):
+        documents.append(_kubectl(context, "get", "configmap", name, "--namespace", namespace, "--ignore-not-found"))
+    return [document for document in documents if document]
+
+
+def _kubectl(context: str | None, *arguments: str) -> Any:
+    import subprocess
+
+    command = ["kubectl", *(["--context", context] if context else []), *arguments, "--output", "json"]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_KUBECTL_SECONDS, check=False
+        )
+    except FileNotFoundError as error:
+        raise ToolError(
+            f"kubectl is not on PATH; install it, or give what it prints with --cluster-file: {error}"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"kubectl did not answer within {_KUBECTL_SECONDS} s: {shlex.join(command)}") from error
+    if done.returncode:
+        said = done.stderr.decode("utf-8", errors="replace").strip()
+        raise ToolError(f"`{shlex.join(command)}` failed: {said}")
+    return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def _report(entries: Sequence["Failure"], facts: "Facts", nodes: Sequence[str]) -> dict[str, Any]:
+    """All that is said of kube-proxies that are alike, in the order it is read."""
+    from generator.advice import advise, upgrade_for_all
+
+    found = [advise(entry, facts) for entry in entries]
+    ranked = sorted(found, key=lambda one: ([*_HEADINGS].index(one.verdict), _SEVERITIES.index(one.entry.severity)))
+    return {
+        "nodes": list(nodes),
+        "cluster": str(facts.cluster) if facts.cluster else None,
+        "kube_proxy": str(facts.kube_proxy) if facts.kube_proxy else None,
+        "os": facts.os,
+        "mode": facts.mode,
+        "failures": [_row(advice) for advice in ranked],
+        "upgrade_for_all": upgrade_for_all(found, facts),
+    }
+
+
+def _row(advice: "Advice") -> dict[str, Any]:
+    sources = {source.key: source for source in advice.entry.sources}
+    return {
+        "id": advice.entry.id,
+        "title": advice.entry.title,
+        "severity": advice.entry.severity,
+        "verdict": advice.verdict,
+        "why": advice.why,
+        "upgrade": advice.upgrade,
+        "sources": [{"title": sources[key].title, "url": sources[key].url} for key in advice.sources],
+    }
+
+
+def _print(report: Sequence[dict[str, Any]], found: "Cluster") -> None:
+    for one in report:
+        click.echo(_who(one))
+        for verdict, heading in _HEADINGS.items():
+            rows = [row for row in one["failures"] if row["verdict"] == verdict]
+            if rows:
+                click.echo(f"  {heading}:")
+            for row in rows:
+                click.echo(
+                    f"    {row['id']}: {row['title']}" if verdict == "affected" else f"    {row['id']}: {row['why']}"
+                )
+                if verdict == "affected":
+                    titles = "; ".join(source["title"] for source in row["sources"])
+                    click.echo(f"      {row['why']} ({titles})")
+                if row["upgrade"]:
+                    click.echo(f"      ends with: {row['upgrade']}")
+        if one["upgrade_for_all"]:
+            click.echo(f"  all that a version can end, ends with: {one['upgrade_for_all']}")
+        click.echo()
+    doubtful = [str(writer) for writer in found.writers if writer.wrong and not writer.known]
+    if doubtful:
+        click.echo("These may change iptables and do not share the lock; see whether they call iptables:")
+        for line in doubtful:
+            click.echo(f"  {line}")
+    for note in found.notes:
+        say(f"{TOOL}: {note}")
+
+
+def _who(one: dict[str, Any]) -> str:
+    version = f"kube-proxy {one['kube_proxy']}" if one["kube_proxy"] else "kube-proxy of unknown version"
+    parts = [version, f"cluster {one['cluster']}" if one["cluster"] else None, one["os"], one["mode"]]
+    text = ", ".join(part for part in parts if part)
+    if not one["nodes"]:
+        return text
+    names = ", ".join(one["nodes"][:_SHOWN]) + (", …" if len(one["nodes"]) > _SHOWN else "")
+    count = len(one["nodes"])
+    return f"{text}: {count} {'node' if count == 1 else 'nodes'} ({names})"

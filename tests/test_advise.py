@@ -1,0 +1,254 @@
+"""`advise` as its users meet it, also on a cluster behind a real kubectl."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Run
+from tests.kubernetes_api import serve
+from tests.test_cluster import CONFIG, LOCK, container, daemon_set, kube_proxy, listed, node, pod, pod_spec
+
+AFFECTED = """\
+kube-proxy v1.14.3-tke.26, cluster 1.14, CentOS 8, ipvs
+  can happen:
+    iptables-backend-mismatch: kube-proxy does not match the iptables backend of the node
+      TKE 1.14: fixed in v1.14.3-tke.27 (TKE: kube-proxy not correctly adapted to the iptables backend of the node)
+      ends with: kube-proxy v1.14.3-tke.27 or later
+    iptables-save-parse-panic: kube-proxy panics again and again when it reads the output of iptables-save
+      TKE 1.14: fixed in v1.14.3-tke.27 (TKE: kube-proxy kept panicking)
+      ends with: kube-proxy v1.14.3-tke.27 or later
+    apiserver-connection-broken: kube-proxy keeps using a broken connection to kube-apiserver
+      TKE < 1.18: the cluster has to be upgraded (TKE: kube-proxy to kube-apiserver connection exception)
+      ends with: cluster 1.18 with kube-proxy v1.18.4-tke.26 or later
+  not known:
+    iptables-lock-held-too-long: no version of kube-proxy ends it; it depends on NetworkPolicy (kube-router) add-on of \
+TKE v1.3.2 or later, Linux kernel 4.15 or later
+    iptables-lock-not-mounted: no version of kube-proxy ends it; it depends on /run/xtables.lock
+  cannot happen:
+    iptables-restore-without-wait: TKE > 1.12: the problem does not exist
+    ipvs-frequent-sync: --ipvs-sync-period is 30s
+    ipvs-startup-panic: TKE < 1.18: the problem does not exist
+  all that a version can end, ends with: cluster 1.18 with kube-proxy v1.18.4-tke.26 or later
+
+"""
+
+
+def test_what_can_happen_comes_first_with_its_reason_and_its_end(run: Run) -> None:
+    versions = ("--cluster-version", "1.14", "--kube-proxy-version", "v1.14.3-tke.26")
+    done = run("advise", *versions, "--os", "CentOS 8", "--mode", "ipvs", "--flags", "--ipvs-sync-period=30s")
+    assert (done.returncode, done.stdout, done.stderr) == (1, AFFECTED, "")
+
+
+def test_a_version_that_has_all_fixes_is_exit_0(run: Run) -> None:
+    done = run("advise", "--kube-proxy-version", "v1.18.4-tke.26")
+    assert (done.returncode, "can happen:" in done.stdout) == (0, False)
+    assert "    apiserver-connection-broken: TKE 1.18: fixed in v1.18.4-tke.26\n" in done.stdout
+
+
+def test_for_programs(run: Run) -> None:
+    done = run("advise", "--kube-proxy-version", "v1.18.17", "--mode", "iptables", "--json")
+    assert done.returncode == 1
+    (found,) = json.loads(done.stdout)["kube_proxies"]
+    assert (found["kube_proxy"], found["mode"], found["nodes"]) == ("v1.18.17", "iptables", [])
+    assert found["upgrade_for_all"] == "cluster 1.20 with kube-proxy v1.20.0 or later"
+    (row,) = [row for row in found["failures"] if row["id"] == "apiserver-connection-broken"]
+    assert (row["verdict"], row["upgrade"]) == ("affected", "kube-proxy v1.18.18 or later")
+    assert row["sources"][0] == {
+        "title": "kubernetes#95981: Enables HTTP/2 health check",
+        "url": "https://github.com/kubernetes/kubernetes/pull/95981",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix"),
+        (["--kube-proxy-version", "latest"], "'latest' is no version that is known here; versions are like 1.14, "),
+        (["--cluster-version", "2.0.0"], "'2.0.0' is no version that is known here"),
+        (["--cluster-file", "text"], "text is not JSON (Expecting value: line 1 column 1 (char 0)); save it with "),
+        (["--cluster-file", "other"], "this is not what `kubectl get … -o json` prints"),
+        (["--cluster-file", "empty"], "there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods"),
+        (["--from-cluster"], "kubectl is not on PATH; install it, or give what it prints with --cluster-file"),
+    ],
+)
+def test_what_cannot_be_answered_is_exit_2(run: Run, tmp_path: Path, arguments: list[str], said: str) -> None:
+    (tmp_path / "text").write_text("no", encoding="utf-8")
+    (tmp_path / "other").write_text('{"kind": "List", "items": [1]}', encoding="utf-8")
+    (tmp_path / "empty").write_text('{"kind": "List", "items": []}', encoding="utf-8")
+    done = run("advise", *arguments, cwd=tmp_path, PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+# By hand from the page's tables, and from the releases of Kubernetes that the entries cite.
+MATRIX = {
+    "TKE 1.10": ("yes", "below v1.10.5-tke.20", "yes", "no", "no"),
+    "TKE 1.12": ("yes", "below v1.12.4-tke.31", "below v1.12.4-tke.31", "below v1.12.4-tke.31", "no"),
+    "TKE 1.13": ("yes", "not listed (upstream yes)", "no", "not listed (upstream yes)", "no"),
+    "TKE 1.14": ("yes", "below v1.14.3-tke.27", "no", "below v1.14.3-tke.27", "no"),
+    "TKE 1.15": ("yes", "not listed (upstream yes)", "no", "no", "no"),
+    "TKE 1.16": ("yes", "below v1.16.3-tke.28", "no", "no", "no"),
+    "TKE 1.17": ("yes", "not listed (upstream iptables: yes; ipvs: no)", "no", "no", "no"),
+    "TKE 1.18": ("below v1.18.4-tke.26", "below v1.18.4-tke.26", "no", "no", "below v1.18.4-tke.26"),
+    "TKE 1.19 and later": ("no", "no", "no", "no", "no"),
+    "upstream 1.17": ("yes", "iptables: yes; ipvs: no", None, "no", "yes"),
+    "upstream 1.18": ("below v1.18.18", "iptables: yes; ipvs: no", None, "no", "yes"),
+    "upstream 1.19": ("below v1.19.5", "iptables: yes; ipvs: no", None, "no", "no"),
+    "upstream 1.20 to 1.36": ("no", "no", None, "no", "no"),
+    "upstream 1.37": ("no", "no", "no", "no", "no"),
+}
+COLUMNS = (
+    "apiserver-connection-broken",
+    "iptables-backend-mismatch",
+    "iptables-restore-without-wait",
+    "iptables-save-parse-panic",
+    "ipvs-startup-panic",
+)
+
+
+def test_the_matrix_is_the_pages_tables(run: Run) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("advise", "--matrix", "csv").stdout)))
+    found = {row["kube-proxy"]: tuple(row[column] for column in COLUMNS) for row in rows}
+    old = "yes, only where iptables (iptables-restore with -w) is older than 1.6.2"
+    expected = {title: tuple(cell or old for cell in cells) for title, cells in MATRIX.items()}
+    assert {title: found[title] for title in expected} == expected
+    assert {row["iptables-lock-not-mounted"] for row in rows} == {"any version"}
+
+
+def test_the_matrix_says_the_same_in_all_its_forms(run: Run) -> None:
+    rows = list(csv.reader(io.StringIO(run("advise", "--matrix", "csv").stdout)))
+    lines = run("advise", "--matrix").stdout.splitlines()
+    cells = [[cell.strip(" `").replace("\\", "") for cell in line.strip("|").split(" | ")] for line in lines]
+    assert [cells[0], *cells[2:]] == rows
+    data = json.loads(run("advise", "--matrix", "json").stdout)
+    assert [[one["says"] for one in row["failures"].values()] for row in data] == [row[1:] for row in rows[1:]]
+    (tke,) = [row for row in data if row["builder"] == "TKE" and "1.14" in row["releases"]]
+    assert tke["failures"]["iptables-save-parse-panic"] == {
+        "says": "below v1.14.3-tke.27",
+        "builds": "below",
+        "fixed_in": "v1.14.3-tke.27",
+        "why": "TKE 1.14: fixed in v1.14.3-tke.27",
+    }
+
+
+def test_the_page_shows_the_matrix(run: Run) -> None:
+    page = (ROOT / "docs" / "advise.md").read_text(encoding="utf-8")
+    shown = page.partition("advise --matrix. -->\n\n")[2].partition("\n<!-- End of the matrix. -->")[0]
+    assert shown == run("advise", "--matrix").stdout
+
+
+OBJECTS: list[dict[str, Any]] = [
+    node("n1"),
+    node("n2", "Ubuntu 18.04.6 LTS", "4.14.1"),
+    daemon_set(
+        "kube-proxy",
+        {
+            **kube_proxy("v1.18.4-tke.26", "--config=/c/config.conf"),
+            "volumes": [LOCK, {"name": "c", "configMap": {"name": "kube-proxy"}}],
+        },
+    ),
+    pod("a", "n1", kube_proxy("v1.18.4-tke.9", "--proxy-mode=ipvs", "--ipvs-sync-period=30s")),
+    pod(
+        "b",
+        "n2",
+        {
+            **kube_proxy("v1.18.4-tke.26", "--config=/c/config.conf"),
+            "volumes": [LOCK, {"name": "c", "configMap": {"name": "kube-proxy"}}],
+        },
+    ),
+    daemon_set("kube-router", pod_spec(container("kube-router", "kube-router:v1.3.1"))),
+    daemon_set("csi", pod_spec(container("csi", "csi:1"))),
+    {
+        "kind": "ConfigMap",
+        "metadata": {"name": "kube-proxy", "namespace": "kube-system"},
+        "data": {"config.conf": CONFIG},
+    },
+]
+
+Ask = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture(params=["--from-cluster", "--cluster-file"])
+def ask(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Iterator[Ask]:
+    """`advise` on the same cluster, through kubectl and from what it saved."""
+    if request.param == "--cluster-file":
+        (tmp_path / "cluster.json").write_text(json.dumps(listed(*OBJECTS)), encoding="utf-8")
+        (tmp_path / "version.json").write_text('{"serverVersion": {"gitVersion": "v1.18.4-tke.26"}}', encoding="utf-8")
+        files = ("--cluster-file", str(tmp_path / "cluster.json"), "--cluster-file", str(tmp_path / "version.json"))
+        yield lambda *more: run("advise", *files, *more)
+        return
+    with serve(OBJECTS, "v1.18.4-tke.26", tmp_path) as kubeconfig:
+        environment = {"KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path)}
+        yield lambda *more: run("advise", "--from-cluster", *more, **environment)
+
+
+def test_a_cluster_of_two_builds_is_answered_for_each(ask: Ask) -> None:
+    done = ask()
+    assert done.returncode == 1, done.stderr
+    first, second, doubts, *_ = done.stdout.split("\n\n")
+    lock = (
+        "      DaemonSet kube-system/kube-router, container kube-router, does not mount /run/xtables.lock: "
+        "All iptables commands of the node then wait for the same lock and never write at the same time."
+    )
+    assert first.startswith(
+        "kube-proxy v1.18.4-tke.9, cluster v1.18.4-tke.26, CentOS Linux 8 (Core), ipvs: 1 node (n1)\n  can happen:\n"
+    )
+    assert "  all that a version can end, ends with: kube-proxy v1.18.4-tke.26 or later" in first
+    assert "    ipvs-frequent-sync: --ipvs-sync-period is 30s\n" in first
+    assert second.startswith("kube-proxy v1.18.4-tke.26, cluster v1.18.4-tke.26, Ubuntu 18.04.6 LTS, ipvs: 1 node (n2)")
+    assert "      --ipvs-sync-period is 5s: Refreshing the rules of the node every five seconds" in second
+    assert "      kube-router is v1.3.1, older than v1.3.2 " in second
+    assert lock in first
+    assert lock in second
+    assert doubts == (
+        "These may change iptables and do not share the lock; see whether they call iptables:\n"
+        "  DaemonSet kube-system/csi, container csi, does not mount /run/xtables.lock\n"
+    )
+
+
+def test_a_cluster_for_programs(ask: Ask) -> None:
+    found = json.loads(ask("--json").stdout)
+    assert [(one["kube_proxy"], one["nodes"]) for one in found["kube_proxies"]] == [
+        ("v1.18.4-tke.9", ["n1"]),
+        ("v1.18.4-tke.26", ["n2"]),
+    ]
+    assert found["may_write_without_lock"] == [
+        "DaemonSet kube-system/csi, container csi, does not mount /run/xtables.lock"
+    ]
+    can = [[row["id"] for row in one["failures"] if row["verdict"] == "affected"] for one in found["kube_proxies"]]
+    assert can == [
+        [
+            "iptables-backend-mismatch",
+            "apiserver-connection-broken",
+            "iptables-lock-held-too-long",
+            "iptables-lock-not-mounted",
+            "ipvs-startup-panic",
+        ],
+        ["iptables-lock-held-too-long", "iptables-lock-not-mounted", "ipvs-frequent-sync"],
+    ]
+
+
+def test_a_cluster_that_does_not_answer_is_exit_2(run: Run, tmp_path: Path) -> None:
+    with serve([], "v1.18.4", tmp_path) as kubeconfig:
+        pass
+    done = run("advise", "--from-cluster", "--context", "test", KUBECONFIG=str(kubeconfig), HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert (
+        "`kubectl --context test get nodes,daemonsets.apps,pods --all-namespaces --output json` failed: " in done.stderr
+    )
+
+
+def test_what_was_saved_is_read_from_standard_input_too(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    text = json.dumps(listed(daemon_set("kube-proxy", kube_proxy("v1.36.3"))))
+    command = [sys.executable, "-m", "generator", "advise", "--cluster-file", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "kube-proxy v1.36.3, iptables")
