@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from generator.advice import Facts, smallest_upgrade, span
+from generator.advice import Facts, decided_by_version, smallest_upgrade, span
 from generator.model import Failure
 from generator.versions import Version, parse
 
@@ -27,17 +27,18 @@ def known_builds(entry: Failure) -> tuple[KnownBuilds, ...]:
 def _of(entry: Failure, tke: bool) -> Iterator[KnownBuilds]:
     whole: dict[Version, list[int]] = {}
     below: set[Version] = set()
-    for minor in range(entry.affected.versions.minors().stop):
+    ahead: Version | None = None
+    for minor in range(entry.affected.versions.minors().stop if decided_by_version(entry) else 0):
         found = span(entry, tke, minor)
         if found.only or (tke and found.upstream):
             continue
         if found.builds == "below" and found.fix:
             below.add(found.fix)
         elif found.builds == "all":
-            oldest = parse(f"v1.{minor}.0{'-tke.0' if tke else ''}")
-            fix = smallest_upgrade([entry], Facts(kube_proxy=oldest))
-            if fix:
-                whole.setdefault(fix, []).append(minor)
+            if ahead is None or ahead.minor <= minor:
+                ahead = smallest_upgrade([entry], Facts(kube_proxy=parse(f"v1.{minor}.0{'-tke.0' if tke else ''}")))
+            if ahead:
+                whole.setdefault(ahead, []).append(minor)
     any_build = r"\.[0-9]+-tke\.[0-9]+" if tke else r"\.[0-9]+"
     for fix in sorted({*whole, *below}, key=lambda version: version.key):
         builds = [_one_of(_numbers(whole[fix])) + any_build] if fix in whole else []

@@ -1,9 +1,16 @@
 """Patterns of builds with a known failure agree with the advice, and the alerts made of them name the fix."""
 
 import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
+from threading import Thread
 
+import httpx
 import pytest
 import yaml
 from hypothesis import assume, example, given
@@ -16,7 +23,9 @@ from generator.load import load
 from generator.model import Failure
 from generator.signature import compile_re2
 from generator.versions import parse
-from tests.conftest import compiled_for
+from tests.conftest import compiled_for, obtained
+from tests.lab import servers
+from tests.lab.programs import PROMETHEUS
 from tests.test_catalog import FAILURES
 
 
@@ -248,3 +257,56 @@ def test_without_any_of_them_nobody_reads_the_versions(tmp_path: Path) -> None:
     rules = compiled_for(f"disabled: [{', '.join(names)}]\n", tmp_path)["prometheus/kube-proxy.rules.yaml"]
     assert "kubernetes_build_info" not in rules
     assert "ALERTS" not in rules
+
+
+def test_a_real_prometheus_names_them_in_what_it_sends(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    alerts = ("KubeProxyIptablesRestoreFailing", "KubeProxyIptablesBackendMismatchKnownBuild")
+    holds = "".join(f"  {name}: {{for: 0s}}\n" for name in alerts)
+    site = f"prometheus: {{interval: 1s}}\nalerts:\n{holds}"
+    (tmp_path / "kube-proxy.rules.yaml").write_text(compiled_for(site, tmp_path)["prometheus/kube-proxy.rules.yaml"])
+    binary = obtained(PROMETHEUS, PROMETHEUS.pinned[0], tmp_path_factory)
+    with metrics() as target:
+        scraping = [{"job_name": "kube-proxy", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}]
+        config = {"rule_files": [str(tmp_path / "kube-proxy.rules.yaml")], "scrape_configs": scraping}
+        with servers.prometheus(binary, config, tmp_path) as url:
+            said = " kube-proxy v1.14.3-tke.26 is known for iptables-backend-mismatch, fixed in v1.14.3-tke.27."
+            assert waited(lambda: said in description(url, alerts[0]))
+
+
+def description(url: str, alert: str) -> str:
+    active = httpx.get(f"{url}/api/v1/alerts").json()["data"]["alerts"]
+    return "".join(one["annotations"]["description"] for one in active if one["labels"]["alertname"] == alert)
+
+
+def waited(true: Callable[[], bool], seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.2)
+    return true()
+
+
+@contextmanager
+def metrics() -> Iterator[str]:
+    """The metrics of a kube-proxy whose iptables-restore fails again before each scrape; gives their address."""
+    reads = count(1)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            lines = ['kubernetes_build_info{gitVersion="v1.14.3-tke.26"} 1', f"{RESTORE} {next(reads)}"]
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.end_headers()
+            self.wfile.write("".join(f"{line}\n" for line in lines).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from generator import names
+from generator.advice import decided_by_version
 from generator.document import Path
-from generator.known_builds import known_builds
 from generator.model import Catalog, Failure, Profile
 from generator.problems import Problem
 
@@ -22,7 +22,7 @@ def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             if not alert.name.startswith(entry.alert):
                 where = entry.document.at(*named[-1][1])
                 yield Problem(where, f"'{alert.name}' must be '{entry.alert}' with a word added")
-        if known_builds(entry):
+        if decided_by_version(entry):
             named.append((names.known_build(entry.alert), ("alert",)))
         for index, record in enumerate(entry.records):
             named.append((record.name, ("signals", "metrics", "records", index, "record")))

@@ -25,7 +25,8 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             known[alert.name] = {**defaults, "for": "", "severity": ""}
         if entry.heartbeat:
             known[entry.alert] = {"severity": ""}
-    builds = [names.known_build(entry.alert) for entry in catalog.entries if known_builds(entry)]
+    named = profile.alerts or profile.disabled
+    builds = [names.known_build(entry.alert) for entry in catalog.entries if named and known_builds(entry)]
     known |= {name: {"for": "", "severity": ""} for name in builds}
     for name, changes in profile.alerts.items():
         if name not in known:
