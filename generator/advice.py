@@ -228,14 +228,10 @@ def _builder(facts: Facts) -> str:
 
 def _undecided(entry: Failure, facts: Facts) -> Advice:
     """No version of kube-proxy ends it, and what decides is not known."""
-    keys = [setting_key(setting) for setting in entry.fixes.settings if setting.ends]
-    asked = [*keys, *(_component(one) for one in entry.fixes.components)]
-    why = (
-        f"no version of kube-proxy ends it; it depends on {', '.join(asked)}"
-        if asked
-        else "no version of kube-proxy ends it"
-    )
-    return Advice(entry, "unknown", why, entry.affected.sources)
+    settings = [setting.name for setting in entry.fixes.settings if setting.ends]
+    asked = ", ".join([*settings, *map(_component, entry.fixes.components)])
+    depends = f"; it depends on {asked}" if asked else ""
+    return Advice(entry, "unknown", f"no version of kube-proxy ends it{depends}", entry.affected.sources)
 
 
 def decided_by_version(entry: Failure) -> bool:
@@ -254,8 +250,7 @@ def _fixes(entry: Failure, tke: bool) -> Iterable[Version]:
 
 
 def _upgrade(version: Version, facts: Facts) -> str:
-    current = facts.known
-    if current and current.minor == version.minor:
+    if version.minor in (known.minor for known in (facts.cluster, facts.kube_proxy) if known):
         return f"kube-proxy {version} or later"
     return f"cluster 1.{version.minor} with kube-proxy {version} or later"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 _FORM = re.compile(r"v?(?P<release>1\.[0-9]+(\.[0-9]+)?)(?P<rest>[-+][0-9A-Za-z.+_-]+)?")
 # What follows the release, by who builds it. Others are told by their first word.
-_TKE = re.compile(r"-tke\.([0-9]+)(?![0-9])")
+_TKE = re.compile(r"-tke\.([0-9]+)(?![^-+.])")
 _PRE = re.compile(r"-(alpha|beta|rc)([.0-9]*)")
 _VENDORS = ("eks", "gke", "aks", "k3s", "rke2", "rancher", "aliyun")
 

@@ -269,6 +269,7 @@ def test_a_known_iptables_decides_where_only_old_ones_fail() -> None:
         (facts("v1.14.3-tke.20"), IN_1_18),
         (facts("v1.18.4-tke.9"), "kube-proxy v1.18.4-tke.26 or later"),
         (facts("v1.18.4-tke.26"), None),
+        (facts("v1.16.3-tke.28", cluster="1.18"), "kube-proxy v1.18.4-tke.26 or later"),
         (facts("v1.16.3-tke.28"), IN_1_18),  # and not v1.18.4-tke.1, which would bring the startup panic
         (facts("v1.18.4", mode="ipvs"), "cluster 1.19 with kube-proxy v1.19.5 or later"),
         (facts("v1.18.4", mode="iptables"), "cluster 1.20 with kube-proxy v1.20.0 or later"),

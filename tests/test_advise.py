@@ -29,7 +29,8 @@ kube-proxy v1.14.3-tke.26, cluster 1.14, CentOS 8, ipvs
   not known:
     iptables-lock-held-too-long: no version of kube-proxy ends it; it depends on NetworkPolicy (kube-router) add-on of \
 TKE v1.3.2 or later, Linux kernel 4.15 or later
-    iptables-lock-not-mounted: no version of kube-proxy ends it; it depends on /run/xtables.lock
+    iptables-lock-not-mounted: no version of kube-proxy ends it; it depends on Volume /run/xtables.lock of every Pod \
+that calls iptables
   cannot happen:
     iptables-restore-without-wait: TKE > 1.12: the problem does not exist
     ipvs-frequent-sync: --ipvs-sync-period is 30s

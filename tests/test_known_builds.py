@@ -112,6 +112,7 @@ VERSIONS = st.builds("v1.{}.{}{}".format, MINORS, SMALL, SUFFIX) | st.text(max_s
 
 @given(st.sampled_from(sorted(KNOWN)), VERSIONS)
 @example("ipvs-startup-panic", "v1.18.4-tke.26")
+@example("ipvs-startup-panic", "v1.18.4-tke.2x")
 @example("ipvs-startup-panic", "v1.17.0-alpha.1")
 @example("apiserver-connection-broken", "v1.18.18-rc.0")
 def test_pattern_and_comparison_agree_on_every_string(key: str, text: str) -> None:

@@ -44,6 +44,7 @@ def test_versions_sort_by_release_and_then_by_the_builders_numbers() -> None:
         ("v1.20.5+rke2r1", (1, 20, 5), "rke2", None),
         ("v1.18.6-rancher1-1", (1, 18, 6), "rancher", None),
         ("v1.18.3+2fbd7c7", (1, 18, 3), "other", None),
+        ("v1.18.4-tke.26x", (1, 18, 4), "other", None),
         ("v1.18.4-dirty", (1, 18, 4), "other", None),
         ("v1.18.0-alpha.1.227+94ec940998d730-dirty", (1, 18, 0), "other", None),
     ],
