@@ -331,6 +331,15 @@ class Receivers:
 
 
 @dataclass(frozen=True)
+class GrafanaProfile:
+    """Uids of data sources, and the folder of the alert rules."""
+
+    loki: str
+    prometheus: str
+    folder: str
+
+
+@dataclass(frozen=True)
 class KubernetesProfile:
     namespace: str
     labels: Mapping[str, str]
@@ -367,6 +376,7 @@ class Profile:
     disabled: frozenset[str]
     labels: Mapping[str, str]
     receivers: Receivers
+    grafana: GrafanaProfile
     kubernetes: KubernetesProfile
     servers: Mapping[str, ServerProfile]
     base_url: str

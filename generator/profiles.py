@@ -11,6 +11,7 @@ from typing import Any
 from generator import document
 from generator.document import Document
 from generator.model import (
+    GrafanaProfile,
     KubernetesProfile,
     LogLabels,
     LokiProfile,
@@ -115,6 +116,7 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
         alerts=data["alerts"],
         disabled=frozenset(data["disabled"]),
         labels=data["labels"],
+        grafana=GrafanaProfile(**data["grafana"]),
         kubernetes=KubernetesProfile(**data["kubernetes"]),
         receivers=Receivers(**data["alertmanager"]["receivers"]),
         servers={name: _server(parsed, name, row) for name, row in data["servers"].items()},

@@ -32,6 +32,7 @@ _VALUES: Mapping[Unit, str] = {
 }
 
 
+_QUERIES = "{{ $own :="
 _UPGRADE = "Upgrade kube-proxy to {} or later, with the cluster where that is another minor release."
 
 
@@ -258,11 +259,16 @@ def _named(causes: Sequence[str], profile: Profile) -> str:
     series = f'ALERTS{{alertname=~"{named}",%s{f",{cluster}=%q" if cluster else ""}}}'
     values = f"$own{f' $labels.{cluster}' if cluster else ''}"
     return (
-        f'{{{{ $own := printf "{own}=%q" $labels.{own} }}}}'
+        f'{_QUERIES} printf "{own}=%q" $labels.{own} }}}}'
         f'{{{{ with $labels.{instance} }}}}{{{{ $own = printf "{instance}=%q" . }}}}{{{{ end }}}}'
         f'{{{{ range query (printf `{series}` {values}) | sortByLabel "failure" }}}}{{{{ with .Labels }}}}'
         " kube-proxy {{ .version }} is known for {{ .failure }}, fixed in {{ .fixed_in }}.{{ end }}{{ end }}"
     )
+
+
+def without_queries(annotation: str) -> str:
+    """An annotation for rulers whose templates cannot ask for other series."""
+    return annotation.partition(_QUERIES)[0]
 
 
 def _heartbeat(entry: Failure, profile: Profile) -> CompiledAlert:

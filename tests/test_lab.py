@@ -52,7 +52,7 @@ def test_from_the_cause_to_the_notification(tmp_path: Path) -> None:
         [*LAB, "--short", "--minutes", "5", "--json", str(saved)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    mismatch, wait, healthy = json.loads(saved.read_text(encoding="utf-8"))
+    mismatch, wait, held, healthy = json.loads(saved.read_text(encoding="utf-8"))
 
     assert mismatch["alert"] == "KubeProxyIptablesBackendMismatch"
     assert mismatch["line"].endswith("Couldn't load target `KUBE-MARK-DROP':No such file or directory")
@@ -75,9 +75,15 @@ def test_from_the_cause_to_the_notification(tmp_path: Path) -> None:
     assert wait["receiver"] == "kube-proxy-warning"
     assert wait["symptom"] == "KubeProxyIptablesRestoreFailing held back"
 
+    assert held["alert"] == "KubeProxyIptablesLockHeldTooLong"
+    assert "Another app is currently holding the xtables lock. Stopped waiting after 5s." in held["line"]
+    assert held["runbook_served"] is True
+
     assert healthy["synced"] is True
     assert "alert" not in healthy
     assert "others" not in healthy
+
+    assert "diff, push, verify and the panels of the dashboard: as they should be" in done.stdout
 
 
 def marked(mark: str) -> set[str]:

@@ -11,6 +11,7 @@ Target = Callable[[Rules, Catalog, Profile], list[File]]
 
 TARGETS = (
     "alertmanager",
+    "grafana",
     "kubernetes",
     "loki",
     "prometheus",

@@ -17,7 +17,7 @@ from generator.compiler import compile_catalog
 from generator.load import load
 from generator.loki import die_with_parent
 from generator.problems import ToolError, errors
-from tests.lab import page, report, samples
+from tests.lab import afterwards, page, report, samples
 from tests.lab.node import Node
 from tests.lab.observe import Observer
 from tests.lab.programs import Programs, programs
@@ -66,11 +66,11 @@ def main(
         found = programs([scenario.build for scenario in chosen], _say)
         if _INSIDE not in os.environ:
             sys.exit(_in_namespaces(sys.argv[1:]))
-        seen = asyncio.run(_run(chosen, found, minutes * 60))
+        seen, wrong = asyncio.run(_run(chosen, found, minutes * 60))
     except ToolError as error:
         click.echo(f"lab: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
-    problems = [problem for row in seen for problem in row.problems()]
+    problems = [problem for row in seen for problem in row.problems()] + wrong
     for problem in problems:
         click.echo(f"PROBLEM: {problem}")
     if saved:
@@ -101,7 +101,7 @@ def _in_namespaces(arguments: Sequence[str]) -> int:
     return COULD_NOT_RUN
 
 
-async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) -> list[Seen]:
+async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) -> tuple[list[Seen], list[str]]:
     receiver = Receiver()
     profile = _WORK / "profile.yaml"
     profile.write_text(yaml.safe_dump({"runbooks": {"base_url": f"{receiver.url}/runbooks"}}), encoding="utf-8")
@@ -118,11 +118,28 @@ async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) 
         running.scrape([node for _, node in pairs])
         watchdogs = {alert.rule.alert for alert in compiled.rules.alerts if alert.urgency == "watchdog"}
         await running.arrived(watchdogs)
-        observer = Observer(running, alerts, patience, lambda row: click.echo(report.text(row)))
+        wrong: list[str] = []
+
+        async def after_failures() -> None:
+            wrong.extend(await afterwards.problems(running, compiled.files))
+            click.echo(
+                "diff, push, verify and the panels of the dashboard: " + ("wrong" if wrong else "as they should be")
+            )
+
+        # Nothing can be verified once the last kube-proxy is gone.
+        healthy = any(scenario.failure is None for scenario in scenarios)
+        if not healthy:
+            _say("no scenario is a healthy one: diff, push, verify and the dashboard are not checked")
+        last = after_failures if healthy else _nothing
+        observer = Observer(running, alerts, patience, lambda row: click.echo(report.text(row)), last)
         seen = await observer.observe(pairs)
         everywhere = {found.labels["alertname"] for found in running.notified("")}
     stray = tuple(sorted(everywhere - watchdogs))
-    return [replace(row, others=(*row.others, *stray)) for row in seen]
+    return [replace(row, others=(*row.others, *stray)) for row in seen], wrong
+
+
+async def _nothing() -> None:
+    pass
 
 
 def _say(message: str) -> None:

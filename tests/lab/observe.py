@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from generator.rules import CompiledAlert
@@ -23,13 +23,19 @@ class Observer:
     """Follows each failure until its alert was notified, or for `patience` seconds, and then tells `say`.
 
     Healthy runs go on until all failures have been seen, and for some evaluations of the rules; where there are no
-    failures, for all that time.
+    failures, for all that time. `afterwards` is asked when all failures have been seen and healthy runs still run.
     """
 
     def __init__(
-        self, running: Stack, alerts: Mapping[str, CompiledAlert], patience: float, say: Callable[[Seen], None]
+        self,
+        running: Stack,
+        alerts: Mapping[str, CompiledAlert],
+        patience: float,
+        say: Callable[[Seen], None],
+        afterwards: Callable[[], Awaitable[None]],
     ) -> None:
         self._running, self._alerts, self._patience, self._say = running, alerts, patience, say
+        self._afterwards = afterwards
         self._enough = asyncio.Event()
 
     async def observe(self, pairs: Sequence[tuple[Scenario, Node]]) -> list[Seen]:
@@ -42,6 +48,7 @@ class Observer:
                 failing = [task for task, (scenario, _) in zip(tasks, pairs, strict=True) if scenario.failure]
                 if failing:
                     await asyncio.wait([*failing, group.create_task(asyncio.sleep(_HEALTHY_SECONDS))])
+                    await self._afterwards()
                     self._enough.set()
         except ExceptionGroup as several:
             raise several.exceptions[0] from several  # the others were cancelled because of it

@@ -196,4 +196,9 @@ SCENARIOS = (
     *_on("1.16.15", "legacy", "healthy", healthy, "a Service changes every 20 s"),
     *_on("1.18.4 1.22.17 1.36.3", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
 )
-SHORT = ("backend-mismatch-1.18.4-legacy", "restore-without-wait-1.22.17-legacy", "healthy-1.36.3-legacy")
+SHORT = (
+    "backend-mismatch-1.18.4-legacy",
+    "restore-without-wait-1.22.17-legacy",
+    "lock-held-1.36.3-legacy",
+    "healthy-1.36.3-legacy",
+)

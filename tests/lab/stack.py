@@ -20,6 +20,7 @@ import yaml
 from generator import loki
 from generator.file import File
 from generator.loki import Loki
+from generator.names import TOOL
 from generator.problems import ToolError
 from generator.write import populate
 from tests.lab import servers
@@ -31,6 +32,8 @@ _CHAIN_SECONDS = 180
 _POLL_SECONDS = 0.25
 _SHIP_SECONDS = 1.0
 _CHAT_SECONDS = 10
+_EVALUATED_SECONDS = 120
+_VERIFY_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Stack:
     ) -> None:
         self._loki, self._receiver, self._alertmanager, self._prometheus = loki, receiver, alertmanager, prometheus
         self._targets = targets
-        self._profile, self._rules, self._work = profile, rules, work
+        self._profile, self.rules, self._work = profile, rules, work
         self._waiting: list[tuple[Node, int, str]] = []
         self._last = 0
         self._client = httpx.AsyncClient(timeout=30)
@@ -129,17 +132,36 @@ class Stack:
 
     async def push(self) -> None:
         """Load the rules of the profile, with the command that a user has. Raises ToolError if it does not end well."""
-        code, said = await self.command("push", "--rules-dir", str(self._rules), "--no-validate")
+        code, said = await self.command("push", "--rules-dir", str(self.rules), "--no-validate")
         if code:
             raise ToolError(f"the rules could not be pushed: {said}")
 
-    async def diff(self) -> tuple[int, str]:
-        """Exit code and output of the command that compares."""
-        return await self.command("diff", "--rules-dir", str(self._rules))
+    async def verified(self) -> tuple[int, str]:
+        """Exit code and output of the command that proves that all is live, once what was loaded has been evaluated."""
+        deadline = time.monotonic() + _EVALUATED_SECONDS
+        while True:
+            code, said = await self.command("verify", "--alertmanager", self._alertmanager)
+            if code != 1 or time.monotonic() > deadline:
+                return code, said
+            await asyncio.sleep(_VERIFY_SECONDS)
 
-    async def verify(self) -> tuple[int, str]:
-        """Exit code and output of the command that proves that all is live."""
-        return await self.command("verify", "--alertmanager", self._alertmanager)
+    async def change_by_hand(self, group: str) -> None:
+        """Let a rule of a group in Loki have another severity."""
+        path = f"{self._loki.url}/loki/api/v1/rules/{TOOL}"
+        held = yaml.safe_load((await self._client.get(f"{path}/{group}")).text)
+        held["rules"][0]["labels"]["severity"] = "by hand"
+        (await self._client.post(path, content=yaml.safe_dump(held))).raise_for_status()
+
+    async def series(self, expr: str, start: float, step: float, end: float) -> int:
+        """How many series Prometheus has for an expression in a span of time."""
+        span = {"query": expr, "start": f"{start}", "end": f"{end}", "step": f"{step}"}
+        answer = await self._get(f"{self._prometheus}/api/v1/query_range", span)
+        return len(answer["data"]["result"])
+
+    async def series_of_logs(self, expr: str, start: float, step: float, end: float) -> int:
+        """How many series Loki has for an expression in a span of time."""
+        found = await asyncio.to_thread(self._loki.evaluate, expr, int(start), step, int((end - start) / step))
+        return len(found)
 
     async def command(self, verb: str, *options: str) -> tuple[int, str]:
         """Run one of our commands with this profile on these servers."""
