@@ -58,7 +58,8 @@ def _group(group: RuleGroup) -> dict[str, Any]:
 
 def _rule(rule: RecordingRule | AlertRule) -> dict[str, Any]:
     if isinstance(rule, RecordingRule):
-        return {"record": rule.record, "expr": rule.expr}
+        labels = {"labels": dict(rule.labels)} if rule.labels else {}
+        return {"record": rule.record, "expr": rule.expr, **labels}
     hold = {} if rule.hold == "0s" else {"for": rule.hold}
     return {
         "alert": rule.alert,

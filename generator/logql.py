@@ -63,10 +63,15 @@ def _selectors(expr: str) -> list[tuple[int, int]]:
     return [(one.start(), other.start()) for one, other in zip(braces[::2], braces[1::2], strict=False)]
 
 
+def lines(selector: str, signature: Signature, window: str, by: str) -> str:
+    """An expression for the matching lines per place in the window."""
+    pipeline = "\n".join(f"      {line}" for line in filters(signature))
+    return f"sum by ({by}) (\n  count_over_time(\n    {selector}\n{pipeline}\n    [{window}]\n  )\n)"
+
+
 def count(selector: str, signature: Signature, window: str, by: str, threshold: str) -> str:
     """An alert expression: matching lines per place in the window, above the threshold."""
-    pipeline = "\n".join(f"      {line}" for line in filters(signature))
-    return f"sum by ({by}) (\n  count_over_time(\n    {selector}\n{pipeline}\n    [{window}]\n  )\n) > {threshold}\n"
+    return f"{lines(selector, signature, window, by)} > {threshold}\n"
 
 
 def always(window: str) -> str:

@@ -293,6 +293,10 @@ class LogLabels:
     pod: str | None
     node: str | None
 
+    def by(self) -> str:
+        """The labels of one kube-proxy, for a grouping."""
+        return ", ".join(label for label in (self.cluster, self.namespace, self.pod, self.node) if label)
+
 
 @dataclass(frozen=True)
 class MetricLabels:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from generator import logql, names, promql
@@ -40,6 +40,7 @@ _UPGRADE = "Upgrade kube-proxy to {} or later, with the cluster where that is an
 class RecordingRule:
     record: str
     expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,7 @@ def _log_alert(entry: Failure, signal: LogSignal, profile: Profile) -> CompiledA
     in_force = log_settings(entry, signal, profile)
     window, hold, threshold = in_force.window, in_force.hold, _number(in_force.threshold)
     labels = profile.loki.labels
-    by = ", ".join(label for label in (labels.cluster, labels.namespace, labels.pod, labels.node) if label)
-    expr = logql.count(profile.loki.selector, signature(signal), window, by, threshold)
+    expr = logql.count(profile.loki.selector, signature(signal), window, labels.by(), threshold)
     place = _place((("node", labels.node), ("pod", labels.pod)), labels.cluster)
     observation = f"{_VALUES['count']} matching log lines within {window}"
     return CompiledAlert(

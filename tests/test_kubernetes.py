@@ -1,6 +1,7 @@
 """The Kubernetes objects: accepted by the operators' schemas, and the same rules as the files."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import jsonschema_rs
 import pytest
 import yaml
 
+from generator import logql
 from generator.load import load
+from generator.loki import Loki
 from tests.conftest import ROOT, compiled_for
 
 FOLDER = ROOT / "output" / "kubernetes"
@@ -54,6 +57,31 @@ def test_the_objects_hold_the_rules_of_the_files() -> None:
     assert read(FOLDER / "prometheus.prometheusrule.yaml")["spec"] == prometheus
     assert read(FOLDER / "loki.alertingrule.yaml")["spec"] == {"tenantID": "infrastructure", **read(loki)}
     assert read(FOLDER / "loki.configmap.yaml")["data"] == {"kube-proxy.rules.yaml": loki.read_text(encoding="utf-8")}
+
+
+def test_the_operators_webhooks_find_nothing() -> None:
+    """What no schema says: group names are unique in all of an operator's rules, and each alert tells what is wrong."""
+    alerting, recording = (
+        read(FOLDER / f"loki.{kind}rule.yaml")["spec"]["groups"] for kind in ("alerting", "recording")
+    )
+    names = [group["name"] for group in (*alerting, *recording)]
+    assert len(set(names)) == len(names)
+    for rule in (rule for group in alerting for rule in group["rules"]):
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["description"]
+
+
+def test_the_recording_rules_count_what_the_alerts_count(real_loki: Loki) -> None:
+    alerting, recording = (
+        read(FOLDER / f"loki.{kind}rule.yaml")["spec"]["groups"] for kind in ("alerting", "recording")
+    )
+    alerts = {rule["labels"]["failure"]: rule["expr"] for group in alerting for rule in group["rules"]}
+    records = {rule["labels"]["failure"]: rule["expr"] for group in recording for rule in group["rules"]}
+    assert records.keys() == alerts.keys() - {"log-rules-watchdog"}
+    for failure, expr in records.items():
+        assert logql.log_queries(expr) == logql.log_queries(alerts[failure])
+        assert expr.count("[5m]") == 1
+        assert real_loki.evaluate(expr, int(time.time()) - 60, 30, 2) == []  # it is a query of numbers, or Loki refuses
 
 
 def test_the_base_lists_files_that_are_there() -> None:

@@ -153,8 +153,7 @@ def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
     where = f"{{{{{labels.node or labels.pod}}}}} " if labels.node or labels.pod else ""
     queries = tuple(
         Query(
-            f"sum by ({by}) (count_over_time({chosen} "
-            f"{' '.join(logql.filters(signature(alert.entry.logs)))} [$__interval]))",
+            logql.lines(chosen, signature(alert.entry.logs), "$__interval", by),
             f"{where}{alert.entry.id}",
         )
         for alert in rules.alerts

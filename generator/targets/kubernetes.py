@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from generator import promql
+from generator import logql, names, promql
 from generator.file import File, groups_data, rules_file, yaml_file
 from generator.model import Catalog, Profile
-from generator.rules import Rules
+from generator.rules import RecordingRule, RuleGroup, Rules
+from generator.signature import signature
 
 _FOLDER = "kubernetes"
 _NAME = "kube-proxy-alerts"
@@ -21,6 +22,10 @@ _ALERTING_RULE_NOTE = "For the Loki operator; where Loki's Helm chart runs, use 
 _CONFIG_MAP_NOTE = (
     "For the rules sidecar of Loki's Helm chart; where the Loki operator runs, use the AlertingRule in its place."
 )
+_RECORDING_RULE_NOTE = """\
+For the Loki operator: the lines of each failure as a metric, which its ruler writes to Prometheus. Other rulers get no
+such file, as that of Loki 2.2 has no recording rules."""
+_LINES_WINDOW = "5m"
 _KUSTOMIZATION_NOTE = """\
 A base: the Prometheus operator and Loki's Helm chart. With the Loki operator, put loki.alertingrule.yaml in the place
 of loki.configmap.yaml; add kube-proxy.podmonitor.yaml where nothing scrapes kube-proxy yet."""
@@ -39,10 +44,32 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         spec = {"tenantID": profile.kubernetes.operator_tenant, "groups": groups_data(rules.groups["loki"])}
         rule = _object("loki.grafana.com/v1", "AlertingRule", profile, spec=spec)
         found.append(yaml_file(f"{_FOLDER}/loki.alertingrule.yaml", rule, _ALERTING_RULE_NOTE))
+        spec = {"tenantID": profile.kubernetes.operator_tenant, "groups": groups_data([_recording(rules, profile)])}
+        rule = _object("loki.grafana.com/v1", "RecordingRule", profile, spec=spec)
+        found.append(yaml_file(f"{_FOLDER}/loki.recordingrule.yaml", rule, _RECORDING_RULE_NOTE))
         found.append(yaml_file(f"{_FOLDER}/loki.configmap.yaml", _config_map(rules, profile), _CONFIG_MAP_NOTE))
         resources.append("loki.configmap.yaml")
     base = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}
     return [*found, yaml_file(f"{_FOLDER}/kustomization.yaml", base, _KUSTOMIZATION_NOTE)]
+
+
+def _recording(rules: Rules, profile: Profile) -> RuleGroup:
+    """The matching lines of each failure at each place."""
+    return RuleGroup(
+        names.rule_group("failure-lines"),
+        profile.loki.interval,
+        tuple(
+            RecordingRule(
+                f"kube_proxy:failure_lines:count{_LINES_WINDOW}",
+                logql.lines(
+                    profile.loki.selector, signature(alert.entry.logs), _LINES_WINDOW, profile.loki.labels.by()
+                ),
+                {**profile.labels, "failure": alert.entry.id},
+            )
+            for alert in rules.alerts
+            if alert.engine == "loki" and alert.entry.logs
+        ),
+    )
 
 
 def _object(api: str, kind: str, profile: Profile, **content: Any) -> Mapping[str, Any]:
