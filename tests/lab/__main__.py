@@ -109,7 +109,6 @@ async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) 
     compiled = compile_catalog(inputs, "output")
     if errors(compiled.problems) or not compiled.rules:
         raise ToolError("the catalog has errors; run `make check`")
-    alerts = {alert.entry.id: alert for alert in compiled.rules.alerts if alert.rule.alert == alert.entry.alert}
     async with stack(found, receiver, profile, compiled.files, _WORK) as running:
         pairs = [
             (scenario, Node(number, scenario.name, scenario.build, found, _WORK, running.ship))
@@ -122,16 +121,15 @@ async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) 
 
         async def after_failures() -> None:
             wrong.extend(await afterwards.problems(running, compiled.files))
-            click.echo(
-                "diff, push, verify and the panels of the dashboard: " + ("wrong" if wrong else "as they should be")
-            )
+            state = "wrong" if wrong else "as they should be"
+            click.echo(f"diff, push, verify and the panels of the dashboard: {state}")
 
         # Nothing can be verified once the last kube-proxy is gone.
         healthy = any(scenario.failure is None for scenario in scenarios)
         if not healthy:
             _say("no scenario is a healthy one: diff, push, verify and the dashboard are not checked")
         last = after_failures if healthy else _nothing
-        observer = Observer(running, alerts, patience, lambda row: click.echo(report.text(row)), last)
+        observer = Observer(running, compiled.rules, patience, lambda row: click.echo(report.text(row)), last)
         seen = await observer.observe(pairs)
         everywhere = {found.labels["alertname"] for found in running.notified("")}
     stray = tuple(sorted(everywhere - watchdogs))

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from generator.rules import CompiledAlert
-from generator.signature import signature
+from generator.known_builds import known_builds
+from generator.rules import CompiledAlert, Rules
+from generator.signature import compile_re2, signature
 from tests.lab.node import Node
 from tests.lab.report import Seen
 from tests.lab.scenarios import Scenario
@@ -29,13 +30,16 @@ class Observer:
     def __init__(
         self,
         running: Stack,
-        alerts: Mapping[str, CompiledAlert],
+        rules: Rules,
         patience: float,
         say: Callable[[Seen], None],
         afterwards: Callable[[], Awaitable[None]],
     ) -> None:
-        self._running, self._alerts, self._patience, self._say = running, alerts, patience, say
-        self._afterwards = afterwards
+        self._running, self._patience, self._say, self._afterwards = running, patience, say, afterwards
+        self._alerts = {alert.entry.id: alert for alert in rules.alerts if alert.rule.alert == alert.entry.alert}
+        self._known_builds = {
+            alert.rule.alert: known_builds(alert.entry) for alert in rules.alerts if alert.known_build
+        }
         self._enough = asyncio.Event()
 
     async def observe(self, pairs: Sequence[tuple[Scenario, Node]]) -> list[Seen]:
@@ -78,6 +82,7 @@ class Observer:
     async def _seen(self, scenario: Scenario, node: Node) -> Seen:
         symptom = await self._symptom(node, scenario.symptom) if scenario.symptom else None
         names = {found.labels["alertname"] for found in self._running.notified(node.pod)}
+        names -= self._known(scenario.build.kube_proxy)
         basis = Seen(scenario.name, str(scenario.build), scenario.how, scenario.failure)
         if not scenario.failure:
             return replace(basis, synced=await self._running.synced(node), others=tuple(sorted(names)))
@@ -112,6 +117,14 @@ class Observer:
                 runbook_served=f"# {wanted.rule.alert}" in page.splitlines(),
             )
         return seen
+
+    def _known(self, version: str) -> set[str]:
+        """The alerts on known builds that rightly fire for this version."""
+        return {
+            name
+            for name, builds in self._known_builds.items()
+            if any(compile_re2(f"^(?:{known.pattern})$").search(f"v{version}") for known in builds)
+        }
 
     def _notification(self, scenario: Scenario, node: Node) -> Notification | None:
         alert = self._alerts[str(scenario.failure)].rule.alert
