@@ -198,7 +198,7 @@ def _by_version(entry: Failure, facts: Facts) -> Advice:
         verdict, why = "unknown", f"{why}; whether {facts.os} is affected is not known"
     elif verdict == "affected" and not facts.os and entry.affected.os:
         why = f"{why}; on {', '.join(entry.affected.os)} and later systems"
-    if verdict == "affected" and found.only:
+    if verdict != "not affected" and found.only:
         ending = " or ".join(_component(one) for one in entry.fixes.components if one.ends)
         return Advice(entry, "unknown", found.only, found.sources, ending)
     return Advice(entry, verdict, why, found.sources)

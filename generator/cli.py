@@ -36,8 +36,8 @@ class _Group(click.Group):
         except ToolError as error:
             say(f"{TOOL}: {error}")
             ctx.exit(COULD_NOT_RUN)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click ends quietly where the reader of a pipe, such as head, has seen enough
         except Exception:
             # Not 1, which would say that the input is wrong, or that rulers differ.
             say(f"{traceback.format_exc()}{TOOL}: this is a fault of {TOOL}, not of yours; please report it")

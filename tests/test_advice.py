@@ -173,6 +173,7 @@ def test_of_a_version_between_the_pages_rows_nothing_is_guessed() -> None:
         (BACKEND, "v1.20.0", "iptables", NO, None),
         (BACKEND, "v1.18.20", "nftables", NO, None),
         (WAIT, "v1.36.3", None, UNKNOWN, "iptables (iptables-restore with -w) 1.6.2 or later"),
+        (WAIT, "v1.18.9-eks-d1db3c", None, UNKNOWN, "iptables (iptables-restore with -w) 1.6.2 or later"),
         (WAIT, "v1.37.0", None, NO, None),
         # Other builders hold upstream's fixes of their release; what else they hold is not known.
         (APISERVER, "v1.18.20-gke.900", None, NO, None),

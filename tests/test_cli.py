@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,15 @@ def test_a_new_entry_needs_a_proper_name(run: Run, tmp_path: Path, arguments: li
     assert done.returncode == 1
     assert "an id is like my-failure, an alert like KubeProxyMyFailure" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
+    command = [sys.executable, "-m", "generator", "list"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 def test_usage_errors_are_exit_2(run: Run, tmp_path: Path) -> None:
