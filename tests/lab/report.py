@@ -105,6 +105,6 @@ def account(seen: Sequence[Seen]) -> str:
     example = next((row.message for row in seen if row.message and row.critical), "")
     return (
         "\n".join(rows)
-        + f"\n\nHealthy, and nothing fired: {'; '.join(quiet)}.\n"
+        + f"\n\nHealthy, and no alert of a failure or a symptom fired: {'; '.join(quiet)}.\n"
         + f"\nWhat the first of them looked like in the chat:\n\n```text\n{example}\n```\n"
     )
