@@ -15,7 +15,21 @@ from generator.commands.shared import COULD_NOT_RUN, say
 from generator.names import TOOL
 from generator.problems import ToolError
 
-COMMANDS = ("advise", "check", "diff", "explain", "generate", "init", "list", "new", "push", "show", "test", "verify")
+COMMANDS = (
+    "advise",
+    "changelog",
+    "check",
+    "diff",
+    "explain",
+    "generate",
+    "init",
+    "list",
+    "new",
+    "push",
+    "show",
+    "test",
+    "verify",
+)
 
 
 class _Group(click.Group):

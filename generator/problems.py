@@ -1,8 +1,12 @@
 """A problem is a value: where it is, what is wrong, what to do about it."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
+
+from generator.names import TOOL
 
 
 @dataclass(frozen=True, order=True)
@@ -39,11 +43,16 @@ def errors(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def render(problems: Sequence[Problem], style: str) -> str:
-    """Problems as `text`, one `json` document, or `github` workflow annotations; ends in a newline unless empty."""
+    """Problems as `text`, one `json` document, `github` workflow annotations, or a `gitlab` Code Quality report.
+
+    Ends in a newline unless empty.
+    """
     ordered = sorted(set(problems))
     if style == "json":
         rows = [{**asdict(p.where), "severity": p.severity, "message": p.message} for p in ordered]
         return json.dumps({"problems": rows}, indent=2, ensure_ascii=False) + "\n"
+    if style == "gitlab":
+        return json.dumps([_gitlab(p) for p in ordered], indent=2, ensure_ascii=False) + "\n"
     line = _github if style == "github" else str
     return "".join(f"{line(p)}\n" for p in ordered)
 
@@ -56,3 +65,14 @@ def _github(problem: Problem) -> str:
     if problem.where.line:
         place += f",line={problem.where.line},col={problem.where.column}"
     return f"::{problem.severity} {place}::{data}"
+
+
+def _gitlab(problem: Problem) -> dict[str, Any]:
+    """One issue, in the part of Code Climate's format that GitLab reads; it tells issues apart by the fingerprint."""
+    return {
+        "description": problem.message,
+        "check_name": TOOL,
+        "fingerprint": hashlib.sha256(str(problem).encode()).hexdigest(),
+        "severity": "major" if problem.severity == "error" else "minor",
+        "location": {"path": problem.where.path, "lines": {"begin": max(problem.where.line, 1)}},
+    }

@@ -48,6 +48,21 @@ def diff(folder: Path, files: Iterable[File]) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in hunks)
 
 
+def drift(folder: Path, files: Iterable[File]) -> list[Problem]:
+    """A problem for each file that writing would change, at its first line that differs."""
+    new = {file.path: file.text for file in files}
+    old = _read(folder)
+    problems = []
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) != new.get(path):
+            before, after = old.get(path, "").splitlines(), new.get(path, "").splitlines()
+            pairs = enumerate(zip(before, after, strict=False), 1)
+            line = next((number for number, (one, other) in pairs if one != other), len(before))
+            where = Location(f"{folder.as_posix()}/{path}", line, 1)
+            problems.append(Problem(where, "is not what the catalog gives; run `generate` and commit what it writes"))
+    return problems
+
+
 def _read(folder: Path) -> dict[str, str]:
     paths = (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
     return {path.relative_to(folder).as_posix(): path.read_bytes().decode("utf-8", errors="replace") for path in paths}

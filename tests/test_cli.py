@@ -48,6 +48,19 @@ def test_check_shows_the_drift_and_the_command_that_repairs_it(run: Run, tmp_pat
     assert run("generate", "--check", "--no-validate", cwd=tmp_path).returncode == 0
 
 
+def test_check_marks_the_drift_in_a_pull_request(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "output", tmp_path / "output")
+    rules = tmp_path / "output" / "loki" / "kube-proxy.rules.yaml"
+    rules.write_text(rules.read_text().replace("interval: 30s", "interval: 31s", 1))
+    done = run("generate", "--check", "--no-validate", "--format", "github", cwd=tmp_path)
+    assert done.returncode == 1
+    assert (
+        "::error file=output/loki/kube-proxy.rules.yaml,line=4,col=1::"
+        "is not what the catalog gives; run `generate` and commit what it writes"
+    ) in done.stdout.splitlines()
+    assert "-  interval: 31s\n+  interval: 30s\n" in done.stdout
+
+
 def test_generate_validates_writes_and_says_what_was_proven(run: Run, tmp_path: Path, pinned_promtool: Path) -> None:
     path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
     done = run("generate", cwd=tmp_path, PATH=path)

@@ -6,7 +6,8 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 ORDER = [
-    ["generator", "names", "problems", "durations", "dress", "markdown", "versions"],
+    ["generator", "names", "durations", "dress", "markdown", "versions"],
+    ["problems"],
     ["document", "http"],
     ["model"],
     ["schema", "signature", "settings", "promql", "advice"],
@@ -17,8 +18,8 @@ ORDER = [
     ["checks"],
     ["sites", "rules"],
     ["plan"],
-    ["verify"],
-    ["file"],
+    ["lock", "verify"],
+    ["changes", "file"],
     ["logtests"],
     ["targets.*"],
     ["targets"],
@@ -26,7 +27,7 @@ ORDER = [
     ["compiler", "scaffold"],
     ["write"],
     ["kept", "loki", "rulers", "servers", "stamp", "survey", "tools"],
-    ["prove_logs", "validate", "probe"],
+    ["git", "prove_logs", "validate", "probe"],
     ["commands", "commands.shared"],
     ["commands.ruling"],
     ["commands.*"],

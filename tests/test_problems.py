@@ -24,7 +24,28 @@ def test_github_annotations_escape_what_github_reads() -> None:
     )
 
 
+def test_gitlab_reads_a_code_quality_report() -> None:
+    issues = json.loads(render([WARNING, ERROR], "gitlab"))
+    fingerprints = {issue.pop("fingerprint") for issue in issues}
+    assert issues == [
+        {
+            "description": "50% is\nwrong",
+            "check_name": "kube-proxy-alerts",
+            "severity": "major",
+            "location": {"path": "a,b.yaml", "lines": {"begin": 3}},
+        },
+        {
+            "description": "hm",
+            "check_name": "kube-proxy-alerts",
+            "severity": "minor",
+            "location": {"path": "c.yaml", "lines": {"begin": 1}},
+        },
+    ]
+    assert [len(fingerprint) for fingerprint in fingerprints] == [64, 64]
+
+
 def test_nothing_to_say() -> None:
+    assert json.loads(render([], "gitlab")) == []
     assert render([], "text") == ""
     assert json.loads(render([], "json")) == {"problems": []}
 

@@ -135,3 +135,16 @@ def test_a_run_killed_at_any_moment_leaves_the_old_tree_or_the_new(tmp_path: Pat
     words = {text.splitlines()[1] for text in tree(out).values()}
     assert len(tree(out)) == 200
     assert words in ({"one"}, {"two"})
+
+
+def test_drift_is_a_problem_at_the_first_line_that_differs(tmp_path: Path) -> None:
+    write.replace(tmp_path / "out", [*OLD, File("gone.md", GENERATED)])
+    message = "is not what the catalog gives; run `generate` and commit what it writes"
+    out = (tmp_path / "out").as_posix()
+    drift = write.drift(tmp_path / "out", [*NEW, File("more.md", GENERATED)])
+    assert [str(problem) for problem in drift] == [
+        f"{out}/a.md:2:1: {message}",
+        f"{out}/gone.md:1:1: {message}",
+        f"{out}/more.md: {message}",
+    ]
+    assert write.drift(tmp_path / "out", [*OLD, File("gone.md", GENERATED)]) == []

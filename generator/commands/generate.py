@@ -13,9 +13,9 @@ from generator.commands.shared import (
     format_option,
     inputs,
     no_validate_option,
+    report,
     say,
     size,
-    stop_on_errors,
     validate_compiled,
 )
 from generator.names import TOOL
@@ -58,11 +58,15 @@ def command(
     if not errors(problems):
         found, proof = validate_compiled(read, compiled.files, output.as_posix(), no_validate)
         problems += found
-    stop_on_errors(problems, style)
+    # In a terminal the diff below says where; elsewhere each file that differs gets a mark of its own.
+    drift = write.drift(output, compiled.files) if check and style != "text" and not errors(problems) else []
+    report([*problems, *drift], style)
+    if errors(problems):
+        ctx.exit(FOUND)
     if check:
         changes = write.diff(output, compiled.files)
         if changes:
-            click.echo(changes, nl=False, err=style == "json")
+            click.echo(changes, nl=False, err=style in ("json", "gitlab"))
             say(f"{output} is not what the catalog gives; repair it with:\n  {_repair(catalogs, profile, output)}")
             ctx.exit(FOUND)
         say(f"{output}: up to date, {len(compiled.files)} files; {proof}")

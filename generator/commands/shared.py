@@ -47,10 +47,10 @@ profile_option = click.option(
 format_option = click.option(
     "style",
     "--format",
-    type=click.Choice(["text", "json", "github"]),
+    type=click.Choice(["text", "json", "github", "gitlab"]),
     default="text",
     show_default=True,
-    help="How problems are printed; github marks the lines of a pull request.",
+    help="How problems are printed; github and gitlab mark the lines of a pull or merge request.",
 )
 no_validate_option = click.option("--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven.")
 

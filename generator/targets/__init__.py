@@ -13,6 +13,7 @@ TARGETS = (
     "alertmanager",
     "grafana",
     "kubernetes",
+    "lock",
     "loki",
     "prometheus",
     "runbooks",

@@ -1,0 +1,177 @@
+"""`changelog`: which rules changed between two versions, and whether CHANGELOG.md names them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from generator.commands.shared import examples, format_option, json_option, report, say, stop_on_errors, table
+from generator.names import LOCK
+from generator.problems import Location, ToolError
+
+if TYPE_CHECKING:
+    from generator.changes import Change
+    from generator.lock import Locked
+
+_HERE = Path()
+
+
+@click.command(
+    short_help="Say which rules changed; check that CHANGELOG.md names them.",
+    epilog=examples("changelog v0.1.0..HEAD --markdown", "changelog --check", "changelog --check origin/main"),
+)
+@click.argument("span", metavar="[A..B]", required=False)
+@click.option("--check", is_flag=True, help="Fail if a rule changed that no line added to the changelog names.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("output"),
+    show_default=True,
+    help=f"Folder that holds {LOCK}.",
+)
+@click.option(
+    "--changelog",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("CHANGELOG.md"),
+    show_default=True,
+    help="The changelog.",
+)
+@json_option()
+@click.option("--markdown", is_flag=True, help="As a section of release notes.")
+@format_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    span: str | None,
+    check: bool,
+    output: Path,
+    changelog: Path,
+    as_json: bool,
+    markdown: bool,
+    style: str,
+) -> None:
+    """Print which rules are new, changed, deprecated or removed between the versions A and B.
+
+    A version is a commit, branch or tag of git, or a lock file. With A alone B is the files as they are here. Without
+    A it is the commit in which this left the default branch, or on that branch the commit before.
+    A change is one of behaviour (expr, for, interval, labels, status) or one of text, the annotations; --check asks for
+    no line about the latter.
+    """
+    from generator import changes
+
+    if check and (as_json or markdown):
+        raise click.UsageError("--check prints problems; choose how with --format")
+    before, after = _versions(span)
+    lock = output / LOCK
+    new = after.lock(lock)
+    if new is None:
+        raise ToolError(_no_lock(after, lock))
+    old = before.lock(lock) if before else None
+    if before is None or old is None:
+        why = _no_lock(before, lock) if before else "nothing is committed here that the rules could be compared with"
+        if span or not check:
+            raise ToolError(why)
+        report((), style)
+        say(f"the changelog was NOT checked: {why}")
+        return
+    found = changes.compare(old, new)
+    if check:
+        _check(found, before, after, changelog, style)
+    elif as_json:
+        click.echo(json.dumps([_data(change) for change in found], indent=2, ensure_ascii=False))
+    elif markdown:
+        click.echo(changes.markdown(found), nl=False)
+    else:
+        rows = [{"change": row.kind, "rule": row.name, "what": ", ".join(row.what())} for row in found]
+        table(["change", "rule", "what"], rows)
+    count = f"{len(found) or 'no'} rule{'' if len(found) == 1 else 's'} changed"
+    say(f"{count} from {before.name} to {after.name}{f'; {changelog} names what it must' if check else ''}")
+
+
+@dataclass(frozen=True)
+class _Version:
+    """Where a lock and a changelog are read: in a commit, in a lock file, or else from the files here."""
+
+    name: str
+    commit: str | None = None
+    file: Path | None = None
+
+    def lock(self, path: Path) -> list["Locked"] | None:
+        from generator import lock
+
+        text = self.text(self.file or path)
+        try:
+            return None if text is None else lock.parse(text)
+        except ValueError as error:
+            raise ToolError(f"{self.file or f'{path} of {self.name}'} is not a lock file: {error}") from error
+
+    def text(self, path: Path) -> str | None:
+        from generator import git
+
+        if self.commit:
+            return git.text(self.commit, path, _HERE)
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _versions(span: str | None) -> tuple[_Version | None, _Version]:
+    """The two to compare; the first is None where git has nothing to offer and nobody named it."""
+    from generator import git
+
+    here = _Version("the files here")
+    if span is None:
+        base = git.base(_HERE)
+        return (_Version(base[1], base[0]) if base else None), here
+    if Path(span).is_file():
+        return _version(span), here
+    first, dots, last = span.partition("..")
+    if last.startswith("."):
+        raise ToolError(f"{span} has three dots; write {first}..{last[1:]}")
+    return _version(first or "HEAD"), _version(last or "HEAD") if dots else here
+
+
+def _version(name: str) -> _Version:
+    from generator import git
+
+    if Path(name).is_file():
+        return _Version(name, file=Path(name))
+    commit = git.commit(name, _HERE)
+    if commit is None:
+        shallow = "this clone is shallow, " if git.is_shallow(_HERE) else ""
+        raise ToolError(f"git knows no commit {name} here; {shallow}fetch it, or name another one or a lock file")
+    return _Version(name, commit)
+
+
+def _no_lock(version: _Version, lock: Path) -> str:
+    from generator import git
+
+    if not version.commit:
+        return f"{lock} is not there; `generate` writes it, --output says where"
+    first = git.first_with(lock, _HERE)
+    since = f"the first commit known to have it is {first}" if first else "no commit has it yet"
+    return f"{version.name} has no {lock}; {since}"
+
+
+def _check(found: Sequence["Change"], before: _Version, after: _Version, path: Path, style: str) -> None:
+    """End the command if a rule changed that no added line names.
+
+    Of a lock file no older changelog is known: there the newest section must name the rule.
+    """
+    from generator import changes
+
+    text = after.text(path)
+    line, newest = changes.newest_section(text or "")
+    lines = newest if before.file else changes.added(before.text(path) or "", text or "")
+    where = Location(path.as_posix(), line, 1) if text is not None else Location(path.as_posix())
+    stop_on_errors(changes.unnamed(found, lines, where, before.name), style)
+
+
+def _data(change: "Change") -> dict[str, object]:
+    return {
+        "change": change.kind,
+        "rule": change.name,
+        "failure": change.failure,
+        "parts": [asdict(part) for part in change.parts],
+    }
