@@ -19,8 +19,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 generate: $(VENV)/.ready ## compile catalog/ into output/ and validate it
 	$(BIN)/python -m generator generate
 
-check: $(VENV)/.ready ## run every check, write nothing, fail if output/ is not up to date
+check: $(VENV)/.ready ## run every check, write nothing, fail if output/ or CHANGELOG.md is not up to date
 	$(BIN)/python -m generator generate --check
+	$(BIN)/python -m generator changelog --check
 
 lint: $(VENV)/.ready ## ruff and mypy
 	$(BIN)/ruff check generator tests

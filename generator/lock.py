@@ -23,7 +23,10 @@ _TOKEN = re.compile(r"""`[^`]*`|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?:#[^\n]*|\
 
 @dataclass(frozen=True)
 class Locked:
-    """A rule as the lock keeps it. A recording rule has no `for`, labels or text: they are empty."""
+    """A rule as the lock keeps it, empty where there is nothing.
+
+    A recording rule has no `for`, labels or text; one that serves all entries has no failure either.
+    """
 
     name: str
     engine: str
@@ -45,9 +48,9 @@ def lock(rules: Rules, catalog: Catalog) -> list[Locked]:
         for group in groups:
             for rule in group.rules:
                 name = rule.record if isinstance(rule, RecordingRule) else rule.alert
-                entry = owners[name]
+                entry = owners.get(name)
                 hold, labels, text = _alert(rule) if isinstance(rule, AlertRule) else ("", {}, "")
-                place = (name, engine, entry.id, entry.status, group.interval)
+                place = (name, engine, entry.id if entry else "", entry.status if entry else "stable", group.interval)
                 rows.append(Locked(*place, hold, labels, _hash(_plain(rule.expr)), text))
     return sorted(rows, key=lambda row: (row.name, row.engine))
 
@@ -100,7 +103,7 @@ def _row(data: Mapping[str, Any]) -> Locked:
     return Locked(
         name=str(data["name"]),
         engine=str(data["engine"]),
-        failure=str(data["failure"]),
+        failure=str(data.get("failure", "")),
         status=str(data["status"]),
         interval=str(data["interval"]),
         hold=str(data.get("for", "")),

@@ -31,7 +31,7 @@ def named_blocks(document: str) -> dict[str, str]:
     found, name = {}, None
     for token in tokens(document):
         if token.type == "inline":
-            only = re.fullmatch(r"`([^`]+/[^`]+)`", token.content)
+            only = re.fullmatch(r"`([^`]*[/.][^`]+)`", token.content)
             name = only[1] if only else None
         elif token.type == "fence" and name:
             found[name], name = token.content, None

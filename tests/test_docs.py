@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from generator.cli import COMMANDS
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, Repository, Run
 from tests.documents import DOCUMENTS, SERVED, blocks, commands, named_blocks, tokens
 
 
@@ -19,6 +20,11 @@ from tests.documents import DOCUMENTS, SERVED, blocks, commands, named_blocks, t
 def checkout(tmp_path: Path) -> Path:
     for name in ("catalog", "generator", "output"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "CHANGELOG.md", tmp_path)
+    repository = Repository(tmp_path)
+    repository.git("init", "--quiet", "--initial-branch=main")
+    repository.commit()
+    repository.git("tag", "v0.1.0")
     return tmp_path
 
 
@@ -110,6 +116,33 @@ def test_the_example_of_a_log_test_passes(run: Run, tmp_path: Path, pinned_loki:
     path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
     done = run("test", "tests.yaml", cwd=tmp_path, PATH=path)
     assert (done.returncode, done.stdout) == (0, "ok\ttests.yaml: two lines within two minutes\n")
+
+
+SCHEMAS = {".github/workflows/rules.yml": "vendor.github-workflows", ".gitlab-ci.yml": "vendor.gitlab-ci"}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_examples_for_ci_are_valid(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "example.yml"
+    path.write_text(named_blocks("docs/ci.md")[name], encoding="utf-8")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", SCHEMAS[name], str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_examples_for_ci_name_what_there_is(tmp_path: Path) -> None:
+    examples = {name: yaml.safe_load(text) for name, text in named_blocks("docs/ci.md").items()}
+    step = examples[".github/workflows/rules.yml"]["jobs"]["rules"]["steps"][1]
+    assert step["with"].keys() <= yaml.safe_load((ROOT / "action.yml").read_text())["inputs"].keys()
+    include = examples[".gitlab-ci.yml"]["include"][0]
+    template = yaml.safe_load((ROOT / include["file"]).read_text())
+    assert examples[".gitlab-ci.yml"]["variables"].keys() <= template["variables"].keys()
+    hooks = {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
+    assert {hook["id"] for hook in examples[".pre-commit-config.yaml"]["repos"][0]["hooks"]} <= hooks
+    path = tmp_path / ".pre-commit-config.yaml"
+    path.write_text(named_blocks("docs/ci.md")[path.name], encoding="utf-8")
+    command = [sys.executable, "-m", "pre_commit", "validate-config", str(path)]
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 def links() -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from generator.compiler import compile_catalog
 from generator.load import load
 from generator.lock import Locked
 from generator.names import GENERATED
-from generator.rules import AlertRule, RuleGroup, Rules
+from generator.rules import AlertRule, RecordingRule, RuleGroup, Rules
 from tests.conftest import TINY
 
 READ = load(base=TINY)
@@ -47,6 +47,14 @@ def test_an_alert_says_in_the_clear_what_a_word_can_tell() -> None:
 def test_a_recording_rule_has_a_row_too() -> None:
     row = ROWS["instance:gate:p99"]
     assert (row.failure, row.hold, row.labels, row.text) == ("gate-slow", "", {}, "")
+
+
+def test_a_record_that_serves_all_entries_has_no_failure() -> None:
+    shared = RecordingRule("instance:build:info", "up\n")
+    rules = Rules({"loki": (), "prometheus": (RuleGroup("records", "30s", (shared,)),)}, ())
+    (row,) = lock.lock(rules, READ.catalog)
+    assert (row.failure, row.status) == ("", "stable")
+    assert lock.parse(lock.dump([row])) == [row]
 
 
 def test_every_rule_has_one_row_and_the_rows_are_sorted() -> None:

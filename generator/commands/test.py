@@ -13,13 +13,15 @@ from generator.commands.shared import (
     FOUND,
     compile_for,
     examples,
+    format_option,
     inputs,
     json_option,
+    report,
     say,
     stop_on_errors,
     validate_compiled,
 )
-from generator.problems import errors
+from generator.problems import Location, Problem, errors
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 @inputs
 @click.option("url", "--loki", metavar="URL", help="Use this Loki; the lines of the tests are pushed to it and stay.")
 @json_option()
+@format_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -45,6 +48,7 @@ def command(
     profile: Path | None,
     url: str | None,
     as_json: bool,
+    style: str,
 ) -> None:
     """Run unit tests: the catalog's, or those of the FILES given.
 
@@ -56,20 +60,23 @@ def command(
     promtool = tools.find(tools.PROMTOOL, say)
     if files:
         catalog = None
-        suites, outcomes = _tests_of_files(ctx, files, promtool)
+        suites, outcomes = _tests_of_files(files, promtool, style)
     else:
-        catalog, suites = _tests_of_catalog(ctx, catalogs, profile)
+        catalog, suites = _tests_of_catalog(catalogs, profile, style)
         outcomes = []
-    compared = 0
+    compared, unseen = 0, list[Problem]()
     if suites or catalog:
         with _loki(url) as loki:
             for suite in suites:
                 outcomes += prove_logs.run_tests(loki, promtool, suite)
             if catalog:
-                problems, compared = prove_logs.samples_agree(loki, catalog)
-                outcomes += [prove_logs.Outcome(str(row.where), "samples on Loki", row.message) for row in problems]
+                unseen, compared = prove_logs.samples_agree(loki, catalog)
+    failures = [Problem(Location(row.file), f"{row.test}: {row.said}") for row in outcomes if row.said]
+    outcomes += [prove_logs.Outcome(str(row.where), "samples on Loki", row.message) for row in unseen]
     failed = [outcome for outcome in outcomes if outcome.said]
-    if as_json:
+    if style != "text":
+        report([*failures, *unseen], style)
+    elif as_json:
         click.echo(json.dumps([asdict(outcome) for outcome in outcomes], indent=2, ensure_ascii=False))
     else:
         for outcome in outcomes:
@@ -82,14 +89,13 @@ def command(
         ctx.exit(FOUND)
 
 
-def _tests_of_files(ctx: click.Context, files: Sequence[Path], promtool: Path) -> tuple[list["Suite"], list["Outcome"]]:
+def _tests_of_files(files: Sequence[Path], promtool: Path, style: str) -> tuple[list["Suite"], list["Outcome"]]:
     """The suites for Loki, and how promtool's own tests ended."""
     from generator import prove_logs, tools
     from generator.load import load_tests
 
     read = [(path, load_tests(path)) for path in files]
-    problems = [problem for _, file in read for problem in file.problems]
-    stop_on_errors(problems)
+    _stop_on_errors([problem for _, file in read for problem in file.problems], style)
     outcomes = []
     for path, file in read:
         if file.log_tests is None:
@@ -98,9 +104,7 @@ def _tests_of_files(ctx: click.Context, files: Sequence[Path], promtool: Path) -
     return [prove_logs.suite(file.log_tests, file.rules) for _, file in read if file.log_tests], outcomes
 
 
-def _tests_of_catalog(
-    ctx: click.Context, catalogs: Sequence[Path], profile: Path | None
-) -> tuple["Catalog", list["Suite"]]:
+def _tests_of_catalog(catalogs: Sequence[Path], profile: Path | None, style: str) -> tuple["Catalog", list["Suite"]]:
     """The catalog and its suites for Loki, after promtool has passed the tests that are its own."""
     from generator import prove_logs
     from generator.compiler import default_files
@@ -110,11 +114,17 @@ def _tests_of_catalog(
     if not errors(problems):
         found, proof = validate_compiled(read, compiled.files, "output", skip=False)
         problems += found
-    stop_on_errors(problems)
+    _stop_on_errors(problems, style)
     say(proof)
     rules = [file.text for file in default_files(read) if file.path.startswith("loki/")]
     tests = [entry.log_tests for entry in read.catalog.entries if entry.log_tests]
     return read.catalog, [prove_logs.suite(one, rules) for one in tests]
+
+
+def _stop_on_errors(problems: Sequence[Problem], style: str) -> None:
+    """Warnings too are for people; a program reads one report, that of the tests."""
+    if errors(problems) or style == "text":
+        stop_on_errors(problems, style)
 
 
 def _loki(url: str | None) -> "AbstractContextManager[Loki]":

@@ -1,0 +1,299 @@
+"""The GitHub action, the GitLab template and the pre-commit hooks, step by step as those programs run them.
+
+A site keeps a profile and what it gives in a repository; a clone of depth one holds a change of it.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from generator import tools
+from tests.conftest import ROOT, Repository, obtained
+
+SHIPPED = ("LICENSE", "README.md", "action.yml", "catalog", "ci", "constraints.txt", "generator", "pyproject.toml")
+HOOKS = ".pre-commit-hooks.yaml"
+TEMPLATE = "ci/kube-proxy-alerts.gitlab-ci.yml"
+PROFILE = "runbooks:\n  base_url: https://wiki.site.test/kube-proxy\n"
+SLOWER = f"{PROFILE}alerts:\n  KubeProxyCPUHigh: {{for: 20m}}\n"
+CHANGELOG = "# Changelog\n\n## Unreleased\n\n"
+UNNAMED = "names KubeProxyCPUHigh; say why, for example:"
+DRIFT = "is not what the catalog gives; run `generate` and commit what it writes"
+
+
+def yaml_of(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / name).read_text(encoding="utf-8")))
+
+
+def valid(schema: str, *paths: Path) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_github_accepts_the_action() -> None:
+    valid("vendor.github-actions", ROOT / "action.yml")
+
+
+def test_gitlab_accepts_the_template() -> None:
+    valid("vendor.gitlab-ci", ROOT / TEMPLATE)
+
+
+def test_no_input_becomes_part_of_a_script() -> None:
+    assert [step["name"] for step in yaml_of("action.yml")["runs"]["steps"] if "${{" in step["run"]] == []
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """This project as others get it: a repository."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in (*SHIPPED, HOOKS):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(ROOT / name, folder / name)
+    repository = Repository(folder)
+    repository.git("init", "--quiet", "--initial-branch=main")
+    repository.commit()
+    return repository
+
+
+@dataclass
+class Site:
+    """A site's repository, its change checked out in a clone of depth one, and the commit it is compared with."""
+
+    origin: Repository
+    clone: Path
+    base: str
+
+    def changed(self, files: Mapping[str, str], page: str | None = None) -> "Site":
+        """The change: files written, the profile compiled; then a generated page edited by hand."""
+        self.origin.git("switch", "--quiet", "--force-create", "mine", "main")
+        for name, text in files.items():
+            (self.origin.folder / name).write_text(text, encoding="utf-8")
+        generate(self.origin.folder)
+        if page:
+            (self.origin.folder / page).write_text(edited((self.origin.folder / page).read_text(encoding="utf-8")))
+        self.origin.commit()
+        url = f"file://{self.origin.folder}"
+        self.origin.git("clone", "--quiet", "--depth=1", "--branch=mine", url, str(self.clone))
+        return self
+
+
+def edited(text: str) -> str:
+    return text.replace("interval: 30s", "interval: 1m", 1)
+
+
+def generate(folder: Path) -> None:
+    command = [sys.executable, "-m", "generator", "generate", "--no-validate", "--profile", "site.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+
+
+@pytest.fixture
+def site(repository: Repository, tmp_path: Path) -> Site:
+    (repository.folder / "site.yaml").write_text(PROFILE)
+    generate(repository.folder)
+    base = repository.commit({"CHANGELOG.md": CHANGELOG})
+    return Site(repository, tmp_path / "clone", base)
+
+
+@pytest.fixture(scope="module")
+def promtool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return obtained(tools.PROMTOOL, tools.PROMTOOL.pinned[0], tmp_path_factory)
+
+
+def bash(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        cwd=folder,
+        env={**{key: value for key, value in os.environ.items() if key != "PYTHONPATH"}, **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+class Action:
+    """Runs the steps of action.yml as GitHub does: conditions, inputs, environment files."""
+
+    def __init__(self, project: Path, promtool: Path, temp: Path) -> None:
+        self.environment = {"GITHUB_ACTION_PATH": str(project), "RUNNER_TEMP": str(temp)}
+        self.path = temp / "path"
+        self.path.write_text("")
+        self.promtool = promtool
+        self.install, *self.steps = yaml_of("action.yml")["runs"]["steps"]
+        done = self.step(self.install, project, {})
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def __call__(self, folder: Path, event: Mapping[str, str], **inputs: str) -> tuple[dict[str, int], str]:
+        """How each step ended, and what the steps printed."""
+        given = {f"inputs.{key}": value["default"] for key, value in yaml_of("action.yml")["inputs"].items()}
+        values = {**given, **{f"inputs.{key}": value for key, value in inputs.items()}, **event}
+        ended: dict[str, int] = {}
+        said = ""
+        for step in self.steps:
+            runs = {
+                None: not any(ended.values()),
+                "${{ !cancelled() }}": True,
+                "${{ !cancelled() && inputs.loki != '' }}": values["inputs.loki"] != "",
+            }
+            if runs[step.get("if")]:
+                done = self.step(step, folder, values)
+                ended[step["name"]] = done.returncode
+                said += done.stdout + done.stderr
+        return ended, said
+
+    def step(self, step: Mapping[str, Any], folder: Path, values: Mapping[str, str]) -> Any:
+        own = {key: expression(text, values) for key, text in step.get("env", {}).items()}
+        path = [*self.path.read_text().splitlines(), str(self.promtool.parent), os.environ["PATH"]]
+        return bash(
+            step["run"], folder, **self.environment, **own, PATH=os.pathsep.join(path), GITHUB_PATH=str(self.path)
+        )
+
+
+def expression(text: str, values: Mapping[str, str]) -> str:
+    """What `${{ a || b }}` gives."""
+    inside = re.fullmatch(r"\$\{\{ (.*) \}\}", text)
+    names = inside[1].split(" || ") if inside else pytest.fail(text)
+    return next((values[name] for name in names if values.get(name)), "")
+
+
+@pytest.fixture(scope="module")
+def action(project: Repository, promtool: Path, tmp_path_factory: pytest.TempPathFactory) -> Action:
+    return Action(project.folder, promtool, tmp_path_factory.mktemp("runner"))
+
+
+def test_github_passes_a_change_that_the_changelog_names(action: Action, site: Site) -> None:
+    named = f"{CHANGELOG}- KubeProxyCPUHigh waits 20 minutes.\n"
+    site.changed({"site.yaml": SLOWER, "CHANGELOG.md": named})
+    event = {"github.event.pull_request.base.sha": site.base}
+    ended, said = action(site.clone, event, profile="site.yaml")
+    assert ended == {"Rules and generated files": 0, "Changelog": 0}, said
+    assert "::error" not in said
+    assert "promtool accepts" in said
+    assert f"1 rule changed from {site.base} to the files here; CHANGELOG.md names what it must" in said
+
+
+def test_github_marks_what_is_wrong_and_goes_on_to_the_next_step(action: Action, site: Site) -> None:
+    rules = "output/prometheus/kube-proxy.rules.yaml"
+    site.changed({"site.yaml": SLOWER}, page=rules)
+    ended, said = action(site.clone, {"github.event.before": site.base}, profile="site.yaml")
+    assert ended == {"Rules and generated files": 1, "Changelog": 1}, said
+    assert f"::error file={rules},line=4,col=1::{DRIFT}\n" in said
+    assert f"::error file=CHANGELOG.md,line=3,col=1::no line added since {site.base} {UNNAMED}%0A" in said
+
+
+def test_github_marks_the_line_of_an_unsound_profile(action: Action, site: Site) -> None:
+    site.changed({})
+    (site.clone / "site.yaml").write_text(PROFILE + "labls: {}\n")
+    ended, said = action(site.clone, {"github.event.before": "0" * 40}, profile="site.yaml")
+    assert ended == {"Rules and generated files": 1, "Changelog": 0}
+    assert "::error file=site.yaml,line=3,col=1::unknown key 'labls'; did you mean 'labels'?" in said
+    assert "(HEAD; this clone has no commit before it)" in said
+
+
+def test_github_cannot_compare_with_what_nobody_has(action: Action, site: Site) -> None:
+    site.changed({})
+    (site.clone / "site.yaml").write_text("labls: {}\n")
+    ended, said = action(site.clone, {}, profile="site.yaml", base="v9")
+    assert ended["Changelog"] == 2
+    assert "git knows no commit v9 here; this clone is shallow, fetch it" in said
+
+
+def job(name: str, folder: Path, **variables: str) -> tuple[int, str, Any]:
+    """Run a job of the template as a runner does; its exit code, its log, its report."""
+    template = yaml_of(TEMPLATE)
+    parts = {**template[template[name]["extends"]], **template[name]}
+    lines = [*parts["before_script"], *parts["script"]]
+    done = bash("\n".join(lines), folder, **{**template["variables"], **variables})
+    report = folder / parts["artifacts"]["reports"]["codequality"]
+    found = json.loads(report.read_text(encoding="utf-8")) if report.is_file() and report.stat().st_size else None
+    return done.returncode, done.stdout + done.stderr, found
+
+
+@pytest.fixture(scope="module")
+def runner(action: Action, project: Repository) -> dict[str, str]:
+    """A runner with promtool and a Python of its own."""
+    python = Path(action.environment["RUNNER_TEMP"]) / "kube-proxy-alerts" / "bin"
+    path = os.pathsep.join([str(python), str(action.promtool.parent), os.environ["PATH"]])
+    return {
+        "PATH": path,
+        "KUBE_PROXY_ALERTS_SOURCE": str(project.folder),
+        "KUBE_PROXY_ALERTS_INPUTS": "--profile site.yaml",
+        "CI_COMMIT_BEFORE_SHA": "0" * 40,
+    }
+
+
+def test_gitlab_shows_what_is_wrong(runner: dict[str, str], site: Site) -> None:
+    rules = "output/loki/kube-proxy.rules.yaml"
+    site.changed({"site.yaml": SLOWER}, page=rules)
+    code, said, report = job("kube-proxy-alerts-rules", site.clone, **runner)
+    assert code == 1, said
+    assert [(issue["location"], issue["description"]) for issue in report] == [
+        ({"path": rules, "lines": {"begin": 4}}, DRIFT)
+    ]
+    code, said, report = job(
+        "kube-proxy-alerts-changelog", site.clone, **runner, CI_MERGE_REQUEST_DIFF_BASE_SHA=site.base
+    )
+    assert code == 1, said
+    assert [issue["location"] for issue in report] == [{"path": "CHANGELOG.md", "lines": {"begin": 3}}]
+    assert UNNAMED in report[0]["description"]
+
+
+def test_gitlab_passes_what_is_right(runner: dict[str, str], site: Site) -> None:
+    site.changed({"site.yaml": SLOWER, "CHANGELOG.md": f"{CHANGELOG}- KubeProxyCPUHigh waits.\n"})
+    for name in ("kube-proxy-alerts-rules", "kube-proxy-alerts-changelog"):
+        code, said, report = job(name, site.clone, **runner, CI_MERGE_REQUEST_DIFF_BASE_SHA=site.base)
+        assert (code, report) == (0, []), said
+
+
+def test_gitlab_says_what_must_be_set(runner: dict[str, str], site: Site) -> None:
+    site.changed({})
+    code, said, report = job("kube-proxy-alerts-rules", site.clone, **{**runner, "KUBE_PROXY_ALERTS_SOURCE": ""})
+    assert (code, report) == (2, None)
+    assert said == "set KUBE_PROXY_ALERTS_SOURCE to what pip installs\n"
+
+
+def test_pre_commit_runs_the_hooks(project: Repository, promtool: Path, site: Site, tmp_path: Path) -> None:
+    profile = ["--profile", "site.yaml"]
+    hooks = [
+        {"id": "kube-proxy-alerts-check", "args": profile},
+        {"id": "kube-proxy-alerts-generate", "args": profile},
+        {"id": "kube-proxy-alerts-changelog"},
+    ]
+    source = {"repo": str(project.folder), "rev": project.git("rev-parse", "HEAD"), "hooks": hooks}
+    folder = site.origin.folder
+    site.origin.commit({".pre-commit-config.yaml": yaml.safe_dump({"repos": [source]})})
+
+    def commit() -> tuple[int, str]:
+        site.origin.git("add", "--all")
+        path = os.pathsep.join([str(promtool.parent), os.environ["PATH"]])
+        command = f"{sys.executable} -m pre_commit run --all-files --verbose"
+        done = bash(command, folder, PRE_COMMIT_HOME=str(tmp_path / "hooks"), PATH=path)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = commit()
+    assert (code, said.count("Passed")) == (0, 3), said
+    (folder / "site.yaml").write_text(SLOWER)
+    code, said = commit()
+    assert code == 1
+    assert "repair it with:\n  kube-proxy-alerts generate --profile site.yaml\n" in said
+    generate(folder)
+    code, said = commit()
+    assert code == 1
+    assert UNNAMED in said
+    assert (said.count("Passed"), said.count("Failed")) == (2, 1)
+    (folder / "CHANGELOG.md").write_text(f"{CHANGELOG}- KubeProxyCPUHigh: waits 20 minutes.\n")
+    code, said = commit()
+    assert (code, said.count("Passed")) == (0, 3), said
