@@ -58,7 +58,14 @@ def test_a_record_that_serves_all_entries_has_no_failure() -> None:
 
 
 def test_every_rule_has_one_row_and_the_rows_are_sorted() -> None:
-    assert list(ROWS) == ["KubeProxyBrokenGate", "KubeProxyGateSlow", "KubeProxyGateWatchdog", "instance:gate:p99"]
+    assert list(ROWS) == [
+        "KubeProxyBrokenGate",
+        "KubeProxyBrokenGateKnownBuild",
+        "KubeProxyGateSlow",
+        "KubeProxyGateWatchdog",
+        "instance:gate:p99",
+        "instance:kubeproxy_build:info",
+    ]
 
 
 def test_the_file_is_read_back_as_it_was_written() -> None:
