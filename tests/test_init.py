@@ -17,23 +17,10 @@ import yaml
 from generator import loki
 from tests.conftest import Run, obtained
 from tests.lab.programs import PROMETHEUS
+from tests.metrics import KUBE_PROXY_1_22
 
 Addresses = Mapping[str, str]
 
-# What a kube-proxy of 1.22 exports of what the rules read.
-METRICS = """\
-kubernetes_build_info{git_version="v1.22.17",go_version="go1.16.15"} 1
-process_start_time_seconds 1
-process_cpu_seconds_total 1
-kubeproxy_sync_proxy_rules_duration_seconds_count 1
-kubeproxy_network_programming_duration_seconds_count 1
-kubeproxy_sync_proxy_rules_last_timestamp_seconds 1
-kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds 1
-kubeproxy_sync_proxy_rules_endpoint_changes_total 1
-kubeproxy_sync_proxy_rules_endpoint_changes_pending 0
-kubeproxy_sync_proxy_rules_service_changes_total 1
-kubeproxy_sync_proxy_rules_service_changes_pending 0
-"""
 OLD = """\
 kubernetes_build_info{gitVersion="v1.14.3"} 1
 kubeproxy_sync_proxy_rules_duration_seconds_count 1
@@ -43,8 +30,8 @@ CONTAINERS = """\
 kube_pod_container_status_restarts_total{namespace="kube-system",pod="kube-proxy-a",container="kube-proxy"} 0
 container_cpu_usage_seconds_total{namespace="kube-system",pod="kube-proxy-a",container="kube-proxy"} 1
 """
-CUT = METRICS.replace("kubeproxy_network_programming_duration_seconds_count 1\n", "")
-PAGES = {"/new": METRICS, "/old": OLD, "/cut": CUT, "/containers": CONTAINERS}
+CUT = KUBE_PROXY_1_22.replace("kubeproxy_network_programming_duration_seconds_count 1\n", "")
+PAGES = {"/new": KUBE_PROXY_1_22, "/old": OLD, "/cut": CUT, "/containers": CONTAINERS}
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from generator.rules import AlertRule, RecordingRule, RuleGroup
 from tests.conftest import Run, compiled_for, obtained
 from tests.documents import SERVED, commands
 from tests.lab import programs, servers
+from tests.metrics import KUBE_PROXY_1_22
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RULE = AlertRule(
@@ -102,19 +103,6 @@ def test_a_page_is_known_by_its_heading(page: str, there: bool) -> None:
 
 
 PLACE = {"node": "n1", "pod": "p1", "namespace": "kube-system"}
-METRICS = """\
-kubernetes_build_info{git_version="v1.36.3"} 1
-kubeproxy_sync_proxy_rules_duration_seconds_count 1
-kubeproxy_network_programming_duration_seconds_count 1
-kubeproxy_sync_proxy_rules_last_timestamp_seconds 1
-kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds 1
-kubeproxy_sync_proxy_rules_endpoint_changes_total 1
-kubeproxy_sync_proxy_rules_endpoint_changes_pending 0
-kubeproxy_sync_proxy_rules_service_changes_total 1
-kubeproxy_sync_proxy_rules_service_changes_pending 0
-process_cpu_seconds_total 1
-process_start_time_seconds 1
-"""
 
 
 class Pages:
@@ -184,7 +172,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
     rules = work / "rules"
     rules.mkdir()
     with ExitStack() as stack:
-        pages.texts["/metrics"] = METRICS
+        pages.texts["/metrics"] = KUBE_PROXY_1_22
         alertmanager = stack.enter_context(servers.alertmanager(binaries[2], work / "alertmanager.yaml", work))
         scraping = {
             "global": {"scrape_interval": "1s"},
