@@ -13,7 +13,6 @@ Kind = Literal["new", "changed", "deprecated", "removed", "text"]
 
 KINDS: tuple[Kind, ...] = ("new", "changed", "deprecated", "removed", "text")
 _SAID = {("status", "deprecated"), ("text", "text")}
-_NO_RULE = Locked("", "", "", "", "", "", {}, "", "")
 _TITLES: dict[Kind, str] = {
     "new": "New rules",
     "changed": "Changed rules",
@@ -32,9 +31,8 @@ class Part:
     after: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"{self.name} {self.before or 'none'} → {self.after or 'none'}" if self.before or self.after else self.name
-        )
+        known = self.before or self.after
+        return f"{self.name} {self.before or 'none'} → {self.after or 'none'}" if known else self.name
 
 
 @dataclass(frozen=True)
@@ -61,22 +59,20 @@ class Change:
 def compare(old: Iterable[Locked], new: Iterable[Locked]) -> list[Change]:
     """The changes, by kind and name. A rule that changes its name is removed and new."""
     before, after = ({(row.name, row.engine): row for row in rows} for rows in (old, new))
-    found = [_change(before.get(key), after.get(key)) for key in before.keys() | after.keys()]
-    changes = [change for change in found if change]
-    return sorted(changes, key=lambda change: (KINDS.index(change.kind), change.name))
+    found = [Change("new", row.name, row.failure) for key, row in after.items() if key not in before]
+    found += [Change("removed", row.name, row.failure) for key, row in before.items() if key not in after]
+    found += [change for key in before.keys() & after.keys() if (change := _change(before[key], after[key]))]
+    return sorted(found, key=lambda change: (KINDS.index(change.kind), change.name))
 
 
-def _change(old: Locked | None, new: Locked | None) -> Change | None:
-    row = new or old or _NO_RULE
-    if old is None or new is None:
-        return Change("removed" if new is None else "new", row.name, row.failure)
+def _change(old: Locked, new: Locked) -> Change | None:
     parts = tuple(_parts(old, new))
     if not parts:
         return None
     if new.status == "deprecated" != old.status:
-        return Change("deprecated", row.name, row.failure, parts)
+        return Change("deprecated", new.name, new.failure, parts)
     kind: Kind = "text" if parts == (Part("text"),) else "changed"
-    return Change(kind, row.name, row.failure, parts)
+    return Change(kind, new.name, new.failure, parts)
 
 
 def _parts(old: Locked, new: Locked) -> Iterator[Part]:

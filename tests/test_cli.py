@@ -283,6 +283,10 @@ def test_promtools_own_tests_are_run_by_promtool(run: Run, tmp_path: Path) -> No
     done = run("test", str(tests), cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout.startswith(f"FAILED\t{tests}: promtool\n")
+    done = run("test", str(tests), "--format", "github", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"::error file={tests}::promtool: ")
+    assert done.stdout.count("\n") == 1
 
 
 def test_a_loki_that_is_not_there_is_could_not_run(run: Run) -> None:

@@ -42,9 +42,7 @@ _HERE = Path()
 @json_option()
 @click.option("--markdown", is_flag=True, help="As a section of release notes.")
 @format_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     span: str | None,
     check: bool,
     output: Path,
