@@ -160,14 +160,11 @@ def routes_lead_somewhere(rules: Rules, config: Any, unknown: Sequence[str]) -> 
             "routes", "Alertmanager", "fault", f"its routes cannot be followed: {error}", "run amtool check-config"
         )
         return
-    wrong = 0
-    for alert in rules.alerts:
-        problem = _problem_of_route(alert, router, receivers, unknown)
-        if problem:
-            wrong += 1
-            yield problem
-    if not wrong:
-        yield Finding("routes", "Alertmanager", "ok", f"{len(rules.alerts)} alerts are routed to receivers that notify")
+    problems = [_problem_of_route(alert, router, receivers, unknown) for alert in rules.alerts]
+    yield from (problem for problem in problems if problem)
+    if not any(problem and problem.state == "fault" for problem in problems):
+        count = problems.count(None)
+        yield Finding("routes", "Alertmanager", "ok", f"{count} alerts are routed to receivers that notify")
     yield from _inhibitions(rules, inhibitor, unknown)
 
 
@@ -186,7 +183,9 @@ def _problem_of_route(
     fix = (
         "give the receiver an integration (slack_configs, webhook_configs, …), or add the routes of output/alertmanager"
     )
-    return Finding("routes", alert.rule.alert, "fault", said, fix)
+    # A site may drop what nobody must act on.
+    state: State = "fault" if alert.urgency in ("critical", "warning") else "warning"
+    return Finding("routes", alert.rule.alert, state, said, fix)
 
 
 def _notifies(receiver: Json) -> bool:

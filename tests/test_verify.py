@@ -310,6 +310,19 @@ def test_a_route_to_nowhere_is_named(run: Run, site: Site, tmp_path: Path, recei
     assert not any("KubeProxySyncSlow" in line for line in routes)
 
 
+def test_what_nobody_must_act_on_may_be_dropped(run: Run, site: Site, tmp_path: Path) -> None:
+    others = [row for row in site.config["receivers"] if row["name"] not in ("kube-proxy-info", "kube-proxy-watchdog")]
+    dropped = [{"name": "kube-proxy-info"}, {"name": "kube-proxy-watchdog"}]
+    (tmp_path / "alertmanager.yaml").write_text(yaml.safe_dump({**site.config, "receivers": [*others, *dropped]}))
+    with servers.alertmanager(site.alertmanager_binary, tmp_path / "alertmanager.yaml", tmp_path) as other:
+        _, findings = verified(run, site, alertmanager=other)
+    assert [line for line in faults(findings) if line.startswith("routes: ")] == []
+    warned = [row["subject"] for row in findings if row["said"].startswith("is routed to nowhere")]
+    assert "KubeProxyLogRulesWatchdog" in warned
+    assert "KubeProxyServiceChurn" in warned
+    assert "KubeProxySyncSlow" not in warned
+
+
 def test_watchdogs_that_do_not_arrive_and_inhibitions_that_are_missing_are_named(
     run: Run, site: Site, tmp_path: Path
 ) -> None:

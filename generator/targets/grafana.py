@@ -234,6 +234,7 @@ def _dashboard(shown: Sequence[Panel], profile: Profile) -> "Dashboard":
                 .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
                 .include_all(True)
                 .all_value(".*")
+                .current(model.VariableOption(selected=True, text="All", value="$__all"))
                 .multi(True)
             )
     for number, panel in enumerate(shown):
