@@ -1,0 +1,1 @@
+"""From logs as they come to the documented failures that are in them."""

@@ -1,0 +1,158 @@
+"""Counts, for each documented failure, the lines that prove it; keeps what else the logs say. No IO."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from generator.diagnose import templates
+from generator.diagnose.hints import Hints
+from generator.diagnose.scan import Event, Scanner
+from generator.diagnose.templates import Template
+from generator.diagnose.windows import Window
+from generator.model import Catalog, Failure
+from generator.signature import signature
+
+_PROOFS = 3
+_LONGEST = 1000  # characters of a line that are shown
+_PLACES = 10_000  # that are counted apart; those of a large cluster
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A line that proves a failure, and where it stood."""
+
+    text: str
+    source: str
+    time: datetime | None = None
+    place: str | None = None
+
+
+@dataclass
+class Found:
+    """A failure that is there. `places` are nodes, else pods, else files, with their number of lines.
+
+    `measured` are metric alerts that hold, as sentences; `known` is what the logs said of these kube-proxies.
+    """
+
+    entry: Failure
+    count: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    places: dict[str, int] = field(default_factory=dict)
+    proofs: list[Proof] = field(default_factory=list)
+    measured: list[str] = field(default_factory=list)
+    known: tuple[Hints, ...] = ()
+
+    def add(self, proof: Proof, count: int = 1) -> None:
+        self.count += count
+        place = proof.place or proof.source
+        if place in self.places or len(self.places) < _PLACES:
+            self.places[place] = self.places.get(place, 0) + count
+        if proof.time:
+            self.first = min(self.first or proof.time, proof.time)
+            self.last = max(self.last or proof.time, proof.time)
+        if len(self.proofs) < _PROOFS:
+            self.proofs.append(proof)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """`found` from cause to symptom; `not_found` was looked for; `not_sought` cannot be seen in what was read."""
+
+    found: tuple[Found, ...]
+    not_found: tuple[Failure, ...]
+    not_sought: tuple[Failure, ...]
+    unexplained: tuple[Template, ...]
+    others: int
+    known: Mapping[str, Hints]
+
+
+class Findings:
+    """Takes events, gives a diagnosis. Its size depends on what is found, not on how much is read."""
+
+    def __init__(self, catalog: Catalog, now: datetime) -> None:
+        self._catalog = catalog
+        self._entries = {entry.id: entry for entry in catalog.entries if entry.kind != "watchdog"}
+        matchers = {entry.id: signature(entry.logs) for entry in self._entries.values() if entry.logs}
+        self._scanner = Scanner(matchers)
+        self._now = now
+        self._sought = set(matchers)
+        self._found: dict[str, Found] = {}
+        self._templates = templates.Templates()
+        self._known: dict[str, Hints] = {}
+
+    def read(self, window: Window, source: str, pod: str | None = None, node: str | None = None) -> set[str]:
+        """Look at the new lines of a window of a source; the failures that it shows for the first time."""
+        before = set(self._found)
+        for event in self._scanner.events(window, self._now):
+            self._add(event, source, pod, node)
+        return set(self._found) - before
+
+    def _add(self, event: Event, source: str, pod: str | None, node: str | None) -> None:
+        line = event.line
+        place = line.node or node or line.pod or pod or source
+        if event.hints != Hints():
+            self._known[place] = self._known.get(place, Hints()).and_(event.hints)
+        for owner in event.owners:
+            named = self._known.get(place, Hints()).node or place
+            self.add(owner, Proof(line.text[:_LONGEST], source, line.time, named))
+        if event.error and not event.owners and not self._scanner.explained(event.rest):
+            self._templates.add(line, event.rest)
+
+    def add(self, entry_id: str, proof: Proof, count: int = 1) -> None:
+        """Count lines that prove a failure, however they were found."""
+        self._found.setdefault(entry_id, Found(self._entries[entry_id])).add(proof, count)
+
+    def measured(self, entry_id: str, sentence: str, places: Iterable[str]) -> None:
+        """Note that a metric alert of an entry holds, at these places."""
+        found = self._found.setdefault(entry_id, Found(self._entries[entry_id]))
+        found.measured.append(sentence)
+        for place in places:
+            found.places.setdefault(place, 0)
+
+    def sought(self, entry_ids: Iterable[str]) -> None:
+        """Note that these were looked for in another way than in lines."""
+        self._sought |= {*entry_ids} & self._entries.keys()
+
+    def diagnosis(self) -> Diagnosis:
+        for found in self._found.values():
+            found.known = self._at(found.places)
+        missing = [entry for entry in self._entries.values() if entry.id not in self._found]
+        return Diagnosis(
+            tuple(ranked(self._catalog, list(self._found.values()))),
+            tuple(entry for entry in missing if entry.id in self._sought),
+            tuple(entry for entry in missing if entry.id not in self._sought),
+            tuple(self._templates.all()),
+            self._templates.others,
+            dict(self._known),
+        )
+
+    def _at(self, places: Iterable[str]) -> tuple[Hints, ...]:
+        """What is known of the kube-proxies at these places; if nothing is, of all."""
+        by_node = {told.node: told for told in self._known.values() if told.node}
+        here = [told for place in places if (told := self._known.get(place) or by_node.get(place))]
+        return tuple(dict.fromkeys(here or self._known.values()))
+
+
+_SEVERITIES = ("critical", "warning", "info")
+
+
+def ranked(catalog: Catalog, found: Sequence[Found]) -> list[Found]:
+    """What explains another comes before it; then failures before symptoms, the grave and the frequent first."""
+    explained = {one.entry.id: {cause.id for cause in catalog.causes.get(one.entry.id, ())} for one in found}
+    ids = set(explained)
+
+    def depth(entry_id: str, seen: frozenset[str] = frozenset()) -> int:
+        causes = explained[entry_id] & ids - seen - {entry_id}
+        return 1 + max((depth(cause, seen | {entry_id}) for cause in causes), default=0)
+
+    def rank(one: Found) -> tuple[int, bool, int, int]:
+        entry = one.entry
+        return depth(entry.id), entry.kind != "failure", _SEVERITIES.index(entry.severity), -one.count
+
+    return sorted(found, key=rank)
+
+
+def explains(catalog: Catalog, one: Found, found: Iterable[Found]) -> list[str]:
+    """The alerts of what else was found and is a consequence of this."""
+    return [other.entry.alert for other in found if one.entry in catalog.causes.get(other.entry.id, ())]

@@ -1,0 +1,52 @@
+"""What a log says of the kube-proxy that wrote it: version, mode, node, operating system. No IO."""
+
+import re
+from dataclasses import dataclass, fields, replace
+
+_MODES = ("iptables", "ipvs", "nftables", "userspace")
+# Texts of lines that tell something; what a support bundle holds besides logs is read too.
+KEYS = (
+    "Version: v1.",
+    "Version info",
+    "--hostname-override=",
+    "/lib/modules/",
+    "OS Image:",
+    "osImage",
+    *(f"Using {mode} Proxier" for mode in _MODES),
+)
+_PATTERNS = {
+    # 1.10 to 1.22: `server.go:583] Version: v1.18.4`, later: `"Version info" version="v1.36.3"`, and as JSON.
+    "version": re.compile(r'(?:\] Version: |"Version info".{0,40}?version"?[=:]")(v1\.[\w.+-]+)'),
+    "node": re.compile(r'--hostname-override=\\*"([\w.-]+)\\*"'),
+    "mode": re.compile(rf"Using ({'|'.join(_MODES)}) Proxier"),
+    "os": re.compile(r'(?:OS Image:|"?osImage"?:)\s*"?([^",]+)'),
+    "kernel": re.compile(r"/lib/modules/([\w.+-]+)/"),
+}
+# Who builds such kernels; the page's tables name these systems.
+_KERNELS = ((r"\.el([0-9]+)", r"CentOS \1"), (r"tlinux|\.tl[0-9]", "Tencent Linux"))
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What is known of one kube-proxy; None is not known. `kernel` is the node's, `os` may be guessed from it."""
+
+    version: str | None = None
+    node: str | None = None
+    mode: str | None = None
+    os: str | None = None
+    kernel: str | None = None
+
+    def and_(self, later: "Hints") -> "Hints":
+        """With what a later line tells: after an upgrade the new version counts."""
+        news = {one.name: value for one in fields(later) if (value := getattr(later, one.name))}
+        return replace(self, **news) if news else self
+
+
+def read(text: str) -> Hints:
+    found = {name: match[1].strip() for name, pattern in _PATTERNS.items() if (match := pattern.search(text))}
+    if "kernel" in found and "os" not in found:
+        for pattern, system in _KERNELS:
+            match = re.search(pattern, found["kernel"])
+            if match:
+                found["os"] = match.expand(system)
+    return Hints(**found)

@@ -1,0 +1,184 @@
+"""Finds, in bytes, the few lines that are worth a look: one pass for many literals at once. No IO."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import ahocorasick_rs
+
+from generator.diagnose import hints
+from generator.diagnose.hints import Hints
+from generator.diagnose.unwrap import Line, begins, is_error, printed_at, unwrap
+from generator.diagnose.windows import AROUND, Window
+from generator.signature import Signature, Signatures
+
+# What no wrapping escapes: JSON encoders write the other characters in several ways.
+_SAFE = re.compile(r"[ !#$%()*,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+")
+_SHORTEST = 3
+_REST_LINES = 200  # of one message; a panic prints its stack
+_REST_BYTES = 1 << 16
+_NEAR_BYTES = 1 << 12
+_TOLD_BYTES, _TOLD_WORDS, _TOLD_TIMES = 100, 10_000, 100
+_CRI_CUT = re.compile(rb" std(?:out|err) P ")
+_HINTS = frozenset(hints.KEYS)
+_HEAD = re.compile(rb"(?<![0-9A-Za-z_])[EF][01]\d[0-3]\d \d\d:\d\d:")
+_KLOG = re.compile(rb"^[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ", re.MULTILINE)
+_EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
+_EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
+# klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
+_HEADS = frozenset(f"{level}{month:02}" for level in "EF" for month in range(1, 13))
+_ERRORS = (*sorted(_HEADS), '"err', "panic: ", "fatal error: ")
+# journald writes a message that cannot be printed as a list of numbers.
+_NUMBERS = ('"MESSAGE":[', '"MESSAGE" : [')
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line that matters: `owners` are the entries it proves, `hints` what it tells of its kube-proxy.
+
+    `error`: it is the first line of an error, and `rest` are the lines that belong to it.
+    """
+
+    line: Line
+    owners: frozenset[str]
+    hints: Hints
+    error: bool = False
+    rest: tuple[str, ...] = ()
+
+
+class Scanner:
+    """Finds what a signature matches in whatever wrapping, what tells of the kube-proxy, and all errors."""
+
+    def __init__(self, signatures: Mapping[str, Signature]) -> None:
+        own = [_keys(signature) for signature in signatures.values()]
+        self._every = not all(own)
+        self._signatures = Signatures(signatures)
+        # The first of those that begin at one place is found.
+        self.keys = tuple(dict.fromkeys([*(key for keys in own for key in keys), *hints.KEYS, *_ERRORS, *_NUMBERS]))
+        # With leftmost matches the library searches with vector instructions.
+        self._search = ahocorasick_rs.BytesAhoCorasick(
+            [key.encode() for key in self.keys], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
+        )
+        self._inside_head = tuple(key.encode() for key in self.keys if key[0].isdigit())
+        self._told: dict[bytes, int] = {}
+
+    def events(self, window: Window, now: datetime) -> Iterator[Event]:
+        """`now` decides the year of times that come without one."""
+        done = window.begin
+        for at in self._places(window):
+            if at >= done:
+                event, done = self._event(window.data, at, now)
+                if event.owners or event.error or event.hints != Hints():
+                    yield event
+
+    def explained(self, lines: Iterable[str]) -> bool:
+        """Whether one of the lines belongs to an entry."""
+        return any(self._signatures.owners(line) for line in lines)
+
+    def _places(self, window: Window) -> Iterator[int]:
+        data, begin, end = window.data, window.begin, window.end
+        if self._every:
+            while begin < end:
+                yield begin
+                begin = data.find(b"\n", begin) + 1 or end
+            return
+        reach = min(len(data), end + max(map(len, self.keys)))
+        for index, start, _ in self._search.find_matches_as_indexes(memoryview(data)[begin:reach]):
+            at = begin + start
+            if at >= end:
+                return
+            key = self.keys[index]
+            if key in _HEADS:
+                if _HEAD.match(data, at) or data.startswith(self._inside_head, at + 1):
+                    yield at
+            elif key not in _HINTS or self._news(data, at):
+                yield at
+
+    def _news(self, data: bytes, at: int) -> bool:
+        """Whether a line tells something that was not told in the same words many times."""
+        words = data[at : min((data.find(b"\n", at) + 1) or len(data), at + _TOLD_BYTES)]
+        times = self._told.get(words, 0)
+        if times or len(self._told) < _TOLD_WORDS:
+            self._told[words] = times + 1
+        return times < _TOLD_TIMES
+
+    def _event(self, data: bytes, at: int, now: datetime) -> tuple[Event, int]:
+        """The message at a place, and where it ends; what belongs to it and begins a line of its own comes again."""
+        start, stop = _bounds(data, at)
+        line = _unwrapped(data, start, stop, now)
+        while start and (earlier := _cut_before(data, start, now)):
+            start = _bounds(data, start - 1)[0]
+            line = replace(line, text=earlier.text + line.text, time=earlier.time)
+        while line.partial and stop < len(data):
+            begin, stop = _bounds(data, stop)
+            following = _unwrapped(data, begin, stop, now)
+            line = replace(line, text=line.text + following.text, partial=following.partial)
+        owners, error = self._signatures.owners(line.text), is_error(line.text)
+        if owners or error:
+            line = _with_neighbours(data, start, stop, line, now)
+        return Event(line, owners, hints.read(line.text), error, tuple(_rest(data, stop, now)) if error else ()), stop
+
+
+def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
+    """The line before, if the container runtime cut it there."""
+    begin, stop = _bounds(data, start - 1)
+    if stop != start or not (_CRI_CUT.search(data, begin, min(stop, begin + 100)) or data.startswith(b"{", begin)):
+        return None
+    line = _unwrapped(data, begin, stop, now)
+    return line if line.partial else None
+
+
+def _rest(data: bytes, begin: int, now: datetime) -> Iterator[str]:
+    limit = min(len(data), begin + _REST_BYTES)
+    for _ in range(_REST_LINES):
+        if begin >= limit:
+            return
+        start, begin = _bounds(data, begin)
+        text = _unwrapped(data, start, begin, now).text
+        if begins(text):
+            return
+        yield text
+
+
+def _bounds(data: bytes, at: int) -> tuple[int, int]:
+    """Where the line at a place begins and ends, its newline included; of an endless line what is near."""
+    start = data.rfind(b"\n", max(0, at - AROUND), at) + 1 or max(0, at - AROUND)
+    stop = data.find(b"\n", at, at + AROUND) + 1 or min(len(data), at + AROUND)
+    return start, stop
+
+
+def _with_neighbours(data: bytes, start: int, stop: int, line: Line, now: datetime) -> Line:
+    """The line, with what its neighbours know of it: the time of the message that it belongs to, journald's fields."""
+    if data.startswith(b"MESSAGE", start) or data.endswith(b"\nMESSAGE\n", 0, start):
+        return _exported(data, start, stop, line)
+    if line.time:
+        return line
+    time = printed_at(line.text, now)
+    for size in (_NEAR_BYTES, _REST_BYTES):
+        if time is None:
+            near = data[max(0, start - size) : start]
+            heads = [found.start() for found in _KLOG.finditer(near)]
+            time = printed_at(near[heads[-1] :][:200].decode(errors="replace"), now) if heads else None
+    return replace(line, time=time)
+
+
+def _exported(data: bytes, start: int, stop: int, line: Line) -> Line:
+    """A message in journald's export format, whose records are blocks of fields."""
+    record = data[max(0, data.rfind(b"\n\n", 0, start)) : data.find(b"\n\n", stop - 1) + 1 or len(data)]
+    time, node = _EXPORT_TIME.search(record), _EXPORT_NODE.search(record)
+    at = datetime.fromtimestamp(int(time[1]) / 1e6, UTC) if time else line.time
+    return replace(line, time=at, node=node[1].decode(errors="replace") if node else line.node)
+
+
+def _unwrapped(data: bytes, start: int, stop: int, now: datetime) -> Line:
+    return unwrap(data[start:stop].decode(errors="replace"), now)
+
+
+def _keys(signature: Signature) -> list[str]:
+    """Texts of which each matching line holds one, however it is wrapped; none if there are no such texts."""
+    longest = max((run for literal in signature.literals for run in _SAFE.findall(literal)), key=len, default="")
+    if len(longest) >= _SHORTEST:
+        return [longest]
+    each = [max(_SAFE.findall(literal), key=len, default="") for literal in signature.any_of]
+    return each if all(len(key) >= _SHORTEST for key in each) else []

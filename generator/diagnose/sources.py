@@ -1,0 +1,295 @@
+"""Reads logs where they lie: files, folders, archives, compressed or not, standard input; still growing or broken off.
+
+What could not be read as it should have been is said in `notes`; what could be read is never lost.
+"""
+
+import codecs
+import contextlib
+import io
+import itertools
+import json
+import os
+import re
+import select
+import sys
+import tarfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from generator.diagnose.windows import BLOCK
+from generator.problems import ToolError
+
+_IDLE_SECONDS = 0.5  # after which what has come is looked at
+_HEAD = 4096  # bytes that tell what a file is
+_PIECE = 4096  # bytes that are unpacked at once
+_ZSTD_WINDOW = 1 << 31
+_DOCUMENT_BYTES = 256 << 20  # Loki's answers are read as a whole
+_DEPTH = 3  # archives within archives
+_WORD = "kube-proxy"
+# Where container runtimes, and `kubectl cluster-info dump`, keep the log of a pod.
+_POD = re.compile(
+    r"(?:^|[/:])(?:[a-z0-9-]+_(?P<a>[a-z0-9.-]+)_[^/]+/|(?P<b>[a-z0-9.-]+)_[a-z0-9-]+_[^/]+\.log|(?P<c>kube-proxy-[a-z0-9]+)/)"
+)
+_GZIP, _ZSTD, _UTF16 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A log by its name, and its bytes in blocks. An empty block: no more is there yet. `pod` is told by its path."""
+
+    name: str
+    blocks: Iterator[bytes]
+    size: int | None = None
+
+    @property
+    def pod(self) -> str | None:
+        found = _POD.search(self.name)
+        return next((name for name in found.groups() if name), None) if found else None
+
+
+def sources(paths: Sequence[str], note: Note, follow: bool = False) -> Iterator[Source]:
+    """The logs at these paths, `-` being standard input. Raises ToolError for a path that is given and cannot be read."""
+    for path in paths or ("-",):
+        if path == "-":
+            blocks = _arriving(sys.stdin.fileno()) if follow else _blocks(sys.stdin.buffer)
+            yield from _open("standard input", blocks, note)
+        elif Path(path).is_dir():
+            yield from _folder(Path(path), note)
+        else:
+            try:
+                yield from _file(Path(path), note, follow)
+            except OSError as error:
+                raise ToolError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _folder(folder: Path, note: Note) -> Iterator[Source]:
+    def unreadable(error: OSError) -> None:
+        note(f"{error.filename}: cannot be read: {error.strerror}")
+
+    found = [Path(at) / name for at, _, names in os.walk(folder, onerror=unreadable) for name in names]
+    files = {str(path.relative_to(folder)): path for path in sorted(found) if path.is_file()}
+    chosen = _speaking(list(files), str(folder), note)
+    for name, path in files.items():
+        if name in chosen:
+            try:
+                yield from _file(path, note)
+            except OSError as error:
+                note(f"{path}: cannot be read: {error.strerror}")
+
+
+def _speaking(names: Sequence[str], where: str, note: Note) -> frozenset[str]:
+    """Of many files those that are called after kube-proxy, if there are any: other programs have other errors."""
+    own = [name for name in names if _WORD in name]
+    if not names:
+        note(f"{where}: there is no file in it")
+    elif own and len(own) < len(names):
+        note(f"{where}: of {len(names)} files only those called after {_WORD} are read, {len(own)}")
+    return frozenset(own or names)
+
+
+def _file(path: Path, note: Note, follow: bool = False) -> Iterator[Source]:
+    with path.open("rb") as file:
+        if follow:
+            yield Source(str(path), _followed(path, note))
+        else:
+            yield from _open(str(path), _blocks(file), note, path.stat().st_size, lambda: _member_names(path))
+
+
+def _open(
+    name: str,
+    blocks: Iterator[bytes],
+    note: Note,
+    size: int | None = None,
+    members: Callable[[], list[str]] | None = None,
+    depth: int = 0,
+) -> Iterator[Source]:
+    """What is in a file, told by its first bytes, not by its name. `members` lists an archive's files beforehand."""
+    plain = _unpacked(name, blocks, note)
+    first = next((block for block in plain if block), b"")
+    stream = itertools.chain([first], plain)
+    if first[257:262] == b"ustar" and depth < _DEPTH:
+        yield from _archive(name, stream, note, members, depth + 1)
+    elif first.startswith(_UTF16):
+        yield Source(name, _transcoded(stream))
+    elif b'"resultType"' in first[:_HEAD] and b'"streams"' in first[:_HEAD]:
+        yield Source(name, _answer(name, stream, note))
+    else:
+        if b"\0" in first[:_HEAD] and not first.startswith(b"__CURSOR="):
+            note(f"{name}: does not look like a log; read all the same")
+        yield Source(name, stream, size)
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    while block := file.read(BLOCK):
+        yield block
+
+
+def _arriving(number: int) -> Iterator[bytes]:
+    """What comes through a pipe; an empty block whenever nothing comes for a while."""
+    while True:
+        if not select.select([number], [], [], _IDLE_SECONDS)[0]:
+            yield b""
+        elif block := os.read(number, BLOCK):
+            yield block
+        else:
+            return
+
+
+def _followed(path: Path, note: Note) -> Iterator[bytes]:
+    """What is in a file and what is added to it, for ever; also where it is replaced (rotated) or begins anew."""
+    while True:
+        with path.open("rb") as file:
+            while True:
+                yield from _blocks(file)
+                yield b""
+                time.sleep(_IDLE_SECONDS)
+                try:
+                    now = path.stat()
+                except FileNotFoundError:
+                    continue  # between two files
+                if now.st_ino != os.fstat(file.fileno()).st_ino:
+                    yield from _blocks(file)
+                    break
+                if now.st_size < file.tell():
+                    note(f"{path}: became shorter; read from its beginning")
+                    break
+
+
+def _unpacked(name: str, blocks: Iterator[bytes], note: Note, depth: int = 0) -> Iterator[bytes]:
+    """The blocks without gzip or zstd around them."""
+    first = next((block for block in blocks if block), b"")
+    stream = itertools.chain([first], blocks)
+    if first.startswith(_GZIP) and depth < _DEPTH:
+        new: Callable[[], Any] = lambda: zlib.decompressobj(wbits=31)  # noqa: E731
+        yield from _unpacked(name, _frames(name, "gzip", new, zlib.error, stream, note), note, depth + 1)
+    elif first.startswith(_ZSTD) and depth < _DEPTH:
+        import zstandard
+
+        new = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj
+        yield from _unpacked(name, _frames(name, "zstd", new, zstandard.ZstdError, stream, note), note, depth + 1)
+    else:
+        yield from stream
+
+
+def _frames(
+    name: str, kind: str, new: Callable[[], Any], broken: type[Exception], blocks: Iterator[bytes], note: Note
+) -> Iterator[bytes]:
+    """What is compressed, in small pieces: a piece may grow a thousandfold. One part may follow another."""
+    unpack, begun = new(), False
+    for block in blocks:
+        for at in range(0, len(block), _PIECE):
+            piece = block[at : at + _PIECE]
+            while piece:
+                begun = True
+                try:
+                    data = unpack.decompress(piece)
+                except broken as error:
+                    note(f"{name}: the {kind} data is broken ({error}); what comes before is read")
+                    return
+                if data:
+                    yield data
+                piece = b""
+                if unpack.eof:
+                    piece, unpack, begun = unpack.unused_data.lstrip(b"\0"), new(), False
+    if begun:
+        note(f"{name}: the {kind} data ends too early; what is there is read")
+
+
+class _Stream(io.RawIOBase):
+    """Blocks as a file for tarfile to read from."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._left = memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        parts: list[memoryview] = []
+        while size > 0:
+            if not self._left:
+                self._left = memoryview(next((block for block in self._blocks if block), b""))
+                if not self._left:
+                    break
+            parts.append(self._left[:size])
+            self._left = self._left[size:]
+            size -= len(parts[-1])
+        return b"".join(parts)
+
+
+def _archive(
+    name: str, blocks: Iterator[bytes], note: Note, members: Callable[[], list[str]] | None, depth: int
+) -> Iterator[Source]:
+    chosen = _speaking(members(), name, note) if members else None
+    try:
+        with tarfile.open(fileobj=_Stream(blocks), mode="r|") as archive:
+            for member in archive:
+                file = archive.extractfile(member) if member.isfile() else None
+                if file and (chosen is None or member.name in chosen):
+                    yield from _open(
+                        f"{name}:{member.name}", _gathered(name, file, note), note, member.size, depth=depth
+                    )
+    except (tarfile.TarError, OSError) as error:
+        note(f"{name}: the archive is broken ({error}); what comes before is read")
+
+
+def _gathered(name: str, file: IO[bytes], note: Note) -> Iterator[bytes]:
+    """A file of an archive, also the beginning of one that is cut off."""
+    while True:
+        parts: list[bytes] = []
+        try:
+            while len(parts) < BLOCK // _PIECE and (piece := file.read(_PIECE)):
+                parts.append(piece)
+        except (tarfile.TarError, OSError) as error:
+            note(f"{name}: the archive is broken ({error}); what comes before is read")
+            yield b"".join(parts)
+            return
+        if not parts:
+            return
+        yield b"".join(parts)
+
+
+def _member_names(path: Path) -> list[str]:
+    names: list[str] = []
+    with (
+        path.open("rb") as file,
+        contextlib.suppress(tarfile.TarError, OSError),
+        tarfile.open(fileobj=_Stream(_unpacked(str(path), _blocks(file), lambda note: None)), mode="r|") as archive,
+    ):
+        names += [member.name for member in archive if member.isfile()]
+    return names
+
+
+def _transcoded(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """What PowerShell's `>` writes."""
+    decode = codecs.getincrementaldecoder("utf-16")("replace").decode
+    for block in blocks:
+        yield decode(block).encode()
+
+
+def _answer(name: str, blocks: Iterator[bytes], note: Note) -> Iterator[bytes]:
+    """An answer of Loki's API as lines like logcli's; it is one document, so it is read as a whole."""
+    text = b""
+    for block in blocks:
+        text += block
+        if len(text) > _DOCUMENT_BYTES:
+            note(f"{name}: Loki's answer is larger than {_DOCUMENT_BYTES >> 20} MiB; read without its labels and times")
+            yield text
+            yield from blocks
+            return
+    try:
+        streams = json.loads(text)["data"]["result"]
+        lines = [
+            json.dumps({"labels": row["stream"], "line": value[1], "timestamp": value[0]}, ensure_ascii=False)
+            for row in streams
+            for value in row["values"]
+        ]
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        note(f"{name}: Loki's answer is not whole; read without its labels and times")
+        yield text
+        return
+    yield "\n".join(lines).encode(errors="replace")

@@ -1,0 +1,82 @@
+"""Groups error lines that no entry explains by their template. No IO."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from generator.diagnose.unwrap import KLOG, Line
+
+_MOST = 500  # templates that are kept apart
+_REMEMBERED = 10_000  # texts whose template is known
+_LONGEST = 600  # characters of a message that are looked at
+# Numbers, addresses and names that differ from one line to the next.
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|\d+(?:[.:,]\d+)*")
+_ANY = "<*>"
+
+
+@dataclass
+class Template:
+    """What a group of messages has in common, with one of them."""
+
+    text: str
+    example: str
+    count: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+class Templates:
+    """Drain (in drain3) finds the templates; a text that came before is not looked at again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+        self._by_id: dict[int, Template] = {}
+        self._miner: Any = None
+        self.others = 0
+
+    def add(self, line: Line, rest: tuple[str, ...]) -> None:
+        message = " ".join(" ".join([line.text, *rest]).split())[:_LONGEST]
+        masked = _VARYING.sub(_ANY, KLOG.sub(_source, message))
+        number = self._known.get(masked)
+        if number is None:
+            number = self._learn(masked, message)
+        template = self._by_id.get(number)
+        if template is None:
+            self.others += 1
+            return
+        template.count += 1
+        if line.time:
+            template.first = min(template.first or line.time, line.time)
+            template.last = max(template.last or line.time, line.time)
+
+    def all(self) -> list[Template]:
+        """The most frequent first."""
+        return sorted(self._by_id.values(), key=lambda one: -one.count)
+
+    def _learn(self, masked: str, message: str) -> int:
+        result = self._drain().add_log_message(masked)
+        number = int(result["cluster_id"])
+        if number in self._by_id:
+            self._by_id[number].text = str(result["template_mined"])
+        elif len(self._by_id) < _MOST:
+            self._by_id[number] = Template(str(result["template_mined"]), message)
+        if len(self._known) < _REMEMBERED:
+            self._known[masked] = number
+        return number
+
+    def _drain(self) -> Any:
+        if self._miner is None:
+            from drain3 import TemplateMiner
+            from drain3.template_miner_config import TemplateMinerConfig
+
+            config = TemplateMinerConfig()
+            config.drain_max_clusters = _MOST * 2
+            config.drain_sim_th = 0.6
+            self._miner = TemplateMiner(None, config)
+        return self._miner
+
+
+def _source(head: re.Match[str]) -> str:
+    """The place in the source that printed it says more than the time."""
+    return f"{head['level']} {head['source']}] "
