@@ -19,6 +19,7 @@ COMMANDS = (
     "advise",
     "changelog",
     "check",
+    "diagnose",
     "diff",
     "explain",
     "generate",

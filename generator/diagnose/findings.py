@@ -24,7 +24,7 @@ class Proof:
     text: str
     source: str
     time: datetime | None = None
-    place: str | None = None
+    place: str = ""
 
 
 @dataclass
@@ -43,11 +43,12 @@ class Found:
     measured: list[str] = field(default_factory=list)
     known: tuple[Hints, ...] = ()
 
-    def add(self, proof: Proof, count: int = 1) -> None:
+    def tally(self, place: str, count: int) -> None:
         self.count += count
-        place = proof.place or proof.source
         if place in self.places or len(self.places) < _PLACES:
             self.places[place] = self.places.get(place, 0) + count
+
+    def prove(self, proof: Proof) -> None:
         if proof.time:
             self.first = min(self.first or proof.time, proof.time)
             self.last = max(self.last or proof.time, proof.time)
@@ -76,13 +77,15 @@ class Findings:
         matchers = {entry.id: signature(entry.logs) for entry in self._entries.values() if entry.logs}
         self._scanner = Scanner(matchers)
         self._now = now
-        self._sought = set(matchers)
+        self._in_lines = set(matchers)
+        self._sought: set[str] = set()
         self._found: dict[str, Found] = {}
         self._templates = templates.Templates()
         self._known: dict[str, Hints] = {}
 
     def read(self, window: Window, source: str, pod: str | None = None, node: str | None = None) -> set[str]:
         """Look at the new lines of a window of a source; the failures that it shows for the first time."""
+        self._sought |= self._in_lines
         before = set(self._found)
         for event in self._scanner.events(window, self._now):
             self._add(event, source, pod, node)
@@ -92,20 +95,34 @@ class Findings:
         line = event.line
         place = line.node or node or line.pod or pod or source
         if event.hints != Hints():
-            self._known[place] = self._known.get(place, Hints()).and_(event.hints)
+            self.told(place, event.hints)
         for owner in event.owners:
             named = self._known.get(place, Hints()).node or place
-            self.add(owner, Proof(line.text[:_LONGEST], source, line.time, named))
+            self.count(owner, named)
+            self.prove(owner, Proof(line.text[:_LONGEST], source, line.time, named))
         if event.error and not event.owners and not self._scanner.explained(event.rest):
-            self._templates.add(line, event.rest)
+            self._templates.add(line, event.rest, event.count)
 
-    def add(self, entry_id: str, proof: Proof, count: int = 1) -> None:
-        """Count lines that prove a failure, however they were found."""
-        self._found.setdefault(entry_id, Found(self._entries[entry_id])).add(proof, count)
+    def told(self, place: str, hints: Hints) -> None:
+        """Note what is known of a kube-proxy from elsewhere."""
+        self._known[place] = self._known.get(place, Hints()).and_(hints)
+
+    def count(self, entry_id: str, place: str, number: int = 1) -> None:
+        """Count lines that prove a failure, wherever they were matched."""
+        self._of(entry_id).tally(place, number)
+
+    def prove(self, entry_id: str, proof: Proof) -> None:
+        """Keep one of the lines, if there are not enough, and its time."""
+        self._of(entry_id).prove(proof)
+
+    def _of(self, entry_id: str) -> Found:
+        if entry_id not in self._found:
+            self._found[entry_id] = Found(self._entries[entry_id])
+        return self._found[entry_id]
 
     def measured(self, entry_id: str, sentence: str, places: Iterable[str]) -> None:
         """Note that a metric alert of an entry holds, at these places."""
-        found = self._found.setdefault(entry_id, Found(self._entries[entry_id]))
+        found = self._of(entry_id)
         found.measured.append(sentence)
         for place in places:
             found.places.setdefault(place, 0)
@@ -151,8 +168,3 @@ def ranked(catalog: Catalog, found: Sequence[Found]) -> list[Found]:
         return depth(entry.id), entry.kind != "failure", _SEVERITIES.index(entry.severity), -one.count
 
     return sorted(found, key=rank)
-
-
-def explains(catalog: Catalog, one: Found, found: Iterable[Found]) -> list[str]:
-    """The alerts of what else was found and is a consequence of this."""
-    return [other.entry.alert for other in found if one.entry in catalog.causes.get(other.entry.id, ())]

@@ -1,7 +1,8 @@
 """Finds, in bytes, the few lines that are worth a look: one pass for many literals at once. No IO."""
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -20,6 +21,9 @@ _REST_LINES = 200  # of one message; a panic prints its stack
 _REST_BYTES = 1 << 16
 _NEAR_BYTES = 1 << 12
 _TOLD_BYTES, _TOLD_WORDS, _TOLD_TIMES = 100, 10_000, 100
+_FRONT_BYTES = 200  # within which a wrapping ends
+_BEGINS = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:|\\?\"ts\\?\":|panic: |fatal error: ")
+_DIGITS = b"0123456789"
 _CRI_CUT = re.compile(rb" std(?:out|err) P ")
 _HINTS = frozenset(hints.KEYS)
 _HEAD = re.compile(rb"(?<![0-9A-Za-z_])[EF][01]\d[0-3]\d \d\d:\d\d:")
@@ -37,7 +41,8 @@ _NUMBERS = ('"MESSAGE":[', '"MESSAGE" : [')
 class Event:
     """A line that matters: `owners` are the entries it proves, `hints` what it tells of its kube-proxy.
 
-    `error`: it is the first line of an error, and `rest` are the lines that belong to it.
+    `error`: it is the first line of an error, and `rest` are the lines that belong to it. `count`: it stands for so
+    many errors that differ in numbers only, and is the last of them.
     """
 
     line: Line
@@ -45,6 +50,7 @@ class Event:
     hints: Hints
     error: bool = False
     rest: tuple[str, ...] = ()
+    count: int = 1
 
 
 class Scanner:
@@ -54,46 +60,77 @@ class Scanner:
         own = [_keys(signature) for signature in signatures.values()]
         self._every = not all(own)
         self._signatures = Signatures(signatures)
+        needed = [key for keys in own for key in keys]
         # The first of those that begin at one place is found.
-        self.keys = tuple(dict.fromkeys([*(key for keys in own for key in keys), *hints.KEYS, *_ERRORS, *_NUMBERS]))
+        self.keys = tuple(dict.fromkeys([*needed, *hints.KEYS, *_ERRORS, *_NUMBERS]))
         # With leftmost matches the library searches with vector instructions.
         self._search = ahocorasick_rs.BytesAhoCorasick(
             [key.encode() for key in self.keys], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
+        )
+        # A line in which only these are found cannot belong to an entry: none of them hides what a signature needs.
+        self._errors_only = frozenset(
+            key
+            for key in _ERRORS
+            if key not in needed and not any(one.startswith(key[i:]) for i in range(1, len(key)) for one in needed)
         )
         self._inside_head = tuple(key.encode() for key in self.keys if key[0].isdigit())
         self._told: dict[bytes, int] = {}
 
     def events(self, window: Window, now: datetime) -> Iterator[Event]:
         """`now` decides the year of times that come without one."""
-        done = window.begin
-        for at in self._places(window):
-            if at >= done:
-                event, done = self._event(window.data, at, now)
-                if event.owners or event.error or event.hints != Hints():
-                    yield event
+        data, done = window.data, window.begin
+        places = list(self._places(window))
+        alike: dict[bytes, tuple[int, int]] = {}
+        for number, (at, key) in enumerate(places):
+            if at < done:
+                continue
+            if key in self._errors_only:
+                start, stop = _bounds(data, at)
+                if self._alone(places, number, stop):
+                    text = data[start : _rest_stop(data, stop)].translate(None, _DIGITS)
+                    before = alike.get(text)
+                    alike[text] = (before[0] + 1, at) if before else (0, at)
+                    if before:
+                        done = stop
+                        continue
+            event, done = self._event(data, at, now)
+            if event.owners or event.error or event.hints != Hints():
+                yield event
+        for count, at in alike.values():
+            if count and (last := self._event(data, at, now)[0]).error:
+                yield replace(last, count=count)
 
     def explained(self, lines: Iterable[str]) -> bool:
         """Whether one of the lines belongs to an entry."""
         return any(self._signatures.owners(line) for line in lines)
 
-    def _places(self, window: Window) -> Iterator[int]:
+    def _alone(self, places: Sequence[tuple[int, str]], number: int, stop: int) -> bool:
+        """Whether nothing but signs of an error is found up to the end of the line."""
+        for at, key in itertools.islice(places, number, None):
+            if at >= stop:
+                return True
+            if key not in self._errors_only:
+                return False
+        return True
+
+    def _places(self, window: Window) -> Iterator[tuple[int, str]]:
+        """Where keys are found, in order; with a signature that has none, where lines begin."""
         data, begin, end = window.data, window.begin, window.end
         if self._every:
             while begin < end:
-                yield begin
+                yield begin, ""
                 begin = data.find(b"\n", begin) + 1 or end
             return
         reach = min(len(data), end + max(map(len, self.keys)))
         for index, start, _ in self._search.find_matches_as_indexes(memoryview(data)[begin:reach]):
-            at = begin + start
+            at, key = begin + start, self.keys[index]
             if at >= end:
                 return
-            key = self.keys[index]
             if key in _HEADS:
                 if _HEAD.match(data, at) or data.startswith(self._inside_head, at + 1):
-                    yield at
+                    yield at, key
             elif key not in _HINTS or self._news(data, at):
-                yield at
+                yield at, key
 
     def _news(self, data: bytes, at: int) -> bool:
         """Whether a line tells something that was not told in the same words many times."""
@@ -127,6 +164,17 @@ def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
         return None
     line = _unwrapped(data, begin, stop, now)
     return line if line.partial else None
+
+
+def _rest_stop(data: bytes, begin: int) -> int:
+    """About where the lines end that belong to an error."""
+    limit = min(len(data), begin + _REST_BYTES)
+    while begin < limit:
+        stop = data.find(b"\n", begin, limit) + 1 or limit
+        if _BEGINS.search(data, begin, min(stop, begin + _FRONT_BYTES)):
+            return begin
+        begin = stop
+    return limit
 
 
 def _rest(data: bytes, begin: int, now: datetime) -> Iterator[str]:

@@ -41,20 +41,21 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Source:
-    """A log by its name, and its bytes in blocks. An empty block: no more is there yet. `pod` is told by its path."""
+    """A log by its name, and its bytes in blocks. An empty block: no more is there yet.
+
+    `pod` and `node` wrote it, where that is known; `version` is that of the pod's image.
+    """
 
     name: str
     blocks: Iterator[bytes]
     size: int | None = None
-
-    @property
-    def pod(self) -> str | None:
-        found = _POD.search(self.name)
-        return next((name for name in found.groups() if name), None) if found else None
+    pod: str | None = None
+    node: str | None = None
+    version: str | None = None
 
 
 def sources(paths: Sequence[str], note: Note, follow: bool = False) -> Iterator[Source]:
-    """The logs at these paths, `-` being standard input. Raises ToolError for a path that is given and cannot be read."""
+    """The logs at these paths, `-` being standard input. Raises ToolError for a path that cannot be read."""
     for path in paths or ("-",):
         if path == "-":
             blocks = _arriving(sys.stdin.fileno()) if follow else _blocks(sys.stdin.buffer)
@@ -96,7 +97,7 @@ def _speaking(names: Sequence[str], where: str, note: Note) -> frozenset[str]:
 def _file(path: Path, note: Note, follow: bool = False) -> Iterator[Source]:
     with path.open("rb") as file:
         if follow:
-            yield Source(str(path), _followed(path, note))
+            yield Source(str(path), _followed(path, note), pod=_pod(str(path)))
         else:
             yield from _open(str(path), _blocks(file), note, path.stat().st_size, lambda: _member_names(path))
 
@@ -120,9 +121,16 @@ def _open(
     elif b'"resultType"' in first[:_HEAD] and b'"streams"' in first[:_HEAD]:
         yield Source(name, _answer(name, stream, note))
     else:
+        if not first:
+            note(f"{name}: is empty")
         if b"\0" in first[:_HEAD] and not first.startswith(b"__CURSOR="):
             note(f"{name}: does not look like a log; read all the same")
-        yield Source(name, stream, size)
+        yield Source(name, stream, size, _pod(name))
+
+
+def _pod(name: str) -> str | None:
+    found = _POD.search(name)
+    return next((pod for pod in found.groups() if pod), None) if found else None
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

@@ -35,7 +35,7 @@ class Templates:
         self._miner: Any = None
         self.others = 0
 
-    def add(self, line: Line, rest: tuple[str, ...]) -> None:
+    def add(self, line: Line, rest: tuple[str, ...], count: int = 1) -> None:
         message = " ".join(" ".join([line.text, *rest]).split())[:_LONGEST]
         masked = _VARYING.sub(_ANY, KLOG.sub(_source, message))
         number = self._known.get(masked)
@@ -43,9 +43,9 @@ class Templates:
             number = self._learn(masked, message)
         template = self._by_id.get(number)
         if template is None:
-            self.others += 1
+            self.others += count
             return
-        template.count += 1
+        template.count += count
         if line.time:
             template.first = min(template.first or line.time, line.time)
             template.last = max(template.last or line.time, line.time)

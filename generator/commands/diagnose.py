@@ -1,0 +1,244 @@
+"""`diagnose`: the documented failures that are in logs."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from generator.commands.shared import (
+    FOUND,
+    compile_or_stop,
+    examples,
+    inputs,
+    json_option,
+    say,
+    server_options,
+)
+from generator.names import TOOL
+from generator.problems import ToolError
+
+if TYPE_CHECKING:
+    from generator.diagnose.findings import Findings
+    from generator.diagnose.sources import Source
+    from generator.load import Inputs
+    from generator.rules import Rules
+    from generator.versions import Version
+
+_PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
+
+
+@click.command(
+    short_help="Say which failures are in logs.",
+    epilog=examples(
+        "diagnose kube-proxy.log kube-proxy-previous.log.gz",
+        "diagnose support-bundle.tar.gz --kube-proxy-version v1.18.4-tke.20",
+        "diagnose --kubectl --since 2h",
+        "diagnose --loki http://loki.example:3100 --prometheus http://prometheus.example:9090 --since 2h",
+    )
+    + "\n\nAlso: kubectl -n kube-system logs -l k8s-app=kube-proxy --prefix --tail=-1 | "
+    f"{TOOL} diagnose -",
+)
+@click.argument("paths", metavar="[FILE…|-]", nargs=-1)
+@click.option("--cluster-version", metavar="VERSION", help="Of the cluster, such as 1.14; decides the fix.")
+@click.option("--kube-proxy-version", metavar="VERSION", help="Of kube-proxy, if the log does not say it.")
+@click.option("--os", "system", help="The nodes' operating system, such as 'CentOS 8'.")
+@click.option("--mode", type=click.Choice(["iptables", "ipvs", "nftables", "userspace"]), help="Proxy mode.")
+@click.option("--follow", is_flag=True, help="Keep reading what is added to the file (or comes through the pipe).")
+@click.option("--kubectl", "with_kubectl", is_flag=True, help="Read the logs of the kube-proxy pods with kubectl.")
+@click.option("--context", help="kubectl's context.")
+@click.option("--namespace", default="kube-system", show_default=True, help="Of the pods.")
+@click.option("--selector", default="k8s-app=kube-proxy", show_default=True, help="Labels of the pods.")
+@server_options("loki", "prometheus")
+@click.option("--since", metavar="DURATION", help="How far back to look in Loki (default 1h) and with kubectl.")
+@inputs
+@click.option("--markdown", "as_markdown", is_flag=True, help="For an incident ticket.")
+@json_option("For programs; catalog/diagnosis.schema.json describes it.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    cluster_version: str | None,
+    kube_proxy_version: str | None,
+    system: str | None,
+    mode: str | None,
+    follow: bool,
+    with_kubectl: bool,
+    context: str | None,
+    namespace: str,
+    selector: str,
+    loki: str | None,
+    prometheus: str | None,
+    since: str | None,
+    catalogs: tuple[Path, ...],
+    profile: Path | None,
+    as_markdown: bool,
+    as_json: bool,
+) -> None:
+    """Say which documented failures are in logs: since when, on which nodes, what to do first, the fix, the proof.
+
+    Reads what kubectl logs, containerd, docker, journald, Loki and collectors write, .gz, .zst, folders and tarballs.
+    Exit code 0: none is there; 1: at least one is; 2: could not run.
+    """
+    from datetime import UTC, datetime
+
+    from generator.advice import Facts
+    from generator.diagnose import pods, report, sources
+    from generator.diagnose.findings import Findings
+
+    if follow and (len(paths) > 1 or with_kubectl):
+        raise click.UsageError("--follow reads one file, or -")
+    given = Facts(_version(cluster_version), _version(kube_proxy_version), system, mode)
+    read, rules, _ = compile_or_stop(catalogs, profile)
+    notes: list[str] = []
+    findings = Findings(read.catalog, datetime.now(UTC))
+    seen: dict[str, Any] = {"bytes": 0, "sources": [], "servers": []}
+    logs: Iterator[Source] = iter(())
+    if paths or not (with_kubectl or loki or prometheus):
+        if not paths and sys.stdin.isatty():
+            raise click.UsageError("give files, - for standard input, --kubectl, --loki URL or --prometheus URL")
+        logs = sources.sources(paths, notes.append, follow)
+    if with_kubectl:
+        _seconds(since)
+        logs = _chained(logs, pods.logs(pods.Pods(namespace, selector, context, since), notes.append))
+    _read(logs, findings, seen, notes, _news(rules) if follow else None)
+    _ask(read, rules, findings, seen, loki, prometheus, _seconds(since) or 3600.0)
+
+    diagnosis = findings.diagnosis()
+    data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, list(dict.fromkeys(notes)))
+    if as_json:
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    elif as_markdown:
+        click.echo(report.as_markdown(data), nl=False)
+    else:
+        _print(report.as_text(data, min(shutil.get_terminal_size((110, 24)).columns, 140)))
+    if not as_json and not as_markdown:
+        for note in data["notes"]:
+            say(f"{TOOL}: {note}")
+    if diagnosis.found:
+        ctx.exit(FOUND)
+
+
+def _chained(first: Iterator["Source"], second: Iterator["Source"]) -> Iterator["Source"]:
+    yield from first
+    yield from second
+
+
+def _read(
+    logs: Iterator["Source"],
+    findings: "Findings",
+    seen: dict[str, Any],
+    notes: list[str],
+    news: Callable[[set[str]], None] | None,
+) -> None:
+    """Read all logs; in what is followed, until Ctrl-C."""
+    from generator.diagnose.hints import Hints
+    from generator.diagnose.windows import windows
+
+    try:
+        for source in logs:
+            seen["sources"].append(source.name)
+            place = source.node or source.pod or source.name
+            if source.version:
+                findings.told(place, Hints(version=source.version))
+            with _progress(source) as advance:
+                for window in windows(source.blocks):
+                    new = findings.read(window, source.name, source.pod, source.node)
+                    seen["bytes"] += window.end - window.begin
+                    advance(window.end - window.begin)
+                    if window.cut:
+                        notes.append(f"{source.name}: a line is so long that it is looked at in pieces")
+                    if news and new:
+                        news(new)
+    except KeyboardInterrupt:
+        if news is None:
+            raise
+
+
+@contextmanager
+def _progress(source: "Source") -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, for what takes its time."""
+    if not sys.stderr.isatty() or (source.size or 0) < _PROGRESS_BYTES:
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(Path(source.name).name, total=source.size)
+        yield lambda count: progress.update(task, advance=count)
+
+
+def _news(rules: "Rules") -> Callable[[set[str]], None]:
+    def tell(entry_ids: set[str]) -> None:
+        for alert in rules.alerts:
+            if alert.entry.id in entry_ids and alert.rule.alert == alert.entry.alert:
+                say(f"{alert.entry.alert}: {alert.entry.title}. First step: {alert.entry.first_step}")
+
+    return tell
+
+
+def _ask(
+    read: "Inputs",
+    rules: "Rules",
+    findings: "Findings",
+    seen: dict[str, Any],
+    loki: str | None,
+    prometheus: str | None,
+    since: float,
+) -> None:
+    """Ask the servers that are named by an option; credentials come as for the other commands."""
+    from datetime import UTC, datetime
+
+    from generator import servers
+    from generator.diagnose import asking
+    from generator.http import Client
+
+    now = datetime.now(UTC)
+    for kind, url in (("loki", loki), ("prometheus", prometheus)):
+        endpoint = servers.endpoint(kind, url, read.profile.servers, os.environ) if url else None
+        if endpoint is None:
+            continue
+        client = Client(endpoint)
+        if kind == "loki":
+            asking.in_loki(client, rules, read.profile, since, now, findings)
+        else:
+            asking.in_prometheus(client, rules, read.profile, findings)
+        seen["servers"].append(client.name)
+
+
+def _print(lines: Iterator[tuple[str, str]]) -> None:
+    if not sys.stdout.isatty():
+        for _, line in lines:
+            click.echo(line)
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for style, line in lines:
+        console.print(line, style=style or None, markup=False, soft_wrap=True)
+
+
+def _version(text: str | None) -> "Version | None":
+    from generator.versions import parse
+
+    if text is None:
+        return None
+    found = parse(text)
+    if found is None:
+        raise ToolError(f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26")
+    return found
+
+
+def _seconds(text: str | None) -> float | None:
+    from generator.durations import seconds
+
+    try:
+        return seconds(text) if text else None
+    except ValueError as error:
+        raise ToolError(f"--since {text}: {error}") from error

@@ -1,0 +1,98 @@
+"""Looks for failures where the logs and metrics are: the compiled queries, asked of Loki and Prometheus."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from generator import logql
+from generator.diagnose.findings import Findings, Proof
+from generator.diagnose.unwrap import unwrap
+from generator.http import Client
+from generator.model import MetricAlert, Profile
+from generator.rules import CompiledAlert, RecordingRule, Rules
+
+_NANO = 1_000_000_000
+_PROOFS = 2
+
+
+def in_loki(loki: Client, rules: Rules, profile: Profile, since: float, now: datetime, findings: Findings) -> None:
+    """Count the lines of each log alert in the last `since` seconds; only a few lines of each are fetched."""
+    labels = profile.loki.labels
+    by = ", ".join(label for label in (labels.pod, labels.node) if label)
+    asked = [alert for alert in rules.alerts if alert.engine == "loki" and alert.entry.logs]
+    findings.sought(alert.entry.id for alert in asked)
+    for alert in asked:
+        (query,) = logql.log_queries(alert.rule.expr)
+        expr = f"sum by ({by}) (count_over_time({query} [{max(1, round(since))}s]))"
+        for row in _rows(loki, "/loki/api/v1/query", query=expr, time=_nanoseconds(now)):
+            place = _place(row["metric"], (labels.node, labels.pod)) or "unknown"
+            findings.count(alert.entry.id, place, int(float(row["value"][1])))
+            _prove(loki, alert, query, row["metric"], place, since, now, findings)
+
+
+def _prove(
+    loki: Client,
+    alert: CompiledAlert,
+    query: str,
+    stream: Mapping[str, str],
+    place: str,
+    since: float,
+    now: datetime,
+    findings: Findings,
+) -> None:
+    """The first lines and the last one of a place."""
+    for label, value in stream.items():
+        query = logql.within(query, label, value)
+    end = _nanoseconds(now)
+    span = {"query": query, "start": end - round(since * _NANO), "end": end}
+    for direction, limit in (("forward", _PROOFS), ("backward", 1)):
+        found = _rows(loki, "/loki/api/v1/query_range", **span, direction=direction, limit=limit)
+        for at, text in sorted((int(at), text) for row in found for at, text in row["values"]):
+            time = datetime.fromtimestamp(at / _NANO, UTC)
+            findings.prove(alert.entry.id, Proof(unwrap(text, now).text, loki.name, time, place))
+
+
+def in_prometheus(prometheus: Client, rules: Rules, profile: Profile, findings: Findings) -> None:
+    """Which metric alerts hold now. Recording rules are written out, since they may not be loaded there."""
+    records = {
+        rule.record: rule.expr
+        for group in rules.groups["prometheus"]
+        for rule in group.rules
+        if isinstance(rule, RecordingRule)
+    }
+    labels = profile.prometheus.labels
+    for alert in rules.alerts:
+        metric = next((one for one in alert.entry.metric_alerts if one.name == alert.rule.alert), None)
+        if metric is None:
+            continue
+        findings.sought([alert.entry.id])
+        found = _rows(prometheus, "/api/v1/query", query=_written_out(alert.rule.expr, records))
+        for row in found:
+            place = _place(row["metric"], (labels.node, labels.pod, labels.instance)) or "unknown"
+            findings.measured(alert.entry.id, f"{place}: {_observed(metric, float(row['value'][1]))}", [place])
+
+
+def _written_out(expr: str, records: Mapping[str, str]) -> str:
+    for name, text in records.items():
+        whole = f"(\n{text}\n)".replace("\\", r"\\")
+        expr = re.sub(rf"(?<![\w:]){re.escape(name)}(?![\w:{{\[])", whole, expr)
+    return expr
+
+
+def _observed(metric: MetricAlert, value: float) -> str:
+    form = {"seconds": "{:.3g} s", "per_second": "{:.2f}/s", "cores": "{:.2f} cores", "count": "{:.0f}"}[metric.unit]
+    return metric.observation.replace("{value}", form.format(value))
+
+
+def _rows(server: Client, path: str, **parameters: Any) -> list[Any]:
+    rows: list[Any] = server.json(path, lambda data: list(data["data"]["result"]), params=parameters)
+    return rows
+
+
+def _place(labels: Mapping[str, str], names: Iterable[str | None]) -> str | None:
+    return next((labels[name] for name in names if name and labels.get(name)), None)
+
+
+def _nanoseconds(time: datetime) -> int:
+    return round(time.timestamp() * _NANO)
