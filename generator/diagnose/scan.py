@@ -21,11 +21,11 @@ _REST_LINES = 200  # of one message; a panic prints its stack
 _REST_BYTES = 1 << 16
 _NEAR_BYTES = 1 << 12
 _TOLD_BYTES, _TOLD_WORDS, _TOLD_TIMES = 100, 10_000, 100
+_CUT_BYTES = 1 << 13  # container runtimes cut lines that are twice as long
 _FRONT_BYTES = 200  # within which a wrapping ends
 _BEGINS = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:|\\?\"ts\\?\":|panic: |fatal error: ")
 _DIGITS = b"0123456789"
 _CRI_CUT = re.compile(rb" std(?:out|err) P ")
-_HINTS = frozenset(hints.KEYS)
 _HEAD = re.compile(rb"(?<![0-9A-Za-z_])[EF][01]\d[0-3]\d \d\d:\d\d:")
 _KLOG = re.compile(rb"^[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ", re.MULTILINE)
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
@@ -34,7 +34,7 @@ _EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
 _HEADS = frozenset(f"{level}{month:02}" for level in "EF" for month in range(1, 13))
 _ERRORS = (*sorted(_HEADS), '"err', "panic: ", "fatal error: ")
 # journald writes a message that cannot be printed as a list of numbers.
-_NUMBERS = ('"MESSAGE":[', '"MESSAGE" : [')
+_NUMBERS = ('"MESSAGE":[', '"MESSAGE": [', '"MESSAGE" : [')
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,14 @@ class Scanner:
             [key.encode() for key in self.keys], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
         )
         # A line in which only these are found cannot belong to an entry: none of them hides what a signature needs.
-        self._errors_only = frozenset(
-            key
-            for key in _ERRORS
-            if key not in needed and not any(one.startswith(key[i:]) for i in range(1, len(key)) for one in needed)
-        )
+        self._errors_only = frozenset(key for key in _ERRORS if not _hides(key, needed))
+        self._told_often = frozenset(key for key in hints.KEYS if not _hides(key, needed))
+        # What else must be in the line, for keys that ordinary lines hold too.
+        self._company: dict[str, tuple[bytes, ...]] = {}
+        for signature, keys in zip(signatures.values(), own, strict=True):
+            for key in keys:
+                with_it = tuple(run.encode() for text in signature.literals for run in _runs(text) if run != key)
+                self._company[key] = () if key in self._company or _hides(key, needed) else with_it
         self._inside_head = tuple(key.encode() for key in self.keys if key[0].isdigit())
         self._told: dict[bytes, int] = {}
 
@@ -129,7 +132,10 @@ class Scanner:
             if key in _HEADS:
                 if _HEAD.match(data, at) or data.startswith(self._inside_head, at + 1):
                     yield at, key
-            elif key not in _HINTS or self._news(data, at):
+            elif key in self._told_often:
+                if self._news(data, at):
+                    yield at, key
+            elif _accompanied(data, at, self._company.get(key, ())):
                 yield at, key
 
     def _news(self, data: bytes, at: int) -> bool:
@@ -157,6 +163,17 @@ class Scanner:
         return Event(line, owners, hints.read(line.text), error, tuple(_rest(data, stop, now)) if error else ()), stop
 
 
+def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
+    """Whether all these texts are in the line; taken for granted if it may be a part of one that was cut."""
+    if not company:
+        return True
+    start = data.rfind(b"\n", max(0, at - _CUT_BYTES), at)
+    stop = data.find(b"\n", at, at + _CUT_BYTES)
+    if start < 0 or stop < 0 or data.rfind(b"\n", max(0, start - _CUT_BYTES), start) < 0:
+        return True
+    return all(data.find(text, start, stop) >= 0 for text in company)
+
+
 def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
     """The line before, if the container runtime cut it there."""
     begin, stop = _bounds(data, start - 1)
@@ -164,6 +181,12 @@ def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
         return None
     line = _unwrapped(data, begin, stop, now)
     return line if line.partial else None
+
+
+def _hides(key: str, needed: Sequence[str]) -> bool:
+    """Whether a text that a signature needs may not be found where this one is, because they share characters."""
+    ends = [key[index:] for index in range(1, len(key))]
+    return any(one in key or one.startswith(tuple(ends)) for one in needed if one != key)
 
 
 def _rest_stop(data: bytes, begin: int) -> int:
@@ -225,8 +248,12 @@ def _unwrapped(data: bytes, start: int, stop: int, now: datetime) -> Line:
 
 def _keys(signature: Signature) -> list[str]:
     """Texts of which each matching line holds one, however it is wrapped; none if there are no such texts."""
-    longest = max((run for literal in signature.literals for run in _SAFE.findall(literal)), key=len, default="")
-    if len(longest) >= _SHORTEST:
+    longest = max((run for literal in signature.literals for run in _runs(literal)), key=len, default="")
+    if longest:
         return [longest]
-    each = [max(_SAFE.findall(literal), key=len, default="") for literal in signature.any_of]
-    return each if all(len(key) >= _SHORTEST for key in each) else []
+    each = [max(_runs(literal), key=len, default="") for literal in signature.any_of]
+    return each if all(each) else []
+
+
+def _runs(text: str) -> list[str]:
+    return [run for run in _SAFE.findall(text) if len(run) >= _SHORTEST]

@@ -74,7 +74,7 @@ def _folder(folder: Path, note: Note) -> Iterator[Source]:
         note(f"{error.filename}: cannot be read: {error.strerror}")
 
     found = [Path(at) / name for at, _, names in os.walk(folder, onerror=unreadable) for name in names]
-    files = {str(path.relative_to(folder)): path for path in sorted(found) if path.is_file()}
+    files = {str(path.relative_to(folder)): path for path in sorted(found) if path.is_file() or not path.exists()}
     chosen = _speaking(list(files), str(folder), note)
     for name, path in files.items():
         if name in chosen:
