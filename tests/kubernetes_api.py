@@ -19,17 +19,21 @@ _RESOURCES = {
 
 
 @contextmanager
-def serve(objects: Sequence[Object], version: str, folder: Path) -> Iterator[Path]:
-    """Gives a kubeconfig for it."""
+def serve(
+    objects: Sequence[Object], version: str, folder: Path, logs: Mapping[tuple[str, bool], str] | None = None
+) -> Iterator[Path]:
+    """Gives a kubeconfig for it. `logs` are by pod, and whether they are of the container before."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = _answer(urlsplit(self.path).path, objects, version)
-            body = json.dumps(
-                found or {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}
-            ).encode()
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Type", "application/json")
+            asked = urlsplit(self.path)
+            *_, pod, last = asked.path.split("/")
+            log = (logs or {}).get((pod, "previous=true" in asked.query)) if last == "log" else None
+            found = _answer(asked.path, objects, version)
+            missing = {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404, "message": "not there"}
+            body = (json.dumps(found or missing) if log is None else log).encode()
+            self.send_response(404 if log is None and not found else 200)
+            self.send_header("Content-Type", "application/json" if log is None else "text/plain")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -75,10 +79,14 @@ def _answer(path: str, objects: Sequence[Object], version: str) -> Object | None
             return _resources("apps/v1")
         case ["api", "v1", plural] | ["apis", "apps", "v1", plural]:
             return _list(plural, objects)
-        case ["api", "v1", "namespaces", namespace, "configmaps", name]:
-            maps = [one for one in objects if one["kind"] == "ConfigMap"]
-            wanted = {"namespace": namespace, "name": name}
-            return next(({"apiVersion": "v1", **one} for one in maps if one["metadata"] == wanted), None)
+        case ["api", "v1", "namespaces", _, "pods"]:
+            return _list("pods", objects)
+        case ["api", "v1", "namespaces", namespace, ("configmaps" | "pods") as plural, name]:
+            rows = (_list(plural, objects) or {})["items"]
+            wanted = (namespace, name)
+            return next(
+                (one for one in rows if (one["metadata"]["namespace"], one["metadata"]["name"]) == wanted), None
+            )
         case _:
             return None
 

@@ -26,7 +26,7 @@ def in_loki(loki: Client, rules: Rules, profile: Profile, since: float, now: dat
         (query,) = logql.log_queries(alert.rule.expr)
         expr = f"sum by ({by}) (count_over_time({query} [{max(1, round(since))}s]))"
         for row in _rows(loki, "/loki/api/v1/query", query=expr, time=_nanoseconds(now)):
-            place = _place(row["metric"], (labels.node, labels.pod)) or "unknown"
+            place = _place(row["metric"], (labels.node, labels.pod)) or "not told"
             findings.count(alert.entry.id, place, int(float(row["value"][1])))
             _prove(loki, alert, query, row["metric"], place, since, now, findings)
 
@@ -69,8 +69,9 @@ def in_prometheus(prometheus: Client, rules: Rules, profile: Profile, findings: 
         findings.sought([alert.entry.id])
         found = _rows(prometheus, "/api/v1/query", query=_written_out(alert.rule.expr, records))
         for row in found:
-            place = _place(row["metric"], (labels.node, labels.pod, labels.instance)) or "unknown"
-            findings.measured(alert.entry.id, f"{place}: {_observed(metric, float(row['value'][1]))}", [place])
+            place = _place(row["metric"], (labels.node, labels.pod, labels.instance))
+            said = _observed(metric, float(row["value"][1]))
+            findings.measured(alert.entry.id, f"{place}: {said}" if place else said, [place] if place else [])
 
 
 def _written_out(expr: str, records: Mapping[str, str]) -> str:

@@ -229,7 +229,8 @@ def _since(found: Data) -> str:
 
 def _headline(data: Data) -> str:
     number = len(data["found"])
-    seen = f"{_size(data['read']['bytes'])} of {len(data['read']['sources'])} logs"
+    logs = len(data["read"]["sources"])
+    seen = f"{_size(data['read']['bytes'])} of {logs} {'log' if logs == 1 else 'logs'}"
     seen = ", ".join([*([seen] if data["read"]["sources"] else []), *data["read"]["servers"]])
     if not number:
         return f"None of the documented failures is there ({seen})."

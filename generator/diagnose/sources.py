@@ -32,7 +32,8 @@ _DEPTH = 3  # archives within archives
 _WORD = "kube-proxy"
 # Where container runtimes, and `kubectl cluster-info dump`, keep the log of a pod.
 _POD = re.compile(
-    r"(?:^|[/:])(?:[a-z0-9-]+_(?P<a>[a-z0-9.-]+)_[^/]+/|(?P<b>[a-z0-9.-]+)_[a-z0-9-]+_[^/]+\.log|(?P<c>kube-proxy-[a-z0-9]+)/)"
+    r"(?:^|[/:])(?:[a-z0-9-]+_(?P<a>[a-z0-9.-]+)_[0-9a-f-]+/[^/]+/[0-9]+\.log|(?P<b>[a-z0-9.-]+)_[a-z0-9-]+_[^/]+\.log|"
+    r"(?P<c>kube-proxy-[a-z0-9]+)/)"
 )
 _GZIP, _ZSTD, _UTF16 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -268,7 +269,7 @@ def _member_names(path: Path) -> list[str]:
         contextlib.suppress(tarfile.TarError, OSError),
         tarfile.open(fileobj=_Stream(_unpacked(str(path), _blocks(file), lambda note: None)), mode="r|") as archive,
     ):
-        names += [member.name for member in archive if member.isfile()]
+        names.extend(member.name for member in archive if member.isfile())  # as far as it is whole
     return names
 
 

@@ -1,0 +1,250 @@
+"""`diagnose` as its users meet it: on files, pipes, a cluster behind a real kubectl, a real Loki and Prometheus."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from generator.diagnose.findings import Findings
+from generator.diagnose.windows import Window
+from generator.load import load
+from generator.loki import Loki, free_ports
+from tests.conftest import ROOT, Run, obtained
+from tests.kubernetes_api import serve
+from tests.lab import programs, servers
+from tests.test_cluster import kube_proxy, pod
+from tests.test_lines import CAPTURES, FIRES, KNOWN, SILENT, name
+
+CATALOG = load().catalog
+SCHEMA = json.loads((ROOT / "catalog" / "diagnosis.schema.json").read_text(encoding="utf-8"))
+MISMATCH = CAPTURES / "iptables-backend-mismatch" / "fires" / "v1.18.4-legacy187-lb-source-ranges.log"
+LINE = "E1124 04:55:01.693781   11948 proxier.go:1285] Chain 'KUBE-MARK-DROP' does not exist"
+
+
+def diagnosed(run: Run, *arguments: str, status: int = 1, **environment: str) -> Any:
+    done = run("diagnose", *arguments, "--json", **environment)
+    assert done.returncode == status, done.stderr
+    data = json.loads(done.stdout)
+    Draft202012Validator(SCHEMA).validate(data)
+    return data
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("path", [*FIRES, *SILENT], ids=name)
+def test_a_captured_log_is_diagnosed_as_what_it_is(path: Path) -> None:
+    findings = Findings(CATALOG, datetime(2026, 11, 25, tzinfo=UTC))
+    data = path.read_bytes()
+    findings.read(Window(data, 0, len(data)), path.name)
+    expected = {path.parent.parent.name} if path in FIRES else set()
+    assert {one.entry.id for one in findings.diagnosis().found} == KNOWN.get(name(path), expected)
+
+
+def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "kube-proxy.log").write_text(
+        "I1124 04:52:19.864465   30155 server.go:583] Version: v1.18.4-tke.20\n"
+        f"{LINE}\n{LINE.replace('04:55', '05:10')}\nE1124 05:11:01.000000   11948 other.go:1] no idea 7\n"
+    )
+    done = run("diagnose", "kube-proxy.log", cwd=tmp_path)
+    assert done.returncode == 1
+    # klog gives no year: the latest one in which that day is not in the future.
+    now = datetime.now(UTC)
+    year = now.year if now >= datetime(now.year, 11, 23, 5, tzinfo=UTC) else now.year - 1
+    first, last = f"{year}-11-24T04:55:01Z", f"{year}-11-24T05:10:01Z"
+    assert done.stdout.splitlines()[:7] == [
+        "1 documented failure is there, causes first (291 bytes of 1 log).",
+        "",
+        "1. KubeProxyIptablesBackendMismatch (critical): kube-proxy does not match the iptables backend of the node",
+        "   where      kube-proxy.log (2)",
+        f"   since      {first} until {last} (2 lines)",
+        '   do first   Compare the backend kube-proxy uses with the one the node uses (kubectl logs for "(legacy)" or',
+        '              "(nf_tables)", iptables --version on the node), then upgrade kube-proxy.',
+    ]
+    assert "   fix        kube-proxy v1.18.4-tke.26 or later (v1.18.4-tke.20: TKE 1.18: fixed in " in done.stdout
+    assert "   1 × E other.go] no idea <*>" in done.stdout
+    assert "   not there  apiserver-connection-broken, iptables-lock-held-too-long, " in done.stdout
+
+
+def test_a_healthy_log_is_exit_0_and_its_errors_are_listed(run: Run) -> None:
+    data = diagnosed(run, str(CAPTURES / "healthy"), status=0)
+    assert data["found"] == []
+    assert [row["count"] for row in data["unexplained"]] == [2, 1, 1, 1]
+    assert data["unexplained"][0]["template"].startswith(
+        'E proxier.go] "Failed to list existing nftables objects" err=<'
+    )
+    assert {row["version"] for row in data["kube_proxies"]} == {
+        "v1.10.5",
+        "v1.12.10",
+        "v1.14.3",
+        "v1.18.4",
+        "v1.22.17",
+        "v1.36.3",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["gone.log"], "gone.log: cannot be read: No such file or directory"),
+        (["--kube-proxy-version", "latest", "-"], "'latest' is no version that is known here"),
+        (["--loki", "http://127.0.0.1:1", "--since", "soon"], "--since soon: not a duration such as 90s, 10m or 1h30m"),
+        (["--loki", "http://127.0.0.1:1"], "Loki at http://127.0.0.1:1 cannot be reached"),
+        (["--kubectl"], "kubectl is not on PATH"),
+    ],
+)
+def test_what_cannot_run_is_exit_2(run: Run, tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = run("diagnose", *arguments, cwd=tmp_path, PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_version_that_is_given_counts_more_than_that_of_the_log(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(f'I1124 04:52:20.599803   30385 server.go:539] "Version info" version="v1.18.4"\n{LINE}\n')
+    told = diagnosed(run, str(path))["found"][0]["fix"]["for_versions"]
+    assert [row["kube_proxy"] for row in told] == ["v1.18.4"]
+    given = diagnosed(run, str(path), "--kube-proxy-version", "v1.16.3-tke.27")["found"][0]["fix"]["for_versions"]
+    assert [(row["kube_proxy"], row["verdict"], row["upgrade"]) for row in given] == [
+        ("v1.16.3-tke.27", "affected", "kube-proxy v1.16.3-tke.28 or later")
+    ]
+
+
+def test_junk_and_broken_text_end_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(
+        b"\0\xff\xfe\x80" * 1000 + b"\n\xff" + LINE.encode() + b'\xff\n{"log": "\xff' + b"[" * 5000
+    )
+    data = diagnosed(run, str(tmp_path / "log"))
+    assert [(row["id"], row["count"]) for row in data["found"]] == [("iptables-backend-mismatch", 1)]
+    assert data["notes"] == [f"{tmp_path / 'log'}: does not look like a log; read all the same"]
+
+
+def test_few_lines_of_a_soft_error_are_put_in_proportion(run: Run) -> None:
+    path = CAPTURES / "iptables-restore-without-wait" / "fires" / "v1.14.3-legacy187-own-lock.log"
+    few = {row["id"]: row["few"] for row in diagnosed(run, str(path))["found"]}
+    assert few["iptables-restore-without-wait"].startswith("The alert waits for more than 3 lines within 10m. ")
+    assert few["iptables-lock-held-too-long"] is None
+
+
+def test_a_ticket(run: Run) -> None:
+    done = run("diagnose", str(MISMATCH), "--markdown")
+    assert done.returncode == 1
+    assert done.stdout.startswith("## kube-proxy: 1 documented failure is there")
+    assert "### KubeProxyIptablesBackendMismatch (critical): " in done.stdout
+    assert "```text\nE1124 " in done.stdout
+
+
+def piped(*arguments: str, **more: Any) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "generator", "diagnose", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+
+
+def test_standard_input(tmp_path: Path) -> None:
+    process = piped("-", "--json", stdin=subprocess.PIPE)
+    out, _ = process.communicate(f"[pod/kube-proxy-x7k2p/kube-proxy] {LINE}\n".encode(), timeout=60)
+    assert process.returncode == 1
+    assert json.loads(out)["found"][0]["nodes"] == [{"name": "kube-proxy-x7k2p", "count": 1}]
+
+
+def first_words(process: "subprocess.Popen[bytes]") -> bytes:
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+def test_a_file_is_followed_also_where_it_is_rotated(tmp_path: Path) -> None:
+    path = tmp_path / "kube-proxy.log"
+    path.write_text("I1124 04:52:19.864465   30155 server.go:583] Version: v1.18.4\n")
+    process = piped("--follow", "--json", str(path))
+    with path.open("a") as file:
+        file.write(f"{LINE}\n")
+    assert first_words(process).startswith(b"KubeProxyIptablesBackendMismatch: ")
+    path.rename(tmp_path / "kube-proxy.log.1")
+    path.write_text(
+        "E1124 04:55:02.0   11948 x.go:1] [signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=0x1]\n"
+    )
+    assert first_words(process).startswith(b"KubeProxyIPVSStartupPanic: ")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert {row["id"]: row["count"] for row in json.loads(out)["found"]} == {
+        "iptables-backend-mismatch": 1,
+        "ipvs-startup-panic": 1,
+    }
+
+
+def test_a_pipe_is_followed(tmp_path: Path) -> None:
+    process = piped("--follow", "--json", "-", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(f"{LINE}\n".encode())
+    process.stdin.flush()
+    assert first_words(process).startswith(b"KubeProxyIptablesBackendMismatch: ")
+    process.stdin.write(f"{LINE}\n".encode())
+    out, _ = process.communicate(timeout=60)
+    assert json.loads(out)["found"][0]["count"] == 2
+
+
+def test_the_pods_of_a_cluster_are_read_with_kubectl(run: Run, tmp_path: Path) -> None:
+    before = {"containerStatuses": [{"name": "kube-proxy", "restartCount": 1}]}
+    pods = [
+        {**pod("kube-proxy-a", "n1", kube_proxy("v1.18.4-tke.20")), "status": before},
+        pod("kube-proxy-b", "n2", kube_proxy("v1.18.4-tke.26")),
+        pod("kube-proxy-c", "n3", kube_proxy("v1.18.4-tke.26")),
+    ]
+    panic = "[signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=0x1514fb8]"
+    logs = {
+        ("kube-proxy-a", False): f"2026-11-24T04:55:01.7Z {LINE}\n",
+        ("kube-proxy-a", True): f"2026-11-24T04:50:01.7Z {panic}\n",
+        ("kube-proxy-b", False): "2026-11-24T04:55:01.7Z fine\n",
+    }
+    with serve(pods, "v1.18.4", tmp_path, logs) as kubeconfig:
+        data = diagnosed(run, "--kubectl", KUBECONFIG=str(kubeconfig), HOME=str(tmp_path))
+    assert [(row["id"], row["nodes"], row["first"]) for row in data["found"]] == [
+        ("iptables-backend-mismatch", [{"name": "n1", "count": 1}], "2026-11-24T04:55:01Z"),
+        ("ipvs-startup-panic", [{"name": "n1", "count": 1}], "2026-11-24T04:50:01Z"),
+    ]
+    assert [row["kube_proxy"] for row in data["found"][0]["fix"]["for_versions"]] == ["v1.18.4-tke.20"]
+    (note,) = [note for note in data["notes"] if "empty" not in note]
+    assert note.startswith("`kubectl --namespace kube-system logs kube-proxy-c ")
+
+
+def test_loki_is_asked_and_counts_by_itself(run: Run, real_loki: Loki) -> None:
+    now = time.time_ns()
+    place = {"container": "kube-proxy", "namespace": "kube-system", "node_name": "diagnosed", "pod": "p"}
+    lines = [[str(now - n * 10**9), f"{LINE} {n}"] for n in range(60, 0, -1)]
+    real_loki.push([{"stream": place, "values": lines}])
+    data = diagnosed(run, "--loki", real_loki.url, "--since", "5m")
+    found = next(row for row in data["found"] if row["id"] == "iptables-backend-mismatch")
+    assert {"name": "diagnosed", "count": 60} in found["nodes"]
+    assert [row["line"] for row in found["proof"] if row["node"] == "diagnosed"] == [
+        f"{LINE} 60",
+        f"{LINE} 59",
+        f"{LINE} 1",
+    ]
+    assert data["read"]["servers"] == [f"Loki at {real_loki.url}"]
+
+
+def test_prometheus_adds_the_symptoms(run: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    binary = obtained(programs.PROMETHEUS, programs.PROMETHEUS.pinned[0], tmp_path_factory)
+    (port,) = free_ports(1)
+    target = {"targets": [f"127.0.0.1:{port}"], "labels": {"node": "n1"}}
+    config = {
+        "global": {"scrape_interval": "1s"},
+        "scrape_configs": [{"job_name": "kube-proxy", "static_configs": [target]}],
+    }
+    with servers.prometheus(binary, config, tmp_path) as url:
+        deadline = time.monotonic() + 60
+        while "where      n1" not in run("diagnose", "--prometheus", url).stdout:
+            assert time.monotonic() < deadline
+        data = diagnosed(run, "--prometheus", url)
+    assert [(row["id"], row["nodes"]) for row in data["found"]] == [("metrics-missing", [{"name": "n1", "count": 0}])]
+    assert {row["id"] for row in data["not_found"]} >= {"sync-slow", "cpu-high", "service-churn", "rules-stale"}
