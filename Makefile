@@ -37,9 +37,10 @@ lab: $(VENV)/.ready ## provoke every failure in real kube-proxy builds, half an 
 mutants: $(VENV)/.ready ## weaken every rule, piece by piece, and show that the tests notice
 	$(BIN)/python -m tests.mutants
 
-bench: $(VENV)/.ready ## speed against sigma-cli and how cost grows; what the rules cost Loki
+bench: $(VENV)/.ready ## speed against sigma-cli and how cost grows; what the rules cost Loki; diagnose against ripgrep
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench_loki
+	$(BIN)/python -m tests.bench_diagnose
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

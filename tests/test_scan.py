@@ -84,7 +84,8 @@ def test_a_line_that_the_container_runtime_cut_is_put_together() -> None:
     parts = [line[:70], line[70:75], line[75:]]
     cri = "".join(f"2026-01-02T03:04:05Z stderr {tag} {part}\n" for tag, part in zip("PPF", parts, strict=True))
     (event,) = events(cri.encode())
-    assert (event.owners, event.line.text) == ({"iptables-backend-mismatch"}, line)
+    assert event.owners == {"iptables-backend-mismatch"}
+    assert event.line.text == line
 
 
 HEAD = "E1124 03:12:44.118273       1 proxier.go:1406] "

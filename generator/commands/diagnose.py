@@ -19,14 +19,16 @@ from generator.commands.shared import (
     json_option,
     say,
     server_options,
+    stop_on_errors,
 )
 from generator.names import TOOL
-from generator.problems import ToolError
+from generator.problems import ToolError, errors
 
 if TYPE_CHECKING:
     from generator.diagnose.findings import Findings
     from generator.diagnose.sources import Source
     from generator.load import Inputs
+    from generator.model import Catalog
     from generator.rules import Rules
     from generator.versions import Version
 
@@ -90,11 +92,13 @@ def command(
     from generator.advice import Facts
     from generator.diagnose import pods, report, sources
     from generator.diagnose.findings import Findings
+    from generator.load import load
 
     if follow and (len(paths) > 1 or with_kubectl):
         raise click.UsageError("--follow reads one file, or -")
     given = Facts(_version(cluster_version), _version(kube_proxy_version), system, mode)
-    read, rules, _ = compile_or_stop(catalogs, profile)
+    read = load(catalogs, profile)
+    stop_on_errors(errors(read.problems))
     notes: list[str] = []
     findings = Findings(read.catalog, datetime.now(UTC))
     seen: dict[str, Any] = {"bytes": 0, "sources": [], "servers": []}
@@ -106,8 +110,10 @@ def command(
     if with_kubectl:
         _seconds(since)
         logs = _chained(logs, pods.logs(pods.Pods(namespace, selector, context, since), notes.append))
-    _read(logs, findings, seen, notes, _news(rules) if follow else None)
-    _ask(read, rules, findings, seen, loki, prometheus, _seconds(since) or 3600.0)
+    _read(logs, findings, seen, notes, _news(read.catalog) if follow else None)
+    if loki or prometheus:
+        read, rules, _ = compile_or_stop(catalogs, profile)
+        _ask(read, rules, findings, seen, loki, prometheus, _seconds(since) or 3600.0)
 
     diagnosis = findings.diagnosis()
     data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, list(dict.fromkeys(notes)))
@@ -174,11 +180,11 @@ def _progress(source: "Source") -> Iterator[Callable[[int], None]]:
         yield lambda count: progress.update(task, advance=count)
 
 
-def _news(rules: "Rules") -> Callable[[set[str]], None]:
+def _news(catalog: "Catalog") -> Callable[[set[str]], None]:
     def tell(entry_ids: set[str]) -> None:
-        for alert in rules.alerts:
-            if alert.entry.id in entry_ids and alert.rule.alert == alert.entry.alert:
-                say(f"{alert.entry.alert}: {alert.entry.title}. First step: {alert.entry.first_step}")
+        for entry in catalog.entries:
+            if entry.id in entry_ids:
+                say(f"{entry.alert}: {entry.title}. First step: {entry.first_step}")
 
     return tell
 

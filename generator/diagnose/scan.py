@@ -1,6 +1,5 @@
 """Finds, in bytes, the few lines that are worth a look: one pass for many literals at once. No IO."""
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ _CUT_BYTES = 1 << 13  # container runtimes cut lines that are twice as long
 _FRONT_BYTES = 200  # within which a wrapping ends
 _BEGINS = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:|\\?\"ts\\?\":|panic: |fatal error: ")
 _DIGITS = b"0123456789"
+_HINTS = frozenset(hints.KEYS)
 _CRI_CUT = re.compile(rb" std(?:out|err) P ")
 _HEAD = re.compile(rb"(?<![0-9A-Za-z_])[EF][01]\d[0-3]\d \d\d:\d\d:")
 _KLOG = re.compile(rb"^[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ", re.MULTILINE)
@@ -32,7 +32,7 @@ _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
 _HEADS = frozenset(f"{level}{month:02}" for level in "EF" for month in range(1, 13))
-_ERRORS = (*sorted(_HEADS), '"err', "panic: ", "fatal error: ")
+_ERRORS = frozenset([*_HEADS, '"err', "panic: ", "fatal error: "])
 # journald writes a message that cannot be printed as a list of numbers.
 _NUMBERS = ('"MESSAGE":[', '"MESSAGE": [', '"MESSAGE" : [')
 
@@ -60,36 +60,28 @@ class Scanner:
         own = [_keys(signature) for signature in signatures.values()]
         self._every = not all(own)
         self._signatures = Signatures(signatures)
-        needed = [key for keys in own for key in keys]
-        # The first of those that begin at one place is found.
-        self.keys = tuple(dict.fromkeys([*needed, *hints.KEYS, *_ERRORS, *_NUMBERS]))
-        # With leftmost matches the library searches with vector instructions.
-        self._search = ahocorasick_rs.BytesAhoCorasick(
-            [key.encode() for key in self.keys], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
-        )
-        # A line in which only these are found cannot belong to an entry: none of them hides what a signature needs.
-        self._errors_only = frozenset(key for key in _ERRORS if not _hides(key, needed))
-        self._told_often = frozenset(key for key in hints.KEYS if not _hides(key, needed))
+        needed = tuple(dict.fromkeys(key for keys in own for key in keys))
+        # Two passes over few keys are faster than one over all, and no sign of an error hides what a signature needs.
+        self.searches = (_Search(needed), _Search((*hints.KEYS, *_ERRORS, *_NUMBERS)))
         # What else must be in the line, for keys that ordinary lines hold too.
         self._company: dict[str, tuple[bytes, ...]] = {}
         for signature, keys in zip(signatures.values(), own, strict=True):
             for key in keys:
                 with_it = tuple(run.encode() for text in signature.literals for run in _runs(text) if run != key)
                 self._company[key] = () if key in self._company or _hides(key, needed) else with_it
-        self._inside_head = tuple(key.encode() for key in self.keys if key[0].isdigit())
         self._told: dict[bytes, int] = {}
 
     def events(self, window: Window, now: datetime) -> Iterator[Event]:
         """`now` decides the year of times that come without one."""
         data, done = window.data, window.begin
-        places = list(self._places(window))
+        places = self._places(window)
         alike: dict[bytes, tuple[int, int]] = {}
         for number, (at, key) in enumerate(places):
             if at < done:
                 continue
-            if key in self._errors_only:
+            if key in _ERRORS:
                 start, stop = _bounds(data, at)
-                if self._alone(places, number, stop):
+                if _errors_only(places, number, stop):
                     text = data[start : _rest_stop(data, stop)].translate(None, _DIGITS)
                     before = alike.get(text)
                     alike[text] = (before[0] + 1, at) if before else (0, at)
@@ -107,36 +99,17 @@ class Scanner:
         """Whether one of the lines belongs to an entry."""
         return any(self._signatures.owners(line) for line in lines)
 
-    def _alone(self, places: Sequence[tuple[int, str]], number: int, stop: int) -> bool:
-        """Whether nothing but signs of an error is found up to the end of the line."""
-        for at, key in itertools.islice(places, number, None):
-            if at >= stop:
-                return True
-            if key not in self._errors_only:
-                return False
-        return True
-
-    def _places(self, window: Window) -> Iterator[tuple[int, str]]:
+    def _places(self, window: Window) -> Sequence[tuple[int, str]]:
         """Where keys are found, in order; with a signature that has none, where lines begin."""
-        data, begin, end = window.data, window.begin, window.end
+        data = window.data
         if self._every:
-            while begin < end:
-                yield begin, ""
-                begin = data.find(b"\n", begin) + 1 or end
-            return
-        reach = min(len(data), end + max(map(len, self.keys)))
-        for index, start, _ in self._search.find_matches_as_indexes(memoryview(data)[begin:reach]):
-            at, key = begin + start, self.keys[index]
-            if at >= end:
-                return
-            if key in _HEADS:
-                if _HEAD.match(data, at) or data.startswith(self._inside_head, at + 1):
-                    yield at, key
-            elif key in self._told_often:
-                if self._news(data, at):
-                    yield at, key
-            elif _accompanied(data, at, self._company.get(key, ())):
-                yield at, key
+            return [(start, "") for start in _line_starts(window)]
+        needed, others = self.searches
+        places = [(at, key) for at, key in needed.places(window) if _accompanied(data, at, self._company[key])]
+        for at, key in others.places(window):
+            if _HEAD.match(data, at) if key in _HEADS else key not in _HINTS or self._news(data, at):
+                places.append((at, key))
+        return sorted(places)
 
     def _news(self, data: bytes, at: int) -> bool:
         """Whether a line tells something that was not told in the same words many times."""
@@ -181,6 +154,41 @@ def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
         return None
     line = _unwrapped(data, begin, stop, now)
     return line if line.partial else None
+
+
+def _errors_only(places: Sequence[tuple[int, str]], number: int, stop: int) -> bool:
+    """Whether nothing but signs of an error is found from a place on up to the end of its line."""
+    while number < len(places) and places[number][0] < stop:
+        if places[number][1] not in _ERRORS:
+            return False
+        number += 1
+    return True
+
+
+class _Search:
+    """Searches for many texts at once; of those that begin at one place the first one is found."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = keys
+        # With leftmost matches the library searches with vector instructions.
+        self._automaton = ahocorasick_rs.BytesAhoCorasick(
+            [key.encode() for key in keys], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
+        )
+        self._longest = max(map(len, keys), default=0)
+
+    def places(self, window: Window) -> Iterator[tuple[int, str]]:
+        begin, end = window.begin, window.end
+        searched = memoryview(window.data)[begin : end + self._longest]
+        for index, start, _ in self._automaton.find_matches_as_indexes(searched):
+            if begin + start < end:
+                yield begin + start, self.keys[index]
+
+
+def _line_starts(window: Window) -> Iterator[int]:
+    at = window.begin
+    while at < window.end:
+        yield at
+        at = window.data.find(b"\n", at) + 1 or window.end
 
 
 def _hides(key: str, needed: Sequence[str]) -> bool:
