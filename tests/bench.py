@@ -42,10 +42,11 @@ class CannotRunError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One process: seconds of wall clock, and its largest size in KiB."""
+    """One process: seconds of wall clock, its largest size in KiB, and seconds of processor time."""
 
     seconds: float
     kib: int
+    cpu: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def measure(command: Sequence[str], **environment: str) -> Run:
             output.seek(0)
             said = output.read().decode(errors="replace")[-500:]
             raise CannotRunError(f"`{' '.join(command)}` ended with {process.returncode}: {said}")
-    return Run(seconds, usage.ru_maxrss)
+    return Run(seconds, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)
 
 
 def compare(number: int, peer: Path, scratch: Path) -> Row:

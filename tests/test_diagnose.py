@@ -248,3 +248,9 @@ def test_prometheus_adds_the_symptoms(run: Run, tmp_path: Path, tmp_path_factory
         data = diagnosed(run, "--prometheus", url)
     assert [(row["id"], row["nodes"]) for row in data["found"]] == [("metrics-missing", [{"name": "n1", "count": 0}])]
     assert {row["id"] for row in data["not_found"]} >= {"sync-slow", "cpu-high", "service-churn", "rules-stale"}
+
+
+def test_the_page_shows_what_is_printed(run: Run) -> None:
+    page = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8")
+    asked, _, shown = page.partition("$ kube-proxy-alerts ")[2].partition("\n…\n")[0].partition("\n")
+    assert run(*asked.split()).stdout.startswith(f"{shown}\n")

@@ -18,7 +18,6 @@ _SAFE = re.compile(r"[ !#$%()*,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+")
 _SHORTEST = 3
 _REST_LINES = 200  # of one message; a panic prints its stack
 _REST_BYTES = 1 << 16
-_NEAR_BYTES = 1 << 12
 _TOLD_BYTES, _TOLD_WORDS, _TOLD_TIMES = 100, 10_000, 100
 _CUT_BYTES = 1 << 13  # container runtimes cut lines that are twice as long
 _FRONT_BYTES = 200  # within which a wrapping ends
@@ -27,7 +26,7 @@ _DIGITS = b"0123456789"
 _HINTS = frozenset(hints.KEYS)
 _CRI_CUT = re.compile(rb" std(?:out|err) P ")
 _HEAD = re.compile(rb"(?<![0-9A-Za-z_])[EF][01]\d[0-3]\d \d\d:\d\d:")
-_KLOG = re.compile(rb"^[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ", re.MULTILINE)
+_KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
@@ -234,11 +233,12 @@ def _with_neighbours(data: bytes, start: int, stop: int, line: Line, now: dateti
     if line.time:
         return line
     time = printed_at(line.text, now)
-    for size in (_NEAR_BYTES, _REST_BYTES):
-        if time is None:
-            near = data[max(0, start - size) : start]
-            heads = [found.start() for found in _KLOG.finditer(near)]
-            time = printed_at(near[heads[-1] :][:200].decode(errors="replace"), now) if heads else None
+    for _ in range(_REST_LINES):
+        if time or not start:
+            break
+        start, stop = _bounds(data, start - 1)
+        if _KLOG.match(data, start):
+            time = printed_at(data[start : min(stop, start + _FRONT_BYTES)].decode(errors="replace"), now)
     return replace(line, time=time)
 
 

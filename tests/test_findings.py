@@ -1,0 +1,100 @@
+"""What is made of the lines: places, versions, ranks, groups of errors."""
+
+from datetime import UTC, datetime
+
+from generator.diagnose.findings import Diagnosis, Findings
+from generator.diagnose.hints import Hints, read
+from generator.diagnose.windows import Window
+from generator.load import load
+
+CATALOG = load().catalog
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+MISMATCH = "E1124 04:55:01.693781   11948 proxier.go:1285] Chain 'KUBE-MARK-DROP' does not exist\n"
+
+
+def diagnosed(log: str, source: str = "log") -> Diagnosis:
+    findings = Findings(CATALOG, NOW)
+    data = log.encode()
+    findings.read(Window(data, 0, len(data)), source)
+    return findings.diagnosis()
+
+
+def test_lines_are_counted_by_node() -> None:
+    wrapped = "".join(f"Nov 24 04:55:0{n} node-{n % 2} kube-proxy[1]: {MISMATCH}" for n in range(5))
+    (found,) = diagnosed(wrapped).found
+    assert (found.count, found.places) == (5, {"node-0": 3, "node-1": 2})
+    assert (found.first, found.last) == (
+        datetime(2026, 11, 24, 4, 55, 0, tzinfo=UTC),
+        datetime(2026, 11, 24, 4, 55, 4, tzinfo=UTC),
+    )
+    assert len(found.proofs) == 3
+
+
+def test_a_log_that_names_its_node_is_that_nodes() -> None:
+    head = 'I1124 04:50:00.0       1 flags.go:33] FLAG: --hostname-override="n1"\n'
+    version = "I1124 04:50:00.0       1 server.go:562] Version: v1.14.3\n"
+    (found,) = diagnosed(head + version + MISMATCH).found
+    assert found.places == {"n1": 1}
+    assert found.known == (Hints(version="v1.14.3", node="n1"),)
+
+
+def test_a_cause_comes_before_what_it_explains_and_the_grave_before_the_rest() -> None:
+    findings = Findings(CATALOG, NOW)
+    findings.measured("restarting", "3 restarts", ["n1"])
+    findings.measured("rules-stale", "90 s", ["n1"])
+    for entry_id in ("iptables-lock-held-too-long", "iptables-backend-mismatch", "iptables-save-parse-panic"):
+        findings.count(entry_id, "n1")
+    assert [one.entry.id for one in findings.diagnosis().found] == [
+        "iptables-backend-mismatch",
+        "iptables-save-parse-panic",
+        "iptables-lock-held-too-long",
+        "rules-stale",
+        "restarting",
+    ]
+
+
+def test_what_was_not_looked_for_is_not_said_to_be_missing() -> None:
+    found = diagnosed("fine\n")
+    assert "iptables-backend-mismatch" in [entry.id for entry in found.not_found]
+    assert "sync-slow" in [entry.id for entry in found.not_sought]
+    assert [*found.not_found, *found.not_sought] == [
+        *(entry for entry in CATALOG.entries if entry.logs),
+        *(entry for entry in CATALOG.entries if not entry.logs and entry.kind != "watchdog"),
+    ]
+
+
+def test_errors_that_no_entry_explains_are_grouped() -> None:
+    log = "".join(
+        f"E1124 04:55:01.0       1 a.go:{n}] no route to 10.0.0.{n}: peer {word}\n" for n, word in enumerate("abcab")
+    )
+    first, second = diagnosed(log + "F1124 04:55:09.0       1 b.go:1] the end\n").unexplained
+    assert (first.text, first.count) == ("E a.go] no route to <*>: peer <*>", 5)
+    assert (second.text, second.count) == ("F b.go] the end", 1)
+
+
+def test_an_error_that_a_later_line_of_it_explains_is_not_listed() -> None:
+    log = "E1124 04:55:01.0       1 proxier.go:1] \"Failed\" err=<\n\tChain 'KUBE-MARK-DROP' does not exist\n >\n"
+    found = diagnosed(log)
+    assert [one.count for one in found.found] == [1]
+    assert found.unexplained == ()
+
+
+def test_what_lines_tell_of_a_kube_proxy() -> None:
+    told = {
+        "I1124 04:52:19.9   30155 server.go:583] Version: v1.18.4-tke.20": Hints(version="v1.18.4-tke.20"),
+        'I1124 04:52:20.6   30385 server.go:539] "Version info" version="v1.36.3"': Hints(version="v1.36.3"),
+        '{"ts":1.5,"caller":"app/server.go:539","msg":"Version info","v":0,"version":"v1.36.3"}': Hints(
+            version="v1.36.3"
+        ),
+        "I0101 00:00:00.0       1 server_others.go:1] Using ipvs Proxier.": Hints(mode="ipvs"),
+        "open /lib/modules/3.10.0-1160.el7.x86_64/modules.builtin:": Hints(
+            kernel="3.10.0-1160.el7.x86_64", os="CentOS 7"
+        ),
+        "open /lib/modules/5.4.119-19-0009.tl3/modules.builtin:": Hints(
+            kernel="5.4.119-19-0009.tl3", os="Tencent Linux"
+        ),
+        "  OS Image:                   Ubuntu 20.04.6 LTS": Hints(os="Ubuntu 20.04.6 LTS"),
+        '"osImage": "CentOS Linux 8 (Core)",': Hints(os="CentOS Linux 8 (Core)"),
+        'FLAG: --version="false"': Hints(),
+    }
+    assert {line: read(line) for line in told} == told
