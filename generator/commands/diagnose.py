@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from generator.rules import Rules
     from generator.versions import Version
 
+_PIPE_COLUMNS = 110
 _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 
 
@@ -122,7 +123,9 @@ def command(
     elif as_markdown:
         click.echo(report.as_markdown(data), nl=False)
     else:
-        _print(report.as_text(data, min(shutil.get_terminal_size((110, 24)).columns, 140)))
+        # What goes through a pipe is the same everywhere.
+        width = min(shutil.get_terminal_size().columns, 140) if sys.stdout.isatty() else _PIPE_COLUMNS
+        _print(report.as_text(data, width))
     if not as_json and not as_markdown:
         for note in data["notes"]:
             say(f"{TOOL}: {note}")
