@@ -254,3 +254,12 @@ def test_the_page_shows_what_is_printed(run: Run) -> None:
     page = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8")
     asked, _, shown = page.partition("$ kube-proxy-alerts ")[2].partition("\n…\n")[0].partition("\n")
     assert run(*asked.split()).stdout.startswith(f"{shown}\n")
+
+
+def test_a_log_does_not_steer_the_terminal(run: Run, tmp_path: Path) -> None:
+    line = "Couldn't load target `KUBE-MARK-DROP':No such file \x1b]0;owned\x07\x1b[2J"
+    (tmp_path / "kube-proxy.log").write_text(f"E1124 04:35:30.889370 1 proxier.go:1545] {line}\n")
+    done = run("diagnose", "kube-proxy.log", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\x07" not in done.stdout

@@ -274,8 +274,10 @@ def _ids(rows: Iterable[Data]) -> list[str]:
 
 def _wrapped(name: str, text: str, width: int) -> list[str]:
     first = f"   {name:<10} "
+    # What a log holds must not steer the terminal.
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
     return textwrap.wrap(
-        " ".join(text.split()),
+        shown,
         max(width, 40),
         initial_indent=first,
         subsequent_indent=" " * len(first),
