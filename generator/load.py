@@ -242,7 +242,15 @@ def _statement(row: Mapping[str, Any]) -> Statement:
 
 
 def _step(row: Mapping[str, Any]) -> Step:
-    return Step(row["do"], _cites(row), row.get("run"), row.get("yaml"), row.get("expect"))
+    return Step(
+        do=row["do"],
+        sources=_cites(row),
+        where=row.get("where"),
+        run=row.get("run"),
+        changes=row.get("changes"),
+        yaml=row.get("yaml"),
+        expect=row.get("expect"),
+    )
 
 
 def _versions(row: Mapping[str, Any]) -> Versions:

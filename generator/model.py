@@ -11,6 +11,8 @@ from generator.document import Document
 Severity = Literal["critical", "warning", "info"]
 Evidence = Literal["documented", "source", "reproduced"]
 Unit = Literal["seconds", "per_second", "cores", "count"]
+RunsAs = Literal["daemonset", "static-pod", "systemd", "k3s"]
+Place = Literal["kubectl", "node", "kube-proxy"]
 Cites = tuple[str, ...]
 
 
@@ -29,9 +31,13 @@ class Statement:
 
 @dataclass(frozen=True)
 class Step:
+    """An instruction. `where` its commands run; `changes` says what they change, where they change anything."""
+
     do: str
     sources: Cites
+    where: Place | None = None
     run: str | None = None
+    changes: str | None = None
     yaml: str | None = None
     expect: str | None = None
 
@@ -325,6 +331,20 @@ class PrometheusProfile:
 
 
 @dataclass(frozen=True)
+class KubeProxyProfile:
+    """How kube-proxy runs at a site. `mode`: its proxy mode, if all nodes have the same."""
+
+    runs_as: RunsAs
+    namespace: str
+    pod_selector: str
+    daemonset: str
+    config_map: str | None
+    unit: str
+    metrics_address: str
+    mode: str | None
+
+
+@dataclass(frozen=True)
 class Receivers:
     """Names of Alertmanager receivers, by severity; the watchdogs have their own."""
 
@@ -374,6 +394,7 @@ class Profile:
     """
 
     clusters: tuple[str, ...]
+    kube_proxy: KubeProxyProfile
     loki: LokiProfile
     prometheus: PrometheusProfile
     alerts: Mapping[str, Mapping[str, float | str]]

@@ -12,6 +12,7 @@ from generator import document
 from generator.document import Document
 from generator.model import (
     GrafanaProfile,
+    KubeProxyProfile,
     KubernetesProfile,
     LogLabels,
     LokiProfile,
@@ -111,6 +112,7 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
     loki, prometheus = data["loki"], data["prometheus"]
     return Profile(
         clusters=tuple(data["clusters"]),
+        kube_proxy=KubeProxyProfile(**data["kube_proxy"]),
         loki=LokiProfile(**{**loki, "labels": LogLabels(**loki["labels"])}),
         prometheus=PrometheusProfile(**{**prometheus, "labels": MetricLabels(**prometheus["labels"])}),
         alerts=data["alerts"],

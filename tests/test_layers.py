@@ -10,7 +10,7 @@ ORDER = [
     ["problems"],
     ["document", "http"],
     ["model"],
-    ["schema", "signature", "settings", "promql", "advice"],
+    ["schema", "signature", "settings", "promql", "advice", "deployment"],
     ["reader", "known_builds", "cluster", "matrix"],
     ["profiles"],
     ["load", "logql"],
