@@ -6,7 +6,7 @@ are the names of the node and of kube-proxy's Pod, which the head of each page s
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from generator.model import KubeProxyProfile, RunsAs
 
@@ -45,12 +45,11 @@ def in_pod(site: KubeProxyProfile) -> bool:
 
 
 def kinds(site: KubeProxyProfile) -> tuple[KubeProxyProfile, ...]:
-    """The site first, then the same with each other way to run kube-proxy, with a ConfigMap and without."""
-    others = (
-        replace(site, runs_as=runs_as, config_map=config_map)
-        for runs_as in get_args(RunsAs)
-        for config_map in ("kube-proxy", None)
-    )
+    """The site first, then the same with each other way to run kube-proxy; Pods with a ConfigMap and without."""
+    in_pods: tuple[RunsAs, ...] = ("daemonset", "static-pod")
+    on_nodes: tuple[RunsAs, ...] = ("systemd", "k3s")
+    others = [replace(site, runs_as=one, config_map=named) for one in in_pods for named in ("kube-proxy", None)]
+    others += [replace(site, runs_as=one) for one in on_nodes]
     return tuple(dict.fromkeys((site, *others)))
 
 
