@@ -46,7 +46,7 @@ def script(text: str) -> Script:
         runs=runs,
         reads=frozenset(_text(node) for node in named if _parent(node) in ("simple_expansion", "expansion")),
         sets=frozenset(given | asked),
-        mutes=any(node.type == "file_redirect" and _text(node) in ("2>/dev/null", "2> /dev/null") for node in nodes),
+        mutes=any(_mutes(node) for node in nodes if node.type == "redirected_statement"),
     )
 
 
@@ -71,6 +71,14 @@ def _arguments(command: "Node") -> Iterator["Node"]:
     for part in command.named_children:
         if part.type in ("command_name", "word", "number"):
             yield part
+
+
+def _mutes(statement: "Node") -> bool:
+    """Whether the second stream goes to /dev/null, by itself or after the first."""
+    found = {_text(part).replace(" ", "") for part in statement.children if part.type == "file_redirect"}
+    return bool(found & {"2>/dev/null", "&>/dev/null"}) or (
+        "2>&1" in found and bool(found & {">/dev/null", "1>/dev/null"})
+    )
 
 
 def _walk(node: "Node") -> Iterator["Node"]:
