@@ -64,8 +64,8 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
     assert done.stdout.splitlines()[:7] == [
         "1 documented failure is there, causes first (291 bytes of 1 log).",
         "",
-        "1. KubeProxyIptablesBackendMismatch (critical): kube-proxy does not find kubelet's chain KUBE-MARK-DROP in its "
-        "iptables backend",
+        "1. KubeProxyIptablesBackendMismatch (critical): kube-proxy does not find kubelet's chain KUBE-MARK-DROP in "
+        "its iptables backend",
         "   where      kube-proxy.log (2)",
         f"   since      {first} until {last} (2 lines)",
         '   do first   Make the chain KUBE-MARK-DROP where kube-proxy looks for it (two commands, "Stop the damage" in',
