@@ -12,8 +12,10 @@ from generator.problems import Location, Problem
 from generator.shell import Run, Script
 from generator.steps import Filled, fill, place, unknown_words
 
-# What a machine with kubectl has of its own; all else needs the node.
+# What a machine with kubectl has of its own, and what asks servers from there; all else needs the node.
 _CLIENTS = frozenset({"kubectl", "amtool"})
+_ANYWHERE = frozenset({"curl", "python3"})
+_OWN_PORTS = (":10249", ":10256")  # kube-proxy's metrics and health, on the node itself
 _FILTERS = frozenset(
     {"awk", "column", "cut", "echo", "grep", "head", "jq", "printf", "read", "sed", "sleep", "sort"}
     | {"tail", "test", "tr", "true", "uniq", "wc"}
@@ -70,6 +72,10 @@ def damage_is_stopped_first(catalog: Catalog, profile: Profile) -> Iterable[Prob
         if entry.severity == "critical" and not any(step.stops_damage for step in entry.mitigation):
             message = "nothing stops the damage of a critical failure; mark what does with `stops_damage: true`"
             yield Problem(entry.document.at("mitigation"), message)
+        for index, step in enumerate(entry.mitigation):
+            if step.stops_damage and not all(earlier.stops_damage for earlier in entry.mitigation[:index]):
+                message = "what stops the damage comes first on the page; put it first here, so that the numbers agree"
+                yield Problem(entry.document.at("mitigation", index, "stops_damage"), message)
         for index, step in enumerate(entry.diagnosis):
             if step.stops_damage:
                 message = "a diagnosis stops no damage; move the step under `mitigation`"
@@ -178,8 +184,11 @@ def _misplaced(found: Script, where: Where) -> Iterator[str]:
             yield "no `kubectl debug`: the page tells how to get a shell on the node; say `where: node`"
         elif where == "node" and run.program in _CLIENTS:
             yield f"{run.program} is not typed on the node; make it a step of its own with `where: kubectl`"
-        elif where == "kubectl" and run.program not in _CLIENTS | _FILTERS:
+        elif where == "kubectl" and run.program not in _CLIENTS | _FILTERS | _ANYWHERE:
             yield f"'{run.program}' needs the node; make it a step of its own with `where: node`"
+        elif where == "kubectl" and run.program == "curl":
+            for url in (word for word in run.words if any(port in word for port in _OWN_PORTS)):
+                yield f"{url} is kube-proxy's on the node; make it a step of its own with `where: node`"
         elif where == "kubectl" and run.program in _FILTERS:
             for path in (word for word in run.words if word.startswith("/") and not word.startswith("/dev/")):
                 yield f"{path} is a file of the node; make it a step of its own with `where: node`"

@@ -238,6 +238,12 @@ CASES = [
         f"{GATE}:35:5: /proc/net/ip_tables_names is a file of the node; make it a step of its own with `where: node`",
     ),
     Case(
+        "port-of-the-node-with-kubectl",
+        CORDON,
+        "curl -sSf http://127.0.0.1:10256/healthz",
+        f"{GATE}:35:5: http://127.0.0.1:10256/healthz is kube-proxy's on the node; make it a step of its own with `where: node`",
+    ),
+    Case(
         "two-places",
         f"where: node\n    run: |\n      {RUST}",
         "where: kube-proxy\n    run: |\n      {{ status }}\n      {{ metrics }}",
@@ -320,6 +326,12 @@ CASES = [
         "    stops_damage: true\n",
         "",
         f"{GATE}:32:1: nothing stops the damage of a critical failure; mark what does with `stops_damage: true`",
+    ),
+    Case(
+        "damage-is-stopped-late",
+        "    changes: The file is gone.\n",
+        "    changes: The file is gone.\n    sources: [manual]\n  - do: Lock it.\n    stops_damage: true\n",
+        f"{GATE}:47:5: what stops the damage comes first on the page; put it first here, so that the numbers agree",
     ),
     Case(
         "diagnosis-stops-no-damage",
