@@ -44,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Versions:
-    """Minor releases of kube-proxy, both ends included, such as 1.10 and 1.37. The first may be a patch, such as 1.14.4."""
+    """Minor releases of kube-proxy, both ends included, such as 1.10 and 1.37. The first may have a patch: 1.14.4."""
 
     first: str
     last: str
