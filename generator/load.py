@@ -248,6 +248,7 @@ def _step(row: Mapping[str, Any]) -> Step:
         where=row.get("where"),
         run=row.get("run"),
         changes=row.get("changes"),
+        stops_damage=row.get("stops_damage", False),
         yaml=row.get("yaml"),
         expect=row.get("expect"),
     )

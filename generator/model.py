@@ -31,13 +31,17 @@ class Statement:
 
 @dataclass(frozen=True)
 class Step:
-    """An instruction. `where` its commands run; `changes` says what they change, where they change anything."""
+    """An instruction. `where` its commands run; `changes` says what they change, where they change anything.
+
+    `stops_damage`: nothing gets worse once it is done. `do`, `run` and `expect` are templates over the words of a site.
+    """
 
     do: str
     sources: Cites
     where: Place | None = None
     run: str | None = None
     changes: str | None = None
+    stops_damage: bool = False
     yaml: str | None = None
     expect: str | None = None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from generator import logql, names, promql
 from generator.file import File, yaml_file
 from generator.model import Catalog, Profile
-from generator.names import GENERATED
+from generator.names import DASHBOARD, GENERATED
 from generator.rules import CompiledAlert, Rules, without_queries
 from generator.signature import signature
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard
 
 _FOLDER = "grafana"
-_UID = "kube-proxy-alerts"
 _WIDTH, _HEIGHT = 12, 8
 _SECONDS_BACK = 600  # what Grafana fetches for an alert; the ranges of the expressions decide what is read
 _ALERTS_NOTE = """\
@@ -56,7 +55,9 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     groups = list(_groups(rules, profile))
     provider = {
         "apiVersion": 1,
-        "providers": [{"name": _UID, "type": "file", "options": {"path": "/var/lib/grafana/dashboards/kube-proxy"}}],
+        "providers": [
+            {"name": DASHBOARD, "type": "file", "options": {"path": "/var/lib/grafana/dashboards/kube-proxy"}}
+        ],
     }
     return [
         File(f"{_FOLDER}/kube-proxy.dashboard.json", _json(dashboard)),
@@ -211,7 +212,7 @@ def _dashboard(shown: Sequence[Panel], profile: Profile) -> "Dashboard":
 
     board = (
         build.Dashboard("kube-proxy")
-        .uid(_UID)
+        .uid(DASHBOARD)
         .description(GENERATED)
         .tags(["kube-proxy"])
         .refresh("1m")

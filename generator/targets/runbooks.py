@@ -1,14 +1,19 @@
 """One Markdown page for each alert, and the index that leads to them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
 from generator import markdown, names
+from generator.deployment import Word, words
 from generator.file import File
-from generator.model import Catalog, Failure, Profile
+from generator.model import Catalog, Failure, Profile, ServerProfile, Source
 from generator.rules import CompiledAlert, Rules
+from generator.steps import SiteStep, at_site
+from generator.whereabouts import whereabouts
 
 _FOLDER = "runbooks"
 _SEVERITIES = ("critical", "warning", "info")
@@ -17,6 +22,8 @@ _EVIDENCE = {
     "source": "quoted from source",
     "reproduced": "reproduced",
 }
+_NOT_NAMED = ServerProfile(url="http://alertmanager:9093")
+_PLACES = {"kubectl": "With kubectl", "node": "On the [node, as root](#a-root-shell-on-the-node)"}
 _ACTIONS = {
     "none": "No fix needed; the problem does not exist.",
     "upgrade-kube-proxy": "Upgrade kube-proxy.",
@@ -26,25 +33,51 @@ _ACTIONS = {
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     environment = _environment()
-    page = environment.get_template("runbook.md.j2")
     known = {alert.entry.id: alert.entry for alert in rules.alerts}
-    pages = [
-        File(
-            f"{_FOLDER}/{names.runbook_file(alert.rule.alert)}",
-            page.render(
-                alert=alert,
-                entry=alert.entry,
-                rule=alert.rule,
-                causes=[cause for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known],
-                related=[(known[key], why) for key, why in alert.entry.related if key in known],
-                cite=_Citer(alert.entry),
-                url=profile.base_url,
-            ),
+    site = words(profile.kube_proxy)
+    pages = []
+    for alert in rules.alerts:
+        page = environment.get_template("known-build.md.j2" if alert.known_build else "runbook.md.j2")
+        text = page.render(
+            alert=alert,
+            entry=alert.entry,
+            rule=alert.rule,
+            causes=[cause for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known],
+            related=[(known[key], why) for key, why in alert.entry.related if key in known],
+            steps=_steps(alert.entry, site),
+            found=whereabouts(alert, profile),
+            alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
+            cite=_Citer(alert.entry),
         )
-        for alert in rules.alerts
-    ]
+        pages.append(File(f"{_FOLDER}/{names.runbook_file(alert.rule.alert)}", text))
     index = environment.get_template("index.md.j2").render(sections=_sections(rules.alerts))
     return [*pages, File(f"{_FOLDER}/{names.RUNBOOK_INDEX}", index)]
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """An entry's steps at a site, in the order of the page."""
+
+    first: tuple[SiteStep, ...]
+    diagnosis: tuple[SiteStep, ...]
+    mitigation: tuple[SiteStep, ...]
+
+    @property
+    def all(self) -> tuple[SiteStep, ...]:
+        return (*self.first, *self.diagnosis, *self.mitigation)
+
+    @property
+    def need_shell(self) -> bool:
+        return any(row.where == "node" for row in self.all)
+
+
+def _steps(entry: Failure, site: Mapping[str, Word]) -> _Steps:
+    mitigation = [at_site(step, site) for step in entry.mitigation]
+    return _Steps(
+        first=tuple(row for row in mitigation if row.step.stops_damage),
+        diagnosis=tuple(at_site(step, site) for step in entry.diagnosis),
+        mitigation=tuple(row for row in mitigation if not row.step.stops_damage),
+    )
 
 
 def _sections(alerts: tuple[CompiledAlert, ...]) -> list[tuple[str, list[CompiledAlert]]]:
@@ -57,13 +90,18 @@ def _sections(alerts: tuple[CompiledAlert, ...]) -> list[tuple[str, list[Compile
 
 
 class _Citer:
-    """Turns the keys of a statement's sources into links to the list at the page's end."""
+    """Turns the keys of a statement's sources into links to the list at the page's end, in the order of first use."""
 
     def __init__(self, entry: Failure) -> None:
-        self.numbers = {source.key: number for number, source in enumerate(entry.sources, 1)}
+        self._known = {source.key: source for source in entry.sources}
+        self._cited: dict[str, int] = {}
 
     def __call__(self, keys: tuple[str, ...]) -> str:
-        return " ".join(f"[[{self.numbers[key]}]](#sources)" for key in keys)
+        numbers = [self._cited.setdefault(key, len(self._cited) + 1) for key in keys]
+        return " ".join(f"[[{number}]](#sources)" for number in numbers)
+
+    def cited(self) -> list[Source]:
+        return [self._known[key] for key in self._cited]
 
 
 class _Templates(BaseLoader):
@@ -94,5 +132,11 @@ def _environment() -> Environment:
         "cell": markdown.cell,
         "page": names.runbook_file,
     }
-    environment.globals |= {"GENERATED": names.GENERATED, "ACTIONS": _ACTIONS, "EVIDENCE": _EVIDENCE}
+    environment.globals |= {
+        "GENERATED": names.GENERATED,
+        "DASHBOARD": names.DASHBOARD,
+        "ACTIONS": _ACTIONS,
+        "EVIDENCE": _EVIDENCE,
+        "PLACES": _PLACES,
+    }
     return environment

@@ -1,0 +1,84 @@
+"""Steps of a runbook as they read at a site: the words of their templates filled in. No IO."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, pass_context
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from generator.deployment import Command, Where, Word
+from generator.model import Step
+
+_PLACES = "_places"  # no word: the places of the commands that a template has printed
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A template filled in, and where its commands are typed."""
+
+    text: str
+    places: frozenset[Where]
+
+
+@dataclass(frozen=True)
+class SiteStep:
+    """A step at a site, its templates filled in. `where` its commands are typed; None without any."""
+
+    step: Step
+    where: Where | None
+
+
+def at_site(step: Step, words: Mapping[str, Word]) -> SiteStep:
+    """A step with its words filled in. A step of which no command is left at a site has no `run` there."""
+    run = fill(step.run, words) if step.run else Filled("", frozenset())
+    return SiteStep(
+        replace(
+            step,
+            do=fill(step.do, words).text,
+            run=run.text or None,
+            expect=fill(step.expect, words).text if step.expect else None,
+        ),
+        where=place(step, run) if run.text else None,
+    )
+
+
+def place(step: Step, run: Filled) -> Where:
+    """Where a step's commands are typed: where it says, or for kube-proxy's own where the words lead."""
+    if step.where in ("kubectl", "node"):
+        return step.where
+    return "kubectl" if "kubectl" in run.places else "node"
+
+
+def fill(template: str, words: Mapping[str, Word]) -> Filled:
+    """Fill in the words. Lines that become empty vanish. Raises ValueError with what is wrong with the template."""
+    places: set[Where] = set()
+    try:
+        text = _environment().from_string(template).render(words, **{_PLACES: places})
+    except TemplateError as error:
+        raise ValueError(error.message or "not a template") from None
+    except Exception as error:  # a template can do whatever an expression of Python can, and fail likewise
+        raise ValueError(str(error)) from None
+    return Filled("\n".join(line for line in text.splitlines() if line.strip()), frozenset(places))
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    # Catalogs of other people are data: their templates reach nothing but the words.
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, finalize=_printed, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+@pass_context
+def _printed(context: Context, value: Any) -> Any:
+    """What {{ … }} prints: of a command its text, and its place is noted."""
+    if isinstance(value, Command):
+        if value.text:
+            context[_PLACES].add(value.where)
+        return value.text
+    if callable(value):
+        raise TypeError('a word that takes something is written with it, as in {{ log("1h") }}')
+    return value

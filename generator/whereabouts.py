@@ -1,0 +1,97 @@
+"""From an alert to the node: how NODE and POD are found from the labels that the alert carries at a site. No IO."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from generator.deployment import find_pod, in_pod, kubectl
+from generator.model import KubeProxyProfile, Profile
+from generator.rules import CompiledAlert
+
+Kind = Literal["node", "pod", "instance"]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The label by which an alert tells one kube-proxy from another, and what that is a name of."""
+
+    kind: Kind
+    label: str
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """Shell that sets NODE, and POD where there is one. `listed`: what shows all nodes, where the label is missing.
+
+    `matcher` is of the alerts of this kube-proxy, in a silence.
+    """
+
+    shell: str
+    listed: str
+    matcher: str
+
+
+def whereabouts(alert: CompiledAlert, profile: Profile) -> Whereabouts:
+    found = carried(alert, profile)
+    site = profile.kube_proxy
+    lines = _in_pod(found, site) if in_pod(site) else _on_node(found)
+    pods = f"{kubectl(site)} get pods -l {site.pod_selector} -o wide"
+    return Whereabouts(
+        shell="\n".join(lines),
+        listed=pods if in_pod(site) else "kubectl get nodes -o wide",
+        matcher=f' {found.label}="${found.kind.upper()}"' if found else "",
+    )
+
+
+def carried(alert: CompiledAlert, profile: Profile) -> Carried | None:
+    """The surest of the labels that an alert of this rule has; None where it is not about one kube-proxy."""
+    logs, metrics = profile.loki.labels, profile.prometheus.labels
+    names: dict[Kind, str | None]
+    if alert.engine == "loki":
+        names = {"node": logs.node, "pod": logs.pod}
+    elif in_pod(profile.kube_proxy):
+        # Targets of Pods have the Pod's name; the node's they have only where somebody copies it into a label.
+        names = {"pod": metrics.pod, "node": metrics.node, "instance": metrics.instance}
+    else:
+        names = {"node": metrics.node, "instance": metrics.instance}
+    grouping = _grouping(alert)
+    return next((Carried(kind, label) for kind, label in names.items() if label and kind in grouping), None)
+
+
+def _grouping(alert: CompiledAlert) -> frozenset[Kind]:
+    """What an alert's series are grouped by, as its expression says."""
+    if alert.entry.kind == "watchdog":
+        return frozenset()
+    written = {row.name: row.expr for row in alert.entry.metric_alerts}.get(alert.rule.alert)
+    if written is None or "$by" in written:  # rules from lines and of builds are always for one kube-proxy
+        return frozenset({"node", "pod", "instance"})
+    return frozenset({"pod"}) if "$pod" in written else frozenset()
+
+
+def _in_pod(found: Carried | None, site: KubeProxyProfile) -> list[str]:
+    node_of_pod = f"NODE=$({kubectl(site)} get pod \"$POD\" -o jsonpath='{{.spec.nodeName}}')"
+    pod_of_node = find_pod(site, 'spec.nodeName="$NODE"')
+    match found:
+        case Carried("node", label):
+            return [f"NODE=name-of-the-node  # the alert's label {label}", pod_of_node]
+        case Carried("pod", label):
+            return [f"POD=name-of-the-pod  # the alert's label {label}", node_of_pod]
+        case Carried("instance", label):
+            return [*_address(label), find_pod(site, 'status.podIP="$ADDRESS"'), node_of_pod]
+        case _:
+            return ["NODE=name-of-the-node", pod_of_node]
+
+
+def _on_node(found: Carried | None) -> list[str]:
+    match found:
+        case Carried("node", label):
+            return [f"NODE=name-of-the-node  # the alert's label {label}"]
+        case Carried("instance", label):
+            rows = 'kubectl get nodes -o wide | grep -wF -- "$ADDRESS"'
+            return [*_address(label), rows, "NODE=name-of-the-node"]
+        case _:
+            return ["NODE=name-of-the-node"]
+
+
+def _address(label: str) -> list[str]:
+    # An address of IPv6 stands in brackets before a port.
+    return [f"INSTANCE=address:port  # the alert's label {label}", "ADDRESS=$(echo \"${INSTANCE%:*}\" | tr -d '[]')"]
