@@ -34,6 +34,7 @@ def words(site: KubeProxyProfile) -> Mapping[str, Word]:
     facts: dict[str, Word] = {
         "runs_as": site.runs_as,
         "in_pod": "yes" if in_pod(site) else "",
+        "prints_log": "yes" if in_pod(site) and not site.log_file else "",
         "namespace": site.namespace,
         "pod_selector": site.pod_selector,
         "daemonset": site.daemonset,

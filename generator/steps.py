@@ -9,6 +9,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, meta, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from generator import kubectl, shell
 from generator.deployment import Command, Where, Word
 from generator.model import Step
 
@@ -25,10 +26,14 @@ class Filled:
 
 @dataclass(frozen=True)
 class SiteStep:
-    """A step at a site, its templates filled in. `where` its commands are typed; None without any."""
+    """A step at a site, its templates filled in. `where` its commands are typed; None without any.
+
+    `kubectl` is the oldest release that can do it, where not all can.
+    """
 
     step: Step
     where: Where | None
+    kubectl: str | None
 
 
 def at_site(step: Step, words: Mapping[str, Word]) -> SiteStep:
@@ -42,6 +47,7 @@ def at_site(step: Step, words: Mapping[str, Word]) -> SiteStep:
             expect=fill(step.expect, words).text if step.expect else None,
         ),
         where=place(step, run) if run.text else None,
+        kubectl=kubectl.oldest(shell.script(run.text)),
     )
 
 

@@ -4,12 +4,12 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from generator import shell
+from generator import kubectl, shell
 from generator.deployment import Where, in_pod, kinds, words
 from generator.document import Path
 from generator.model import Catalog, Failure, KubeProxyProfile, Profile, Step
 from generator.problems import Location, Problem
-from generator.shell import Run, Script
+from generator.shell import Script
 from generator.steps import Filled, fill, place, unknown_words
 
 # What a machine with kubectl has of its own, and what asks servers from there; all else needs the node.
@@ -25,7 +25,6 @@ _READING = frozenset(
     | {"get", "logs", "top", "version", "wait"}
 )
 _READING_ROLLOUTS = frozenset({"status", "history"})
-_KUBECTL_OPTIONS_WITH_VALUE = frozenset({"-n", "--namespace", "--context", "--kubeconfig"})
 _OF_EVERY_SHELL = frozenset({"HOME", "HOSTNAME", "PATH", "PWD", "USER"})
 
 
@@ -170,6 +169,10 @@ def _commands(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
             yield Problem(where, f"not a shell script: {error}")
             continue
         yield from (Problem(where, message) for message in _misplaced(found, row.where))
+        if row.site.log_file and any(
+            kubectl.verb(run)[:1] == ("logs",) for run in found.runs if run.program == "kubectl"
+        ):
+            yield Problem(where, "`kubectl logs` is empty where the log is a file; use a word, or {% if prints_log %}")
         given[row.where] |= found.sets
         for name in sorted(found.reads - given[row.where]):
             yield Problem(where, _unset(name, row))
@@ -180,7 +183,7 @@ def _commands(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
 
 def _misplaced(found: Script, where: Where) -> Iterator[str]:
     for run in found.runs:
-        if run.program == "kubectl" and "debug" in _verb(run):
+        if run.program == "kubectl" and "debug" in kubectl.verb(run):
             yield "no `kubectl debug`: the page tells how to get a shell on the node; say `where: node`"
         elif where == "node" and run.program in _CLIENTS:
             yield f"{run.program} is not typed on the node; make it a step of its own with `where: kubectl`"
@@ -206,7 +209,7 @@ def _changes(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
     cordoned: list[_Placed] = []
     for row in _scripts(entry, site):
         try:
-            verbs = [_verb(run) for run in shell.script(row.text).runs if run.program == "kubectl"]
+            verbs = [kubectl.verb(run) for run in shell.script(row.text).runs if run.program == "kubectl"]
         except ValueError:
             continue
         changing = [" ".join(verb) for verb in verbs if verb and not _reads(verb)]
@@ -220,17 +223,6 @@ def _changes(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
     for placed in cordoned:
         where = entry.document.at(*placed.path, "run")
         yield Problem(where, "no Pod comes to this node any more; a later step must say `kubectl uncordon`")
-
-
-def _verb(run: Run) -> tuple[str, ...]:
-    """What kubectl is asked to do: its verb and the word after it, without options."""
-    left: list[str] = []
-    skip = False
-    for word in run.words:
-        if not skip and not word.startswith("-"):
-            left.append(word)
-        skip = word in _KUBECTL_OPTIONS_WITH_VALUE
-    return tuple(left[:2])
 
 
 def _reads(verb: tuple[str, ...]) -> bool:

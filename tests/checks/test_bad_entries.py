@@ -187,7 +187,7 @@ CASES = [
         "unknown-word-in-the-instruction",
         "do: Take the rust off.",
         'do: "Take {{ rust }} off."',
-        f"{GATE}:40:5: do: there is no word 'rust'; there are config_map, configuration, daemonset, find_pod, in_pod, inside, log, metrics, metrics_address, namespace, pod_selector, previous_log, restart, restart_everywhere, runs_as, status, unit, version, whole_log",
+        f"{GATE}:40:5: do: there is no word 'rust'; there are config_map, configuration, daemonset, find_pod, in_pod, inside, log, metrics, metrics_address, namespace, pod_selector, previous_log, prints_log, restart, restart_everywhere, runs_as, status, unit, version, whole_log",
     ),
     Case(
         "word-without-what-it-takes",
@@ -278,6 +278,12 @@ CASES = [
         CORDON,
         'kubectl get pod "$POD"',
         f"{GATE}:35:5: there is no $POD where kube-proxy runs as systemd; use a word, or {{% if in_pod %}}",
+    ),
+    Case(
+        "logs-that-are-not-printed",
+        CORDON,
+        "{% if in_pod %}kubectl -n x logs -l y=z{% endif %}",
+        f"{GATE}:35:5: `kubectl logs` is empty where the log is a file; use a word, or {{% if prints_log %}}",
     ),
     Case(
         "variable-that-nobody-sets",
