@@ -62,7 +62,8 @@ def _run(command: "Node") -> Run:
     words = [_text(part) for part in _arguments(command)]
     while len(words) > 1 and words[0] in _FRONTS:
         words = words[1:]
-        while len(words) > 1 and words[0].startswith("-"):
+        # Its options, and what they or it take first: a number, as in `timeout 60` and `xargs -n 1`.
+        while len(words) > 1 and (words[0].startswith("-") or words[0][:1].isdigit()):
             words = words[1:]
     return Run(words[0] if words else "", tuple(words[1:]))
 

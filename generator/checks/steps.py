@@ -16,8 +16,10 @@ from generator.steps import Filled, fill, place, unknown_words
 _CLIENTS = frozenset({"kubectl", "amtool"})
 _FILTERS = frozenset(
     {"awk", "column", "cut", "echo", "grep", "head", "jq", "printf", "read", "sed", "sleep", "sort"}
-    | {"tail", "test", "tr", "true", "uniq", "wc"}
+    | {"python3", "tail", "test", "tr", "true", "uniq", "wc"}
 )
+_CALLER = "curl"  # asks a server from either place; at a loopback address, one of the place where it is typed
+_LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 _READING = frozenset(
     {"api-resources", "api-versions", "auth", "cluster-info", "config", "describe", "events", "exec", "explain"}
     | {"get", "logs", "top", "version", "wait"}
@@ -178,6 +180,9 @@ def _misplaced(found: Script, where: Where) -> Iterator[str]:
             yield "no `kubectl debug`: the page tells how to get a shell on the node; say `where: node`"
         elif where == "node" and run.program in _CLIENTS:
             yield f"{run.program} is not typed on the node; make it a step of its own with `where: kubectl`"
+        elif where == "kubectl" and run.program == _CALLER:
+            for address in (word for word in run.words if any(name in word for name in _LOOPBACK)):
+                yield f"{address} is no address of the node where kubectl is; say `where: node`"
         elif where == "kubectl" and run.program not in _CLIENTS | _FILTERS:
             yield f"'{run.program}' needs the node; make it a step of its own with `where: node`"
         elif where == "kubectl" and run.program in _FILTERS:

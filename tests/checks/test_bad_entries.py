@@ -262,6 +262,18 @@ CASES = [
         f"{GATE}:35:5: no `kubectl debug`: the page tells how to get a shell on the node; say `where: node`",
     ),
     Case(
+        "shell-on-the-node-for-a-minute",
+        CORDON,
+        "timeout 60 kubectl debug node/a -it --image=busybox",
+        f"{GATE}:35:5: no `kubectl debug`: the page tells how to get a shell on the node; say `where: node`",
+    ),
+    Case(
+        "port-of-the-node",
+        CORDON,
+        "curl -s http://127.0.0.1:10249/metrics",
+        f"{GATE}:35:5: http://127.0.0.1:10249/metrics is no address of the node where kubectl is; say `where: node`",
+    ),
+    Case(
         "node-is-not-set-on-the-node",
         RUST,
         'ls "/gate/$NODE"',
