@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from generator.durations import seconds
 from generator.model import KubeProxyProfile, RunsAs
 
 Where = Literal["kubectl", "node"]
@@ -15,10 +16,14 @@ Where = Literal["kubectl", "node"]
 
 @dataclass(frozen=True)
 class Command:
-    """Shell text, and where it is typed: on a machine with kubectl, or in a shell of root on the node."""
+    """Shell text, and where it is typed: on a machine with kubectl, or in a shell of root on the node.
+
+    A helper only serves other commands typed at the same place; a step without such commands leaves it out.
+    """
 
     where: Where
     text: str
+    helper: bool = False
 
 
 Word = str | Command | Callable[..., Command]
@@ -29,6 +34,7 @@ def words(site: KubeProxyProfile) -> Mapping[str, Word]:
     facts: dict[str, Word] = {
         "runs_as": site.runs_as,
         "in_pod": "yes" if in_pod(site) else "",
+        "prints_log": "yes" if in_pod(site) and not site.log_file else "",
         "namespace": site.namespace,
         "pod_selector": site.pod_selector,
         "daemonset": site.daemonset,
@@ -45,11 +51,14 @@ def in_pod(site: KubeProxyProfile) -> bool:
 
 
 def kinds(site: KubeProxyProfile) -> tuple[KubeProxyProfile, ...]:
-    """The site first, then the same with each other way to run kube-proxy; Pods with a ConfigMap and without."""
+    """The site first, then each other way to run kube-proxy: Pods with a ConfigMap, without, and with a log file."""
     in_pods: tuple[RunsAs, ...] = ("daemonset", "static-pod")
     on_nodes: tuple[RunsAs, ...] = ("systemd", "k3s")
-    others = [replace(site, runs_as=one, config_map=named) for one in in_pods for named in ("kube-proxy", None)]
+    others = [
+        replace(site, runs_as=one, config_map=named, log_file=None) for one in in_pods for named in ("kube-proxy", None)
+    ]
     others += [replace(site, runs_as=one) for one in on_nodes]
+    others.append(replace(site, runs_as="static-pod", config_map=None, log_file="/var/log/kube-proxy.log"))
     return tuple(dict.fromkeys((site, *others)))
 
 
@@ -76,16 +85,34 @@ def _of_pods(site: KubeProxyProfile) -> dict[str, Word]:
     # Braces, so that what follows a pipe reads both.
     both = Command("kubectl", f"{{\n  {flags.text}\n  {in_map.text}\n}}")
     return {
-        "find_pod": Command("kubectl", find_pod(site, 'spec.nodeName="$NODE"')),
+        "find_pod": Command("kubectl", find_pod(site, 'spec.nodeName="$NODE"'), helper=True),
         "status": command('get pod "$POD" -o wide'),
-        "log": lambda since="15m": command(f'logs "$POD" --since={since}'),
-        "whole_log": command('logs "$POD"'),
-        "previous_log": command('logs "$POD" --previous'),
+        **(_log_of_file(site.log_file) if site.log_file else _log_of_pod(site)),
         "inside": lambda text: command(f'exec "$POD" -- {text}'),
         "version": command('get pod "$POD" -o jsonpath=\'{.spec.containers[0].image}{"\\n"}\''),
         "configuration": both if site.config_map else flags,
         **(_of_daemonset(site) if site.runs_as == "daemonset" else _of_static_pod()),
     }
+
+
+def _log_of_pod(site: KubeProxyProfile) -> dict[str, Word]:
+    logs = f'{kubectl(site)} logs "$POD"'
+    return {
+        "log": lambda since="15m": Command("kubectl", f"{logs} --since={since}"),
+        "whole_log": Command("kubectl", logs),
+        "previous_log": Command("kubectl", f"{logs} --previous"),
+    }
+
+
+def _log_of_file(path: str) -> dict[str, Word]:
+    def newest(since: str = "15m") -> Command:
+        # klog writes the time of UTC in a container; a line without a head belongs to the one before it.
+        start = f"$(date -u -d '-{int(seconds(since))} seconds' '+%m%d %H:%M:%S')"
+        lines = "/^[IWEF][0-9]/ { shown = substr($0, 2, 13) >= from } shown"
+        return Command("node", f"awk -v from=\"{start}\" '{lines}' {path}")
+
+    whole = Command("node", f"cat {path}")
+    return {"log": newest, "whole_log": whole, "previous_log": whole}
 
 
 def _of_daemonset(site: KubeProxyProfile) -> dict[str, Word]:

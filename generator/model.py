@@ -48,13 +48,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Versions:
-    """Minor releases of kube-proxy, both ends included, such as 1.10 and 1.37."""
+    """Minor releases of kube-proxy, both ends included, such as 1.10 and 1.37. The first may have a patch: 1.14.4."""
 
     first: str
     last: str
 
     def minors(self) -> range:
         return range(int(self.first.split(".")[1]), int(self.last.split(".")[1]) + 1)
+
+    @property
+    def oldest(self) -> tuple[int, ...]:
+        return tuple(map(int, self.first.split(".")))
+
+    def holds(self, release: tuple[int, ...]) -> bool:
+        """Whether a release, such as (1, 14, 4), is one of these."""
+        return release >= self.oldest and release[1] in self.minors()
 
 
 @dataclass(frozen=True)
@@ -336,7 +344,9 @@ class PrometheusProfile:
 
 @dataclass(frozen=True)
 class KubeProxyProfile:
-    """How kube-proxy runs at a site. `mode`: its proxy mode, if all nodes have the same."""
+    """How kube-proxy runs at a site. `log_file`: where its log is on the node if it prints none; `mode`: its proxy
+    mode, if all nodes have the same.
+    """
 
     runs_as: RunsAs
     namespace: str
@@ -344,6 +354,7 @@ class KubeProxyProfile:
     daemonset: str
     config_map: str | None
     unit: str
+    log_file: str | None
     metrics_address: str
     mode: str | None
 
@@ -414,11 +425,11 @@ class Profile:
 
 @dataclass(frozen=True)
 class Preset:
-    """A profile that is shipped for others to extend. `sections` are the keys it sets: loki, prometheus or both."""
+    """A profile that is shipped for others to extend. `sections` are those of loki, prometheus, kube_proxy it sets."""
 
     name: str
     profile: Profile
 
     @property
     def sections(self) -> frozenset[str]:
-        return frozenset(self.profile.document.data) & {"loki", "prometheus"}
+        return frozenset(self.profile.document.data) & {"loki", "prometheus", "kube_proxy"}

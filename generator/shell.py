@@ -1,5 +1,6 @@
 """What a shell script runs, which variables it reads and sets. No IO, and nothing is run."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 # What runs the program that is named after it.
 _FRONTS = frozenset({"sudo", "xargs", "env", "nice", "time", "timeout", "watch"})
+_OF_FRONT = re.compile(r"-|[0-9.]+[smhd]?$")  # its options, and how long
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def script(text: str) -> Script:
         runs=runs,
         reads=frozenset(_text(node) for node in named if _parent(node) in ("simple_expansion", "expansion")),
         sets=frozenset(given | asked),
-        mutes=any(node.type == "file_redirect" and _text(node) in ("2>/dev/null", "2> /dev/null") for node in nodes),
+        mutes=any(_mutes(node) for node in nodes if node.type == "redirected_statement"),
     )
 
 
@@ -62,8 +64,7 @@ def _run(command: "Node") -> Run:
     words = [_text(part) for part in _arguments(command)]
     while len(words) > 1 and words[0] in _FRONTS:
         words = words[1:]
-        # Its options, and what they or it take first: a number, as in `timeout 60` and `xargs -n 1`.
-        while len(words) > 1 and (words[0].startswith("-") or words[0][:1].isdigit()):
+        while len(words) > 1 and _OF_FRONT.match(words[0]):
             words = words[1:]
     return Run(words[0] if words else "", tuple(words[1:]))
 
@@ -72,6 +73,14 @@ def _arguments(command: "Node") -> Iterator["Node"]:
     for part in command.named_children:
         if part.type in ("command_name", "word", "number"):
             yield part
+
+
+def _mutes(statement: "Node") -> bool:
+    """Whether the second stream goes to /dev/null, by itself or after the first."""
+    found = {_text(part).replace(" ", "") for part in statement.children if part.type == "file_redirect"}
+    return bool(found & {"2>/dev/null", "&>/dev/null"}) or (
+        "2>&1" in found and bool(found & {">/dev/null", "1>/dev/null"})
+    )
 
 
 def _walk(node: "Node") -> Iterator["Node"]:
