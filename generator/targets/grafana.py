@@ -110,8 +110,8 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     )
     yield Panel(
         "Time since the last successful sync",
-        "Of the worse IP family (told apart from 1.33 on); where none has succeeded yet, since the start. Where nothing "
-        "changes nothing is written, so a long time alone is no failure; an alert asks for more.",
+        "Of the worse IP family (told apart from 1.33 on); where none has succeeded yet, since the start. Where "
+        "nothing changes nothing is written, so a long time alone is no failure; an alert asks for more.",
         "prometheus",
         (of_each(_since_last_success(by, chosen)),),
         "s",
