@@ -61,9 +61,13 @@ class _Citer:
 
     def __init__(self, entry: Failure) -> None:
         self.numbers = {source.key: number for number, source in enumerate(entry.sources, 1)}
+        self.editions = {source.key: source.edition or source.title for source in entry.sources}
 
     def __call__(self, keys: tuple[str, ...]) -> str:
         return " ".join(f"[[{self.numbers[key]}]](#sources)" for key in keys)
+
+    def edition(self, key: str) -> str:
+        return self.editions[key]
 
 
 class _Templates(BaseLoader):
