@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 from typing import Any
 
@@ -15,12 +16,10 @@ def ask(context: str | None, *arguments: str) -> Any:
     """What a command prints with `--output json`; None if it prints nothing."""
     command = ["kubectl", *(["--context", context] if context else []), *arguments, "--output", "json"]
     shown = shlex.join(command)
+    if shutil.which("kubectl") is None:
+        raise ToolError("kubectl is not on PATH; install it, or give what it prints with --cluster-file")
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
-    except FileNotFoundError as error:
-        raise ToolError(
-            f"kubectl is not on PATH; install it, or give what it prints with --cluster-file: {error}"
-        ) from error
     except OSError as error:
         raise ToolError(
             f"the kubectl on PATH cannot be run: {error.strerror}; is it a program for this machine?"
