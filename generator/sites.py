@@ -6,6 +6,7 @@ from typing import Literal
 
 from generator.checks.metrics import metrics_read
 from generator.model import Catalog, Metric, Preset, Profile
+from generator.versions import parse
 
 Engine = Literal["loki", "prometheus"]
 State = Literal["here", "elsewhere", "nowhere"]
@@ -196,5 +197,5 @@ def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[
 
 def _minor(version: str) -> int | None:
     """18 for v1.18.4-tke.26."""
-    parts = version.split(".")
-    return int(parts[1]) if len(parts) > 1 and parts[0] in ("1", "v1") and parts[1].isdigit() else None
+    found = parse(version)
+    return found.minor if found else None
