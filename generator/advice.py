@@ -274,7 +274,8 @@ def _on_system(advice: Advice, version: Version, facts: Facts) -> Advice:
     alike = _alike(facts.os, affected.os)
     if not alike:
         return _doubted(advice, f"whether {facts.os} is affected is not known")
-    below = {name: _below(facts.os, name) for name in alike}
+    # A system that is named without a release needs none.
+    below = {name: _below(facts.os, name) if _numbers(name) else False for name in alike}
     if False in below.values():
         return advice
     if None in below.values():

@@ -1,5 +1,6 @@
 """The advice for every row of the page's fix tables, one build below and at each fix; expectations are the page's."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -363,6 +364,13 @@ def test_a_system_with_the_legacy_backend(
     assert found.verdict == expected
     assert said in found.why
     assert upgrade is None or found.upgrade == upgrade
+
+
+def test_a_system_that_is_named_without_a_release_is_one_in_all_of_them() -> None:
+    known = entries()[BACKEND]
+    named = replace(known, affected=replace(known.affected, os=("Bottlerocket",)))
+    assert advise(named, facts("v1.14.10", os="Bottlerocket OS 1.2.0")).verdict == YES
+    assert advise(named, facts("v1.14.10", os="CentOS Linux 8 (Core)")).verdict == UNKNOWN
 
 
 def test_a_system_whose_release_is_not_told_may_be_one_of_them() -> None:

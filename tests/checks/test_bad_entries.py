@@ -203,11 +203,12 @@ CASES = [
         f"{GATE}:48:30: not an RE2 pattern: missing ): hinge(",
     ),
     Case(
-        "systems-without-a-release",
+        "systems-without-a-name",
         "os: [CentOS 8]",
-        "os: [CentOS]",
-        f"{GATE}:16:8: os: 'CentOS' does not have the form "
-        "^[A-Za-z][A-Za-z ]* [0-9]+(\\.[0-9]+)*( \\([^()]+\\))?$: name and oldest release, such as CentOS 8",
+        'os: ["8"]',
+        f"{GATE}:16:8: os: '8' does not have the form "
+        "^[A-Za-z][A-Za-z ]*( [0-9]+(\\.[0-9]+)*( \\([^()]+\\))?)?$: name, and the oldest release if there is one, "
+        "such as CentOS 8",
     ),
     Case(
         "other-systems-of-none",
