@@ -89,7 +89,7 @@ def component(wanted: MinimumVersion) -> str:
 
 def _told(entry: Failure, row: TkeFix) -> Told:
     names = {source.key: source.edition or "" for source in entry.sources}
-    edition = (names[row.edition], row.edition, row.cluster)
+    edition = (names.get(row.edition, ""), row.edition, row.cluster)
     match row.action:
         case "none":
             return Told(*edition, "none", "the problem does not exist")

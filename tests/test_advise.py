@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, TINY, Run
 from tests.kubernetes_api import serve
 from tests.test_cluster import CONFIG, LOCK, container, daemon_set, kube_proxy, listed, node, pod, pod_spec
 
@@ -120,6 +121,32 @@ def test_what_cannot_be_answered_is_exit_2(run: Run, tmp_path: Path, arguments: 
     done = run("advise", *arguments, cwd=tmp_path, PATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("match: hinge", 'match: "hinge("', "not an RE2 pattern: missing ): hinge("),
+        (
+            "action: none}",
+            "action: none, edition: x}",
+            "the edition 'x' is none of the sources of the table; list it there",
+        ),
+    ],
+)
+def test_a_fix_table_that_cannot_be_used_is_a_problem_of_the_catalog(
+    run: Run, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    shutil.copytree(TINY / "broken-gate", tmp_path / "my-gate")
+    path = tmp_path / "my-gate" / "failure.yaml"
+    text = path.read_text(encoding="utf-8").replace("id: broken-gate", "id: my-gate").replace(old, new)
+    path.write_text(text.replace("alert: KubeProxyBrokenGate", "alert: KubeProxyMyGate"), encoding="utf-8")
+    (tmp_path / "cluster.json").write_text(json.dumps(listed(node("n1"), daemon_set("hinge", pod_spec()))))
+    catalog = ("--catalog", str(tmp_path), "--cluster-file", str(tmp_path / "cluster.json"))
+    done = run("advise", *catalog)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

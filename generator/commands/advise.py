@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from generator.commands.shared import FOUND, entries_of, examples, inputs, json_option, say
+from generator.commands.shared import FOUND, examples, inputs, json_option, say, stop_on_errors
 from generator.names import TOOL
-from generator.problems import ToolError
+from generator.problems import ToolError, errors
 
 if TYPE_CHECKING:
     from generator.advice import Advice, Facts
@@ -83,7 +83,7 @@ def command(
     from generator import cluster
     from generator.advice import Facts, notes
 
-    entries = [entry for entry in entries_of(catalogs, profile) if entry.kind == "failure"]
+    entries = _failures(catalogs, profile)
     if matrix:
         _print_matrix(entries, matrix)
         return
@@ -115,6 +115,19 @@ def command(
         _print(report, doubtful, remarks)
     if any(row["verdict"] == "affected" for one in report for row in one["failures"]):
         ctx.exit(FOUND)
+
+
+def _failures(catalogs: Sequence[Path], profile: Path | None) -> list["Failure"]:
+    """The entries that are failures; ends the command with the problems if their fix tables cannot be used."""
+    from generator.checks.entries import fix_rows_are_complete, what_decides_can_be_looked_at
+    from generator.load import load
+
+    read = load(catalogs, profile)
+    problems = [*read.problems]
+    for check in (fix_rows_are_complete, what_decides_can_be_looked_at):
+        problems += check(read.catalog, read.profile)
+    stop_on_errors(errors(problems))
+    return [entry for entry in read.catalog.entries if entry.kind == "failure"]
 
 
 def _print_matrix(entries: Sequence["Failure"], style: str) -> None:
