@@ -1,6 +1,6 @@
 """Which documented failures a kube-proxy can have, why, and the smallest upgrade that ends them. No IO.
 
-What the fix tables of an entry say of a minor release is a Span; what that means for one kube-proxy is an Advice.
+What the fix tables say of a minor release is a Span; what that means for one kube-proxy is an Advice.
 """
 
 import re
@@ -9,23 +9,24 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from generator.durations import seconds
-from generator.model import Cites, Failure, MinimumVersion, Setting, TkeFix, UpstreamFix
-from generator.versions import Version, at_least, parse
-
-LOCK = "/run/xtables.lock"
+from generator.model import Cites, Failure, MinimumVersion, OsFixes, OtherSystems, Setting, Value
+from generator.signature import compile_re2
+from generator.tables import Span, Told, component, decided_by_version, named, span
+from generator.versions import Version, at_least
 
 Verdict = Literal["affected", "unknown", "not affected"]
 # Tencent's systems call themselves "Tencent tlinux 2.2 (Final)" and "TencentOS Server 3.1"; the page says "TLinux 2.6".
-_SYSTEMS = ("tencent|tlinux", "centos", "ubuntu")
+_TENCENT = "tencent|tlinux"
 
 
 @dataclass(frozen=True)
 class Facts:
     """What is known of one kube-proxy; None is not known.
 
-    `settings` holds flags (`--ipvs-sync-period`), environment variables, and paths of host volumes, whose value says
-    what is wrong with their mounts and is empty where nothing is; None: nobody has looked at any. `components` are
-    versions of other programs by name, such as kube-router. `binary`: kube-proxy is a program on the node.
+    `settings` holds flags (`--ipvs-sync-period`) and environment variables; None: nobody has looked at any. `mounts`
+    says for a file of the node what is wrong with its mounts in Pods; nothing: nothing is, no key: nobody has looked.
+    `components` are versions of other programs by name: of images (`kube-router`), and `linux`. `binary`: kube-proxy
+    is a program on the node.
     """
 
     cluster: Version | None = None
@@ -33,6 +34,7 @@ class Facts:
     os: str | None = None
     mode: str | None = None
     settings: Mapping[str, str] | None = None
+    mounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     components: Mapping[str, str] = field(default_factory=dict)
     binary: bool = False
 
@@ -46,38 +48,34 @@ class Facts:
         """Whether TKE's tables apply: to TKE's builds, and to a bare `1.14`, which is how the page names a cluster."""
         return self.known is not None and (self.known.flavour == "tke" or not self.known.full)
 
-
-@dataclass(frozen=True)
-class Span:
-    """Which builds of one minor release can have a failure: none, those below `fix`, all, or it is not known.
-
-    `upstream`: this is known of upstream's releases, and other builders may have brought a fix back. `only`: what else
-    must be so.
-    """
-
-    builds: Literal["none", "below", "all", "unknown"]
-    why: str
-    sources: Cites
-    fix: Version | None = None
-    upstream: bool = False
-    only: str = ""
+    @property
+    def builder(self) -> str:
+        return "TKE" if self.tke or self.known is None else self.known.flavour
 
 
 @dataclass(frozen=True)
 class Advice:
-    """The verdict on one failure. `upgrade` is the least that ends it; `version`, where that is kube-proxy's."""
+    """The verdict on one failure; each of `reasons` is one fact. `told` is what the vendor's editions say.
+
+    `upgrade` is the least that ends it; `version`, where that is kube-proxy's.
+    """
 
     entry: Failure
     verdict: Verdict
-    why: str
+    reasons: tuple[str, ...]
     sources: Cites
     upgrade: str | None = None
     version: Version | None = None
+    told: tuple[Told, ...] = ()
+
+    @property
+    def why(self) -> str:
+        return "; ".join(self.reasons)
 
 
 def advise(entry: Failure, facts: Facts) -> Advice:
-    """Whether this kube-proxy can have this failure. What rules it out comes first, then settings, then versions."""
-    found = _ruled_out(entry, facts) or _by_setting(entry, facts) or _by_program(entry, facts)
+    """Whether this kube-proxy can have this failure: what its mode, settings, other programs or else versions say."""
+    found = _by_mode(entry, facts) or _by_setting(entry, facts) or _by_program(entry, facts)
     if found is None:
         found = _by_version(entry, facts)
         if found.verdict != "not affected" and not found.upgrade:
@@ -91,8 +89,8 @@ def smallest_upgrade(entries: Sequence[Failure], facts: Facts) -> Version | None
     current = facts.known
     if current is None:
         return None
-    named = sorted((version for entry in entries for version in _fixes(entry, facts.tke)), key=lambda one: one.key)
-    for version in named:
+    listed = {version for entry in entries for version in named(entry, facts.tke)}
+    for version in sorted(listed, key=lambda one: one.key):
         newer = version.key > current.key if current.full else version.minor >= current.minor
         target = replace(facts, kube_proxy=version, cluster=None)
         if newer and all(_by_version(entry, target).verdict == "not affected" for entry in entries):
@@ -111,79 +109,116 @@ def upgrade_for_all(found: Sequence[Advice], facts: Facts) -> str | None:
     return _upgrade(version, facts) if version else None
 
 
-def span(entry: Failure, tke: bool, minor: int, mode: str | None = None) -> Span:
-    """What the fix tables say of a minor release. What TKE's table does not list is said to be so, with upstream's."""
-    if not (tke and entry.fixes.tke):
-        return _upstream(entry, minor, mode)
-    row = _row(entry.fixes.tke.rows, minor)
-    if row is None:
-        found = _upstream(entry, minor, mode)
-        return replace(found, why=f"TKE's table does not list 1.{minor}; {found.why}")
-    sources = entry.fixes.tke.sources[:1]
-    match row.action:
-        case "none":
-            return Span("none", f"TKE {row.cluster}: the problem does not exist", sources)
-        case "upgrade-cluster":
-            return Span("all", f"TKE {row.cluster}: the cluster has to be upgraded", sources)
-        case _:
-            return Span("below", f"TKE {row.cluster}: fixed in {row.minimum}", sources, parse(row.minimum or ""))
+def notes(entries: Sequence[Failure], facts: Facts) -> tuple[str, ...]:
+    """What must be said of the answer as a whole."""
+    newest = max((max(entry.affected.versions.minors()) for entry in entries), default=0)
+    if facts.known is None or facts.known.minor <= newest:
+        return ()
+    said = f"nothing is known of releases after 1.{newest}; what 1.{newest} has fixed is taken for fixed"
+    return (f"{facts.known}: {said}",)
 
 
-def setting_key(setting: Setting) -> str:
-    """The flag, environment variable or path in the name of a setting."""
-    found = re.search(r"--[a-z-]+|/[\w./-]+|[A-Z][A-Z0-9_]{3,}", setting.name)
-    return found[0] if found else setting.name
-
-
-def _ruled_out(entry: Failure, facts: Facts) -> Advice | None:
+def _by_mode(entry: Failure, facts: Facts) -> Advice | None:
     if facts.mode and facts.mode not in entry.affected.modes:
         modes = " and ".join(entry.affected.modes)
-        return Advice(entry, "not affected", f"only in {modes} mode", entry.affected.sources)
-    alike = _alike(facts.os, entry.affected.os)
-    if alike and all(_below(facts.os or "", name) for name in alike):
-        return Advice(entry, "not affected", f"{facts.os} is older than {alike[0]}", entry.affected.sources)
+        return Advice(entry, "not affected", (f"only in {modes} mode",), entry.affected.sources)
     return None
 
 
 def _by_setting(entry: Failure, facts: Facts) -> Advice | None:
     """What the settings decide that make the failure by themselves; all of it where versions have no say."""
-    deciding = {setting: _hurts(setting, facts) for setting in entry.fixes.settings if setting.ends}
+    deciding = {setting: _hurts(setting, entry, facts) for setting in entry.fixes.settings if setting.ends}
     for setting, hurts in deciding.items():
-        key = setting_key(setting)
-        value = (facts.settings or {}).get(key)
+        value = (facts.settings or {}).get(setting.key)
         if hurts:
-            said = value if key.startswith("/") else f"{key} is {value}"
-            return Advice(entry, "affected", f"{said}: {setting.why}", setting.sources, f"{key}: {setting.change_to}")
+            is_set = f"{setting.key} is {value}" if value is not None else f"{setting.key} is not set"
+            faults = facts.mounts.get(setting.path, ()) if setting.path else (is_set,)
+            reasons = (*faults, setting.why)
+            upgrade = f"{setting.key}: {setting.change_to}"
+            return Advice(entry, "affected", reasons, setting.sources, upgrade)
         if hurts is False and len(deciding) == 1 and not decided_by_version(entry):
-            said = f"{key} is fine" if value is None or key.startswith("/") else f"{key} is {value}"
-            return Advice(entry, "not affected", said, setting.sources)
+            said = f"{setting.key} is fine" if value is None else f"{setting.key} is {value}"
+            return Advice(entry, "not affected", (said,), setting.sources)
     return None
+
+
+def _hurts(setting: Setting, entry: Failure, facts: Facts) -> bool | None:
+    """Whether the value found is one that hurts; None if that is not known."""
+    if setting.path:
+        faults = facts.mounts.get(setting.path)
+        return None if faults is None else bool(faults)
+    if facts.settings is None or setting.value is None:
+        return None
+    value = facts.settings.get(setting.key)
+    if value is None and setting.flag and (facts.tke or not _in_range(entry, facts)):
+        return None  # the default decides, and TKE's builds and releases that nobody read may have another one
+    if _one_of(setting.value, value):
+        return True
+    if value is None or setting.safe is None or _one_of(setting.safe, value):
+        return False
+    return None
+
+
+def _one_of(values: Value, value: str | None) -> bool | None:
+    """Whether a value, None for one that is not set, is one of these."""
+    if value is None:
+        return values.unset
+    if values.equals is not None and (value == values.equals or _whole(value) == _whole(values.equals) is not None):
+        return True
+    try:
+        length = seconds(value)
+    except ValueError:
+        return False
+    at_most = values.at_most is not None and length <= seconds(values.at_most)
+    at_least = values.at_least is not None and length >= seconds(values.at_least)
+    return at_most or at_least
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII) else None
+
+
+def _in_range(entry: Failure, facts: Facts) -> bool:
+    """Whether the version is of a release that the entry speaks of; one that is not given may be."""
+    return facts.known is None or facts.known.minor in entry.affected.versions.minors()
 
 
 def _by_program(entry: Failure, facts: Facts) -> Advice | None:
     """What other programs decide: the node's system where kube-proxy runs on it as a program, and components."""
     if facts.binary and entry.fixes.os:
-        rows = {row.name: row.minimum for row in entry.fixes.os.rows}
-        sources = entry.fixes.os.sources
-        alike = _alike(facts.os, rows)
-        if not alike:
-            listed = ", ".join(rows)
-            return Advice(entry, "unknown", f"{facts.os or 'an unknown system'} is none of {listed}", sources)
-        needed = f"{alike[0]} {rows[alike[0]]}"
-        below = _below(facts.os or "", rows[alike[0]])
-        if below is False:
-            return Advice(entry, "not affected", f"{facts.os} is {needed} or later", sources)
-        said = f"{facts.os} is older than {needed}" if below else f"{facts.os} may be older than {needed}"
-        return Advice(entry, "affected" if below else "unknown", said, sources, f"{needed} or later")
-    for component in entry.fixes.components:
+        # TKE's table is about its DaemonSet.
+        if not facts.tke and _by_version(entry, facts).verdict == "not affected":
+            return None
+        return _by_system(entry, entry.fixes.os, facts)
+    for wanted in entry.fixes.components:
         for name, version in facts.components.items():
-            below = _below(version, component.minimum) if name.lower() in component.name.lower() else None
-            if below and not component.ends:
-                said = f"{name} is {version}, older than {component.minimum}"
-                return Advice(entry, "affected", said, component.sources, _component(component))
-            if below is False and component.ends:
-                return Advice(entry, "not affected", f"{name} is {version}", component.sources)
+            below = _below(version, wanted.minimum) if _matches(wanted, name) else None
+            if below and not wanted.ends:
+                said = f"{name} is {version}, older than {wanted.minimum}"
+                return Advice(entry, "affected", (said,), wanted.sources, component(wanted))
+            if below is False and wanted.ends:
+                return Advice(entry, "not affected", (f"{name} is {version}",), wanted.sources)
     return None
+
+
+def _matches(wanted: MinimumVersion, name: str) -> bool:
+    return compile_re2(f"^(?:{wanted.match})$").search(name) is not None
+
+
+def _by_system(entry: Failure, table: OsFixes, facts: Facts) -> Advice:
+    """What the table of systems says of a kube-proxy that uses the node's own programs."""
+    rows = {row.name: row.minimum for row in table.rows}
+    sources = table.sources
+    alike = _alike(facts.os, rows)
+    if not alike:
+        said = f"{facts.os or 'an unknown system'} is none of {', '.join(rows)}"
+        return Advice(entry, "unknown", (said,), sources)
+    needed = f"{alike[0]} {rows[alike[0]]}"
+    below = _below(facts.os or "", rows[alike[0]])
+    if below is False:
+        return Advice(entry, "not affected", (f"{facts.os} is {needed} or later",), sources)
+    said = f"{facts.os} is older than {needed}" if below else f"{facts.os} may be older than {needed}"
+    return Advice(entry, "affected" if below else "unknown", (said,), sources, f"{needed} or later")
 
 
 def _by_version(entry: Failure, facts: Facts) -> Advice:
@@ -191,62 +226,88 @@ def _by_version(entry: Failure, facts: Facts) -> Advice:
     if not decided_by_version(entry):
         return _undecided(entry, facts)
     if version is None:
-        return Advice(entry, "unknown", "no version is given", entry.affected.sources)
+        return Advice(entry, "unknown", ("no version is given",), entry.affected.sources)
     found = span(entry, facts.tke, version.minor, facts.mode)
-    verdict, why = _judge(found, version, facts)
-    if verdict == "affected" and entry.affected.os and facts.os and not _alike(facts.os, entry.affected.os):
-        verdict, why = "unknown", f"{why}; whether {facts.os} is affected is not known"
-    elif verdict == "affected" and not facts.os and entry.affected.os:
-        why = f"{why}; on {', '.join(entry.affected.os)} and later systems"
-    if verdict != "not affected" and found.only:
-        ending = " or ".join(_component(one) for one in entry.fixes.components if one.ends)
-        return Advice(entry, "unknown", found.only, found.sources, ending)
-    return Advice(entry, verdict, why, found.sources)
+    verdict, reasons = _judge(found, version, facts)
+    advice = Advice(entry, verdict, reasons, found.sources, told=found.told)
+    if verdict == "not affected":
+        return advice
+    if found.only:
+        ending = " or ".join(component(one) for one in entry.fixes.components if one.ends)
+        return replace(advice, verdict="unknown", reasons=_without_fix(found), upgrade=ending)
+    return _on_system(advice, version, facts) if entry.affected.os else advice
 
 
-def _judge(found: Span, version: Version, facts: Facts) -> tuple[Verdict, str]:
+def _without_fix(found: Span) -> tuple[str, ...]:
+    """Where something else decides, how the version stands to the fix is of no use; that nothing is known of it is."""
+    return (*(found.reasons if found.builds == "unknown" else ()), found.only)
+
+
+def _judge(found: Span, version: Version, facts: Facts) -> tuple[Verdict, tuple[str, ...]]:
     """What a span means for a version."""
-    if found.builds == "none":
-        return "not affected", found.why
     if found.builds == "unknown":
-        return "unknown", found.why
+        return "unknown", found.reasons
     if found.builds == "all":
         if found.upstream and (facts.tke or version.flavour != "upstream"):
-            return "unknown", f"{found.why}; whether {_builder(facts)} has it is not known"
-        return "affected", found.why
-    if not facts.kube_proxy or found.fix is None:
-        return "unknown", f"{found.why}; kube-proxy's version is not given"
-    fixed = at_least(facts.kube_proxy, found.fix)
-    if fixed is None:
-        return "unknown", f"{found.why}; whether {version} has it is not known"
-    return ("not affected" if fixed else "affected"), found.why
+            return "unknown", (*found.reasons, f"whether {facts.builder} has it is not known")
+        return "affected", found.reasons
+    if found.builds == "below" and found.fix:
+        if not facts.kube_proxy:
+            return "unknown", (*found.reasons, "kube-proxy's version is not given")
+        fixed = at_least(facts.kube_proxy, found.fix)
+        if fixed is None:
+            return "unknown", (*found.reasons, f"whether {version} has it is not known")
+        if not fixed:
+            return "affected", found.reasons
+    if not found.unless:
+        return "not affected", found.reasons
+    if found.ended and found.ended.fix and at_least(version, found.ended.fix):
+        return "not affected", found.ended.reasons
+    return "unknown", (*found.reasons, f"with it only {found.unless}")
 
 
-def _builder(facts: Facts) -> str:
-    return "TKE" if facts.tke or facts.known is None else facts.known.flavour
+def _on_system(advice: Advice, version: Version, facts: Facts) -> Advice:
+    """What the node's system adds to a verdict on a failure that needs certain ones."""
+    affected = advice.entry.affected
+    if not facts.os:
+        return replace(advice, reasons=(*advice.reasons, f"only on {', '.join(affected.os)} and later systems"))
+    alike = _alike(facts.os, affected.os)
+    if not alike:
+        return _doubted(advice, f"whether {facts.os} is affected is not known")
+    # A system that is named without a release needs none.
+    below = {name: _below(facts.os, name) if _numbers(name) else False for name in alike}
+    if False in below.values():
+        return advice
+    if None in below.values():
+        return _doubted(advice, f"{facts.os} may be older than {alike[0]}")
+    older = f"{facts.os} is older than {alike[0]}"
+    if not _in_range(advice.entry, facts):
+        return _doubted(advice, older)
+    if not facts.tke and version.flavour != "upstream":
+        return _doubted(advice, f"{older}; whether {facts.builder}'s kube-proxy matches it is not known")
+    for row in affected.other_os:
+        if not facts.tke and _has(row, version) and (facts.mode is None or facts.mode in row.modes):
+            return Advice(advice.entry, "unknown", (older, f"there only {row.only}"), row.sources)
+    return Advice(advice.entry, "not affected", (older,), affected.sources)
+
+
+def _doubted(advice: Advice, reason: str) -> Advice:
+    return replace(advice, verdict="unknown", reasons=(*advice.reasons, reason))
+
+
+def _has(row: OtherSystems, version: Version) -> bool:
+    """Whether a version is one of the releases; of one whose patch release is not known, whether it can be."""
+    first, last = (tuple(map(int, text.split("."))) for text in (row.first, row.last))
+    length = len(version.release)
+    return first[:length] <= version.release <= last[:length]
 
 
 def _undecided(entry: Failure, facts: Facts) -> Advice:
     """No version of kube-proxy ends it, and what decides is not known."""
     settings = [setting.name for setting in entry.fixes.settings if setting.ends]
-    asked = ", ".join([*settings, *map(_component, entry.fixes.components)])
-    depends = f"; it depends on {asked}" if asked else ""
-    return Advice(entry, "unknown", f"no version of kube-proxy ends it{depends}", entry.affected.sources)
-
-
-def decided_by_version(entry: Failure) -> bool:
-    return entry.fixes.tke is not None or bool(_ending(entry))
-
-
-def _ending(entry: Failure) -> list[UpstreamFix]:
-    return [fix for fix in entry.fixes.upstream if fix.ends and fix.fixed_in]
-
-
-def _fixes(entry: Failure, tke: bool) -> Iterable[Version]:
-    """The versions that the tables name as fixed."""
-    rows = entry.fixes.tke.rows if tke and entry.fixes.tke else None
-    named = [row.minimum for row in rows] if rows else [f"v{one}" for fix in _ending(entry) for one in fix.fixed_in]
-    return [version for text in named if text and (version := parse(text))]
+    asked = ", ".join([*settings, *map(component, entry.fixes.components)])
+    depends = (f"it depends on {asked}",) if asked else ()
+    return Advice(entry, "unknown", ("no version of kube-proxy ends it", *depends), entry.affected.sources)
 
 
 def _upgrade(version: Version, facts: Facts) -> str:
@@ -255,92 +316,15 @@ def _upgrade(version: Version, facts: Facts) -> str:
     return f"cluster 1.{version.minor} with kube-proxy {version} or later"
 
 
-def _row(rows: Sequence[TkeFix], minor: int) -> TkeFix | None:
-    for row in rows:
-        sign, _, release = row.cluster.rpartition(" ")
-        named = int(release.partition(".")[2])
-        if (minor > named and sign == ">") or (minor < named and sign == "<") or (minor == named and not sign):
-            return row
-    return None
-
-
-_ORDER = ("none", "below", "unknown", "all")
-
-
-def _upstream(entry: Failure, minor: int, mode: str | None) -> Span:
-    """What is known of upstream's releases, in a mode or in the worst of the entry's."""
-    fixes = _ending(entry)
-    if minor < min(entry.affected.versions.minors()) and not any(fix.since for fix in fixes):
-        oldest = entry.affected.versions.first
-        return Span("unknown", f"nothing is known of releases before {oldest}", entry.affected.sources, upstream=True)
-    modes = [mode] if mode else list(entry.affected.modes)
-    by_mode = {
-        one: min((_release(fix, minor) for fix in fixes if one in fix.ends), key=_badness, default=None)
-        for one in modes
-    }
-    if None in by_mode.values():
-        return Span("unknown", "no release of Kubernetes is known to end it", entry.affected.sources, upstream=True)
-    found = {one: span for one, span in by_mode.items() if span}
-    worst = max(found.values(), key=_badness)
-    same = [one for one in found if found[one].builds == worst.builds]
-    if len(same) < len(found):
-        worst = replace(worst, why=f"in {' and '.join(same)} mode: {worst.why}")
-    conditions = [f"{one.name} is older than {one.minimum}" for one in entry.fixes.components if one.ends]
-    return replace(worst, only=f"only where {' or '.join(conditions)}" if conditions else "")
-
-
-def _badness(found: Span) -> tuple[int, tuple[int, ...]]:
-    return _ORDER.index(found.builds), found.fix.release if found.fix else ()
-
-
-def _release(fix: UpstreamFix, minor: int) -> Span:
-    """Which releases of a minor lack a change: fixed_in names the first with it, then the patches it was brought to."""
-    first, change = fix.fixed_in[0], fix.change.strip().rstrip(".")
-    brought = next((release for release in fix.fixed_in if _minor(release) == minor), None)
-    if fix.since and minor < _minor(fix.since):
-        return Span("none", f"upstream the bug came with {fix.since}", fix.sources, upstream=True)
-    if brought:
-        return Span("below", f"upstream fixed in {brought}: {change}", fix.sources, parse(f"v{brought}"), upstream=True)
-    if minor > _minor(first):
-        return Span("none", f"upstream fixed in {first}: {change}", fix.sources, upstream=True)
-    return Span("all", f"upstream fixed in {first}, in no 1.{minor}: {change}", fix.sources, upstream=True)
-
-
-def _minor(release: str) -> int:
-    return int(release.split(".")[1])
-
-
-def _hurts(setting: Setting, facts: Facts) -> bool | None:
-    """Whether the value found is the one that hurts, or lies beyond it; None if that is not known."""
-    key = setting_key(setting)
-    if facts.settings is None or not setting.found:
-        return None
-    value = facts.settings.get(key)
-    if key.startswith("/"):
-        return None if value is None else bool(value)
-    if value is None:
-        # Unset is upstream's default, which is well; TKE's builds have had others.
-        return None if facts.tke and key.startswith("--") else False
-    hurting, better = setting.found.split()[0], setting.change_to.split()[0]
-    try:
-        got, bad, good = seconds(value), seconds(hurting), seconds(better)
-    except ValueError:
-        return value == hurting
-    if (got <= bad) if bad < good else (got >= bad):
-        return True
-    return False if ((got >= good) if bad < good else (got <= good)) else None
-
-
-def _component(component: MinimumVersion) -> str:
-    return f"{component.name} {component.minimum} or later"
-
-
 def _alike(system: str | None, names: Iterable[str]) -> list[str]:
-    """Those of the names that are of the same family of operating systems."""
-    for family in _SYSTEMS:
-        if system and re.search(family, system, re.IGNORECASE):
-            return [name for name in names if re.search(family, name, re.IGNORECASE)]
-    return []
+    """Those of the names that are of the same family of operating systems: of Tencent's, or by their first word."""
+    if not system:
+        return []
+    return [name for name in names if re.search(_family(name), system, re.IGNORECASE)]
+
+
+def _family(name: str) -> str:
+    return _TENCENT if re.search(_TENCENT, name, re.IGNORECASE) else rf"\b{re.escape(name.split()[0])}\b"
 
 
 def _below(version: str, minimum: str) -> bool | None:

@@ -12,10 +12,12 @@ from typing import Any
 
 import yaml
 
-from generator.advice import LOCK, Facts
+from generator.advice import Facts
 from generator.versions import parse
 
 Object = Mapping[str, Any]
+
+XTABLES_LOCK = "/run/xtables.lock"
 
 # Programs that are known to write iptables rules on the host network, by the names of their containers and images.
 _WRITERS = re.compile(
@@ -71,15 +73,14 @@ def read(documents: Iterable[Any]) -> Cluster:
     workloads = [*by_kind.get("DaemonSet", []), *by_kind.get("Pod", [])]
     writers = tuple(sorted(set(_writers(workloads)), key=lambda one: (not one.known, one.workload, one.container)))
     server = next((one["serverVersion"]["gitVersion"] for one in objects if "serverVersion" in one), "")
-    base = Facts(cluster=parse(server), components=_components(workloads))
-    lock = _lock(writers, bool(workloads))
+    mounts = _mounts(writers) if workloads else {}
+    base = Facts(cluster=parse(server), mounts=mounts, components=_components(workloads))
     notes: list[str] = []
     alike: dict[Any, list[str]] = {}
     facts: dict[Any, Facts] = {}
     for name, found in _kube_proxies(base, nodes, by_kind, notes):
-        settings = None if found.settings is None and not lock else {**(found.settings or {}), **lock}
-        key = (found.kube_proxy, found.os, found.mode, str(settings), found.components.get("Linux kernel"))
-        facts.setdefault(key, replace(found, settings=settings))
+        key = (found.kube_proxy, found.os, found.mode, str(found.settings), found.components.get("linux"))
+        facts.setdefault(key, found)
         alike.setdefault(key, []).extend([name] if name else [])
     groups = (Alike(facts[key], tuple(sorted(names))) for key, names in alike.items())
     return Cluster(tuple(sorted(groups, key=lambda one: -len(one.nodes))), writers, tuple(notes))
@@ -155,7 +156,7 @@ def _on_node(facts: Facts, node: Object | None) -> Facts:
     if node is None:
         return facts
     info = node["status"]["nodeInfo"]
-    components = {**facts.components, "Linux kernel": info["kernelVersion"]}
+    components = {**facts.components, "linux": info["kernelVersion"]}
     return replace(facts, os=info["osImage"], components=components)
 
 
@@ -197,7 +198,10 @@ def _configuration(workload: Object, path: str, maps: Sequence[Object]) -> Mappi
         if one["metadata"]["name"] in mounted and _namespace(one) == _namespace(workload):
             text = one.get("data", {}).get(path.rpartition("/")[2])
             if text is not None:
-                config = yaml.safe_load(text)
+                try:
+                    config = yaml.safe_load(text)
+                except yaml.YAMLError:
+                    return None
                 return config if isinstance(config, Mapping) else None
     return None
 
@@ -223,18 +227,18 @@ def _wrong(spec: Object, container: Object) -> str:
     for mount in container.get("volumeMounts", ()):
         path = host.get(mount["name"])
         inside = _plain(mount["mountPath"])
-        if path is None or not f"{LOCK}/".startswith(f"{inside}/"):
+        if path is None or not f"{XTABLES_LOCK}/".startswith(f"{inside}/"):
             continue
-        if _plain(path["path"]) + LOCK.removeprefix(inside) != LOCK:
+        if _plain(path["path"]) + XTABLES_LOCK.removeprefix(inside) != XTABLES_LOCK:
             continue
         kind = path.get("type") or ""
         if mount.get("readOnly"):
-            return f"mounts {LOCK} read-only"
-        if inside == LOCK and kind not in ("FileOrCreate", "File"):
+            return f"mounts {XTABLES_LOCK} read-only"
+        if inside == XTABLES_LOCK and kind not in ("FileOrCreate", "File"):
             made = f"as {kind}" if kind else "without a type"
-            return f"mounts {LOCK} {made}: where the file is missing, a directory takes its place"
+            return f"mounts {XTABLES_LOCK} {made}: where the file is missing, a directory takes its place"
         return ""
-    return f"does not mount {LOCK}"
+    return f"does not mount {XTABLES_LOCK}"
 
 
 def _plain(path: str) -> str:
@@ -243,22 +247,26 @@ def _plain(path: str) -> str:
     return "/run" + path.removeprefix("/var/run") if path == "/var/run" or path.startswith("/var/run/") else path
 
 
-def _lock(writers: Sequence[Writer], looked: bool) -> dict[str, str]:
-    """The setting of the lock's mounts: what is wrong with them, or that nothing is; nothing if there are doubts."""
-    wrong = [str(writer) for writer in writers if writer.known and writer.wrong]
-    if wrong:
-        return {LOCK: "; ".join(wrong)}
+def _mounts(writers: Sequence[Writer]) -> dict[str, tuple[str, ...]]:
+    """What is wrong with the mounts of the iptables lock, or that nothing is; nothing if there are doubts."""
+    wrong = tuple(str(writer) for writer in writers if writer.known and writer.wrong)
     doubtful = any(writer.wrong for writer in writers)
-    return {LOCK: ""} if looked and not doubtful else {}
+    return {XTABLES_LOCK: wrong} if wrong or not doubtful else {}
 
 
 def _components(workloads: Iterable[Object]) -> dict[str, str]:
+    """Tags of all images by the image's name, without the registry; of several the one that sorts first."""
+    found: dict[str, str] = {}
     for workload in workloads:
         for container in _spec(workload).get("containers", ()):
             name, _, tag = container.get("image", "").partition("@")[0].rpartition("/")[2].partition(":")
-            if name == "kube-router" and tag:
-                return {name: tag}
-    return {}
+            if tag:
+                found[name] = min(tag, found.get(name, tag), key=_by_numbers)
+    return found
+
+
+def _by_numbers(tag: str) -> list[int]:
+    return [int(number) for number in re.findall("[0-9]+", tag)]
 
 
 def _container(workload: Object) -> Object | None:

@@ -23,8 +23,10 @@ from generator.model import (
     LogTests,
     Metric,
     MetricAlert,
+    MinimumSystem,
     MinimumVersion,
     OsFixes,
+    OtherSystems,
     Parameter,
     Profile,
     Record,
@@ -36,11 +38,13 @@ from generator.model import (
     TkeFix,
     TkeFixes,
     UpstreamFix,
+    Value,
     Variant,
     Versions,
 )
 from generator.problems import Location, Problem
 from generator.reader import Reader, display
+from generator.versions import minor
 
 _SAMPLE_FOLDERS = ("fires", "silent")
 _LOG_TESTS = "input_streams"  # what only a file of unit tests with log lines has; promtool's have input_series
@@ -230,7 +234,14 @@ def _files(folder: Path) -> list[Path]:
 
 def _metric(name: str, row: Mapping[str, Any]) -> Metric:
     versions = Versions(row["from"], row["to"]) if "from" in row and "to" in row else None
-    return Metric(name, row["type"], frozenset(row["labels"]), versions, row.get("top_bucket"), row.get("program"))
+    return Metric(
+        name=name,
+        type=row["type"],
+        labels=frozenset(row["labels"]),
+        versions=versions,
+        top_bucket=row.get("top_bucket"),
+        program=row.get("program"),
+    )
 
 
 def _cites(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -264,7 +275,6 @@ def _failure(
     data = parsed.data
     signals = data["signals"]
     metrics = signals.get("metrics", {})
-    affected = data["affected"]
     return Failure(
         id=data["id"],
         kind=data["kind"],
@@ -276,14 +286,8 @@ def _failure(
         severity_reason=data["severity"]["reason"],
         summary=data["summary"],
         first_step=data["first_step"],
-        sources=tuple(Source(key, row["title"], row.get("url")) for key, row in data["sources"].items()),
-        affected=Affected(
-            tuple(affected["modes"]),
-            tuple(affected.get("os", ())),
-            _versions(affected["versions"]),
-            affected["text"],
-            _cites(affected),
-        ),
+        sources=tuple(Source(key=key, **row) for key, row in data["sources"].items()),
+        affected=_affected(data["affected"]),
         meaning=_statement(data["meaning"]),
         impact=_statement(data["impact"]),
         causes=tuple(map(_statement, data["causes"])),
@@ -294,7 +298,9 @@ def _failure(
         related=tuple((row["id"], row["why"]) for row in data.get("related", ())),
         inhibits=tuple(data.get("inhibits", ())),
         logs=_logs(signals["logs"]) if "logs" in signals else None,
-        records=tuple(Record(row["record"], row["expr"], row["why"]) for row in metrics.get("records", ())),
+        records=tuple(
+            Record(name=row["record"], expr=row["expr"], why=row["why"]) for row in metrics.get("records", ())
+        ),
         metric_alerts=tuple(map(_metric_alert, metrics.get("alerts", ()))),
         heartbeat=signals.get("heartbeat"),
         samples=samples,
@@ -305,38 +311,93 @@ def _failure(
     )
 
 
-def _fixes(data: Mapping[str, Any]) -> Fixes:
-    tke, os = data.get("tke"), data.get("os")
-    return Fixes(
-        tke=TkeFixes(
-            tuple(TkeFix(row["cluster"], row["action"], row.get("minimum")) for row in tke["rows"]),
-            _cites(tke),
-            tke.get("note"),
-        )
-        if tke
-        else None,
-        upstream=tuple(
-            UpstreamFix(
-                row["change"],
-                _cites(row),
-                tuple(row.get("fixed_in", ())),
-                row.get("note"),
-                tuple(row.get("ends", ())),
-                row.get("since"),
+def _affected(data: Mapping[str, Any]) -> Affected:
+    return Affected(
+        modes=tuple(data["modes"]),
+        os=tuple(data.get("os", ())),
+        other_os=tuple(
+            OtherSystems(
+                first=row["from"],
+                last=row["to"],
+                modes=tuple(row.get("modes", data["modes"])),
+                only=row["only"],
+                sources=_cites(row),
             )
-            for row in data.get("upstream", ())
+            for row in data.get("other_os", ())
         ),
-        os=OsFixes(tuple(MinimumVersion(row["name"], row["minimum"]) for row in os["rows"]), _cites(os), os.get("note"))
-        if os
-        else None,
+        versions=_versions(data["versions"]),
+        text=data["text"],
+        sources=_cites(data),
+    )
+
+
+def _fixes(data: Mapping[str, Any]) -> Fixes:
+    return Fixes(
+        tke=_tke(data["tke"]) if "tke" in data else None,
+        upstream=tuple(map(_upstream, data.get("upstream", ()))),
+        os=_os(data["os"]) if "os" in data else None,
         components=tuple(
-            MinimumVersion(row["name"], row["minimum"], _cites(row), row.get("ends", False))
+            MinimumVersion(
+                name=row["name"],
+                match=row["match"],
+                minimum=row["minimum"],
+                sources=_cites(row),
+                ends=row.get("ends", False),
+            )
             for row in data.get("components", ())
         ),
-        settings=tuple(
-            Setting(row["name"], row["change_to"], row["why"], _cites(row), row.get("found"), row.get("ends", False))
-            for row in data.get("settings", ())
-        ),
+        settings=tuple(map(_setting, data.get("settings", ()))),
+    )
+
+
+def _tke(data: Mapping[str, Any]) -> TkeFixes:
+    sources = _cites(data)
+    return TkeFixes(
+        rows=tuple(_tke_row(row, sources[0]) for row in data["rows"]), sources=sources, note=data.get("note")
+    )
+
+
+def _tke_row(row: Mapping[str, Any], page: str) -> TkeFix:
+    sign, _, release = row["cluster"].rpartition(" ")
+    return TkeFix(
+        sign=sign or "=",
+        minor=minor(release),
+        action=row["action"],
+        minimum=row.get("minimum"),
+        edition=row.get("edition", page),
+    )
+
+
+def _upstream(row: Mapping[str, Any]) -> UpstreamFix:
+    return UpstreamFix(
+        change=row["change"],
+        sources=_cites(row),
+        fixed_in=tuple(row.get("fixed_in", ())),
+        note=row.get("note"),
+        ends=tuple(row.get("ends", ())),
+        since=row.get("since"),
+        unless=row.get("unless"),
+    )
+
+
+def _os(data: Mapping[str, Any]) -> OsFixes:
+    rows = tuple(MinimumSystem(name=row["name"], minimum=row["minimum"]) for row in data["rows"])
+    return OsFixes(rows=rows, sources=_cites(data), note=data.get("note"))
+
+
+def _setting(row: Mapping[str, Any]) -> Setting:
+    return Setting(
+        name=row["name"],
+        change_to=row["change_to"],
+        why=row["why"],
+        sources=_cites(row),
+        flag=row.get("flag"),
+        variable=row.get("variable"),
+        path=row.get("path"),
+        found=row.get("found"),
+        value=Value(**row["value"]) if "value" in row else None,
+        safe=Value(**row["safe"]) if "safe" in row else None,
+        ends=row.get("ends", False),
     )
 
 
@@ -345,17 +406,17 @@ def _logs(data: Mapping[str, Any]) -> LogSignal:
         contains=tuple(data.get("contains", ())),
         variants=tuple(
             Variant(
-                row["name"],
-                row["printed_by"],
-                row["evidence"],
-                _cites(row),
-                row.get("literal"),
-                row.get("pattern"),
-                row.get("holds"),
+                name=row["name"],
+                printed_by=row["printed_by"],
+                evidence=row["evidence"],
+                sources=_cites(row),
+                literal=row.get("literal"),
+                pattern=row.get("pattern"),
+                holds=row.get("holds"),
             )
             for row in data["variants"]
         ),
-        exclude=tuple(Exclusion(row["pattern"], row["reason"]) for row in data.get("exclude", ())),
+        exclude=tuple(Exclusion(pattern=row["pattern"], reason=row["reason"]) for row in data.get("exclude", ())),
         range=data.get("range"),
         threshold=data.get("threshold", 0),
         hold=data.get("for", "0s"),
@@ -372,7 +433,7 @@ def _metric_alert(data: Mapping[str, Any]) -> MetricAlert:
         unit=data["unit"],
         versions=_versions(data["versions"]),
         parameters={
-            key: Parameter(row["default"], row["why"], row.get("below"))
+            key: Parameter(default=row["default"], why=row["why"], below=row.get("below"))
             for key, row in data.get("parameters", {}).items()
         },
     )

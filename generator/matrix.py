@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generator import markdown
-from generator.advice import Span, decided_by_version, span
 from generator.model import Failure
+from generator.tables import Span, decided_by_version, ends_with_the_first_release, span
 
 _TITLES = {True: "TKE", False: "upstream"}
 
@@ -33,9 +33,7 @@ class Row:
 def rows(entries: Sequence[Failure]) -> list[Row]:
     """A row for each release that the tables tell apart."""
     first = min(min(entry.affected.versions.minors()) for entry in entries)
-    named = [
-        int(row.cluster.rpartition(".")[2]) for entry in entries if entry.fixes.tke for row in entry.fixes.tke.rows
-    ]
+    named = [row.minor for entry in entries if entry.fixes.tke for row in entry.fixes.tke.rows]
     last = {True: max(named, default=first) + 1, False: max(max(one.affected.versions.minors()) for one in entries)}
     found: list[Row] = []
     for tke in (True, False):
@@ -84,7 +82,16 @@ def _data(entry: Failure, tke: bool, minor: int, cell: str) -> dict[str, object]
         return {"builds": "unknown", "fixed_in": None, "why": "no version of kube-proxy ends it"}
     found = span(entry, tke, minor)
     fix = None if cell == "no" else found.fix
-    return {"builds": "none" if cell == "no" else found.builds, "fixed_in": str(fix) if fix else None, "why": found.why}
+    return {
+        "builds": "none" if cell == "no" else found.builds,
+        "fixed_in": str(fix) if fix else None,
+        "why": "; ".join(found.reasons),
+        "editions": [
+            {"edition": one.edition, "says": one.says, "fixed_in": str(one.fix) if one.fix else None}
+            for one in found.told
+            if one.edition
+        ],
+    }
 
 
 def _cell(entry: Failure, tke: bool, minor: int) -> str:
@@ -99,15 +106,30 @@ def _cell(entry: Failure, tke: bool, minor: int) -> str:
 
 
 def _said(found: Span) -> str:
-    limit = f", {found.only}" if found.only else ""
+    builds = _builds(found)
+    if found.unless:
+        rest = f"only {found.unless}"
+        return rest if builds == "no" else f"{builds}, later {rest}"
+    if found.only and builds != "no":
+        return f"{builds}, {found.only}"
+    return builds + _editions(found)
+
+
+def _builds(found: Span) -> str:
     match found.builds:
-        case "none":
-            return "no"
         case "all":
-            return f"yes{limit}"
-        case "below" if found.fix and found.fix.flavour == "upstream" and found.fix.release[2] == 0:
-            return "no"
-        case "below":
-            return f"below {found.fix}{limit}"
-        case _:
+            return "yes"
+        case "unknown":
             return "not known"
+        case "below" if not ends_with_the_first_release(found):
+            return f"below {found.fix}"
+    return "no"
+
+
+def _editions(found: Span) -> str:
+    """What the other editions say, where they say something else."""
+    worst, *others = found.told or (None,)
+    said = [
+        f"{one.edition}: {one.says}" for one in others if worst and (one.builds, one.fix) != (worst.builds, worst.fix)
+    ]
+    return f" ({worst.edition}; {'; '.join(said)})" if worst and said else ""

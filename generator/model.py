@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from generator.document import Document
+from generator.versions import minor
 
 Severity = Literal["critical", "warning", "info"]
 Evidence = Literal["documented", "source", "reproduced"]
@@ -21,6 +22,7 @@ class Source:
     key: str
     title: str
     url: str | None = None
+    edition: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,18 @@ class Versions:
     last: str
 
     def minors(self) -> range:
-        return range(int(self.first.split(".")[1]), int(self.last.split(".")[1]) + 1)
+        return range(minor(self.first), minor(self.last) + 1)
+
+
+@dataclass(frozen=True)
+class OtherSystems:
+    """Releases that can have a failure on other operating systems than the entry's, and what else must be so there."""
+
+    first: str
+    last: str
+    modes: tuple[str, ...]
+    only: str
+    sources: Cites
 
     @property
     def oldest(self) -> tuple[int, ...]:
@@ -69,6 +82,7 @@ class Versions:
 class Affected:
     modes: tuple[str, ...]
     os: tuple[str, ...]
+    other_os: tuple[OtherSystems, ...]
     versions: Versions
     text: str
     sources: Cites
@@ -76,20 +90,48 @@ class Affected:
 
 @dataclass(frozen=True)
 class TkeFix:
-    """One row of a vendor table: a TKE cluster version and what to do there."""
+    """One row of a vendor table: the TKE clusters it is about, and what to do there. `edition` is a source's key."""
 
-    cluster: str
+    sign: Literal["<", "=", ">"]
+    minor: int
     action: Literal["none", "upgrade-kube-proxy", "upgrade-cluster"]
-    minimum: str | None = None
+    minimum: str | None
+    edition: str
+
+    @property
+    def cluster(self) -> str:
+        """The clusters as the table writes them."""
+        return f"1.{self.minor}" if self.sign == "=" else f"{self.sign} 1.{self.minor}"
+
+    def lists(self, minor: int) -> bool:
+        """Whether the row is about a minor release."""
+        match self.sign:
+            case "<":
+                return minor < self.minor
+            case ">":
+                return minor > self.minor
+        return minor == self.minor
+
+
+@dataclass(frozen=True)
+class MinimumSystem:
+    """An operating system, and its oldest release with the fix."""
+
+    name: str
+    minimum: str
 
 
 @dataclass(frozen=True)
 class MinimumVersion:
-    """An operating system or an add-on, and its oldest version with the fix; `ends`: it alone ends the failure."""
+    """An add-on, known by what `match` matches, and its oldest version with the fix.
+
+    `ends`: it alone ends the failure.
+    """
 
     name: str
+    match: str
     minimum: str
-    sources: Cites = ()
+    sources: Cites
     ends: bool = False
 
 
@@ -102,14 +144,17 @@ class TkeFixes:
 
 @dataclass(frozen=True)
 class OsFixes:
-    rows: tuple[MinimumVersion, ...]
+    rows: tuple[MinimumSystem, ...]
     sources: Cites
     note: str | None = None
 
 
 @dataclass(frozen=True)
 class UpstreamFix:
-    """A change of Kubernetes. `ends`: the proxy modes where it ends the failure; `since`: the minor with the bug."""
+    """A change of Kubernetes. `ends`: the proxy modes where it ends the failure; `since`: the minor with the bug.
+
+    `unless`: what must be so for the failure to happen in spite of the change.
+    """
 
     change: str
     sources: Cites
@@ -117,16 +162,41 @@ class UpstreamFix:
     note: str | None = None
     ends: tuple[str, ...] = ()
     since: str | None = None
+    unless: str | None = None
+
+
+@dataclass(frozen=True)
+class Value:
+    """Values of a setting of which any one of these is true."""
+
+    at_most: str | None = None
+    at_least: str | None = None
+    equals: str | None = None
+    unset: bool = False
 
 
 @dataclass(frozen=True)
 class Setting:
+    """What is looked at (a flag, a variable, or a file of the node that Pods must mount), and which values hurt.
+
+    `safe` are those that are known to be well, all others where it is None. `name`, `found` and `change_to` are words.
+    """
+
     name: str
     change_to: str
     why: str
     sources: Cites
+    flag: str | None = None
+    variable: str | None = None
+    path: str | None = None
     found: str | None = None
+    value: Value | None = None
+    safe: Value | None = None
     ends: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.flag or self.variable or self.path or self.name
 
 
 @dataclass(frozen=True)

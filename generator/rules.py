@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from generator import logql, names, promql
-from generator.known_builds import KnownBuilds, known_builds
+from generator.known_builds import KnownBuilds, conditions, known_builds
 from generator.model import Catalog, Failure, LogSignal, MetricAlert, Profile, Unit
 from generator.settings import known_build_hold, log_settings, metric_hold, metric_parameters
 from generator.signature import signature
@@ -23,6 +23,8 @@ max by ($by, version) (
   label_replace(kubernetes_build_info{git_version!="", $kube_proxy}, "version", "$$1", "git_version", "(.+)")
 )
 """
+# The number of rules is shown in iptables mode only, once the first sync has begun.
+_NOT_IN_IPTABLES_MODE = " unless on ($by) kubeproxy_sync_proxy_rules_iptables_total{$kube_proxy}"
 # Go templates of Prometheus and Loki; what {value} becomes in an observation.
 _VALUES: Mapping[Unit, str] = {
     "seconds": "{{ $value | humanizeDuration }}",
@@ -70,7 +72,8 @@ class AlertSetting:
 
 @dataclass(frozen=True)
 class CompiledAlert:
-    """An alert with what its page tells about it. `known_build`: the failure can happen here, and has not yet."""
+    """An alert with what its page tells about it. `known_build`: the failure can happen here, and has not yet;
+    `conditions`: when such an alert fires and the failure cannot happen, as sentences."""
 
     entry: Failure
     engine: Engine
@@ -78,6 +81,7 @@ class CompiledAlert:
     interval: str
     settings: tuple[AlertSetting, ...]
     known_build: bool = False
+    conditions: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -154,8 +158,11 @@ def _records(
 
 def _known_builds(entries: Iterable[Failure], profile: Profile) -> Mapping[str, Sequence[KnownBuilds]]:
     """The known builds of each entry that has any, by its id."""
+    mode = profile.kube_proxy.mode
     found = {
-        entry.id: known_builds(entry) for entry in entries if names.known_build(entry.alert) not in profile.disabled
+        entry.id: known_builds(entry, mode)
+        for entry in entries
+        if names.known_build(entry.alert) not in profile.disabled
     }
     return {key: builds for key, builds in found.items() if builds}
 
@@ -175,7 +182,7 @@ def _alerts(
     if entry.heartbeat:
         yield _heartbeat(entry, profile)
     if entry.id in builds:
-        yield _known_build_alert(entry, builds[entry.id], profile)
+        yield _known_build_alert(entry, builds[entry.id], profile, values)
 
 
 def _log_alert(entry: Failure, signal: LogSignal, profile: Profile) -> CompiledAlert:
@@ -215,16 +222,14 @@ def _metric_alert(
     return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, tuple(settings))
 
 
-def _known_build_alert(entry: Failure, builds: Sequence[KnownBuilds], profile: Profile) -> CompiledAlert:
+def _known_build_alert(
+    entry: Failure, builds: Sequence[KnownBuilds], profile: Profile, values: Mapping[str, str]
+) -> CompiledAlert:
     """That this kube-proxy is of a build which the fix tables call affected, before it fails."""
     name = names.known_build(entry.alert)
     hold = known_build_hold(name, profile)
-    expr = "or\n".join(
-        f"label_replace({names.BUILD_RECORD}{{version=~{json.dumps(known.pattern)}}}, "
-        f'"fixed_in", "{known.fixed_in}", "", "")\n'
-        for known in builds
-    )
-    upgrade = _UPGRADE.format("{{ $labels.fixed_in }}")
+    expr = "or\n".join(_of_builds(known, values) for known in builds)
+    fix = f"{{{{ $labels.fixed_in }}}} has the fix. First step: {_UPGRADE.format('{{ $labels.fixed_in }}')}"
     place = _metric_place(profile)
     rule = AlertRule(
         name,
@@ -233,19 +238,42 @@ def _known_build_alert(entry: Failure, builds: Sequence[KnownBuilds], profile: P
         labels=_labels(entry, name, profile, "info"),
         annotations={
             "summary": f"kube-proxy {{{{ $labels.version }}}}{place} has a known failure: {_literal(entry.title)}",
-            "description": f"{_literal(_where(entry))} {{{{ $labels.fixed_in }}}} has the fix. First step: {upgrade}",
+            "description": f"{_where(builds)}{_notes(builds)} {fix}",
             "runbook_url": names.runbook_url(profile.base_url, name),
         },
     )
     settings = (AlertSetting("for", hold, "How long a build must be seen; a rollout that passes is not worth a word."),)
-    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, settings, known_build=True)
+    when = conditions(entry, profile.kube_proxy.mode)
+    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, settings, True, when)
 
 
-def _where(entry: Failure) -> str:
-    """What else must be so, as a sentence."""
-    modes = f" in {' and '.join(entry.affected.modes)} mode" if len(entry.affected.modes) < 3 else ""
-    systems = f" on {', '.join(entry.affected.os)} and later systems" if entry.affected.os else ""
-    return f"It can happen{modes}{systems}."
+def _of_builds(known: KnownBuilds, values: Mapping[str, str]) -> str:
+    """The kube-proxies of these builds, without those whose metrics show that they are in another mode."""
+    builds = f"{names.BUILD_RECORD}{{version=~{json.dumps(known.pattern)}}}"
+    if known.not_in_iptables_mode:
+        builds += promql.fill(_NOT_IN_IPTABLES_MODE, values)
+    return f'label_replace({builds}, "fixed_in", "{known.fixed_in}", "", "")\n'
+
+
+def _where(builds: Sequence[KnownBuilds]) -> str:
+    """A Go template of the sentence that says what else must be so; where it differs, by the version."""
+    said: dict[str, list[str]] = {}
+    for known in builds:
+        said.setdefault(known.where, []).append(known.pattern)
+    usual = max(said, key=lambda text: len(said[text]))
+    text = _literal(usual)
+    for other in [text for text in said if text != usual]:
+        whole = f"^(?:{'|'.join(said[other])})$"
+        text = f"{{{{ if match `{whole}` $labels.version }}}}{_literal(other)}{{{{ else }}}}{text}{{{{ end }}}}"
+    return text
+
+
+def _notes(builds: Sequence[KnownBuilds]) -> str:
+    """A Go template of what else is to be known of each fix."""
+    said = {known.fixed_in: known.note for known in builds if known.note}
+    return "".join(
+        f'{{{{ if eq $labels.fixed_in "{fix}" }}}} {_literal(note)}{{{{ end }}}}' for fix, note in said.items()
+    )
 
 
 def _named(causes: Sequence[str], profile: Profile) -> str:

@@ -50,7 +50,7 @@ def check(document: Document, schema_text: str) -> list[Problem]:
 def _say(document: Document, error: Any) -> Iterator[Problem]:
     path = tuple(error.absolute_path)
     where = document.at(*path)
-    name = str(path[-1]) if path else "the file"
+    name = next((key for key in reversed(path) if isinstance(key, str)), "the file")
     match error.validator:
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 _FORM = re.compile(r"v?(?P<release>1\.[0-9]+(\.[0-9]+)?)(?P<rest>[-+][0-9A-Za-z.+_-]+)?")
 # What follows the release, by who builds it. Others are told by their first word.
-_TKE = re.compile(r"-tke\.([0-9]+)(?![^-+.])")
+_TKE = re.compile(r"-tke\.(?P<build>[0-9]+)(?P<rest>[-+.].*)?")
+_TKE_CANDIDATE = re.compile(r"-rc\.?([0-9]+)(?![^-+.])")
+_TKE_UNFINISHED = re.compile("-(alpha|beta|rc)")
 _PRE = re.compile(r"-(alpha|beta|rc)([.0-9]*)")
 _VENDORS = ("eks", "gke", "aks", "k3s", "rke2", "rancher", "aliyun")
 
@@ -14,7 +16,8 @@ _VENDORS = ("eks", "gke", "aks", "k3s", "rke2", "rancher", "aliyun")
 class Version:
     """A version: (1, 18, 4), or (1, 18) where only the minor release is known.
 
-    `flavour` is upstream, tke, or another builder's name; `build` is TKE's number; `pre` is (alpha, 1) and the like.
+    `flavour` is upstream, tke, or another builder's name; `pre` is (alpha, (1,)) and the like. `build` is TKE's number,
+    and `candidate` that of a release candidate of the build, -1 where it has none that is known.
     """
 
     text: str
@@ -22,6 +25,7 @@ class Version:
     flavour: str = "upstream"
     build: int | None = None
     pre: tuple[str, tuple[int, ...]] | None = None
+    candidate: int | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -44,8 +48,16 @@ class Version:
             self.pre or (),
             self.flavour != "upstream",
             self.flavour,
+            -1 if self.build is None else self.build,
+            self.candidate is None,
+            self.candidate or 0,
             _numbers(self.text),
         )
+
+
+def minor(release: str) -> int:
+    """The minor release of a release of Kubernetes: 18 of `1.18`, `1.18.4` and `v1.18.4`."""
+    return int(release.split(".")[1])
 
 
 def parse(text: str) -> Version | None:
@@ -60,8 +72,8 @@ def parse(text: str) -> Version | None:
         return Version(text, release)
     if len(release) < 3:
         return None
-    if tke := _TKE.match(rest):
-        return Version(text, release, "tke", int(tke[1]))
+    if tke := _TKE.fullmatch(rest):
+        return Version(text, release, "tke", int(tke["build"]), candidate=_candidate(tke["rest"] or ""))
     pre = _PRE.match(rest)
     plain = pre is not None and pre.end() == len(rest)
     flavour = "upstream" if plain else next((name for name in _VENDORS if name in rest), "other")
@@ -79,12 +91,31 @@ def at_least(version: Version, wanted: Version) -> bool | None:
     if wanted.flavour != "upstream":
         if version.flavour != wanted.flavour or wanted.build is None or version.build is None:
             return None
-        return (version.release, version.build) >= (wanted.release, wanted.build)
+        if (version.release, version.build) != (wanted.release, wanted.build):
+            return (version.release, version.build) > (wanted.release, wanted.build)
+        return _candidate_at_least(version.candidate, wanted.candidate)
     if version.release == wanted.release:
         return None if version.pre and version.pre != wanted.pre else True
     if version.release > wanted.release:
         return True
     return False if version.flavour == "upstream" else None
+
+
+def _candidate(rest: str) -> int | None:
+    """Which release candidate of TKE's build it is: `-rc1` comes before the build itself, `-dirty` does not."""
+    numbered = _TKE_CANDIDATE.match(rest)
+    if numbered:
+        return int(numbered[1])
+    return -1 if _TKE_UNFINISHED.match(rest) else None
+
+
+def _candidate_at_least(got: int | None, wanted: int | None) -> bool | None:
+    """The same of two candidates of one build of TKE; None is the build itself."""
+    if got is None:
+        return True
+    if got == -1:
+        return None
+    return wanted is not None and got >= wanted
 
 
 def _numbers(text: str) -> tuple[int, ...]:

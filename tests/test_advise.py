@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, TINY, Run
 from tests.kubernetes_api import serve
 from tests.test_cluster import CONFIG, LOCK, container, daemon_set, kube_proxy, listed, node, pod, pod_spec
 
@@ -18,26 +19,33 @@ AFFECTED = """\
 kube-proxy v1.14.3-tke.26, cluster 1.14, CentOS 8, ipvs
   can happen:
     iptables-backend-mismatch: kube-proxy does not find kubelet's chain KUBE-MARK-DROP in its iptables backend
-      TKE 1.14: fixed in v1.14.3-tke.27 (TKE: kube-proxy not correctly adapted to the iptables backend of the node)
-      ends with: kube-proxy v1.14.3-tke.27 or later
+      why        TKE 1.14: fixed in v1.14.3-tke.28 (newer Chinese edition)
+                 TKE 1.14: fixed in v1.14.3-tke.27 (English edition)
+      ends with  kube-proxy v1.14.3-tke.28 or later
+      source     TKE: kube-proxy not correctly adapted to the iptables backend of the node (newer edition, in Chinese)
+                 TKE: kube-proxy not correctly adapted to the iptables backend of the node
     iptables-save-parse-panic: kube-proxy panics again and again when it reads the output of iptables-save
-      TKE 1.14: fixed in v1.14.3-tke.27 (TKE: kube-proxy kept panicking)
-      ends with: kube-proxy v1.14.3-tke.27 or later
+      why        TKE 1.14: fixed in v1.14.3-tke.27
+      ends with  kube-proxy v1.14.3-tke.27 or later
+      source     TKE: kube-proxy kept panicking
     apiserver-connection-broken: kube-proxy keeps using a broken connection to kube-apiserver
-      TKE < 1.18: the cluster has to be upgraded (TKE: kube-proxy to kube-apiserver connection exception)
-      ends with: cluster 1.18 with kube-proxy v1.18.4-tke.26 or later
+      why        TKE < 1.18: the cluster has to be upgraded
+      ends with  cluster 1.18 with kube-proxy v1.18.4-tke.26 or later
+      source     TKE: kube-proxy to kube-apiserver connection exception
   not known:
-    iptables-lock-held-too-long: no version of kube-proxy ends it; it depends on NetworkPolicy (kube-router) add-on of \
-TKE v1.3.2 or later, Linux kernel 4.15 or later
-    iptables-lock-not-mounted: no version of kube-proxy ends it; it depends on Volume /run/xtables.lock of every Pod \
-that calls iptables
+    iptables-lock-held-too-long: Another add-on holds the iptables lock for too long
+      why        no version of kube-proxy ends it
+                 it depends on NetworkPolicy (kube-router) add-on of TKE v1.3.2 or later, Linux kernel 4.15 or later
+    iptables-lock-not-mounted: Another program writes iptables rules at the same time, because the iptables lock is not mounted
+      why        no version of kube-proxy ends it
+                 it depends on Volume /run/xtables.lock of every Pod that calls iptables
   cannot happen:
     iptables-restore-without-wait: TKE > 1.12: the problem does not exist
     ipvs-frequent-sync: --ipvs-sync-period is 30s
     ipvs-startup-panic: TKE < 1.18: the problem does not exist
-  all that a version can end, ends with: cluster 1.18 with kube-proxy v1.18.4-tke.26 or later
+  all that a version can end, ends with: cluster 1.18 with kube-proxy v1.18.4-tke.35 or later
 
-"""
+"""  # noqa: E501
 
 
 def test_what_can_happen_comes_first_with_its_reason_and_its_end(run: Run) -> None:
@@ -47,7 +55,7 @@ def test_what_can_happen_comes_first_with_its_reason_and_its_end(run: Run) -> No
 
 
 def test_a_version_that_has_all_fixes_is_exit_0(run: Run) -> None:
-    done = run("advise", "--kube-proxy-version", "v1.18.4-tke.26")
+    done = run("advise", "--kube-proxy-version", "v1.18.4-tke.35")
     assert (done.returncode, "can happen:" in done.stdout) == (0, False)
     assert "    apiserver-connection-broken: TKE 1.18: fixed in v1.18.4-tke.26\n" in done.stdout
 
@@ -64,6 +72,26 @@ def test_for_programs(run: Run) -> None:
         "title": "kubernetes#95981: Enables HTTP/2 health check",
         "url": "https://github.com/kubernetes/kubernetes/pull/95981",
     }
+    assert row["why"] == "; ".join(row["reasons"])
+    assert row["editions"] == []
+
+
+def test_programs_learn_which_edition_says_what(run: Run) -> None:
+    done = run("advise", "--kube-proxy-version", "v1.20.6-tke.30", "--json")
+    (found,) = json.loads(done.stdout)["kube_proxies"]
+    (row,) = [row for row in found["failures"] if row["id"] == "iptables-backend-mismatch"]
+    assert row["editions"] == [
+        {"edition": "newer Chinese edition", "says": "fixed in v1.20.6-tke.31", "fixed_in": "v1.20.6-tke.31"},
+        {"edition": "English edition", "says": "the problem does not exist", "fixed_in": None},
+    ]
+
+
+def test_a_release_newer_than_all_that_were_read_is_said_to_be_so(run: Run) -> None:
+    done = run("advise", "--kube-proxy-version", "v1.99.0")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "kube-proxy-alerts: v1.99.0: nothing is known of releases after 1.37; what 1.37 has fixed is taken for fixed\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,32 +103,103 @@ def test_for_programs(run: Run) -> None:
         (["--cluster-file", "text"], "text is not JSON (Expecting value: line 1 column 1 (char 0)); save it with "),
         (["--cluster-file", "other"], "this is not what `kubectl get … -o json` prints"),
         (["--cluster-file", "empty"], "there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods"),
+        (["--cluster-file", "binary"], "binary is not JSON ("),
+        (["--cluster-file", "deep"], "deep is not JSON ("),
+        (["--cluster-file", "items"], "this is not what `kubectl get … -o json` prints"),
+        (["--cluster-file", "/proc/self/mem"], "/proc/self/mem cannot be read: Input/output error"),
         (["--from-cluster"], "kubectl is not on PATH; install it, or give what it prints with --cluster-file"),
+        (["--kube-proxy-version", "v1.18.4", "--flags", "--a='b"], '--flags "--a=\'b" cannot be split into words: '),
     ],
 )
 def test_what_cannot_be_answered_is_exit_2(run: Run, tmp_path: Path, arguments: list[str], said: str) -> None:
     (tmp_path / "text").write_text("no", encoding="utf-8")
     (tmp_path / "other").write_text('{"kind": "List", "items": [1]}', encoding="utf-8")
     (tmp_path / "empty").write_text('{"kind": "List", "items": []}', encoding="utf-8")
+    (tmp_path / "binary").write_bytes(b"\xff\x00\x8b\x1f")
+    (tmp_path / "deep").write_text("[" * 100_000, encoding="utf-8")
+    (tmp_path / "items").write_text('{"kind": "List", "items": [{"kind": "Node"}]}', encoding="utf-8")
     done = run("advise", *arguments, cwd=tmp_path, PATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("match: hinge", 'match: "hinge("', "not an RE2 pattern: missing ): hinge("),
+        (
+            "action: none}",
+            "action: none, edition: x}",
+            "the edition 'x' is none of the sources of the table; list it there",
+        ),
+    ],
+)
+def test_a_fix_table_that_cannot_be_used_is_a_problem_of_the_catalog(
+    run: Run, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    shutil.copytree(TINY / "broken-gate", tmp_path / "my-gate")
+    path = tmp_path / "my-gate" / "failure.yaml"
+    text = path.read_text(encoding="utf-8").replace("id: broken-gate", "id: my-gate").replace(old, new)
+    path.write_text(text.replace("alert: KubeProxyBrokenGate", "alert: KubeProxyMyGate"), encoding="utf-8")
+    (tmp_path / "cluster.json").write_text(json.dumps(listed(node("n1"), daemon_set("hinge", pod_spec()))))
+    catalog = ("--catalog", str(tmp_path), "--cluster-file", str(tmp_path / "cluster.json"))
+    done = run("advise", *catalog)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kubectl", "said"),
+    [
+        ("#!/bin/sh\necho no\n", "printed no JSON: 'no'; is this kubectl?"),
+        ("#!/bin/sh\nprintf '\\377\\376'\n", "printed no JSON: "),
+        ("#!/bin/sh\necho '[1]'\n", "this is not what `kubectl get … -o json` prints: "),
+        ("#!/bin/sh\necho 3\n", "this is not what `kubectl get … -o json` prints: "),
+        (
+            "#!/bin/sh\necho gone >&2\nexit 7\n",
+            "get nodes,daemonsets.apps,pods --all-namespaces --output json` failed: gone",
+        ),
+        (
+            "\x7fELF no program",
+            "the kubectl on PATH cannot be run: Exec format error; is it a program for this machine?",
+        ),
+        ("#!/no/such/shell\n", "the kubectl on PATH cannot be run: No such file or directory; is it a program "),
+    ],
+)
+def test_a_kubectl_that_does_not_do_its_work_is_exit_2(run: Run, tmp_path: Path, kubectl: str, said: str) -> None:
+    (tmp_path / "kubectl").write_text(kubectl, encoding="latin-1")
+    (tmp_path / "kubectl").chmod(0o755)
+    done = run("advise", "--from-cluster", cwd=tmp_path, PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 # By hand from the page's tables, and from the releases of Kubernetes that the entries cite.
+IMAGE = "only where kube-proxy does not run in its own image, or serves IPv4 and IPv6"
 MATRIX = {
     "TKE 1.10": ("yes", "below v1.10.5-tke.20", "yes", "no", "no"),
-    "TKE 1.12": ("yes", "below v1.12.4-tke.31", "below v1.12.4-tke.31", "below v1.12.4-tke.31", "no"),
+    "TKE 1.12": ("yes", "below v1.12.4-tke.32{}v1.12.4-tke.31)", "below v1.12.4-tke.31", "below v1.12.4-tke.31", "no"),
     "TKE 1.13": ("yes", "not listed (upstream yes)", "no", "not listed (upstream yes)", "no"),
-    "TKE 1.14": ("yes", "below v1.14.3-tke.27", "no", "below v1.14.3-tke.27", "no"),
+    "TKE 1.14": ("yes", "below v1.14.3-tke.28{}v1.14.3-tke.27)", "no", "below v1.14.3-tke.27", "no"),
     "TKE 1.15": ("yes", "not listed (upstream yes)", "no", "no", "no"),
-    "TKE 1.16": ("yes", "below v1.16.3-tke.28", "no", "no", "no"),
-    "TKE 1.17": ("yes", "not listed (upstream iptables: yes; ipvs: no)", "no", "no", "no"),
-    "TKE 1.18": ("below v1.18.4-tke.26", "below v1.18.4-tke.26", "no", "no", "below v1.18.4-tke.26"),
-    "TKE 1.19 and later": ("no", "no", "no", "no", "no"),
-    "upstream 1.17": ("yes", "iptables: yes; ipvs: no", None, "no", "yes"),
-    "upstream 1.18": ("below v1.18.18", "iptables: yes; ipvs: no", None, "no", "yes"),
-    "upstream 1.19": ("below v1.19.5", "iptables: yes; ipvs: no", None, "no", "no"),
+    "TKE 1.16": ("yes", "below v1.16.3-tke.34{}v1.16.3-tke.28)", "no", "no", "no"),
+    "TKE 1.17": ("yes", f"not listed (upstream iptables: {IMAGE}; ipvs: no)", "no", "no", "no"),
+    "TKE 1.18": ("below v1.18.4-tke.26", "below v1.18.4-tke.35{}v1.18.4-tke.26)", "no", "no", "below v1.18.4-tke.26"),
+    "TKE 1.19": ("no", "no", "no", "no", "no"),
+    "TKE 1.24": (
+        "no",
+        "below v1.24.4-tke.5 (newer Chinese edition; English edition: the problem does not exist)",
+        "no",
+        "no",
+        "no",
+    ),
+    "TKE 1.25 and later": ("no", "no", "no", "no", "no"),
+    "upstream 1.16": ("yes", f"iptables: below v1.16.10, later {IMAGE}; ipvs: no", None, "no", "no"),
+    "upstream 1.17": ("yes", f"iptables: {IMAGE}; ipvs: no", None, "no", "yes"),
+    "upstream 1.18": ("below v1.18.18", f"iptables: {IMAGE}; ipvs: no", None, "no", "yes"),
+    "upstream 1.19": ("below v1.19.5", f"iptables: {IMAGE}; ipvs: no", None, "no", "no"),
     "upstream 1.20 to 1.36": ("no", "no", None, "no", "no"),
     "upstream 1.37": ("no", "no", "no", "no", "no"),
 }
@@ -117,7 +216,8 @@ def test_the_matrix_is_the_pages_tables(run: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(run("advise", "--matrix", "csv").stdout)))
     found = {row["kube-proxy"]: tuple(row[column] for column in COLUMNS) for row in rows}
     old = "yes, only where iptables (iptables-restore with -w) is older than 1.6.2"
-    expected = {title: tuple(cell or old for cell in cells) for title, cells in MATRIX.items()}
+    english = " (newer Chinese edition; English edition: fixed in "
+    expected = {title: tuple((cell or old).format(english) for cell in cells) for title, cells in MATRIX.items()}
     assert {title: found[title] for title in expected} == expected
     assert {row["iptables-lock-not-mounted"] for row in rows} == {"any version"}
 
@@ -135,7 +235,12 @@ def test_the_matrix_says_the_same_in_all_its_forms(run: Run) -> None:
         "builds": "below",
         "fixed_in": "v1.14.3-tke.27",
         "why": "TKE 1.14: fixed in v1.14.3-tke.27",
+        "editions": [],
     }
+    assert tke["failures"]["iptables-backend-mismatch"]["editions"] == [
+        {"edition": "newer Chinese edition", "says": "fixed in v1.14.3-tke.28", "fixed_in": "v1.14.3-tke.28"},
+        {"edition": "English edition", "says": "fixed in v1.14.3-tke.27", "fixed_in": "v1.14.3-tke.27"},
+    ]
 
 
 def test_the_page_shows_the_matrix(run: Run) -> None:
@@ -194,17 +299,20 @@ def test_a_cluster_of_two_builds_is_answered_for_each(ask: Ask) -> None:
     assert done.returncode == 1, done.stderr
     first, second, doubts, *_ = done.stdout.split("\n\n")
     lock = (
-        "      DaemonSet kube-system/kube-router, container kube-router, does not mount /run/xtables.lock: "
-        "All iptables commands of the node then wait for the same lock and never write at the same time."
+        "      why        DaemonSet kube-system/kube-router, container kube-router, does not mount /run/xtables.lock\n"
+        "                 All iptables commands of the node then wait for the same lock and never write at the same "
+        "time."
     )
     assert first.startswith(
         "kube-proxy v1.18.4-tke.9, cluster v1.18.4-tke.26, CentOS Linux 8 (Core), ipvs: 1 node (n1)\n  can happen:\n"
     )
-    assert "  all that a version can end, ends with: kube-proxy v1.18.4-tke.26 or later" in first
+    assert "  all that a version can end, ends with: kube-proxy v1.18.4-tke.35 or later" in first
     assert "    ipvs-frequent-sync: --ipvs-sync-period is 30s\n" in first
     assert second.startswith("kube-proxy v1.18.4-tke.26, cluster v1.18.4-tke.26, Ubuntu 18.04.6 LTS, ipvs: 1 node (n2)")
-    assert "      --ipvs-sync-period is 5s: Refreshing the rules of the node every five seconds" in second
-    assert "      kube-router is v1.3.1, older than v1.3.2 " in second
+    assert (
+        "      why        --ipvs-sync-period is 5s\n                 Refreshing the rules of the node every " in second
+    )
+    assert "      why        kube-router is v1.3.1, older than v1.3.2\n" in second
     assert lock in first
     assert lock in second
     assert doubts == (

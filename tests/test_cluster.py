@@ -117,14 +117,15 @@ def test_settings_are_read_from_the_config_map() -> None:
     assert facts.settings == {
         "--config": "/var/lib/kube-proxy/config.conf",
         "--ipvs-sync-period": "5s",
-        "/run/xtables.lock": "",
     }
+    assert facts.mounts == {"/run/xtables.lock": ()}
 
 
 def test_without_the_config_map_mode_and_settings_are_not_known() -> None:
     found = read([listed(configured())])
     assert found.kube_proxies[0].facts.mode is None
-    assert found.kube_proxies[0].facts.settings == {"/run/xtables.lock": ""}
+    assert found.kube_proxies[0].facts.settings is None
+    assert found.kube_proxies[0].facts.mounts == {"/run/xtables.lock": ()}
     assert found.notes == (
         "the ConfigMap with /var/lib/kube-proxy/config.conf was not read: mode and settings are not known",
     )
@@ -245,14 +246,38 @@ def test_a_writer_that_is_known_decides_and_one_that_is_not_leaves_it_open() -> 
     known = daemon_set("kube-router", pod_spec(container("kube-router", "kube-router:v1.3.1")))
     other = daemon_set("csi", pod_spec(container("csi", "csi:1")))
 
-    def lock(*objects: dict[str, Any]) -> str | None:
-        found = read([listed(*objects)]).kube_proxies[0].facts
-        return (found.settings or {}).get("/run/xtables.lock")
+    def lock(*objects: dict[str, Any]) -> tuple[str, ...] | None:
+        return read([listed(*objects)]).kube_proxies[0].facts.mounts.get("/run/xtables.lock")
 
-    assert lock(proxy) == ""
+    assert lock(proxy) == ()
     assert lock(proxy, other) is None
-    assert lock(proxy, known, other) == f"DaemonSet kube-system/kube-router, container kube-router, {NOT}"
-    assert read([listed(proxy, known)]).kube_proxies[0].facts.components == {"kube-router": "v1.3.1"}
+    assert lock(proxy, known, other) == (f"DaemonSet kube-system/kube-router, container kube-router, {NOT}",)
+
+
+def test_images_are_told_by_name_and_tag_and_of_several_the_oldest_counts() -> None:
+    def add_on(name: str, tag: str) -> dict[str, Any]:
+        return daemon_set(name, pod_spec(container("c", f"registry:5000/tke/kube-router:{tag}"), host=False))
+
+    proxy = daemon_set("kube-proxy", kube_proxy("v1.18.4"))
+    found = read([listed(node("n1", kernel="5.4.119-19"), proxy, add_on("a", "v1.10.0"), add_on("b", "v1.9.2"))])
+    assert found.kube_proxies[0].facts.components == {
+        "kube-proxy": "v1.18.4",
+        "kube-router": "v1.9.2",
+        "linux": "5.4.119-19",
+    }
+
+
+def test_a_config_map_that_is_no_yaml_is_one_that_was_not_read() -> None:
+    config = {
+        "kind": "ConfigMap",
+        "metadata": {"name": "kube-proxy", "namespace": "kube-system"},
+        "data": {"config.conf": "mode: [ipvs"},
+    }
+    found = read([listed(configured()), config])
+    assert found.kube_proxies[0].facts.mode is None
+    assert found.notes == (
+        "the ConfigMap with /var/lib/kube-proxy/config.conf was not read: mode and settings are not known",
+    )
 
 
 @pytest.mark.parametrize("document", [[], "text", {}, {"a": 1}])

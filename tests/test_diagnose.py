@@ -71,7 +71,7 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
         '   do first   Make the chain KUBE-MARK-DROP where kube-proxy looks for it (two commands, "Stop the damage" in',
         "              the runbook); the next sync then succeeds. Then upgrade kube-proxy.",
     ]
-    assert "   fix        kube-proxy v1.18.4-tke.26 or later (v1.18.4-tke.20: TKE 1.18: fixed in " in done.stdout
+    assert "   fix        kube-proxy v1.18.4-tke.35 or later (v1.18.4-tke.20: TKE 1.18: fixed in " in done.stdout
     assert "   1 × E other.go] no idea <*>" in done.stdout
     assert "   not there  apiserver-connection-broken, iptables-lock-held-too-long, " in done.stdout
 
@@ -116,7 +116,7 @@ def test_a_version_that_is_given_counts_more_than_that_of_the_log(run: Run, tmp_
     assert [row["kube_proxy"] for row in told] == ["v1.18.4"]
     given = diagnosed(run, str(path), "--kube-proxy-version", "v1.16.3-tke.27")["found"][0]["fix"]["for_versions"]
     assert [(row["kube_proxy"], row["verdict"], row["upgrade"]) for row in given] == [
-        ("v1.16.3-tke.27", "affected", "kube-proxy v1.16.3-tke.28 or later")
+        ("v1.16.3-tke.27", "affected", "kube-proxy v1.16.3-tke.34 or later")
     ]
 
 

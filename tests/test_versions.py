@@ -2,7 +2,7 @@
 
 import pytest
 
-from generator.versions import at_least, parse
+from generator.versions import at_least, minor, parse
 
 # In this order; each is a string that was seen, or of the form that its builder documents.
 ORDERED = [
@@ -15,6 +15,11 @@ ORDERED = [
     "v1.18.4",
     "v1.18.4-tke.9",
     "v1.18.4-tke.26",
+    "v1.18.4-tke.49-rc1",
+    "v1.18.4-tke.49-rc2",
+    "v1.18.4-tke.49-rc10",
+    "v1.18.4-tke.49",
+    "v1.18.4-tke.100",
     "v1.18.9-eks-d1db3c",
     "v1.18.12-gke.1200",
     "v1.18.20",
@@ -45,6 +50,8 @@ def test_versions_sort_by_release_and_then_by_the_builders_numbers() -> None:
         ("v1.18.6-rancher1-1", (1, 18, 6), "rancher", None),
         ("v1.18.3+2fbd7c7", (1, 18, 3), "other", None),
         ("v1.18.4-tke.26x", (1, 18, 4), "other", None),
+        ("v1.18.4-tke.49-rc1", (1, 18, 4), "tke", 49),
+        ("v1.18.4-tke.49-rc1-dirty", (1, 18, 4), "tke", 49),
         ("v1.18.4-dirty", (1, 18, 4), "other", None),
         ("v1.18.0-alpha.1.227+94ec940998d730-dirty", (1, 18, 0), "other", None),
     ],
@@ -68,6 +75,22 @@ def test_what_is_no_version_is_said_to_be_none(text: str) -> None:
         ("v1.18.4-tke.9", "v1.18.4-tke.26", False),
         ("v1.18.4-tke.100", "v1.18.4-tke.26", True),
         ("v1.18.20-tke.1", "v1.18.4-tke.26", True),
+        # A release candidate of a build comes before the build; candidates are ordered by their numbers.
+        ("v1.18.4-tke.49-rc1", "v1.18.4-tke.49", False),
+        ("v1.18.4-tke.49", "v1.18.4-tke.49-rc1", True),
+        ("v1.18.4-tke.49-rc1", "v1.18.4-tke.49-rc1", True),
+        ("v1.18.4-tke.49-rc10", "v1.18.4-tke.49-rc2", True),
+        ("v1.18.4-tke.49-rc2", "v1.18.4-tke.49-rc10", False),
+        ("v1.18.4-tke.49-rc1-dirty", "v1.18.4-tke.49", False),
+        ("v1.18.4-tke.49-rc.1", "v1.18.4-tke.49", False),
+        ("v1.18.4-tke.49-dirty", "v1.18.4-tke.49", True),
+        ("v1.18.4-tke.50-rc1", "v1.18.4-tke.49", True),
+        ("v1.18.4-tke.48-rc9", "v1.18.4-tke.49-rc1", False),
+        # Of a pre-release without a number nothing more is known than that it is one of this build.
+        ("v1.18.4-tke.49-rc", "v1.18.4-tke.49", None),
+        ("v1.18.4-tke.49-rc1x", "v1.18.4-tke.49-rc1", None),
+        ("v1.18.4-tke.49-beta1", "v1.18.4-tke.49-rc1", None),
+        ("v1.18.4-tke.49-beta1", "v1.18.4-tke.50", False),
         ("v1.18.4", "v1.18.4-tke.26", None),
         ("v1.18.20", "v1.18.4-tke.26", None),
         ("v1.18.9-eks-d1db3c", "v1.18.4-tke.26", None),
@@ -75,6 +98,7 @@ def test_what_is_no_version_is_said_to_be_none(text: str) -> None:
         ("v1.18.18", "v1.18.18", True),
         ("v1.19.0", "v1.18.18", True),
         ("v1.18.4-tke.26", "v1.18.4", True),
+        ("v1.18.4-tke.49-rc1", "v1.18.4", True),
         ("v1.18.4-tke.26", "v1.18.20", None),
         ("v1.20.6-aliyun.1", "v1.20.0", True),
         ("v1.18.9-eks-d1db3c", "v1.18.18", None),
@@ -91,3 +115,8 @@ def test_whether_a_version_holds_another(version: str, wanted: str, expected: bo
     assert one
     assert other
     assert at_least(one, other) is expected
+
+
+@pytest.mark.parametrize("release", ["1.18", "1.18.4", "v1.18.4-tke.26"])
+def test_the_minor_release(release: str) -> None:
+    assert minor(release) == 18

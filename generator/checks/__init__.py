@@ -24,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     entries.references_exist,
     entries.sources_are_cited,
     entries.fix_rows_are_complete,
+    entries.what_decides_can_be_looked_at,
     entries.scaffolds_are_filled_in,
     steps.steps_have_a_place,
     steps.commands_fit_their_place,

@@ -1,14 +1,15 @@
 """Checks of entries as such: names, kinds, references, sources."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from generator import names
-from generator.advice import decided_by_version
 from generator.document import Path
 from generator.model import Catalog, Failure, Profile
 from generator.problems import Problem
+from generator.signature import compile_re2
+from generator.tables import decided_by_version
+from generator.versions import minor
 
 
 def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -114,10 +115,42 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A row that says upgrade kube-proxy names the build, of its own release; the others name none."""
     for entry in catalog.entries:
-        for index, row in enumerate(entry.fixes.tke.rows if entry.fixes.tke else ()):
-            where = ("fixes", "tke", "rows", index)
+        tke = entry.fixes.tke
+        for index, row in enumerate(tke.rows if tke else ()):
+            where = entry.document.at("fixes", "tke", "rows", index)
             if (row.action == "upgrade-kube-proxy") != (row.minimum is not None):
                 message = "`minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there"
-                yield Problem(entry.document.at(*where), message)
-            elif row.minimum and not re.match(rf"v{re.escape(row.cluster)}\.", row.minimum):
-                yield Problem(entry.document.at(*where), f"{row.minimum} is not a build of {row.cluster}")
+                yield Problem(where, message)
+            elif row.minimum and (row.sign != "=" or minor(row.minimum) != row.minor):
+                yield Problem(where, f"{row.minimum} is not a build of {row.cluster}")
+            if tke and row.edition not in tke.sources:
+                yield Problem(where, f"the edition '{row.edition}' is none of the sources of the table; list it there")
+
+
+def what_decides_can_be_looked_at(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """A setting says what is looked at, and which values hurt if it decides; a component is known by a pattern."""
+    for entry in catalog.entries:
+        for index, setting in enumerate(entry.fixes.settings):
+            where = entry.document.at("fixes", "settings", index)
+            if sum(key is not None for key in (setting.flag, setting.variable, setting.path)) != 1:
+                yield Problem(where, "give one of `flag`, `variable` and `path`, which say what is looked at")
+            elif setting.path and (setting.value or setting.safe):
+                yield Problem(where, "a `path` is mounted or not; `value` and `safe` are for flags and variables")
+            elif setting.ends and not (setting.value or setting.path):
+                yield Problem(where, "`ends` needs the `value` that hurts")
+        for index, wanted in enumerate(entry.fixes.components):
+            try:
+                compile_re2(wanted.match)
+            except ValueError as error:
+                where = entry.document.at("fixes", "components", index, "match")
+                yield Problem(where, f"not an RE2 pattern: {error}")
+        for index, row in enumerate(entry.affected.other_os):
+            if not entry.affected.os:
+                yield Problem(entry.document.at("affected", "other_os"), "`other_os` needs the systems of `os`")
+            elif _release(row.first) > _release(row.last):
+                where = entry.document.at("affected", "other_os", index)
+                yield Problem(where, f"{row.first} is newer than {row.last}; `from` is the oldest release")
+
+
+def _release(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))

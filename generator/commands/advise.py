@@ -3,26 +3,26 @@
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from generator.commands.shared import FOUND, entries_of, examples, inputs, json_option, say
+from generator.commands.shared import FOUND, examples, inputs, json_option, say, stop_on_errors
 from generator.names import TOOL
-from generator.problems import ToolError
+from generator.problems import ToolError, errors
 
 if TYPE_CHECKING:
     from generator.advice import Advice, Facts
-    from generator.cluster import Cluster
+    from generator.cluster import Writer
     from generator.model import Failure
     from generator.versions import Version
 
 _SEVERITIES = ("critical", "warning", "info")
 _HEADINGS = {"affected": "can happen", "unknown": "not known", "not affected": "cannot happen"}
 _SHOWN = 5  # names of nodes
-_KUBECTL_SECONDS = 120
+Read = TypeVar("Read")
 
 
 @click.command(
@@ -81,18 +81,15 @@ def command(
     Exit code 0: none is known to; 1: at least one can.
     """
     from generator import cluster
-    from generator.advice import Facts
+    from generator.advice import Facts, notes
 
-    entries = [entry for entry in entries_of(catalogs, profile) if entry.kind == "failure"]
+    entries = _failures(catalogs, profile)
     if matrix:
         _print_matrix(entries, matrix)
         return
     if from_cluster or files:
         documents = [_document(path) for path in files] if files else _ask(context)
-        try:
-            found = cluster.read(documents)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ToolError(f"this is not what `kubectl get … -o json` prints: {error}") from error
+        found = _understood(cluster.read, documents)
         if not found.kube_proxies:
             raise ToolError("there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods, configmaps")
     elif cluster_version or kube_proxy_version:
@@ -101,21 +98,36 @@ def command(
             kube_proxy=_version(kube_proxy_version),
             os=system,
             mode=mode,
-            settings=None if flags is None else cluster.settings_of(shlex.split(flags)),
+            settings=None if flags is None else cluster.settings_of(_words(flags)),
             binary=binary,
         )
         found = cluster.Cluster((cluster.Alike(facts, ()),), (), ())
     else:
         raise click.UsageError("give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix")
     report = [_report(entries, one.facts, one.nodes) for one in found.kube_proxies]
+    said = [*found.notes, *(note for one in found.kube_proxies for note in notes(entries, one.facts))]
+    remarks = list(dict.fromkeys(said))
     doubtful = [writer for writer in found.writers if writer.wrong and not writer.known]
     if as_json:
-        data = {"kube_proxies": report, "may_write_without_lock": [str(one) for one in doubtful], "notes": found.notes}
+        data = {"kube_proxies": report, "may_write_without_lock": [str(one) for one in doubtful], "notes": remarks}
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
     else:
-        _print(report, found)
+        _print(report, doubtful, remarks)
     if any(row["verdict"] == "affected" for one in report for row in one["failures"]):
         ctx.exit(FOUND)
+
+
+def _failures(catalogs: Sequence[Path], profile: Path | None) -> list["Failure"]:
+    """The entries that are failures; ends the command with the problems if their fix tables cannot be used."""
+    from generator.checks.entries import fix_rows_are_complete, what_decides_can_be_looked_at
+    from generator.load import load
+
+    read = load(catalogs, profile)
+    problems = [*read.problems]
+    for check in (fix_rows_are_complete, what_decides_can_be_looked_at):
+        problems += check(read.catalog, read.profile)
+    stop_on_errors(errors(problems))
+    return [entry for entry in read.catalog.entries if entry.kind == "failure"]
 
 
 def _print_matrix(entries: Sequence["Failure"], style: str) -> None:
@@ -137,44 +149,44 @@ def _version(text: str | None) -> "Version | None":
 
 
 def _document(path: Path) -> Any:
-    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    try:
+        text = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise ToolError(f"{path} cannot be read: {error.strerror}") from error
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ToolError(f"{path} is not JSON ({error}); save it with `kubectl get … -o json`") from error
+
+
+def _words(flags: str) -> list[str]:
+    try:
+        return shlex.split(flags)
+    except ValueError as error:
+        raise ToolError(f"--flags {flags!r} cannot be split into words: {error}; close the quotes") from error
 
 
 def _ask(context: str | None) -> list[Any]:
     """All that is read of a cluster: nodes, DaemonSets, Pods, kube-proxy's own ConfigMaps, the version."""
-    from generator import cluster
+    from generator import cluster, kubectl_json
 
     documents = [
-        _kubectl(context, "get", "nodes,daemonsets.apps,pods", "--all-namespaces"),
-        _kubectl(context, "version"),
+        kubectl_json.ask(context, "get", "nodes,daemonsets.apps,pods", "--all-namespaces"),
+        kubectl_json.ask(context, "version"),
     ]
-    for namespace, name in cluster.config_maps(documents[:1]):
-        documents.append(_kubectl(context, "get", "configmap", name, "--namespace", namespace, "--ignore-not-found"))
+    for namespace, name in _understood(cluster.config_maps, documents[:1]):
+        documents.append(
+            kubectl_json.ask(context, "get", "configmap", name, "--namespace", namespace, "--ignore-not-found")
+        )
     return [document for document in documents if document]
 
 
-def _kubectl(context: str | None, *arguments: str) -> Any:
-    import subprocess
-
-    command = ["kubectl", *(["--context", context] if context else []), *arguments, "--output", "json"]
+def _understood(read: Callable[[list[Any]], Read], documents: list[Any]) -> Read:
+    """What a function reads of documents that need not be what kubectl prints."""
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_KUBECTL_SECONDS, check=False
-        )
-    except FileNotFoundError as error:
-        raise ToolError(
-            f"kubectl is not on PATH; install it, or give what it prints with --cluster-file: {error}"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"kubectl did not answer within {_KUBECTL_SECONDS} s: {shlex.join(command)}") from error
-    if done.returncode:
-        said = done.stderr.decode("utf-8", errors="replace").strip()
-        raise ToolError(f"`{shlex.join(command)}` failed: {said}")
-    return json.loads(done.stdout) if done.stdout.strip() else None
+        return read(documents)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ToolError(f"this is not what `kubectl get … -o json` prints: {error}") from error
 
 
 def _report(entries: Sequence["Failure"], facts: "Facts", nodes: Sequence[str]) -> dict[str, Any]:
@@ -202,12 +214,18 @@ def _row(advice: "Advice") -> dict[str, Any]:
         "severity": advice.entry.severity,
         "verdict": advice.verdict,
         "why": advice.why,
+        "reasons": list(advice.reasons),
+        "editions": [
+            {"edition": one.edition, "says": one.says, "fixed_in": str(one.fix) if one.fix else None}
+            for one in advice.told
+            if one.edition
+        ],
         "upgrade": advice.upgrade,
         "sources": [{"title": sources[key].title, "url": sources[key].url} for key in advice.sources],
     }
 
 
-def _print(report: Sequence[dict[str, Any]], found: "Cluster") -> None:
+def _print(report: Sequence[dict[str, Any]], doubtful: Sequence["Writer"], remarks: Sequence[str]) -> None:
     for one in report:
         click.echo(_who(one))
         for verdict, heading in _HEADINGS.items():
@@ -215,24 +233,31 @@ def _print(report: Sequence[dict[str, Any]], found: "Cluster") -> None:
             if rows:
                 click.echo(f"  {heading}:")
             for row in rows:
-                click.echo(
-                    f"    {row['id']}: {row['title']}" if verdict == "affected" else f"    {row['id']}: {row['why']}"
-                )
-                if verdict == "affected":
-                    titles = "; ".join(source["title"] for source in row["sources"])
-                    click.echo(f"      {row['why']} ({titles})")
-                if row["upgrade"]:
-                    click.echo(f"      ends with: {row['upgrade']}")
+                for line in _lines(row):
+                    click.echo(f"    {line}")
         if one["upgrade_for_all"]:
             click.echo(f"  all that a version can end, ends with: {one['upgrade_for_all']}")
         click.echo()
-    doubtful = [str(writer) for writer in found.writers if writer.wrong and not writer.known]
     if doubtful:
         click.echo("These may change iptables and do not share the lock; see whether they call iptables:")
-        for line in doubtful:
-            click.echo(f"  {line}")
-    for note in found.notes:
-        say(f"{TOOL}: {note}")
+        for writer in doubtful:
+            click.echo(f"  {writer}")
+    for remark in remarks:
+        say(f"{TOOL}: {remark}")
+
+
+def _lines(row: dict[str, Any]) -> Iterator[str]:
+    """What is said of one failure, a fact a line; of one that cannot happen why not is enough."""
+    if row["verdict"] == "not affected":
+        yield f"{row['id']}: {row['why']}"
+        return
+    yield f"{row['id']}: {row['title']}"
+    facts = {"why": row["reasons"], "ends with": [row["upgrade"]] if row["upgrade"] else []}
+    if row["verdict"] == "affected":
+        facts["source"] = [source["title"] for source in row["sources"]]
+    for name, texts in facts.items():
+        for index, text in enumerate(texts):
+            yield f"  {name if index == 0 else '':9}  {text}"
 
 
 def _who(one: dict[str, Any]) -> str:

@@ -134,13 +134,15 @@ def _facts(told: Hints, given: Facts) -> Facts:
 
 def _tables(entry: Failure) -> Iterator[str]:
     fixes = entry.fixes
+    editions = {source.key: f" ({source.edition})" for source in entry.sources if source.edition}
     for row in fixes.tke.rows if fixes.tke else ():
+        edition = editions.get(row.edition, "")
         if row.action == "upgrade-kube-proxy":
-            yield f"TKE {row.cluster}: kube-proxy {row.minimum} or later"
+            yield f"TKE {row.cluster}: kube-proxy {row.minimum} or later{edition}"
         elif row.action == "upgrade-cluster":
-            yield f"TKE {row.cluster}: upgrade the cluster"
+            yield f"TKE {row.cluster}: upgrade the cluster{edition}"
         else:
-            yield f"TKE {row.cluster}: nothing to do"
+            yield f"TKE {row.cluster}: nothing to do{edition}"
     for change in fixes.upstream:
         if change.fixed_in:
             yield f"upstream {', '.join(change.fixed_in)}: {change.change.strip().rstrip('.')}"

@@ -95,6 +95,7 @@ class _Citer:
     def __init__(self, entry: Failure) -> None:
         self._known = {source.key: source for source in entry.sources}
         self._cited: dict[str, int] = {}
+        self._editions = {source.key: source.edition or source.title for source in entry.sources}
 
     def __call__(self, keys: tuple[str, ...]) -> str:
         numbers = [self._cited.setdefault(key, len(self._cited) + 1) for key in keys]
@@ -102,6 +103,9 @@ class _Citer:
 
     def cited(self) -> list[Source]:
         return [self._known[key] for key in self._cited]
+
+    def edition(self, key: str) -> str:
+        return self._editions[key]
 
 
 class _Templates(BaseLoader):

@@ -345,6 +345,69 @@ CASES = [
         "    stops_damage: true\n    expect: A gate",
         f"{GATE}:30:5: a diagnosis stops no damage; move the step under `mitigation`",
     ),
+    Case(
+        "edition-of-no-source",
+        '{cluster: "> 1.18", action: none}',
+        '{cluster: "> 1.18", action: none, edition: hearsay}',
+        f"{GATE}:38:9: the edition 'hearsay' is none of the sources of the table; list it there",
+    ),
+    Case(
+        "build-with-a-word",
+        "minimum: v1.18.4-tke.26",
+        "minimum: v1.18.4-tke.26-beta1",
+        f"{GATE}:39:55: minimum: 'v1.18.4-tke.26-beta1' does not have the form "
+        "^v1\\.[0-9]+\\.[0-9]+-tke\\.[0-9]+(-rc[0-9]+)?$: Smallest kube-proxy build with the fix; with upgrade-kube-proxy only.",
+    ),
+    Case(
+        "setting-that-nobody-can-look-at",
+        "flag: --oil, ",
+        "",
+        f"{GATE}:49:14: give one of `flag`, `variable` and `path`, which say what is looked at",
+    ),
+    Case(
+        "setting-with-two-places",
+        "flag: --oil, ",
+        "flag: --oil, variable: OIL, ",
+        f"{GATE}:49:14: give one of `flag`, `variable` and `path`, which say what is looked at",
+    ),
+    Case(
+        "mount-with-a-value",
+        "flag: --oil, ",
+        "path: /oil, ",
+        f"{GATE}:49:14: a `path` is mounted or not; `value` and `safe` are for flags and variables",
+    ),
+    Case(
+        "setting-that-decides-by-no-value",
+        'value: {equals: "0"}, ',
+        "ends: true, ",
+        f"{GATE}:49:14: `ends` needs the `value` that hurts",
+    ),
+    Case(
+        "component-by-a-bad-pattern",
+        "match: hinge",
+        'match: "hinge("',
+        f"{GATE}:48:30: not an RE2 pattern: missing ): hinge(",
+    ),
+    Case(
+        "systems-without-a-name",
+        "os: [CentOS 8]",
+        'os: ["8"]',
+        f"{GATE}:16:8: os: '8' does not have the form "
+        "^[A-Za-z][A-Za-z ]*( [0-9]+(\\.[0-9]+)*( \\([^()]+\\))?)?$: name, and the oldest release if there is one, "
+        "such as CentOS 8",
+    ),
+    Case(
+        "other-systems-of-none",
+        "  os: [CentOS 8]",
+        '  other_os: [{from: "1.16.1", to: "1.16.2", only: at night, sources: [manual]}]',
+        f"{GATE}:16:3: `other_os` needs the systems of `os`",
+    ),
+    Case(
+        "other-systems-the-wrong-way-round",
+        "  os: [CentOS 8]",
+        '  os: [CentOS 8]\n  other_os: [{from: "1.16.10", to: "1.16.9", only: at night, sources: [manual]}]',
+        f"{GATE}:17:14: 1.16.10 is newer than 1.16.9; `from` is the oldest release",
+    ),
     # Log signals.
     Case(
         "no-re2",
