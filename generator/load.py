@@ -292,6 +292,7 @@ def _failure(
         false_positives=tuple(map(_statement, data["false_positives"])),
         related=tuple((row["id"], row["why"]) for row in data.get("related", ())),
         inhibits=tuple(data.get("inhibits", ())),
+        explains=tuple(data.get("explains", ())),
         logs=_logs(signals["logs"]) if "logs" in signals else None,
         records=tuple(Record(row["record"], row["expr"], row["why"]) for row in metrics.get("records", ())),
         metric_alerts=tuple(map(_metric_alert, metrics.get("alerts", ()))),

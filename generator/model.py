@@ -250,6 +250,7 @@ class Failure:
     false_positives: tuple[Statement, ...]
     related: tuple[tuple[str, str], ...]
     inhibits: tuple[str, ...]
+    explains: tuple[str, ...]
     logs: LogSignal | None
     records: tuple[Record, ...]
     metric_alerts: tuple[MetricAlert, ...]
@@ -284,10 +285,10 @@ class Catalog:
 
     @cached_property
     def causes(self) -> Mapping[str, tuple[Failure, ...]]:
-        """The entries that inhibit each symptom; a symptom without any is left out."""
+        """The entries that can be behind each symptom; a symptom without any is left out."""
         found: dict[str, list[Failure]] = {}
         for entry in self.entries:
-            for symptom in entry.inhibits:
+            for symptom in (*entry.inhibits, *entry.explains):
                 found.setdefault(symptom, []).append(entry)
         return {symptom: tuple(entries) for symptom, entries in found.items()}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from generator.checks import entries, logs, metrics, samples, site
+from generator.checks import entries, inhibitions, logs, metrics, samples, site
 from generator.model import Catalog, Profile
 from generator.problems import Problem, errors
 
@@ -25,6 +25,8 @@ CHECKS: tuple[Check, ...] = (
     entries.sources_are_cited,
     entries.fix_rows_are_complete,
     entries.scaffolds_are_filled_in,
+    inhibitions.symptoms_are_not_graver,
+    inhibitions.logs_and_metrics_meet,
     logs.patterns_are_sound,
     logs.windows_can_fire,
     samples.samples_say_what_they_match,
