@@ -55,16 +55,16 @@ def logs_and_metrics_meet(catalog: Catalog, profile: Profile) -> Iterable[Proble
     if place is None:
         yield Problem(
             profile.document.at("loki", "labels"),
-            f"logs and metrics have no label of the Pod or of the node in common, so {len(causes)} alerts on logs, "
-            f"such as {causes[0]}, hold back no symptom, and each comes by itself; where both know the node's name, "
-            "name their labels of it under `loki: {labels: {node: …}}` and `prometheus: {labels: {node: …}}`",
+            "logs and metrics have no label of the Pod or of the node in common, so alerts on logs, such as "
+            f"{causes[0]}, hold back no symptom, and each comes by itself; where both know the node's name, name their "
+            "labels of it under `loki: {labels: {node: …}}` and `prometheus: {labels: {node: …}}`",
             "warning",
         )
     elif place.key == profile.prometheus.labels.node and "node" not in labels:
         yield Problem(
             profile.document.at("loki", "labels", "node"),
             f"only the node tells which logs and metrics are of one kube-proxy, and '{place.key}' is only the default "
-            f"of its label on metrics; if targets have none, {len(causes)} alerts on logs hold back no symptom; "
-            "name the label under `prometheus: {labels: {node: …}}`, or say null",
+            f"of its label on metrics; if targets have none, alerts on logs, such as {causes[0]}, hold back no "
+            "symptom; name the label under `prometheus: {labels: {node: …}}`, or say null",
             "warning",
         )
