@@ -120,6 +120,17 @@ def test_every_alert_reaches_the_receiver_of_its_severity(alert: dict[str, str],
     assert tools.run([*command, *labels], ROOT) == (True, f"kube-proxy-{wanted}\n")
 
 
+@pytest.mark.parametrize("severity", ["critical", "warning", "info"])
+def test_a_watchdog_reaches_the_dead_mans_switch_whatever_its_severity(
+    severity: str, amtool: Path, tmp_path: Path
+) -> None:
+    name = "KubeProxyLogRulesWatchdog"
+    compiled(tmp_path, f"alerts: {{{name}: {{severity: {severity}}}}}\n")
+    command = [str(amtool), "config", "routes", "test", f"--config.file={tmp_path / 'alertmanager' / CONFIG.name}"]
+    said = tools.run([*command, f"alertname={name}", f"severity={severity}", "failure=log-rules-watchdog"], tmp_path)
+    assert said == (True, "kube-proxy-watchdog\n")
+
+
 def test_receivers_are_called_as_the_site_calls_them(tmp_path: Path, amtool: Path) -> None:
     profile = "alertmanager: {receivers: {critical: pager, warning: chat, info: chat, watchdog: dead-mans-switch}}\n"
     config = compiled(tmp_path, profile)

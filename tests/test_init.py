@@ -145,7 +145,8 @@ def written(folder: Path) -> Mapping[str, Any]:
 
 RELEASE = {"kubernetes": {"labels": {"release": "kube-prometheus-stack"}}}
 RELEASE_TAKEN = (
-    "objects: the Helm release is taken to be kube-prometheus-stack; if `helm list -A` names another, give --release NAME"
+    "objects: the Helm release is taken to be kube-prometheus-stack; "
+    "if `helm list -A` names another, give --release NAME"
 )
 
 
