@@ -297,6 +297,7 @@ def _failure(
         false_positives=tuple(map(_statement, data["false_positives"])),
         related=tuple((row["id"], row["why"]) for row in data.get("related", ())),
         inhibits=tuple(data.get("inhibits", ())),
+        explains=tuple(data.get("explains", ())),
         logs=_logs(signals["logs"]) if "logs" in signals else None,
         records=tuple(
             Record(name=row["record"], expr=row["expr"], why=row["why"]) for row in metrics.get("records", ())

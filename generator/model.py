@@ -58,6 +58,14 @@ class Versions:
     def minors(self) -> range:
         return range(minor(self.first), minor(self.last) + 1)
 
+    @property
+    def oldest(self) -> tuple[int, ...]:
+        return tuple(map(int, self.first.split(".")))
+
+    def holds(self, release: tuple[int, ...]) -> bool:
+        """Whether a release, such as (1, 14, 4), is one of these."""
+        return release >= self.oldest and release[1] in self.minors()
+
 
 @dataclass(frozen=True)
 class OtherSystems:
@@ -68,14 +76,6 @@ class OtherSystems:
     modes: tuple[str, ...]
     only: str
     sources: Cites
-
-    @property
-    def oldest(self) -> tuple[int, ...]:
-        return tuple(map(int, self.first.split(".")))
-
-    def holds(self, release: tuple[int, ...]) -> bool:
-        """Whether a release, such as (1, 14, 4), is one of these."""
-        return release >= self.oldest and release[1] in self.minors()
 
 
 @dataclass(frozen=True)
@@ -332,6 +332,7 @@ class Failure:
     false_positives: tuple[Statement, ...]
     related: tuple[tuple[str, str], ...]
     inhibits: tuple[str, ...]
+    explains: tuple[str, ...]
     logs: LogSignal | None
     records: tuple[Record, ...]
     metric_alerts: tuple[MetricAlert, ...]
@@ -372,10 +373,10 @@ class Catalog:
 
     @cached_property
     def causes(self) -> Mapping[str, tuple[Failure, ...]]:
-        """The entries that inhibit each symptom; a symptom without any is left out."""
+        """The entries that can be behind each symptom; a symptom without any is left out."""
         found: dict[str, list[Failure]] = {}
         for entry in self.entries:
-            for symptom in entry.inhibits:
+            for symptom in (*entry.inhibits, *entry.explains):
                 found.setdefault(symptom, []).append(entry)
         return {symptom: tuple(entries) for symptom, entries in found.items()}
 

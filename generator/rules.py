@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from generator import logql, names, promql
+from generator import inhibition, logql, names, promql
+from generator.inhibition import Place
 from generator.known_builds import KnownBuilds, conditions, known_builds
 from generator.model import Catalog, Failure, LogSignal, MetricAlert, Profile, Unit
-from generator.settings import known_build_hold, log_settings, metric_hold, metric_parameters
+from generator.settings import known_build_hold, log_settings, metric_hold, metric_parameters, severity
 from generator.signature import signature
 
 Engine = Literal["loki", "prometheus"]
@@ -102,11 +103,21 @@ class CompiledAlert:
 
 
 @dataclass(frozen=True)
+class Inhibition:
+    """While the cause fires, these symptoms are held back at the same place; all are names of alerts."""
+
+    cause: str
+    symptoms: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
 class Rules:
-    """Everything compiled: rule groups by engine, and each alert with its background."""
+    """Everything compiled: rule groups by engine, each alert with its background, and what holds back what."""
 
     groups: Mapping[Engine, tuple[RuleGroup, ...]]
     alerts: tuple[CompiledAlert, ...]
+    inhibitions: tuple[Inhibition, ...] = ()
 
 
 def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
@@ -114,7 +125,9 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     enabled = [entry for entry in catalog.entries if entry.id not in profile.disabled]
     values = promql.placeholders(profile)
     builds = _known_builds(enabled, profile)
-    alerts = tuple(alert for entry in enabled for alert in _alerts(entry, catalog, profile, values, builds))
+    alone = tuple(alert for entry in enabled for alert in _alerts(entry, profile, values, builds))
+    inhibitions = tuple(_inhibitions(alone, profile))
+    alerts = tuple(_with_causes(alert, alone, inhibitions, catalog, profile) for alert in alone)
     records = _records(catalog, profile, alerts, values)
     if builds:
         records += (RecordingRule(names.BUILD_RECORD, promql.fill(_BUILDS, values)),)
@@ -126,6 +139,7 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
             "prometheus": recording + _groups(alerts, "prometheus", interval),
         },
         alerts=alerts,
+        inhibitions=inhibitions,
     )
 
 
@@ -168,21 +182,61 @@ def _known_builds(entries: Iterable[Failure], profile: Profile) -> Mapping[str, 
 
 
 def _alerts(
-    entry: Failure,
-    catalog: Catalog,
-    profile: Profile,
-    values: Mapping[str, str],
-    builds: Mapping[str, Sequence[KnownBuilds]],
+    entry: Failure, profile: Profile, values: Mapping[str, str], builds: Mapping[str, Sequence[KnownBuilds]]
 ) -> Iterable[CompiledAlert]:
     if entry.logs:
         yield _log_alert(entry, entry.logs, profile)
-    causes = [names.known_build(cause.alert) for cause in catalog.causes.get(entry.id, ()) if cause.id in builds]
     for alert in entry.metric_alerts:
-        yield _metric_alert(entry, alert, profile, values, causes)
+        yield _metric_alert(entry, alert, profile, values)
     if entry.heartbeat:
         yield _heartbeat(entry, profile)
     if entry.id in builds:
         yield _known_build_alert(entry, builds[entry.id], profile, values)
+
+
+def _inhibitions(alerts: Sequence[CompiledAlert], profile: Profile) -> Iterable[Inhibition]:
+    """What each alert holds back. That a failure can happen (a known build) explains no symptom."""
+    failing = [alert for alert in alerts if not alert.known_build]
+    for cause in failing:
+        found: dict[Place, list[str]] = {}
+        for symptom in failing:
+            place = inhibition.place({cause.engine, symptom.engine}, profile)
+            grave = inhibition.as_grave(cause.rule.labels["severity"], symptom.rule.labels["severity"])
+            if symptom.entry.id in cause.entry.inhibits and grave and place:
+                found.setdefault(place, []).append(symptom.rule.alert)
+        for place, symptoms in found.items():
+            yield Inhibition(cause.rule.alert, tuple(symptoms), place)
+
+
+def _with_causes(
+    alert: CompiledAlert,
+    alerts: Sequence[CompiledAlert],
+    inhibitions: Sequence[Inhibition],
+    catalog: Catalog,
+    profile: Profile,
+) -> CompiledAlert:
+    """A symptom's description names what may be behind it: alerts that come beside it, and known builds."""
+    behind = {cause.id for cause in catalog.causes.get(alert.entry.id, ())}
+    causes = [other for other in alerts if other.entry.id in behind]
+    held_by = {one.cause for one in inhibitions if alert.rule.alert in one.symptoms}
+    beside = [
+        cause.rule.alert
+        for cause in causes
+        if not cause.known_build and cause.rule.alert not in held_by and cause.rule.alert not in alert.entry.first_step
+    ]
+    builds = [cause.rule.alert for cause in causes if cause.known_build and alert.engine == "prometheus"]
+    said = (_behind(beside) if beside else "") + (_named(builds, profile) if builds else "")
+    if not said or alert.known_build:
+        return alert
+    annotations = {**alert.rule.annotations, "description": alert.rule.annotations["description"] + said}
+    return replace(alert, rule=replace(alert.rule, annotations=annotations))
+
+
+def _behind(causes: Sequence[str]) -> str:
+    """A sentence for who is woken: Alertmanager knows of these alerts, a template of the ruler does not."""
+    *others, last = causes
+    names_of = f"{', '.join(others)} or {last}" if others else last
+    return f" If {names_of} fires there too, it names the cause."
 
 
 def _log_alert(entry: Failure, signal: LogSignal, profile: Profile) -> CompiledAlert:
@@ -192,10 +246,11 @@ def _log_alert(entry: Failure, signal: LogSignal, profile: Profile) -> CompiledA
     expr = logql.count(profile.loki.selector, signature(signal), window, labels.by(), threshold)
     place = _place((("node", labels.node), ("pod", labels.pod)), labels.cluster)
     observation = f"{_VALUES['count']} matching log lines within {window}"
+    rule = _rule(entry, entry.alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation)
     return CompiledAlert(
         entry,
         "loki",
-        _rule(entry, entry.alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation),
+        replace(rule, labels={**inhibition.copies(profile), **rule.labels}),
         profile.loki.interval,
         (
             AlertSetting("threshold", threshold, signal.persistence or "Fires above this many lines in the range."),
@@ -205,9 +260,7 @@ def _log_alert(entry: Failure, signal: LogSignal, profile: Profile) -> CompiledA
     )
 
 
-def _metric_alert(
-    entry: Failure, alert: MetricAlert, profile: Profile, values: Mapping[str, str], causes: Sequence[str]
-) -> CompiledAlert:
+def _metric_alert(entry: Failure, alert: MetricAlert, profile: Profile, values: Mapping[str, str]) -> CompiledAlert:
     hold = metric_hold(alert, profile)
     parameters = {key: _number(value) for key, value in metric_parameters(alert, profile).items()}
     expr = promql.fill(alert.expr, {**values, **parameters})
@@ -216,9 +269,6 @@ def _metric_alert(
     settings.append(AlertSetting("for", hold, "How long the condition must hold."))
     summary = f"{_literal(entry.summary)}{_metric_place(profile)}"
     rule = _rule(entry, alert.name, expr, hold, profile, summary, observation)
-    if causes:
-        described = rule.annotations["description"] + _named(causes, profile)
-        rule = replace(rule, annotations={**rule.annotations, "description": described})
     return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, tuple(settings))
 
 
@@ -324,9 +374,8 @@ def _rule(
     )
 
 
-def _labels(entry: Failure, alert: str, profile: Profile, severity: str) -> Mapping[str, str]:
-    in_force = str(profile.alerts.get(alert, {}).get("severity", severity))
-    return {**profile.labels, "failure": entry.id, "severity": in_force}
+def _labels(entry: Failure, alert: str, profile: Profile, default: str) -> Mapping[str, str]:
+    return {**profile.labels, "failure": entry.id, "severity": severity(alert, default, profile)}
 
 
 def _metric_place(profile: Profile) -> str:

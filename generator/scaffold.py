@@ -38,6 +38,7 @@ def profile(
     loki: Mapping[str, Any],
     prometheus: Mapping[str, Any],
     servers: Mapping[str, Any],
+    kubernetes: Mapping[str, Any],
     runbooks: str | None,
 ) -> File:
     """A profile for a site. The sections hold what differs from the presets; what is empty becomes a comment."""
@@ -49,6 +50,7 @@ def profile(
         loki=loki,
         prometheus=prometheus,
         servers=servers,
+        kubernetes=kubernetes,
         runbooks=runbooks,
     )
     return File(path, text)

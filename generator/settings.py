@@ -23,6 +23,10 @@ def log_settings(entry: Failure, signal: LogSignal, profile: Profile) -> LogSett
     )
 
 
+def severity(alert: str, default: str, profile: Profile) -> str:
+    return str(profile.alerts.get(alert, {}).get("severity", default))
+
+
 def metric_hold(alert: MetricAlert, profile: Profile) -> str:
     return str(profile.alerts.get(alert.name, {}).get("for", alert.hold))
 

@@ -195,24 +195,12 @@ def _notifies(receiver: Json) -> bool:
 def _inhibitions(rules: Rules, inhibitor: Inhibitor, unknown: Sequence[str]) -> Iterator[Finding]:
     """A cause holds back its symptoms at the same place."""
     place = dict.fromkeys(unknown, "same")
-    by_id: dict[str, list[CompiledAlert]] = {}
-    for alert in rules.alerts:
-        by_id.setdefault(alert.entry.id, []).append(alert)
-
-    def labels(alert: CompiledAlert) -> dict[str, str]:
-        return {"alertname": alert.rule.alert, **alert.rule.labels, **place}
-
-    for alert in rules.alerts:
-        own = alert.rule.alert == alert.entry.alert
-        missing = [
-            symptom.rule.alert
-            for key in (alert.entry.inhibits if own else ())
-            for symptom in by_id.get(key, ())
-            if not inhibitor.inhibited_by(labels(symptom), [labels(alert)])
-        ]
+    alerts = {row.rule.alert: {"alertname": row.rule.alert, **row.rule.labels, **place} for row in rules.alerts}
+    for one in rules.inhibitions:
+        missing = [name for name in one.symptoms if not inhibitor.inhibited_by(alerts[name], [alerts[one.cause]])]
         if missing:
             said = f"does not hold back its symptoms: {', '.join(missing)}"
-            yield Finding("routes", alert.rule.alert, "warning", said, "add the inhibit_rules of output/alertmanager")
+            yield Finding("routes", one.cause, "warning", said, "add the inhibit_rules of output/alertmanager")
 
 
 @dataclass(frozen=True)

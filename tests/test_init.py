@@ -143,6 +143,13 @@ def written(folder: Path) -> Mapping[str, Any]:
     return found
 
 
+RELEASE = {"kubernetes": {"labels": {"release": "kube-prometheus-stack"}}}
+RELEASE_TAKEN = (
+    "objects: the Helm release is taken to be kube-prometheus-stack; "
+    "if `helm list -A` names another, give --release NAME"
+)
+
+
 def test_a_site_that_has_everything(run: Run, tmp_path: Path, prometheus: Addresses, logs: Callable[..., str]) -> None:
     streams = [pod("kube-proxy-a", node_name="n1", app="kube-proxy"), pod("coredns-b", container="coredns")]
     done = run(
@@ -159,11 +166,13 @@ def test_a_site_that_has_everything(run: Run, tmp_path: Path, prometheus: Addres
     assert done.stderr.splitlines() == [
         'logs: promtail; 1 streams {container="kube-proxy"}',
         'metrics: kube-prometheus-stack; 1 of 1 targets {job="kube-proxy"} answer, v1.22.17',
+        RELEASE_TAKEN,
         "site.yaml: written; next: kube-proxy-alerts check --profile site.yaml",
     ]
     assert written(tmp_path) == {
         "extends": ["promtail", "kube-prometheus-stack"],
         "runbooks": {"base_url": "https://r.test/kp"},
+        **RELEASE,
     }
     done = run("check", "--profile", "site.yaml", "--no-validate", cwd=tmp_path)
     assert (done.returncode, "warning" in done.stderr) == (0, False)
@@ -191,6 +200,7 @@ def test_many_clusters_and_other_labels(
         "clusters": ["east", "north", "west"],
         "loki": {"labels": {"cluster": "k8s"}},
         "prometheus": {"labels": {"cluster": "k8s"}},
+        **RELEASE,
     }
     assert run("check", "--profile", "site.yaml", "--no-validate", cwd=tmp_path).returncode == 0
 
@@ -205,6 +215,7 @@ def test_streams_that_no_preset_knows_are_found_by_the_word(
         "extends": ["promtail", "kube-prometheus-stack"],
         "loki": {"selector": '{k8s_app="kube-proxy"}'},
         "prometheus": {"selector": '{job="nodes/kube-proxy"}'},
+        **RELEASE,
     }
 
 
@@ -285,7 +296,7 @@ def test_a_profile_that_is_there_stays(run: Run, tmp_path: Path) -> None:
     )
     assert (tmp_path / "site.yaml").read_text() == "precious"
     assert run("init", "--force", cwd=tmp_path).returncode == 0
-    assert written(tmp_path) == {"extends": ["promtail", "kube-prometheus-stack"]}
+    assert written(tmp_path) == {"extends": ["promtail", "kube-prometheus-stack"], **RELEASE}
 
 
 def test_the_profile_on_standard_output(run: Run, tmp_path: Path) -> None:
@@ -297,7 +308,32 @@ def test_the_profile_on_standard_output(run: Run, tmp_path: Path) -> None:
 
 def test_a_preset_for_both_does_not_overrule_the_one_for_logs(run: Run, tmp_path: Path) -> None:
     assert run("init", "--logs", "alloy", "--metrics", "rke2", cwd=tmp_path).returncode == 0
-    assert written(tmp_path) == {"extends": ["rke2", "alloy"]}
+    assert written(tmp_path) == {"extends": ["rke2", "alloy"], **RELEASE}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "labels"),
+    [
+        (["--release", "kps"], {"release": "kps"}),
+        (["--metrics", "rke2", "--release", "kps"], {"release": "kps"}),
+        (["--metrics", "scrape-config", "--release", "monitoring"], {"release": "monitoring"}),
+        (["--metrics", "rke2"], {"release": "kube-prometheus-stack"}),
+        (["--metrics", "mimir"], None),
+    ],
+)
+def test_the_release_of_kube_prometheus_stack_stands_on_its_objects(
+    arguments: list[str], labels: dict[str, str] | None, run: Run, tmp_path: Path
+) -> None:
+    done = run("init", *arguments, cwd=tmp_path)
+    assert done.returncode == 0
+    assert (RELEASE_TAKEN in done.stderr) is (labels == {"release": "kube-prometheus-stack"})
+    assert written(tmp_path).get("kubernetes", {}).get("labels") == labels
+    assert run("generate", "--profile", "site.yaml", "--no-validate", cwd=tmp_path).returncode == 0
+    for name in ("prometheus.prometheusrule", "kube-proxy.podmonitor"):
+        text = (tmp_path / "output" / "kubernetes" / f"{name}.yaml").read_text(encoding="utf-8")
+        found = yaml.safe_load(text)["metadata"]["labels"]
+        assert found == {"app.kubernetes.io/name": "kube-proxy-alerts", **(labels or {})}
+        assert "SelectorNilUsesHelmValues is\n# false" in text
 
 
 @pytest.mark.parametrize(
@@ -309,6 +345,7 @@ def test_a_preset_for_both_does_not_overrule_the_one_for_logs(run: Run, tmp_path
             1,
             "there is no preset 'promtail'; there are k3s, kube-prometheus-stack, mimir, rke2,",
         ),
+        (["--release", "my stack"], 1, "release: 'my stack' does not have the form"),
         (["--runbooks", "here"], 1, "base_url: 'here' does not have the form"),
         (["--loki", "http://127.0.0.1:1"], 2, "kube-proxy-alerts: Loki at http://127.0.0.1:1 cannot be reached: "),
         (["--prometheus", "nonsense"], 2, "kube-proxy-alerts: Prometheus: an address is like http://host:port"),

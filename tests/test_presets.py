@@ -10,23 +10,30 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
-from generator import dress, logql, logtests, profiles, prove_logs, tools
+from generator import dress, logql, logtests, loki, profiles, prove_logs, tools, verify
+from generator.checks.inhibitions import logs_and_metrics_meet
 from generator.compiler import compile_catalog
 from generator.deployment import words
+from generator.file import File
 from generator.load import Inputs, load, shipped_catalog
 from generator.logtests import Rule
 from generator.loki import Loki
-from generator.model import Failure, LogStream, LogTest, LogTests
+from generator.model import Catalog, Failure, LogStream, LogTest, LogTests, Profile
 from generator.prove_logs import Suite
+from generator.rules import compile_rules
 from generator.steps import fill
 from tests import kubernetes_api
-from tests.conftest import ROOT, obtained
+from tests.conftest import ROOT, compiled_for, obtained
+from tests.lab import servers
+from tests.lab.programs import ALERTMANAGER
 
 PRESETS = profiles.presets(shipped_catalog())
 SHIPPED = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "tests/presets").glob("*")}
@@ -57,6 +64,182 @@ SECTIONS = {"logs": "loki", "metrics": "prometheus", "how it runs": "kube_proxy"
 def test_each_preset_is_tested_for_what_it_sets() -> None:
     sets = {name: set(SECTIONS.values()) & data(name).keys() for name in PRESETS}
     assert {name: {SECTIONS[key] for key in row} for name, row in SHIPPED.items()} == sets
+
+
+# How many alerts hold something back: seven on logs and one on metrics, which k3s has not.
+INHIBITIONS = {
+    "alloy": 8,
+    "cri": 8,
+    "docker-json": 8,
+    "fluent-bit": 8,
+    "journald": 8,
+    "k3s": 0,
+    "kube-prometheus-stack": 8,
+    "mimir": 8,
+    "opentelemetry": 8,
+    "promtail": 8,
+    "rke2": 8,
+    "scrape-config": 8,
+    "tke": 8,
+    "vector": 8,
+}
+
+
+def test_a_cause_holds_back_its_symptoms_with_every_preset() -> None:
+    assert {name: len(compile_rules(*inputs_of(name)).inhibitions) for name in PRESETS} == INHIBITIONS
+
+
+def test_presets_whose_logs_and_metrics_may_not_meet_say_so() -> None:
+    said = {name: [str(row) for row in logs_and_metrics_meet(*inputs_of(name))] for name in PRESETS}
+    assert {name for name, rows in said.items() if rows} == {"journald", "k3s"}
+    assert "'node' is only the default of its label on metrics" in said["journald"][0]
+    assert "no label of the Pod or of the node in common" in said["k3s"][0]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_command_that_verifies_has_no_complaint_about_the_inhibitions_generated(name: str) -> None:
+    catalog, profile = inputs_of(name)
+    rules = compile_rules(catalog, profile)
+    config = yaml.safe_load(generated(site(name), "alertmanager"))
+    labels = [*asdict(profile.loki.labels).values(), *asdict(profile.prometheus.labels).values()]
+    found = list(verify.routes_lead_somewhere(rules, config, [label for label in labels if label]))
+    assert [str(one) for one in found if one.state != "ok"] == []
+
+
+def inputs_of(name: str) -> tuple[Catalog, Profile]:
+    inputs = site(name)
+    return inputs.catalog, inputs.profile
+
+
+# Stream and target of one kube-proxy, as the agent and the scrape label them.
+MISMATCH = "iptables-backend-mismatch"
+LAYOUTS = {
+    "vector, kube-prometheus-stack": (
+        {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "container": "kube-proxy", "node": "NODE"},
+        {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "instance": "NODE:10249"},
+    ),
+    "fluent-bit, scrape-config": (
+        {
+            "cluster": "c1",
+            "kubernetes_namespace_name": "kube-system",
+            "kubernetes_pod_name": "POD",
+            "kubernetes_container_name": "kube-proxy",
+            "kubernetes_host": "NODE",
+        },
+        {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "node": "NODE", "instance": "NODE:10249"},
+    ),
+    "opentelemetry, mimir": (
+        {
+            "k8s_cluster_name": "c1",
+            "k8s_namespace_name": "kube-system",
+            "k8s_pod_name": "POD",
+            "k8s_container_name": "kube-proxy",
+        },
+        {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "instance": "NODE:10249"},
+    ),
+    "cri, kube-prometheus-stack": (
+        {"cluster": "c1", "filename": "/var/log/containers/POD_kube-system_kube-proxy-0f3a.log"},
+        {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "instance": "NODE:10249"},
+    ),
+    "docker-json, kube-prometheus-stack": (
+        {"cluster": "c1", "filename": "/var/log/pods/kube-system_POD_9b1c/kube-proxy/0.log"},
+        {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "instance": "NODE:10249"},
+    ),
+    "journald, scrape-config": (
+        {"cluster": "c1", "unit": "kube-proxy.service", "instance": "NODE"},
+        {"cluster": "c1", "node": "NODE", "instance": "10.0.0.1:10249"},
+    ),
+    "tke, mimir": (
+        {"cluster_id": "c1", "namespace": "kube-system", "pod_name": "POD", "container_name": "kube-proxy"},
+        {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "instance": "NODE:10249"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return obtained(ALERTMANAGER, ALERTMANAGER.pinned[0], tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, str]]:
+    """What is generated for each layout: text by path."""
+    profiles_of = {layout: f"extends: [{layout}]\nloki: {{interval: 1s}}\n" for layout in LAYOUTS}
+    return {layout: compiled_for(text, tmp_path_factory.mktemp("site")) for layout, text in profiles_of.items()}
+
+
+@pytest.fixture(scope="module")
+def causes(
+    compiled: Mapping[str, Mapping[str, str]],
+    pinned_loki: Path,
+    alertmanager: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Mapping[str, Mapping[str, str]]:
+    """The labels of the alert on a mismatch that a real ruler sends for each layout, a minute after its start."""
+    work = tmp_path_factory.mktemp("ruler")
+    config = silent(compiled[next(iter(LAYOUTS))]["alertmanager/kube-proxy.alertmanager.yaml"], work)
+    rules = [
+        File(f"{number}.yaml", texts["loki/kube-proxy.rules.yaml"]) for number, texts in enumerate(compiled.values())
+    ]
+    entry = next(entry for entry in failures(load()) if entry.id == MISMATCH)
+    lines = [line for sample in entry.samples if sample.fires for line in sample.lines if line]
+    streams = []
+    for number, (stream, _) in enumerate(LAYOUTS.values()):
+        values = [[str(time.time_ns() + row), line] for row, line in enumerate(lines)]
+        streams.append({"stream": placed(stream, f"sick{number}"), "values": values})
+    with (
+        servers.alertmanager(alertmanager, config, work) as url,
+        loki.local(pinned_loki, rules, alertmanager=url) as running,
+    ):
+        running.push(streams)
+        deadline = time.monotonic() + 180
+        while len(found := arrived(url, f'failure="{MISMATCH}"')) < len(LAYOUTS) and time.monotonic() < deadline:
+            time.sleep(0.5)
+    return {
+        layout: labels
+        for number, layout in enumerate(LAYOUTS)
+        for labels in found
+        if any(f"sick{number}" in value for value in labels.values())
+    }
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_alert_that_the_ruler_sends_holds_back_the_symptom_of_the_same_kube_proxy(
+    layout: str,
+    compiled: Mapping[str, Mapping[str, str]],
+    causes: Mapping[str, Mapping[str, str]],
+    alertmanager: Path,
+    tmp_path: Path,
+) -> None:
+    number, (_, target) = list(LAYOUTS).index(layout), LAYOUTS[layout]
+    config = silent(compiled[layout]["alertmanager/kube-proxy.alertmanager.yaml"], tmp_path)
+    stale = {"alertname": "KubeProxyRulesStale", "severity": "critical"}
+    sick, well = ({**stale, **placed(target, node)} for node in (f"sick{number}", "well"))
+    with servers.alertmanager(alertmanager, config, tmp_path) as url:
+        active = [{"labels": labels} for labels in (causes[layout], sick, well)]
+        httpx.post(f"{url}/api/v2/alerts", json=active).raise_for_status()
+        assert arrived(url, active="false") == [sick]
+
+
+def placed(labels: Mapping[str, str], node: str) -> dict[str, str]:
+    return {
+        key: value.replace("POD", f"kube-proxy-{node}").replace("NODE", f"node-{node}") for key, value in labels.items()
+    }
+
+
+def arrived(url: str, *matchers: str, **states: str) -> list[dict[str, str]]:
+    """The labels of the alerts that an Alertmanager has."""
+    answer = httpx.get(f"{url}/api/v2/alerts", params={"filter": matchers, **states})
+    return [row["labels"] for row in answer.json()]
+
+
+def silent(config: str, folder: Path) -> Path:
+    """A configuration with receivers that send nothing."""
+    whole = yaml.safe_load(config)
+    receivers = [{"name": receiver["name"]} for receiver in whole["receivers"]]
+    path = folder / "alertmanager.yaml"
+    path.write_text(yaml.safe_dump({**whole, "receivers": receivers, "templates": []}), encoding="utf-8")
+    return path
 
 
 def data(name: str) -> Mapping[str, Any]:

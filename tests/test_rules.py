@@ -1,5 +1,6 @@
 """What a profile changes in the compiled rules."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,3 +176,43 @@ def test_one_group_for_each_entry(engine: str, tmp_path: Path) -> None:
             "prometheus": ["kube-proxy.records", "kube-proxy.broken-gate", "kube-proxy.gate-slow"],
         }[engine]
     )
+
+
+BESIDE = [
+    # KubeProxyIptablesBackendMismatch and KubeProxyIptablesSaveParsePanic hold it back.
+    (
+        "{}",
+        "KubeProxyRulesStale",
+        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesLockNotMounted or KubeProxyIptablesRestoreWithoutWait",
+    ),
+    (
+        "disabled: [iptables-lock-not-mounted]",
+        "KubeProxyRulesStale",
+        "KubeProxyIptablesLockHeldTooLong or KubeProxyIptablesRestoreWithoutWait",
+    ),
+    ("{}", "KubeProxySyncSlow", ""),
+    # Made graver than its causes.
+    (
+        "alerts: {KubeProxySyncSlow: {severity: critical}}",
+        "KubeProxySyncSlow",
+        "KubeProxyIptablesLockHeldTooLong or KubeProxyIptablesRestoreWithoutWait",
+    ),
+    # Nothing tells which logs and which metrics are of one kube-proxy.
+    (
+        "loki: {labels: {pod: null, node: null}}",
+        "KubeProxyNetworkProgrammingSlow",
+        "KubeProxyApiserverConnectionBroken, KubeProxyIptablesLockHeldTooLong or KubeProxyIptablesRestoreWithoutWait",
+    ),
+    # Its first step names KubeProxyServiceChurn.
+    ("{}", "KubeProxyCPUHigh", ""),
+    ("{}", "KubeProxyNetworkProgrammingSlow", ""),
+]
+
+
+@pytest.mark.parametrize(("profile", "symptom", "named"), BESIDE)
+def test_a_symptom_names_the_causes_that_come_beside_it(profile: str, symptom: str, named: str, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(profile, encoding="utf-8")
+    inputs = load(profile=tmp_path / "site.yaml")
+    described = alert(compile_rules(inputs.catalog, inputs.profile), symptom).annotations["description"]
+    found = re.search(r" If (.+) fires there too, it names the cause\.", described)
+    assert (found[1] if found else "") == named

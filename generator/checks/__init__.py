@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from generator.checks import entries, logs, metrics, samples, site, steps
+from generator.checks import entries, inhibitions, logs, metrics, samples, site, steps
 from generator.model import Catalog, Profile
 from generator.problems import Problem, errors
 
@@ -30,6 +30,8 @@ CHECKS: tuple[Check, ...] = (
     steps.commands_fit_their_place,
     steps.changes_are_named_and_undone,
     steps.damage_is_stopped_first,
+    inhibitions.symptoms_are_not_graver,
+    inhibitions.logs_and_metrics_meet,
     logs.patterns_are_sound,
     logs.windows_can_fire,
     samples.samples_say_what_they_match,

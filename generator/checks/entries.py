@@ -56,15 +56,19 @@ def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem
 
 
 def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
-    """Related entries exist, and what is inhibited is a symptom."""
+    """Related entries exist, and what is inhibited or explained is a symptom."""
     known = {entry.id: entry for entry in catalog.entries}
     for entry in catalog.entries:
         for index, (key, _) in enumerate(entry.related):
             if key not in known or key == entry.id:
                 yield Problem(entry.document.at("related", index, "id"), f"there is no other entry '{key}'")
-        for index, key in enumerate(entry.inhibits):
-            if key not in known or known[key].kind != "symptom" or key == entry.id:
-                yield Problem(entry.document.at("inhibits", index), f"'{key}' is not another entry of kind symptom")
+        for field, keys in (("inhibits", entry.inhibits), ("explains", entry.explains)):
+            for index, key in enumerate(keys):
+                where = entry.document.at(field, index)
+                if key not in known or known[key].kind != "symptom" or key == entry.id:
+                    yield Problem(where, f"'{key}' is not another entry of kind symptom")
+                elif field == "explains" and key in entry.inhibits:
+                    yield Problem(where, f"'{key}' stands under `inhibits:` too; name it once")
 
 
 def sources_are_cited(catalog: Catalog, profile: Profile) -> Iterable[Problem]:

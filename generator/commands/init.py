@@ -35,6 +35,9 @@ _STDOUT = "-"
 @server_options("loki", "prometheus")
 @click.option("--cluster-label", metavar="LABEL", help="Label of the cluster, of logs and metrics.")
 @click.option("clusters", "--cluster", metavar="NAME", multiple=True, help="A cluster that must be there; repeatable.")
+@click.option(
+    "--release", metavar="NAME", help="Helm release of kube-prometheus-stack, which must stand on its objects."
+)
 @click.option("--runbooks", metavar="URL", help="Where the runbooks are published.")
 @click.option(
     "--output", default="site.yaml", show_default=True, metavar="FILE", help="File to write; - is standard output."
@@ -47,6 +50,7 @@ def command(
     runs: str | None,
     cluster_label: str | None,
     clusters: tuple[str, ...],
+    release: str | None,
     runbooks: str | None,
     output: str,
     force: bool,
@@ -84,7 +88,10 @@ def command(
         engine: sites.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
         for engine in wanted
     }
-    file = _profile(output, choices, deployment, facts, endpoints, cluster_label, clusters, runbooks)
+    assumed = choices["prometheus"].preset.profile.kubernetes.labels.get("release")
+    file = _profile(
+        output, choices, deployment, facts, endpoints, cluster_label, clusters, release or assumed, runbooks
+    )
     findings = _findings(file, facts)
     if output == _STDOUT:
         click.echo(file.text, nl=False)
@@ -94,6 +101,8 @@ def command(
         click.echo(json.dumps(_for_programs(file, choices, facts, findings), indent=2, ensure_ascii=False))
     for line in (*_seen(choices, facts), *map(str, findings)):
         say(line)
+    if assumed and not release:
+        say(f"objects: the Helm release is taken to be {assumed}; if `helm list -A` names another, give --release NAME")
     if output != _STDOUT:
         say(f"{output}: written; next: {TOOL} check --profile {output}")
 
@@ -126,6 +135,7 @@ def _profile(
     endpoints: Mapping[str, "Endpoint | None"],
     cluster_label: str | None,
     clusters: Sequence[str],
+    release: str | None,
     runbooks: str | None,
 ) -> "File":
     from generator import scaffold, sites
@@ -151,6 +161,7 @@ def _profile(
             for kind, each in endpoints.items()
             if each
         },
+        {"labels": {"release": release}} if release else {},
         runbooks,
     )
 

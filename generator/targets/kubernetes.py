@@ -13,12 +13,22 @@ _FOLDER = "kubernetes"
 _NAME = "kube-proxy-alerts"
 _PORT = 10249  # kube-proxy's metrics; its DaemonSets do not declare it
 _JOB = "kube-proxy"
-_POD_MONITOR_NOTE = """\
+_SELECTED_NOTE = """\
+An object that no selector takes is ignored without a word. The Prometheus of kube-prometheus-stack takes those with the
+label `release`, whose value is the name of its Helm release (helm list -A), unless {setting} is
+false. Set it in the profile: `kubernetes: {{labels: {{release: …}}}}`. What any Prometheus takes is said by its
+{selector} (kubectl get prometheus -A -o yaml)."""
+_PROMETHEUS_RULE_NOTE = _SELECTED_NOTE.format(setting="ruleSelectorNilUsesHelmValues", selector="ruleSelector")
+_POD_MONITOR_NOTE = f"""\
 Lets Prometheus scrape kube-proxy; not needed where something does already (kube-prometheus-stack brings its own).
 kube-proxy serves metrics on 127.0.0.1 unless it is told otherwise, and then no scrape reaches it. Set
 `metricsBindAddress: 0.0.0.0:10249` in its ConfigMap (kubeadm: kube-system/kube-proxy, config.conf), or the flag
-`--metrics-bind-address=0.0.0.0:10249` in its DaemonSet, and restart it. The port is then open on every node."""
-_ALERTING_RULE_NOTE = "For the Loki operator; where Loki's Helm chart runs, use the ConfigMap in its place."
+`--metrics-bind-address=0.0.0.0:10249` in its DaemonSet, and restart it. The port is then open on every node.
+{_SELECTED_NOTE.format(setting="podMonitorSelectorNilUsesHelmValues", selector="podMonitorSelector")}"""
+_ALERTING_RULE_NOTE = """\
+For the Loki operator; where Loki's Helm chart runs, use the ConfigMap in its place. The operator takes what fits
+`spec.rules` of the LokiStack: its `selector` the labels, which are `kubernetes: {labels: …}` of the profile, and its
+`namespaceSelector` the namespace."""
 _CONFIG_MAP_NOTE = (
     "For the rules sidecar of Loki's Helm chart; where the Loki operator runs, use the AlertingRule in its place."
 )
@@ -37,7 +47,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     if rules.groups["prometheus"]:
         spec: dict[str, Any] = {"groups": groups_data(rules.groups["prometheus"])}
         rule = _object("monitoring.coreos.com/v1", "PrometheusRule", profile, spec=spec)
-        found.append(yaml_file(f"{_FOLDER}/prometheus.prometheusrule.yaml", rule))
+        found.append(yaml_file(f"{_FOLDER}/prometheus.prometheusrule.yaml", rule, _PROMETHEUS_RULE_NOTE))
         found.append(yaml_file(f"{_FOLDER}/kube-proxy.podmonitor.yaml", _pod_monitor(profile), _POD_MONITOR_NOTE))
         resources.append("prometheus.prometheusrule.yaml")
     if rules.groups["loki"]:

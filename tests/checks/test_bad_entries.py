@@ -1,6 +1,6 @@
 """One bad file for each kind of error, and exactly what is said about it.
 
-Each case takes the golden catalog, replaces one piece of text in one file, and loads it.
+Each case takes the golden catalog, replaces one piece of text in one file (`also`: in a second one), and loads it.
 """
 
 import shutil
@@ -22,6 +22,7 @@ class Case:
     new: str
     said: str
     file: str = "broken-gate/failure.yaml"
+    also: tuple[str, str, str] | None = None
 
 
 GATE = "broken-gate/failure.yaml"
@@ -150,6 +151,33 @@ CASES = [
         "inhibits: [gate-slow]",
         "inhibits: [gate-watchdog]",
         f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom",
+    ),
+    Case(
+        "inhibits-a-graver-symptom",
+        "severity: {level: critical, reason: nothing passes}",
+        "severity: {level: warning, reason: some pass}",
+        f"{GATE}:53:12: KubeProxyBrokenGate (warning) must not hold back KubeProxyGateSlow, which is critical; "
+        "name 'gate-slow' under `explains:` instead",
+        also=(SLOW, "severity: {level: warning", "severity: {level: critical"),
+    ),
+    Case(
+        "an-info-inhibits-a-warning",
+        "severity: {level: critical, reason: nothing passes}",
+        "severity: {level: info, reason: all pass}",
+        f"{GATE}:53:12: KubeProxyBrokenGate (info) must not hold back KubeProxyGateSlow, which is warning; "
+        "name 'gate-slow' under `explains:` instead",
+    ),
+    Case(
+        "explains-no-symptom",
+        "inhibits: [gate-slow]",
+        "explains: [gate-watchdog]",
+        f"{GATE}:53:12: 'gate-watchdog' is not another entry of kind symptom",
+    ),
+    Case(
+        "explains-what-it-inhibits",
+        "inhibits: [gate-slow]",
+        "inhibits: [gate-slow]\nexplains: [gate-slow]",
+        f"{GATE}:54:12: 'gate-slow' stands under `inhibits:` too; name it once",
     ),
     Case(
         "build-without-need",
@@ -556,10 +584,11 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_bad_input_is_said_exactly(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(TINY, tmp_path / "c")
-    path = tmp_path / "c" / case.file
-    text = path.read_text(encoding="utf-8")
-    assert case.old in text
-    path.write_bytes(text.replace(case.old, case.new, 1).encode("utf-8", errors="surrogateescape"))
+    for file, old, new in ((case.file, case.old, case.new), *([case.also] if case.also else ())):
+        path = tmp_path / "c" / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_bytes(text.replace(old, new, 1).encode("utf-8", errors="surrogateescape"))
     monkeypatch.chdir(tmp_path / "c")
     compiled = compile_catalog(load(base=tmp_path / "c"), "output")
     said = "\n".join(str(problem) for problem in sorted(errors(compiled.problems)))

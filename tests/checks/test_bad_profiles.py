@@ -27,6 +27,8 @@ CASES = {
     "alerts: {KubeProxyBrokenGate: {range: 90s}}\n": "site.yaml:1:32: KubeProxyBrokenGate: the range (90s) must be at least two evaluation intervals and the ingest delay, 120 s",
     "alerts: {KubeProxyBrokenGate: {for: 20m}}\n": "site.yaml:1:32: KubeProxyBrokenGate: for (20m) must be shorter than the range (15m), or a line that comes once never fires",
     "alerts: {KubeProxyBrokenGate: {severity: high}}\n": "site.yaml:1:32: severity: 'high' is not one of critical, warning, info",
+    "alerts: {KubeProxyGateSlow: {severity: critical}, KubeProxyBrokenGate: {severity: warning}}\n": "site.yaml:1:30: warning: KubeProxyGateSlow is critical here; KubeProxyBrokenGate, warning, does not hold it back, and both come",
+    "alerts: {KubeProxyBrokenGate: {severity: info}}\n": "site.yaml:1:32: warning: KubeProxyGateSlow is warning here; KubeProxyBrokenGate, info, does not hold it back, and both come",
     "alerts: {KubeProxyGateSlow: {threshold: 16.384}}\n": "site.yaml:1:30: KubeProxyGateSlow: threshold 16.384 can never fire; the histogram ends at 16.384 s and no quantile exceeds it",
     "disabled: [gate-slo]\n": "site.yaml:1:12: there is no entry 'gate-slo'; did you mean 'gate-slow'?",
     "disabled: [gate-slow, broken-gate, gate-watchdog]\n": "site.yaml:1:1: no alert is left; everything is disabled",
@@ -39,6 +41,9 @@ CASES = {
     "clusters: [a]\nprometheus: {labels: {cluster: null}}\n": "site.yaml:2:23: `clusters` names clusters, and no label of prometheus tells them apart; name it here and let the collector set it",
     "clusters: [a]\nlabels: {cluster: b}\n": "site.yaml:2:10: every alert has a label 'cluster' already; choose another name",
     "prometheus: {labels: {instance: null}}\n": "site.yaml:1:23: instance must be text; put it in quotes",
+    "loki: {labels: {pod: null, node: null}}\n": "site.yaml:1:8: warning: logs and metrics have no label of the Pod or of the node in common, so alerts on logs, such as KubeProxyBrokenGate, hold back no symptom, and each comes by itself; where both know the node's name, name their labels of it under `loki: {labels: {node: …}}` and `prometheus: {labels: {node: …}}`",
+    "loki: {labels: {pod: null, node: host}}\nprometheus: {labels: {node: null}}\n": "site.yaml:1:8: warning: logs and metrics have no label of the Pod or of the node in common, so alerts on logs, such as KubeProxyBrokenGate, hold back no symptom, and each comes by itself; where both know the node's name, name their labels of it under `loki: {labels: {node: …}}` and `prometheus: {labels: {node: …}}`",
+    "loki: {labels: {pod: null, node: host}}\n": "site.yaml:1:28: warning: only the node tells which logs and metrics are of one kube-proxy, and 'node' is only the default of its label on metrics; if targets have none, alerts on logs, such as KubeProxyBrokenGate, hold back no symptom; name the label under `prometheus: {labels: {node: …}}`, or say null",
     "runbooks: {base_url: kp}\n": "site.yaml:1:12: base_url: 'kp' does not have the form ^https?://[^\\s<>\"{}|^`\\\\?#]+$: Address of the published runbooks folder; the page's file name is added to it.",
     "runbooks: {}\n": "site.yaml:1:1: warning: runbook links lead to the example address https://runbooks.example.com/kube-proxy; set `runbooks: {base_url: …}` in a profile to where output/runbooks is published",
 }
@@ -51,3 +56,18 @@ def test_bad_profiles_are_said_exactly(text: str, said: str, tmp_path: Path, mon
     site.write_text(text if "runbooks" in text else text + HOME, encoding="utf-8")
     compiled = compile_catalog(load(profile=site, base=TINY), "output")
     assert [str(problem) for problem in compiled.problems] == [said]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alerts: {KubeProxyGateSlow: {severity: critical}}\n",
+        "alerts: {KubeProxyBrokenGate: {severity: warning}, KubeProxyGateSlow: {severity: info}}\n",
+        "alerts: {KubeProxyGateSlow: {severity: critical}, KubeProxyBrokenGate: {severity: info}}\ndisabled: [broken-gate]\n",
+        "loki: {labels: {pod: null, node: host}}\nprometheus: {labels: {node: node}}\n",
+        "loki: {labels: {pod: null, node: null}}\ndisabled: [gate-slow]\n",
+    ],
+)
+def test_what_is_well_is_not_warned_of(text: str, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(text + HOME, encoding="utf-8")
+    assert compile_catalog(load(profile=tmp_path / "site.yaml", base=TINY), "output").problems == ()
