@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from generator import promql
 from generator.deployment import find_pod, in_pod, kubectl
 from generator.model import KubeProxyProfile, Profile
 from generator.rules import CompiledAlert
@@ -46,6 +47,8 @@ def carried(alert: CompiledAlert, profile: Profile) -> Carried | None:
     """The surest of the labels that an alert of this rule has; None where it is not about one kube-proxy."""
     logs, metrics = profile.loki.labels, profile.prometheus.labels
     names: dict[Kind, str | None]
+    if alert.entry.kind == "watchdog":
+        return None
     if alert.engine == "loki":
         # The presets that read files have the path of one in the place of the Pod.
         names = {"node": logs.node, "pod": logs.pod if logs.pod != "filename" else None}
@@ -54,18 +57,11 @@ def carried(alert: CompiledAlert, profile: Profile) -> Carried | None:
         names = {"pod": metrics.pod, "node": metrics.node, "instance": metrics.instance}
     else:
         names = {"node": metrics.node, "instance": metrics.instance}
-    grouping = _grouping(alert)
-    return next((Carried(kind, label) for kind, label in names.items() if label and kind in grouping), None)
-
-
-def _grouping(alert: CompiledAlert) -> frozenset[Kind]:
-    """What an alert's series are grouped by, as its expression says."""
-    if alert.entry.kind == "watchdog":
-        return frozenset()
-    written = {row.name: row.expr for row in alert.entry.metric_alerts}.get(alert.rule.alert)
-    if written is None or "$by" in written:  # rules from lines and of builds are always for one kube-proxy
-        return frozenset({"node", "pod", "instance"})
-    return frozenset({"pod"}) if "$pod" in written else frozenset()
+    if alert.engine == "prometheus" and not alert.known_build:
+        # An alert carries what its expression groups by; those of lines and of builds are always for one kube-proxy.
+        grouping = promql.grouping_labels(promql.parse(alert.rule.expr))
+        names = {kind: label for kind, label in names.items() if label in grouping}
+    return next((Carried(kind, label) for kind, label in names.items() if label), None)
 
 
 def _in_pod(found: Carried | None, site: KubeProxyProfile) -> list[str]:

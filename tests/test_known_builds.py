@@ -397,10 +397,10 @@ def test_a_symptom_names_the_known_failures_of_its_own_build(tmp_path: Path, pin
         return {
             "exp_labels": {**own, "severity": "warning"},
             "exp_annotations": {
-                "summary": f"iptables-restore has refused kube-proxy's rules on node n{node} (cluster c1)",
-                "description": "iptables-restore has failed about 20 times within the range. First step: Search "
-                'kube-proxy\'s log on that node for "Failed to execute iptables-restore" and read the exit status and '
-                f"the lines after it.{known}",
+                "summary": f"iptables-restore or nft has refused kube-proxy's rules on node n{node} (cluster c1)",
+                "description": "kube-proxy's rules were refused about 20 times within the range. First step: Search "
+                'kube-proxy\'s log on that node for "Failed to execute iptables-restore" or "nftables sync failed", '
+                f"and read the exit status and the lines after it.{known}",
                 "runbook_url": "https://runbooks.example.com/kube-proxy/KubeProxyIptablesRestoreFailing.md",
             },
         }

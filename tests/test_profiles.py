@@ -67,7 +67,7 @@ def test_lists_are_joined_and_null_is_a_value() -> None:
         ("labels: {failure: x}\n", "low.yaml:1:10: every alert has a label 'failure'"),
         ("loky: {}\n", "low.yaml:1:1: unknown key 'loky'; did you mean 'loki'?"),
         ("extends: ./site.yaml\n", "low.yaml:1:1: ./site.yaml extends this file in turn"),
-        ("extends: nothing-like-it\n", "low.yaml:1:1: there is no preset 'nothing-like-it'; there are alloy, cri,"),
+        ("extends: nothing-like-it\n", "low.yaml:1:1: there is no preset 'nothing-like-it'; there are aks, alloy,"),
     ],
 )
 def test_a_problem_of_what_is_extended_is_said_where_it_stands(low: str, said: str) -> None:

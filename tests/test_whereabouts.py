@@ -58,6 +58,8 @@ def alert(inputs: Inputs, name: str) -> CompiledAlert:
         ("{extends: cri, loki: {labels: {node: null}}}", LOG, None),  # the path of a file is no Pod's name
         ("{}", METRIC, "pod"),  # which its targets have; `node` only where somebody copies it
         ("{}", BUILD, "pod"),
+        ("{}", "KubeProxyNotRunning", "pod"),  # a label of kube-state-metrics
+        ("{}", "KubeProxyMetricsMissing", "pod"),
         ("prometheus: {labels: {pod: null}}", METRIC, "node"),
         ("prometheus: {labels: {pod: null, node: null}}", METRIC, "instance"),
         ("extends: k3s", LOG, "instance"),

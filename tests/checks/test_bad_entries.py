@@ -519,7 +519,7 @@ CASES = [
         "unknown-placeholder",
         "$kube_proxy",
         "$kubeproxy",
-        f"{SLOW}:22:9: $kubeproxy is no placeholder; there are $by, $cluster, $container, $expected, $expected_by, $kube_proxy, $pod",
+        f"{SLOW}:22:9: $kubeproxy is no placeholder; there are $by, $cluster, $container, $daemonset, $expected, $expected_by, $kube_proxy, $namespace, $pod",
         SLOW,
     ),
     Case(
