@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import ahocorasick_rs
 
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
-from generator.diagnose.unwrap import Line, begins, is_error, printed_at, unwrap
+from generator.diagnose.unwrap import Line, begins, is_error, moment, printed_at, unwrap
 from generator.diagnose.windows import AROUND, Window
 from generator.signature import Signature, Signatures
 
@@ -18,6 +18,8 @@ _SAFE = re.compile(r"[ !#$%()*,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+")
 _SHORTEST = 3
 _REST_LINES = 200  # of one message; a panic prints its stack
 _REST_BYTES = 1 << 16
+_ALIKE_BYTES = 1 << 12  # of an error and its lines, by which errors are compared
+_PIECES = 64  # of a line that a container runtime cut
 _TOLD_BYTES, _TOLD_WORDS, _TOLD_TIMES = 100, 10_000, 100
 _CUT_BYTES = 1 << 13  # container runtimes cut lines that are twice as long
 _FRONT_BYTES = 200  # within which a wrapping ends
@@ -25,13 +27,15 @@ _BEGINS = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:|\\?\"ts\\?\":|panic: |fat
 _DIGITS = b"0123456789"
 _HINTS = frozenset(hints.KEYS)
 _CRI_CUT = re.compile(rb" std(?:out|err) P ")
-_HEAD = re.compile(rb"(?<![0-9A-Za-z_])[EF][01]\d[0-3]\d \d\d:\d\d:")
+# In front of klog's head stands no word, but perhaps AM or PM, or what JSON writes for a tab.
+_HEAD = re.compile(rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt]))[EF][01]\d[0-3]\d \d\d:\d\d:")
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
 _HEADS = frozenset(f"{level}{month:02}" for level in "EF" for month in range(1, 13))
-_ERRORS = frozenset([*_HEADS, '"err', "panic: ", "fatal error: "])
+_JSON_ERROR = '"err'
+_ERRORS = frozenset([*_HEADS, _JSON_ERROR, "panic: ", "fatal error: "])
 # journald writes a message that cannot be printed as a list of numbers.
 _NUMBERS = ('"MESSAGE":[', '"MESSAGE": [', '"MESSAGE" : [')
 
@@ -74,14 +78,16 @@ class Scanner:
         """`now` decides the year of times that come without one."""
         data, done = window.data, window.begin
         places = self._places(window)
-        alike: dict[bytes, tuple[int, int]] = {}
+        alike: dict[int, tuple[int, int]] = {}
         for number, (at, key) in enumerate(places):
             if at < done:
                 continue
             if key in _ERRORS:
                 start, stop = _bounds(data, at)
                 if _errors_only(places, number, stop):
-                    text = data[start : _rest_stop(data, stop)].translate(None, _DIGITS)
+                    # klog's JSON is one line; an error in text is told from another by the lines that follow too.
+                    end = stop if key == _JSON_ERROR else _rest_stop(data, stop)
+                    text = hash(data[start : min(end, start + _ALIKE_BYTES)].translate(None, _DIGITS))
                     before = alike.get(text)
                     alike[text] = (before[0] + 1, at) if before else (0, at)
                     if before:
@@ -120,19 +126,12 @@ class Scanner:
 
     def _event(self, data: bytes, at: int, now: datetime) -> tuple[Event, int]:
         """The message at a place, and where it ends; what belongs to it and begins a line of its own comes again."""
-        start, stop = _bounds(data, at)
-        line = _unwrapped(data, start, stop, now)
-        while start and (earlier := _cut_before(data, start, now)):
-            start = _bounds(data, start - 1)[0]
-            line = replace(line, text=earlier.text + line.text, time=earlier.time)
-        while line.partial and stop < len(data):
-            begin, stop = _bounds(data, stop)
-            following = _unwrapped(data, begin, stop, now)
-            line = replace(line, text=line.text + following.text, partial=following.partial)
+        line, start, stop = _whole(data, at, now)
         owners, error = self._signatures.owners(line.text), is_error(line.text)
         if owners or error:
             line = _with_neighbours(data, start, stop, line, now)
-        return Event(line, owners, hints.read(line.text), error, tuple(_rest(data, stop, now)) if error else ()), stop
+        rest = tuple(_rest(data, stop, line, now)) if error else ()
+        return Event(line, owners, hints.read(line.text), error, rest), stop
 
 
 def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
@@ -144,6 +143,24 @@ def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
     if start < 0 or stop < 0 or data.rfind(b"\n", max(0, start - _CUT_BYTES), start) < 0:
         return True
     return all(data.find(text, start, stop) >= 0 for text in company)
+
+
+def _whole(data: bytes, at: int, now: datetime) -> tuple[Line, int, int]:
+    """The line at a place, with its pieces if the container runtime cut it, and where they begin and end."""
+    start, stop = _bounds(data, at)
+    line = _unwrapped(data, start, stop, now)
+    pieces = [line.text]
+    while start and len(pieces) < _PIECES and (earlier := _cut_before(data, start, now)):
+        start = _bounds(data, start - 1)[0]
+        pieces.insert(0, earlier.text)
+        line = replace(line, time=earlier.time)
+    partial = line.partial
+    while partial and stop < len(data) and len(pieces) < 2 * _PIECES:
+        begin, stop = _bounds(data, stop)
+        following = _unwrapped(data, begin, stop, now)
+        pieces.append(following.text)
+        partial = following.partial
+    return replace(line, text="".join(pieces), partial=partial), start, stop
 
 
 def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
@@ -207,16 +224,25 @@ def _rest_stop(data: bytes, begin: int) -> int:
     return limit
 
 
-def _rest(data: bytes, begin: int, now: datetime) -> Iterator[str]:
+def _rest(data: bytes, begin: int, first: Line, now: datetime) -> Iterator[str]:
+    """The lines that belong to an error: up to the next message, without what another program or node printed."""
     limit = min(len(data), begin + _REST_BYTES)
     for _ in range(_REST_LINES):
         if begin >= limit:
             return
         start, begin = _bounds(data, begin)
-        text = _unwrapped(data, start, begin, now).text
-        if begins(text):
+        line = _unwrapped(data, start, begin, now)
+        if _elsewhere(line, first):
+            continue
+        if begins(line.text):
             return
-        yield text
+        yield line.text
+
+
+def _elsewhere(line: Line, other: Line) -> bool:
+    """Whether the wrappings say that two lines are of different programs, pods or nodes."""
+    pairs = ((line.program, other.program), (line.pod, other.pod), (line.node, other.node))
+    return any(one and two and one != two for one, two in pairs)
 
 
 def _bounds(data: bytes, at: int) -> tuple[int, int]:
@@ -246,8 +272,8 @@ def _exported(data: bytes, start: int, stop: int, line: Line) -> Line:
     """A message in journald's export format, whose records are blocks of fields."""
     record = data[max(0, data.rfind(b"\n\n", 0, start)) : data.find(b"\n\n", stop - 1) + 1 or len(data)]
     time, node = _EXPORT_TIME.search(record), _EXPORT_NODE.search(record)
-    at = datetime.fromtimestamp(int(time[1]) / 1e6, UTC) if time else line.time
-    return replace(line, time=at, node=node[1].decode(errors="replace") if node else line.node)
+    at = moment(time[1].decode()) if time else None
+    return replace(line, time=at or line.time, node=node[1].decode(errors="replace") if node else line.node)
 
 
 def _unwrapped(data: bytes, start: int, stop: int, now: datetime) -> Line:

@@ -7,7 +7,6 @@ import codecs
 import contextlib
 import io
 import itertools
-import json
 import os
 import re
 import select
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from generator.diagnose import exports
 from generator.diagnose.windows import BLOCK
 from generator.problems import ToolError
 
@@ -27,7 +27,7 @@ _IDLE_SECONDS = 0.5  # after which what has come is looked at
 _HEAD = 4096  # bytes that tell what a file is
 _PIECE = 4096  # bytes that are unpacked at once
 _ZSTD_WINDOW = 1 << 31
-_DOCUMENT_BYTES = 256 << 20  # Loki's answers are read as a whole
+_BATCH = 1000  # records that are handed on together
 _DEPTH = 3  # archives within archives
 _WORD = "kube-proxy"
 # Where container runtimes, and `kubectl cluster-info dump`, keep the log of a pod.
@@ -119,8 +119,8 @@ def _open(
         yield from _archive(name, stream, note, members, depth + 1)
     elif first.startswith(_UTF16):
         yield Source(name, _transcoded(stream))
-    elif b'"resultType"' in first[:_HEAD] and b'"streams"' in first[:_HEAD]:
-        yield Source(name, _answer(name, stream, note))
+    elif form := exports.kind(first):
+        yield Source(name, _exported(name, form, stream, note), None, _pod(name))
     else:
         if not first:
             note(f"{name}: is empty")
@@ -280,25 +280,13 @@ def _transcoded(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield decode(block).encode()
 
 
-def _answer(name: str, blocks: Iterator[bytes], note: Note) -> Iterator[bytes]:
-    """An answer of Loki's API as lines like logcli's; it is one document, so it is read as a whole."""
-    text = b""
-    for block in blocks:
-        text += block
-        if len(text) > _DOCUMENT_BYTES:
-            note(f"{name}: Loki's answer is larger than {_DOCUMENT_BYTES >> 20} MiB; read without its labels and times")
-            yield text
-            yield from blocks
-            return
+def _exported(name: str, form: str, blocks: Iterator[bytes], note: Note) -> Iterator[bytes]:
+    """A document or table as lines; where it is broken, what is left as it is."""
+    records = exports.lines(form, blocks)
     try:
-        streams = json.loads(text)["data"]["result"]
-        lines = [
-            json.dumps({"labels": row["stream"], "line": value[1], "timestamp": value[0]}, ensure_ascii=False)
-            for row in streams
-            for value in row["values"]
-        ]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        note(f"{name}: Loki's answer is not whole; read without its labels and times")
-        yield text
-        return
-    yield "\n".join(lines).encode(errors="replace")
+        while batch := b"".join(itertools.islice(records, _BATCH)):
+            yield batch
+    except exports.BrokenExportError as error:
+        note(f"{name}: the {form.upper()} is broken or one of its values too large; the rest is read line by line")
+        yield error.rest.encode(errors="replace")
+        yield from blocks
