@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import ahocorasick_rs
+import re2
 
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
-from generator.diagnose.unwrap import Line, begins, is_error, moment, printed_at, unwrap
+from generator.diagnose.unwrap import Line, begins, foreign, is_error, moment, printed_at, unwrap
 from generator.diagnose.windows import AROUND, Window
 from generator.signature import Signature, Signatures
 
@@ -30,6 +32,12 @@ _CRI_CUT = re.compile(rb" std(?:out|err) P ")
 # In front of klog's head stands no word, but perhaps AM or PM, or what JSON writes for a tab.
 _HEAD = re.compile(rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt]))[EF][01]\d[0-3]\d \d\d:\d\d:")
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
+# klog's head with its file, in text and in JSON, and the stack of a kube-proxy that died.
+_KLOG_ANYWHERE: Any = re2.compile(  # many times faster over much that does not match
+    rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d{1,9} +\d+ [\w./-]{1,200}:\d+\]"
+    rb'|caller\\?":\\?"[\w./-]{1,200}\.go:\d|k8s\.io/kubernetes/|"MESSAGE" ?: ?\['
+)
+_LOOKS = 1000  # lines of other programs in a window, after which there is probably none of kube-proxy
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
@@ -99,6 +107,18 @@ class Scanner:
         for count, at in alike.values():
             if count and (last := self._event(data, at, now)[0]).error:
                 yield replace(last, count=count)
+
+    def speaks(self, window: Window, now: datetime) -> bool:
+        """Whether there is a line that kube-proxy may have printed: klog's, and no other program is named."""
+        data, at = window.data, window.begin
+        for _ in range(_LOOKS):
+            head = _KLOG_ANYWHERE.search(data, at, window.end)
+            if head is None:
+                return False
+            if not foreign(_whole(data, head.start(), now)[0]):
+                return True
+            at = _bounds(data, head.start())[1]
+        return False
 
     def explained(self, lines: Iterable[str]) -> bool:
         """Whether one of the lines belongs to an entry."""
