@@ -82,7 +82,7 @@ class Diagnosis:
     """`found` from cause to symptom; `not_found` was looked for; `not_sought` cannot be seen in what was read.
 
     `speaks`: kube-proxy may have printed some of the lines that were read. `undated` lines, which bear no time, were
-    counted although a time was asked for.
+    counted although a time was asked for. `last` is the latest time in what was read.
     """
 
     found: tuple[Found, ...]
@@ -95,6 +95,7 @@ class Diagnosis:
     known: Mapping[str, Hints]
     speaks: bool
     undated: int
+    last: datetime | None
 
 
 @dataclass(frozen=True)
@@ -131,12 +132,16 @@ class Findings:
         self._elsewhere: dict[tuple[str, str], Elsewhere] = {}
         self._speaks = False
         self._undated = 0
+        self._last: datetime | None = None
 
     def read(self, window: Window, source: str, pod: str | None = None, node: str | None = None) -> set[str]:
         """Look at the new lines of a window of a source; the failures that it shows for the first time."""
         self._sought |= self._in_lines
         before = set(self._found)
         self._speaks = self._speaks or self._scanner.speaks(window, self._now)
+        last = self._scanner.last_time(window, self._now)
+        if last:
+            self._last = max(self._last or last, last)
         for event in self._scanner.events(window, self._now):
             self._add(event, source, pod, node)
         return set(self._found) - before
@@ -151,6 +156,8 @@ class Findings:
         place = line.node or node or line.pod or pod or source
         if event.hints != Hints():
             self.told(place, event.hints)
+        if line.time:
+            self._last = max(self._last or line.time, line.time)
         if not self._span.holds(line.time):
             return
         if not line.time and self._span != _ALWAYS:
@@ -221,6 +228,7 @@ class Findings:
             dict(self._known),
             self._speaks or bool(self._found),
             self._undated,
+            self._last,
         )
 
     def _at(self, places: Iterable[str]) -> tuple[Hints, ...]:

@@ -37,6 +37,7 @@ _KLOG_ANYWHERE: Any = re2.compile(  # many times faster over much that does not 
     rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d{1,9} +\d+ [\w./-]{1,200}:\d+\]"
     rb'|caller\\?":\\?"[\w./-]{1,200}\.go:\d|k8s\.io/kubernetes/|"MESSAGE" ?: ?\['
 )
+_LAST_LINES = 20
 _LOOKS = 1000  # lines of other programs in a window, after which there is probably none of kube-proxy
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
@@ -119,6 +120,18 @@ class Scanner:
                 return True
             at = _bounds(data, head.start())[1]
         return False
+
+    def last_time(self, window: Window, now: datetime) -> datetime | None:
+        """The time of the last line that bears one, of the last few."""
+        at = window.end
+        for _ in range(_LAST_LINES):
+            if at <= window.begin:
+                return None
+            line, at, _ = _whole(window.data, at - 1, now)
+            time = line.time or printed_at(line.text, now)
+            if time:
+                return time
+        return None
 
     def explained(self, lines: Iterable[str]) -> bool:
         """Whether one of the lines belongs to an entry."""
