@@ -8,7 +8,7 @@ from generator.diagnose import templates
 from generator.diagnose.hints import Hints
 from generator.diagnose.scan import Event, Scanner
 from generator.diagnose.templates import Template
-from generator.diagnose.unwrap import foreign
+from generator.diagnose.unwrap import foreign, said
 from generator.diagnose.windows import Window
 from generator.model import Catalog, Failure, Harmless
 from generator.signature import compile_re2, signature
@@ -17,6 +17,7 @@ _PROOFS = 3
 _LONGEST = 1000  # characters of a line that are shown
 _PLACES = 10_000  # that are counted apart; those of a large cluster
 _PROGRAMS = 1000  # other programs that are told apart
+_MESSAGES = 1000  # that are remembered, harmless or not
 _MESSAGE = 1 << 14  # characters of a message in which a harmless one is looked for
 
 
@@ -129,6 +130,7 @@ class Findings:
         self._known: dict[str, Hints] = {}
         self._span = span
         self._harmless = [(Known(row), compile_re2(row.pattern)) for row in catalog.harmless]
+        self._told: dict[str, Known | None] = {}
         self._elsewhere: dict[tuple[str, str], Elsewhere] = {}
         self._speaks = False
         self._undated = 0
@@ -171,12 +173,17 @@ class Findings:
 
     def _unexplained(self, event: Event) -> None:
         """An error of no entry: known to be harmless, or not known."""
-        message = "\n".join([event.line.text, *event.rest])[:_MESSAGE]
-        for known, pattern in self._harmless:
-            if pattern.search(message):
-                known.count += event.count
-                return
-        self._templates.add(event.line, event.rest, event.count)
+        message = "\n".join([said(event.line.text), *event.rest])[:_MESSAGE]
+        if message not in self._told:
+            known = next((known for known, pattern in self._harmless if pattern.search(message)), None)
+            if len(self._told) >= _MESSAGES:
+                self._told.clear()
+            self._told[message] = known
+        known = self._told[message]
+        if known:
+            known.count += event.count
+        else:
+            self._templates.add(event.line, event.rest, event.count)
 
     def _of_another(self, program: str, owner: str, text: str) -> None:
         key = program, owner

@@ -11,7 +11,7 @@ import re2
 
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
-from generator.diagnose.unwrap import Line, begins, foreign, is_error, moment, printed_at, unwrap
+from generator.diagnose.unwrap import Line, begins, foreign, is_error, moment, printed_at, said, unwrap
 from generator.diagnose.windows import AROUND, Window
 from generator.signature import Signature, Signatures
 
@@ -19,6 +19,9 @@ from generator.signature import Signature, Signatures
 _SAFE = re.compile(r"[ !#$%()*,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+")
 _SHORTEST = 3
 _REST_LINES = 200  # of one message; a panic prints its stack
+_LINES_BACK = 12  # in which the head of a message is looked for that bears its time
+_OTHERS = 50  # lines of others between those of one message
+_JUDGED, _JUDGED_LENGTH = 20_000, 2_000  # messages whose entries are remembered, and their characters
 _REST_BYTES = 1 << 16
 _ALIKE_BYTES = 1 << 12  # of an error and its lines, by which errors are compared
 _PIECES = 64  # of a line that a container runtime cut
@@ -82,6 +85,7 @@ class Scanner:
                 with_it = tuple(run.encode() for text in signature.literals for run in _runs(text) if run != key)
                 self._company[key] = () if key in self._company or _hides(key, needed) else with_it
         self._told: dict[bytes, int] = {}
+        self._judged: dict[str, frozenset[str]] = {}
 
     def events(self, window: Window, now: datetime) -> Iterator[Event]:
         """`now` decides the year of times that come without one."""
@@ -135,7 +139,17 @@ class Scanner:
 
     def explained(self, lines: Iterable[str]) -> bool:
         """Whether one of the lines belongs to an entry."""
-        return any(self._signatures.owners(line) for line in lines)
+        return any(self._owners(line) for line in lines)
+
+    def _owners(self, text: str) -> frozenset[str]:
+        """The entries that a line proves. What has been said before is not judged again."""
+        key = said(text)
+        owners = self._judged.get(key)
+        if owners is None:
+            owners = self._signatures.owners(text)
+            if len(self._judged) < _JUDGED and len(key) < _JUDGED_LENGTH:
+                self._judged[key] = owners
+        return owners
 
     def _places(self, window: Window) -> Sequence[tuple[int, str]]:
         """Where keys are found, in order; with a signature that has none, where lines begin."""
@@ -160,10 +174,10 @@ class Scanner:
     def _event(self, data: bytes, at: int, now: datetime) -> tuple[Event, int]:
         """The message at a place, and where it ends; what belongs to it and begins a line of its own comes again."""
         line, start, stop = _whole(data, at, now)
-        owners, error = self._signatures.owners(line.text), is_error(line.text)
+        owners, error = self._owners(line.text), is_error(line.text)
         if owners or error:
             line = _with_neighbours(data, start, stop, line, now)
-        rest = tuple(_rest(data, stop, line, now)) if error else ()
+        rest = tuple(_rest(data, start, stop, line, now)) if error and not owners else ()
         return Event(line, owners, hints.read(line.text), error, rest), stop
 
 
@@ -257,19 +271,32 @@ def _rest_stop(data: bytes, begin: int) -> int:
     return limit
 
 
-def _rest(data: bytes, begin: int, first: Line, now: datetime) -> Iterator[str]:
+def _rest(data: bytes, start: int, stop: int, first: Line, now: datetime) -> Iterator[str]:
     """The lines that belong to an error: up to the next message, without what another program or node printed."""
-    limit = min(len(data), begin + _REST_BYTES)
+    front = _front(data, start, stop)
+    limit = min(len(data), stop + _REST_BYTES)
+    others = 0
     for _ in range(_REST_LINES):
-        if begin >= limit:
+        if stop >= limit:
             return
-        start, begin = _bounds(data, begin)
-        line = _unwrapped(data, start, begin, now)
+        start, stop = _bounds(data, stop)
+        if front is not None and _front(data, start, stop) == front:
+            return  # a message behind the same wrapping; there is no need to take it off
+        line = _unwrapped(data, start, stop, now)
         if _elsewhere(line, first):
+            others += 1
+            if others > _OTHERS:
+                return
             continue
         if begins(line.text):
             return
         yield line.text
+
+
+def _front(data: bytes, start: int, stop: int) -> bytes | None:
+    """What stands before klog's head in a line, without its numbers; None if it has no head."""
+    head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+    return data[start : head.start()].translate(None, _DIGITS) if head else None
 
 
 def _elsewhere(line: Line, other: Line) -> bool:
@@ -292,12 +319,13 @@ def _with_neighbours(data: bytes, start: int, stop: int, line: Line, now: dateti
     if line.time:
         return line
     time = printed_at(line.text, now)
-    for _ in range(_REST_LINES):
+    for _ in range(_LINES_BACK):
         if time or not start:
             break
         start, stop = _bounds(data, start - 1)
-        if _KLOG.match(data, start):
-            time = printed_at(data[start : min(stop, start + _FRONT_BYTES)].decode(errors="replace"), now)
+        if _KLOG.search(data, start, min(stop, start + _FRONT_BYTES)):
+            before = _unwrapped(data, start, stop, now)
+            time = None if _elsewhere(before, line) else before.time or printed_at(before.text, now)
     return replace(line, time=time)
 
 

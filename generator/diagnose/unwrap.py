@@ -33,27 +33,45 @@ _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _NODE, _PROGRAM = r"(?P<node>[\w.-]{1,253})", r"(?P<program>[A-Za-z_(][\w./@()-]{0,99})"
-# Each wrapping in front of a line; the groups are fields of Line.
+_DIGITS, _LOWER = "0123456789", "abcdefghijklmnopqrstuvwxyz"
+_LETTERS = _LOWER + _LOWER.upper()
+# Each wrapping in front of a line, with the characters it can begin with (none: any); groups are fields of Line.
 _FRONTS = tuple(
-    re.compile(pattern, re.DOTALL)
-    for pattern in (
-        rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<tag>[FP])(?::\S*)? (?P<text>.*)",  # CRI
-        rf"(?P<time>{_TIME}) (?P<labels>\{{[^{{}}]*\}}) +(?P<text>.*)",  # logcli
-        rf"(?:<\d{{1,3}}>1 )?(?P<time>{_TIME}) {_NODE} {_PROGRAM} \S+ \S+ (?:-|\[[^\]]*\]) (?P<text>.*)",  # RFC 5424
-        rf"(?P<time>{_TIME}) {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)",  # journalctl -o short-iso
-        rf"(?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d)(?:\.\d+)? {_NODE} {_PROGRAM}(?:\[\d+\])?: "
-        r"(?P<text>.*)",  # journalctl, syslog
-        rf"(?P<unix>\d{{9,12}}\.\d+) {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)",  # journalctl -o short-unix
-        # journalctl and syslog in any language and order of the date
-        rf"(?P<dated>[^\[\]]{{0,60}}?\d\d:\d\d(?::\d\d)?[^\[\]]{{0,30}}?) {_NODE} {_PROGRAM}\[\d+\]: (?P<text>.*)",
-        rf"{_PROGRAM}\[\d+\]: (?P<text>.*)",
-        r"\[pod/(?P<pod>[^/\]]+)/(?P<program>[^/\]]+)\] (?P<text>.*)",  # kubectl logs --prefix
-        r"(?P<pod>[a-z0-9.-]{0,200}kube-proxy[a-z0-9.-]{0,200}) (?:› )?(?P<program>[a-z0-9-]{1,63})(?: [|│])? "
-        r"(?P<text>.*)",  # stern
-        r"[a-z0-9-]{1,63} › (?P<pod>[a-z0-9.-]{1,253}) (?:› ?)?(?P<program>[a-z0-9-]{1,63})(?: [|│])? (?P<text>.*)",
-        rf"(?P<time>{_TIME}) (?P<text>.*)",  # kubectl logs --timestamps
-        r"MESSAGE=(?P<text>.*)",  # journalctl -o export
-        r"[^\x00\n].{0,6}\x00(?P<text>[^\x00].*)",  # the same with its length in eight bytes
+    (frozenset(begin), re.compile(pattern, re.DOTALL))
+    for begin, pattern in (
+        (_DIGITS, rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<tag>[FP])(?::\S*)? (?P<text>.*)"),  # CRI
+        (_DIGITS, rf"(?P<time>{_TIME}) (?P<labels>\{{[^{{}}]*\}}) +(?P<text>.*)"),  # logcli
+        (  # RFC 5424
+            f"<{_DIGITS}",
+            rf"(?:<\d{{1,3}}>1 )?(?P<time>{_TIME}) {_NODE} {_PROGRAM} \S+ \S+ (?:-|\[[^\]]*\]) (?P<text>.*)",
+        ),
+        # journalctl -o short-iso
+        (_DIGITS, rf"(?P<time>{_TIME}) {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)"),
+        (  # journalctl, syslog
+            "JFMASOND",
+            rf"(?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d)(?:\.\d+)? {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)",
+        ),
+        # journalctl -o short-unix
+        (_DIGITS, rf"(?P<unix>\d{{9,12}}\.\d+) {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)"),
+        (  # journalctl and syslog in any language and order of the date
+            "",
+            r"(?P<dated>[^\[\]]{0,60}?\d\d:\d\d(?::\d\d)?[^\[\]]{0,30}?) "
+            rf"{_NODE} {_PROGRAM}\[\d+\]: (?P<text>.*)",
+        ),
+        (_LETTERS, rf"{_PROGRAM}\[\d+\]: (?P<text>.*)"),
+        ("[", r"\[pod/(?P<pod>[^/\]]+)/(?P<program>[^/\]]+)\] (?P<text>.*)"),  # kubectl logs --prefix
+        (  # stern
+            _LOWER,
+            r"(?P<pod>[a-z0-9.-]{0,200}kube-proxy[a-z0-9.-]{0,200}) (?:› )?(?P<program>[a-z0-9-]{1,63})(?: [|│])? "
+            r"(?P<text>.*)",
+        ),
+        (
+            _LOWER,
+            r"[a-z0-9-]{1,63} › (?P<pod>[a-z0-9.-]{1,253}) (?:› ?)?(?P<program>[a-z0-9-]{1,63})(?: [|│])? (?P<text>.*)",
+        ),
+        (_DIGITS, rf"(?P<time>{_TIME}) (?P<text>.*)"),  # kubectl logs --timestamps
+        ("M", r"MESSAGE=(?P<text>.*)"),  # journalctl -o export
+        ("", r"[^\x00\n].{0,6}\x00(?P<text>[^\x00].*)"),  # the same with its length in eight bytes
     )
 )
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -137,6 +155,12 @@ def printed_at(text: str, now: datetime) -> datetime | None:
     return None
 
 
+def said(text: str) -> str:
+    """A message without what differs each time that it is said: klog's time and process."""
+    klog = KLOG.match(text)
+    return f"{klog['level']} {text[klog.start('source') :]}" if klog else text
+
+
 def is_error(text: str) -> bool:
     """Whether klog (in text or JSON) or Go's runtime says that this is an error."""
     klog = KLOG.match(text)
@@ -161,8 +185,8 @@ def _inside(text: str, now: datetime) -> Line | None:
         if record is None or (text.startswith('{"ts":') and _of_klog(record)):
             return None
         return _of_record(text, record)
-    for pattern in _FRONTS:
-        found = pattern.fullmatch(text)
+    for begin, pattern in _FRONTS:
+        found = pattern.fullmatch(text) if not begin or text[:1] in begin else None
         if found:
             return _of_front(found.groupdict(), now)
     return None
