@@ -68,6 +68,9 @@ class Event:
     count: int = 1
 
 
+_NOTHING = Hints()
+
+
 class Scanner:
     """Finds what a signature matches in whatever wrapping, what tells of the kube-proxy, and all errors."""
 
@@ -85,7 +88,7 @@ class Scanner:
                 with_it = tuple(run.encode() for text in signature.literals for run in _runs(text) if run != key)
                 self._company[key] = () if key in self._company or _hides(key, needed) else with_it
         self._told: dict[bytes, int] = {}
-        self._judged: dict[str, frozenset[str]] = {}
+        self._judged: dict[str, tuple[frozenset[str], Hints]] = {}
 
     def events(self, window: Window, now: datetime) -> Iterator[Event]:
         """`now` decides the year of times that come without one."""
@@ -107,7 +110,7 @@ class Scanner:
                         done = stop
                         continue
             event, done = self._event(data, at, now)
-            if event.owners or event.error or event.hints != Hints():
+            if event.owners or event.error or event.hints != _NOTHING:
                 yield event
         for count, at in alike.values():
             if count and (last := self._event(data, at, now)[0]).error:
@@ -142,14 +145,17 @@ class Scanner:
         return any(self._owners(line) for line in lines)
 
     def _owners(self, text: str) -> frozenset[str]:
-        """The entries that a line proves. What has been said before is not judged again."""
+        return self._judge(text)[0]
+
+    def _judge(self, text: str) -> tuple[frozenset[str], Hints]:
+        """The entries that a line proves, and what it tells. What has been said before is not judged again."""
         key = said(text)
-        owners = self._judged.get(key)
-        if owners is None:
-            owners = self._signatures.owners(text)
+        judged = self._judged.get(key)
+        if judged is None:
+            judged = self._signatures.owners(text), hints.read(text)
             if len(self._judged) < _JUDGED and len(key) < _JUDGED_LENGTH:
-                self._judged[key] = owners
-        return owners
+                self._judged[key] = judged
+        return judged
 
     def _places(self, window: Window) -> Sequence[tuple[int, str]]:
         """Where keys are found, in order; with a signature that has none, where lines begin."""
@@ -174,11 +180,11 @@ class Scanner:
     def _event(self, data: bytes, at: int, now: datetime) -> tuple[Event, int]:
         """The message at a place, and where it ends; what belongs to it and begins a line of its own comes again."""
         line, start, stop = _whole(data, at, now)
-        owners, error = self._owners(line.text), is_error(line.text)
+        (owners, told), error = self._judge(line.text), is_error(line.text)
         if owners or error:
             line = _with_neighbours(data, start, stop, line, now)
         rest = tuple(_rest(data, start, stop, line, now)) if error and not owners else ()
-        return Event(line, owners, hints.read(line.text), error, rest), stop
+        return Event(line, owners, told, error, rest), stop
 
 
 def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
@@ -207,7 +213,9 @@ def _whole(data: bytes, at: int, now: datetime) -> tuple[Line, int, int]:
         following = _unwrapped(data, begin, stop, now)
         pieces.append(following.text)
         partial = following.partial
-    return replace(line, text="".join(pieces), partial=partial), start, stop
+    if len(pieces) > 1:
+        line = replace(line, text="".join(pieces), partial=partial)
+    return line, start, stop
 
 
 def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
