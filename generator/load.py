@@ -17,6 +17,7 @@ from generator.model import (
     Exclusion,
     Failure,
     Fixes,
+    Harmless,
     LogSignal,
     LogStream,
     LogTest,
@@ -83,6 +84,7 @@ def load(
     shipped = shipped_catalog()
     reader.read_schemas(shipped)
     metrics = reader.metrics(shipped)
+    harmless = reader.harmless(shipped)
     entries: dict[str, Failure] = {}
     for folder in (base or shipped, *extra_catalogs):
         for entry in reader.entries(folder, log_tests):
@@ -102,7 +104,7 @@ def load(
             entries[entry.id] = entry
     default = profiles.read(reader, shipped, None)
     site = profiles.read(reader, shipped, profile) if profile else default
-    catalog = Catalog(tuple(entries[key] for key in sorted(entries)), metrics)
+    catalog = Catalog(tuple(entries[key] for key in sorted(entries)), metrics, harmless)
     return Inputs(catalog, site, default, tuple(reader.problems))
 
 
@@ -140,6 +142,10 @@ class _Reader(Reader):
         parsed = self.document(folder / "metrics.yaml", self.text(folder / "metrics.schema.json") or "{}")
         rows = parsed.data if parsed else {}
         return {name: _metric(name, row) for name, row in rows.items()}
+
+    def harmless(self, folder: Path) -> tuple[Harmless, ...]:
+        parsed = self.document(folder / "harmless.yaml", self.text(folder / "harmless.schema.json") or "{}")
+        return tuple(_harmless(parsed, name) for name in parsed.data) if parsed else ()
 
     def entries(self, folder: Path, log_tests: bool) -> Iterable[Failure]:
         found = sorted(path.parent for path in folder.glob("*/failure.yaml"))
@@ -241,6 +247,18 @@ def _metric(name: str, row: Mapping[str, Any]) -> Metric:
         versions=versions,
         top_bucket=row.get("top_bucket"),
         program=row.get("program"),
+    )
+
+
+def _harmless(parsed: Document, name: str) -> Harmless:
+    row = parsed.data[name]
+    return Harmless(
+        id=name,
+        pattern=row["pattern"],
+        reason=row["reason"],
+        versions=_versions(row["versions"]),
+        evidence=row["evidence"],
+        origin=row["from"],
     )
 
 

@@ -367,9 +367,22 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Harmless:
+    """A message that kube-proxy prints as an error although nothing is wrong; an RE2 pattern over its joined lines."""
+
+    id: str
+    pattern: str
+    reason: str
+    versions: Versions
+    evidence: Evidence
+    origin: str
+
+
+@dataclass(frozen=True)
 class Catalog:
     entries: tuple[Failure, ...]
     metrics: Mapping[str, Metric]
+    harmless: tuple[Harmless, ...] = ()
 
     @cached_property
     def causes(self) -> Mapping[str, tuple[Failure, ...]]:

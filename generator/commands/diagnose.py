@@ -4,19 +4,23 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from generator.commands.shared import (
+    COULD_NOT_RUN,
     FOUND,
     compile_or_stop,
     examples,
     inputs,
     json_option,
+    on_terminal,
+    printable,
     say,
     server_options,
     stop_on_errors,
@@ -25,7 +29,9 @@ from generator.names import TOOL
 from generator.problems import ToolError, errors
 
 if TYPE_CHECKING:
-    from generator.diagnose.findings import Findings
+    from datetime import datetime
+
+    from generator.diagnose.findings import Findings, Span
     from generator.diagnose.sources import Source
     from generator.load import Inputs
     from generator.model import Catalog
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from generator.versions import Version
 
 _PIPE_COLUMNS = 110
+_IN_LOKI = timedelta(hours=1)  # how far back, if nothing is said
 _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 
 
@@ -58,7 +65,9 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 @click.option("--namespace", default="kube-system", show_default=True, help="Of the pods.")
 @click.option("--selector", default="k8s-app=kube-proxy", show_default=True, help="Labels of the pods.")
 @server_options("loki", "prometheus")
-@click.option("--since", metavar="DURATION", help="How far back to look in Loki (default 1h) and with kubectl.")
+@click.option("--since", metavar="TIME", help="Only what came later: 30m ago, or 2026-01-02T03:04:05Z (Loki: 1h ago).")
+@click.option("--until", metavar="TIME", help="Only what came earlier, given in the same way.")
+@click.option("-v", "--verbose", is_flag=True, help="Also the lines that prove it, causes, and what to rule out.")
 @inputs
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an incident ticket.")
 @json_option("For programs; catalog/diagnosis.schema.json describes it.")
@@ -78,6 +87,8 @@ def command(
     loki: str | None,
     prometheus: str | None,
     since: str | None,
+    until: str | None,
+    verbose: bool,
     catalogs: tuple[Path, ...],
     profile: Path | None,
     as_markdown: bool,
@@ -85,14 +96,15 @@ def command(
 ) -> None:
     """Say which documented failures are in logs: since when, on which nodes, what to do first, the fix, the proof.
 
-    Reads what kubectl logs, containerd, docker, journald, Loki and collectors write, .gz, .zst, folders and tarballs.
-    Exit code 0: none is there; 1: at least one is; 2: could not run.
+    Reads what kubectl logs, containerd, docker, journald, Loki and collectors write, tables and JSON that log stores
+    export, .gz, .zst, .xz, .bz2, folders, .tar and .zip. Exit code 1: at least one failure is there; 0: none is;
+    2: could not run, or no line of kube-proxy's was read.
     """
     from datetime import UTC, datetime
 
     from generator.advice import Facts
     from generator.diagnose import pods, report, sources
-    from generator.diagnose.findings import Findings
+    from generator.diagnose.findings import Findings, Span
     from generator.load import load
 
     if follow and (len(paths) > 1 or with_kubectl):
@@ -101,36 +113,42 @@ def command(
     read = load(catalogs, profile)
     stop_on_errors(errors(read.problems))
     notes: list[str] = []
-    findings = Findings(read.catalog, datetime.now(UTC))
+    now = datetime.now(UTC)
+    span = Span(_time("--since", since, now), _time("--until", until, now))
+    findings = Findings(read.catalog, now, span)
     seen: dict[str, Any] = {"bytes": 0, "sources": [], "servers": []}
     logs: Iterator[Source] = iter(())
     if paths or not (with_kubectl or loki or prometheus):
-        if not paths and sys.stdin.isatty():
+        if not paths and on_terminal(sys.stdin):
             raise click.UsageError("give files, - for standard input, --kubectl, --loki URL or --prometheus URL")
         logs = sources.sources(paths, notes.append, follow)
     if with_kubectl:
-        _seconds(since)
-        logs = _chained(logs, pods.logs(pods.Pods(namespace, selector, context, since), notes.append))
+        seconds = f"{max(1, round((now - span.begin).total_seconds()))}s" if span.begin else None
+        logs = _chained(logs, pods.logs(pods.Pods(namespace, selector, context, seconds), notes.append))
     _read(logs, findings, seen, notes, _news(read.catalog) if follow else None)
     if loki or prometheus:
         read, rules, _ = compile_or_stop(catalogs, profile)
-        _ask(read, rules, findings, seen, loki, prometheus, _seconds(since) or 3600.0)
+        _ask(read, rules, findings, seen, loki, prometheus, Span(span.begin or now - _IN_LOKI, span.end or now))
 
     diagnosis = findings.diagnosis()
+    if diagnosis.undated:
+        notes.append(f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for")
     data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, list(dict.fromkeys(notes)))
     if as_json:
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(data, indent=2))  # ASCII: what a log holds steers no terminal
     elif as_markdown:
-        click.echo(report.as_markdown(data), nl=False)
+        click.echo(printable(report.as_markdown(data)), nl=False)
     else:
         # What goes through a pipe is the same everywhere.
-        width = min(shutil.get_terminal_size().columns, 140) if sys.stdout.isatty() else _PIPE_COLUMNS
-        _print(report.as_text(data, width))
+        width = min(shutil.get_terminal_size().columns, 140) if on_terminal(sys.stdout) else _PIPE_COLUMNS
+        _print(list(report.as_text(data, width, verbose)), paged=not follow)
     if not as_json and not as_markdown:
         for note in data["notes"]:
             say(f"{TOOL}: {note}")
     if diagnosis.found:
         ctx.exit(FOUND)
+    if data["verdict"] == "cannot tell":
+        ctx.exit(COULD_NOT_RUN)
 
 
 def _chained(first: Iterator["Source"], second: Iterator["Source"]) -> Iterator["Source"]:
@@ -172,7 +190,7 @@ def _read(
 @contextmanager
 def _progress(source: "Source") -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, for what takes its time."""
-    if not sys.stderr.isatty() or (source.size or 0) < _PROGRESS_BYTES:
+    if not on_terminal(sys.stderr) or (source.size or 0) < _PROGRESS_BYTES:
         yield lambda count: None
         return
     from rich.console import Console
@@ -199,38 +217,46 @@ def _ask(
     seen: dict[str, Any],
     loki: str | None,
     prometheus: str | None,
-    since: float,
+    span: "Span",
 ) -> None:
     """Ask the servers that are named by an option; credentials come as for the other commands."""
-    from datetime import UTC, datetime
-
     from generator import servers
     from generator.diagnose import asking
     from generator.http import Client
 
-    now = datetime.now(UTC)
     for kind, url in (("loki", loki), ("prometheus", prometheus)):
         endpoint = servers.endpoint(kind, url, read.profile.servers, os.environ) if url else None
         if endpoint is None:
             continue
         client = Client(endpoint)
         if kind == "loki":
-            asking.in_loki(client, rules, read.profile, since, now, findings)
+            asking.in_loki(client, rules, read.profile, span, findings)
         else:
             asking.in_prometheus(client, rules, read.profile, findings)
         seen["servers"].append(client.name)
 
 
-def _print(lines: Iterator[tuple[str, str]]) -> None:
-    if not sys.stdout.isatty():
+def _print(lines: Sequence[tuple[str, str]], paged: bool) -> None:
+    """On a terminal in colour, and page by page where it is longer than the screen, as git does it."""
+    if not on_terminal(sys.stdout):
         for _, line in lines:
-            click.echo(line)
+            click.echo(printable(line))
         return
     from rich.console import Console
 
-    console = Console(highlight=False)
-    for style, line in lines:
-        console.print(line, style=style or None, markup=False, soft_wrap=True)
+    console = Console(highlight=False, emoji=False)
+
+    def show() -> None:
+        for style, line in lines:
+            console.print(printable(line), style=style or None, markup=False, soft_wrap=True)
+
+    if not paged or len(lines) < console.height:
+        show()
+        return
+    os.environ.setdefault("LESS", "FRX")  # colours, and no page where the text fits
+    with console.capture() as captured:
+        show()
+    click.echo_via_pager(captured.get(), color=True)
 
 
 def _version(text: str | None) -> "Version | None":
@@ -244,10 +270,17 @@ def _version(text: str | None) -> "Version | None":
     return found
 
 
-def _seconds(text: str | None) -> float | None:
+def _time(option: str, text: str | None, now: "datetime") -> "datetime | None":
+    """A moment: a duration before now, or a time as RFC 3339 has it."""
+    from generator.diagnose.unwrap import moment
     from generator.durations import seconds
 
+    if text is None:
+        return None
     try:
-        return seconds(text) if text else None
-    except ValueError as error:
-        raise ToolError(f"--since {text}: {error}") from error
+        return now - timedelta(seconds=seconds(text))
+    except (ValueError, OverflowError) as error:
+        found = None if text.isdigit() else moment(text)
+        if found is None:
+            raise ToolError(f"{option} {text}: {error}, nor a time such as 2026-01-02T03:04:05Z") from error
+        return found

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -25,7 +25,17 @@ COULD_NOT_RUN = 2
 
 def say(message: str) -> None:
     """A message for the person at the terminal, away from what a program reads."""
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
+
+
+def printable(text: str) -> str:
+    """Text that steers no terminal, whatever was read: control characters, and halves of surrogate pairs, replaced."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def on_terminal(stream: IO[str] | None) -> bool:
+    """Whether a stream is a terminal; a program may have been started without it, or have lost it."""
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def report(problems: Sequence[Problem], style: str = "text") -> None:
@@ -116,7 +126,7 @@ def validate_compiled(
 
 def _progress(done: int, of: int) -> None:
     """How far promtool is with the unit tests, on a terminal."""
-    if sys.stderr.isatty():
+    if on_terminal(sys.stderr):
         click.echo(f"\runit tests {done}/{of}" if done < of else "\r\033[K", nl=False, err=True)
 
 
@@ -167,7 +177,7 @@ def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Fail
 
 def table(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
     """A table on a terminal, tab-separated lines for everything that reads a pipe."""
-    if not sys.stdout.isatty():
+    if not on_terminal(sys.stdout):
         for row in rows:
             click.echo("\t".join(row[column] for column in columns))
         return
@@ -179,7 +189,7 @@ def table(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(row[column] for column in columns))
-    Console().print(table, markup=False)
+    Console(emoji=False).print(table, markup=False)
 
 
 def unknown(word: str, known: list[str]) -> NoReturn:

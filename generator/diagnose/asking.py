@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from generator import logql
-from generator.diagnose.findings import Findings, Proof
+from generator.diagnose.findings import Findings, Proof, Span
 from generator.diagnose.unwrap import unwrap
 from generator.http import Client
 from generator.model import MetricAlert, Profile
@@ -16,15 +16,18 @@ _NANO = 1_000_000_000
 _PROOFS = 2
 
 
-def in_loki(loki: Client, rules: Rules, profile: Profile, since: float, now: datetime, findings: Findings) -> None:
-    """Count the lines of each log alert in the last `since` seconds; only a few lines of each are fetched."""
+def in_loki(loki: Client, rules: Rules, profile: Profile, span: Span, findings: Findings) -> None:
+    """Count the lines of each log alert in a span, which has both ends; only a few lines of each are fetched."""
+    if span.begin is None or span.end is None:
+        raise ValueError("Loki is asked for a span with both ends")
+    since, now = max(1.0, (span.end - span.begin).total_seconds()), span.end
     labels = profile.loki.labels
     by = ", ".join(label for label in (labels.pod, labels.node) if label)
     asked = [alert for alert in rules.alerts if alert.engine == "loki" and alert.entry.logs]
     findings.sought(alert.entry.id for alert in asked)
     for alert in asked:
         (query,) = logql.log_queries(alert.rule.expr)
-        expr = f"sum by ({by}) (count_over_time({query} [{max(1, round(since))}s]))"
+        expr = f"sum by ({by}) (count_over_time({query} [{round(since)}s]))"
         for row in _rows(loki, "/loki/api/v1/query", query=expr, time=_nanoseconds(now)):
             place = _place(row["metric"], (labels.node, labels.pod)) or "not told"
             findings.count(alert.entry.id, place, int(float(row["value"][1])))

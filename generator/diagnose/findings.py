@@ -8,13 +8,17 @@ from generator.diagnose import templates
 from generator.diagnose.hints import Hints
 from generator.diagnose.scan import Event, Scanner
 from generator.diagnose.templates import Template
+from generator.diagnose.unwrap import foreign, said
 from generator.diagnose.windows import Window
-from generator.model import Catalog, Failure
-from generator.signature import signature
+from generator.model import Catalog, Failure, Harmless
+from generator.signature import compile_re2, signature
 
 _PROOFS = 3
 _LONGEST = 1000  # characters of a line that are shown
 _PLACES = 10_000  # that are counted apart; those of a large cluster
+_PROGRAMS = 1000  # other programs that are told apart
+_MESSAGES = 1000  # that are remembered, harmless or not
+_MESSAGE = 1 << 14  # characters of a message in which a harmless one is looked for
 
 
 @dataclass(frozen=True)
@@ -56,22 +60,64 @@ class Found:
             self.proofs.append(proof)
 
 
+@dataclass
+class Elsewhere:
+    """Lines like those of a failure that another program printed, with one of them."""
+
+    program: str
+    entry: Failure
+    example: str
+    count: int = 0
+
+
+@dataclass
+class Known:
+    """An error that means nothing, and how often it came."""
+
+    harmless: Harmless
+    count: int = 0
+
+
 @dataclass(frozen=True)
 class Diagnosis:
-    """`found` from cause to symptom; `not_found` was looked for; `not_sought` cannot be seen in what was read."""
+    """`found` from cause to symptom; `not_found` was looked for; `not_sought` cannot be seen in what was read.
+
+    `speaks`: kube-proxy may have printed some of the lines that were read. `undated` lines, which bear no time, were
+    counted although a time was asked for. `last` is the latest time in what was read.
+    """
 
     found: tuple[Found, ...]
     not_found: tuple[Failure, ...]
     not_sought: tuple[Failure, ...]
     unexplained: tuple[Template, ...]
     others: int
+    harmless: tuple[Known, ...]
+    elsewhere: tuple[Elsewhere, ...]
     known: Mapping[str, Hints]
+    speaks: bool
+    undated: int
+    last: datetime | None
+
+
+@dataclass(frozen=True)
+class Span:
+    """The times that are asked for; None is open."""
+
+    begin: datetime | None = None
+    end: datetime | None = None
+
+    def holds(self, time: datetime | None) -> bool:
+        """Whether a time lies in the span. One that is not known may."""
+        return not time or ((not self.begin or time >= self.begin) and (not self.end or time <= self.end))
+
+
+_ALWAYS = Span()
 
 
 class Findings:
     """Takes events, gives a diagnosis. Its size depends on what is found, not on how much is read."""
 
-    def __init__(self, catalog: Catalog, now: datetime) -> None:
+    def __init__(self, catalog: Catalog, now: datetime, span: Span = _ALWAYS) -> None:
         self._catalog = catalog
         self._entries = {entry.id: entry for entry in catalog.entries if entry.kind != "watchdog"}
         matchers = {entry.id: signature(entry.logs) for entry in self._entries.values() if entry.logs}
@@ -82,26 +128,69 @@ class Findings:
         self._found: dict[str, Found] = {}
         self._templates = templates.Templates()
         self._known: dict[str, Hints] = {}
+        self._span = span
+        self._harmless = [(Known(row), compile_re2(row.pattern)) for row in catalog.harmless]
+        self._told: dict[str, Known | None] = {}
+        self._elsewhere: dict[tuple[str, str], Elsewhere] = {}
+        self._speaks = False
+        self._undated = 0
+        self._last: datetime | None = None
 
     def read(self, window: Window, source: str, pod: str | None = None, node: str | None = None) -> set[str]:
         """Look at the new lines of a window of a source; the failures that it shows for the first time."""
         self._sought |= self._in_lines
         before = set(self._found)
+        self._speaks = self._speaks or self._scanner.speaks(window, self._now)
+        last = self._scanner.last_time(window, self._now)
+        if last:
+            self._last = max(self._last or last, last)
         for event in self._scanner.events(window, self._now):
             self._add(event, source, pod, node)
         return set(self._found) - before
 
     def _add(self, event: Event, source: str, pod: str | None, node: str | None) -> None:
         line = event.line
+        program = foreign(line)
+        if program:
+            for owner in event.owners:
+                self._of_another(program, owner, line.text)
+            return
         place = line.node or node or line.pod or pod or source
         if event.hints != Hints():
             self.told(place, event.hints)
+        if line.time:
+            self._last = max(self._last or line.time, line.time)
+        if not self._span.holds(line.time):
+            return
+        if not line.time and self._span != _ALWAYS:
+            self._undated += event.count
         for owner in event.owners:
             named = self._known.get(place, Hints()).node or place
             self.count(owner, named)
             self.prove(owner, Proof(line.text[:_LONGEST], source, line.time, named))
         if event.error and not event.owners and not self._scanner.explained(event.rest):
-            self._templates.add(line, event.rest, event.count)
+            self._unexplained(event)
+
+    def _unexplained(self, event: Event) -> None:
+        """An error of no entry: known to be harmless, or not known."""
+        message = "\n".join([said(event.line.text), *event.rest])[:_MESSAGE]
+        if message not in self._told:
+            known = next((known for known, pattern in self._harmless if pattern.search(message)), None)
+            if len(self._told) >= _MESSAGES:
+                self._told.clear()
+            self._told[message] = known
+        known = self._told[message]
+        if known:
+            known.count += event.count
+        else:
+            self._templates.add(event.line, event.rest, event.count)
+
+    def _of_another(self, program: str, owner: str, text: str) -> None:
+        key = program, owner
+        if key not in self._elsewhere and len(self._elsewhere) < _PROGRAMS:
+            self._elsewhere[key] = Elsewhere(program, self._entries[owner], text[:_LONGEST])
+        if key in self._elsewhere:
+            self._elsewhere[key].count += 1
 
     def told(self, place: str, hints: Hints) -> None:
         """Note what is known of a kube-proxy from elsewhere."""
@@ -141,7 +230,12 @@ class Findings:
             tuple(entry for entry in missing if entry.id not in self._sought),
             tuple(self._templates.all()),
             self._templates.others,
+            tuple(known for known, _ in self._harmless if known.count),
+            tuple(self._elsewhere.values()),
             dict(self._known),
+            self._speaks or bool(self._found),
+            self._undated,
+            self._last,
         )
 
     def _at(self, places: Iterable[str]) -> tuple[Hints, ...]:

@@ -1,8 +1,9 @@
 """A diagnosis as data for programs, as Markdown for a ticket, as text for the person who was woken. No IO."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from generator import markdown
@@ -10,13 +11,14 @@ from generator.advice import Facts, advise
 from generator.diagnose.findings import Diagnosis, Found
 from generator.diagnose.hints import Hints
 from generator.model import Catalog, Failure, Profile
-from generator.names import runbook_url
+from generator.names import TOOL, runbook_url
 from generator.settings import log_settings
 from generator.versions import parse
 
 Data = Mapping[str, Any]
 
 _SHOWN = 5  # nodes, and groups of unexplained errors, in what a person reads
+_STILL = timedelta(minutes=10)  # before the end of a log, in which a failure goes on
 _WIDTH = 400  # characters of a log line in it
 
 
@@ -30,6 +32,7 @@ def as_data(
 ) -> dict[str, Any]:
     """All that is said, as catalog/diagnosis.schema.json describes it. `given` counts more than what the logs told."""
     return {
+        "verdict": _verdict(diagnosis, read),
         "found": [_found(one, diagnosis, catalog, profile, given) for one in diagnosis.found],
         "not_found": [{"id": entry.id, "title": entry.title} for entry in diagnosis.not_found],
         "not_sought": [{"id": entry.id, "title": entry.title} for entry in diagnosis.not_sought],
@@ -44,6 +47,19 @@ def as_data(
             for one in diagnosis.unexplained
         ],
         "unexplained_others": diagnosis.others,
+        "harmless": [
+            {"id": one.harmless.id, "reason": one.harmless.reason, "count": one.count} for one in diagnosis.harmless
+        ],
+        "elsewhere": [
+            {
+                "program": one.program,
+                "id": one.entry.id,
+                "alert": one.entry.alert,
+                "count": one.count,
+                "example": one.example,
+            }
+            for one in diagnosis.elsewhere
+        ],
         "kube_proxies": [
             {"place": place, "version": told.version, "mode": told.mode, "os": told.os, "kernel": told.kernel}
             for place, told in diagnosis.known.items()
@@ -51,6 +67,13 @@ def as_data(
         "read": dict(read),
         "notes": list(notes),
     }
+
+
+def _verdict(diagnosis: Diagnosis, read: Mapping[str, Any]) -> str:
+    """Whether failures were found, or none is there, or it cannot be told because no line is kube-proxy's."""
+    if diagnosis.found:
+        return "found"
+    return "none" if diagnosis.speaks or read["servers"] else "cannot tell"
 
 
 def _found(found: Found, diagnosis: Diagnosis, catalog: Catalog, profile: Profile, given: Facts) -> dict[str, Any]:
@@ -65,6 +88,7 @@ def _found(found: Found, diagnosis: Diagnosis, catalog: Catalog, profile: Profil
         "count": found.count,
         "first": _iso(found.first),
         "last": _iso(found.last),
+        "going_on": _going_on(found, diagnosis),
         "nodes": [{"name": place, "count": count} for place, count in _by_count(found.places)],
         "proof": [
             {"line": proof.text, "source": proof.source, "time": _iso(proof.time), "node": proof.place}
@@ -79,7 +103,23 @@ def _found(found: Found, diagnosis: Diagnosis, catalog: Catalog, profile: Profil
         "fix": _fix(found, given),
         "rule_out": [one.text.strip() for one in entry.false_positives],
         "runbook_url": runbook_url(profile.base_url, entry.alert),
+        "runbook": _runbook(entry, profile),
     }
+
+
+def _runbook(entry: Failure, profile: Profile) -> str:
+    """Where the runbook is read: at the site's address if it has one, else with this tool."""
+    own = "runbooks" in (profile.document.data or {})
+    return runbook_url(profile.base_url, entry.alert) if own else f"{TOOL} explain {entry.alert}"
+
+
+def _going_on(found: Found, diagnosis: Diagnosis) -> bool | None:
+    """Whether lines came up to the end of what was read; None if that is not known."""
+    if found.measured:
+        return True
+    if not found.last or not diagnosis.last:
+        return None
+    return diagnosis.last - found.last < _STILL
 
 
 def _few(found: Found, profile: Profile) -> str | None:
@@ -152,88 +192,172 @@ def _tables(entry: Failure) -> Iterator[str]:
         yield f"{component.name} {component.minimum} or later"
 
 
-def as_text(data: Data, width: int) -> Iterator[tuple[str, str]]:
-    """Lines with the style of each, as rich names it. What to do comes first."""
-    yield "bold", _headline(data)
+def as_text(data: Data, width: int, details: bool = False) -> Iterator[tuple[str, str]]:
+    """Lines with the style of each, as rich names it. What is there and what to do come first."""
+    yield from (("bold", line) for line in _folded(_headline(data), width))
+    if len(data["found"]) > 1:
+        yield "", ""
+        yield from _overview(data)
     for number, found in enumerate(data["found"], 1):
         yield "", ""
-        yield _COLOURS[found["severity"]], f"{number}. {found['alert']} ({found['severity']}): {found['title']}"
-        for name, text in _rows(found):
+        title = f"{number}. {found['alert']} ({found['severity']}): {found['title']}"
+        yield from ((_COLOURS[found["severity"]], line) for line in _folded(title, width, "   "))
+        for name, text in [*_summary(found), *(_details(found) if details else ())]:
             yield from (("", line) for line in _wrapped(name, text, width))
     if data["unexplained"]:
         yield "", ""
         yield "bold", _unexplained_headline(data)
         for one in data["unexplained"][:_SHOWN]:
-            yield "", _short(f"   {one['count']} × {one['template']}")
+            yield from (
+                ("", line) for line in _folded(_short(f"   {one['count']} × {one['template']}"), width, "       ")
+            )
         if len(data["unexplained"]) > _SHOWN:
-            yield "", f"   and {len(data['unexplained']) - _SHOWN} more; --json lists all"
+            yield "", f"   and {len(data['unexplained']) - _SHOWN} more kinds; --json lists all"
     yield "", ""
-    yield from (("dim", line) for line in _wrapped("not there", ", ".join(_ids(data["not_found"])) or "-", width))
+    for style, name, text in _rest(data, details):
+        yield from ((style, line) for line in _wrapped(name, text, width))
+    if len(data["found"]) > 1:
+        yield from (("bold", line) for line in _folded(f"Begin with 1: {data['found'][0]['first_step']}", width))
+
+
+def _overview(data: Data) -> Iterator[tuple[str, str]]:
+    """A row for each failure: what fits a screen at three in the morning."""
+    seen = len(data["kube_proxies"])
+    rows = []
+    for number, found in enumerate(data["found"], 1):
+        nodes = len(found["nodes"])
+        where = f"{nodes} of {seen}" if seen >= nodes and seen > 1 else str(nodes)
+        rows.append((str(number), found["alert"], found["severity"], where, f"{found['count']:,}", _state(found)))
+    heading = ("", "alert", "severity", "nodes", "lines", "state")
+    widths = [max(len(row[column]) for row in (heading, *rows)) for column in range(len(heading))]
+    for style, row in (("dim", heading), *(("", row) for row in rows)):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        yield style, "  ".join(cells).rstrip()
+
+
+def _state(found: Data) -> str:
+    if found["going_on"] is None:
+        return "no time is known"
+    return "still going on" if found["going_on"] else f"over since {found['last']}"
+
+
+def _rest(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
+    """What is no failure: style, name and text."""
+    for one in data["elsewhere"]:
+        lines = f"{one['count']:,} {'line' if one['count'] == 1 else 'lines'}"
+        yield (
+            "",
+            "not ours",
+            f"{lines} of {one['program']} look like {one['alert']}; not counted, it is another program",
+        )
+    for one in data["harmless"]:
+        yield "dim", "harmless", f"{one['count']:,} × {one['id']}: {one['reason']}"
+    if data["verdict"] == "cannot tell":
+        return
+    yield "dim", "not there", ", ".join(_ids(data["not_found"])) or "-"
     if data["not_sought"]:
-        text = f"{', '.join(_ids(data['not_sought']))} (metrics tell; --prometheus URL)"
-        yield from (("dim", line) for line in _wrapped("not seen", text, width))
+        text = f"{', '.join(_ids(data['not_sought']))} (only metrics show them; --prometheus URL)"
+        yield "dim", "not sought", text
+    if data["found"] and not details:
+        yield "dim", "more", "-v shows the lines that prove it, causes, and what looks the same and is not"
+
+
+def _folded(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, max(width, 40), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ) or [""]
 
 
 _COLOURS = {"critical": "bold red", "warning": "bold yellow", "info": "bold cyan"}
 
 
 def _rows(found: Data) -> Iterator[tuple[str, str]]:
+    yield from _summary(found)
+    yield from _details(found)
+
+
+def _summary(found: Data) -> Iterator[tuple[str, str]]:
     yield "where", _where(found)
-    yield "since", _since(found)
+    yield "when", _when(found)
     yield "do first", found["first_step"]
     for text in _fix_lines(found["fix"]):
         yield "fix", text
-    yield "runbook", found["runbook_url"]
     for text in found["measured"]:
         yield "measured", text
-    for proof in found["proof"][:2]:
-        yield "proof", _short(proof["line"].strip())
-    if found["causes"]:
-        more = len(found["causes"]) - 1
-        yield "cause", " ".join(found["causes"][0].split()) + (f" ({more} more in the runbook)" if more else "")
     if found["explains"]:
         yield "explains", ", ".join(found["explains"])
     if found["few"]:
         yield "but", found["few"]
+    yield "runbook", found["runbook"]
+
+
+def _details(found: Data) -> Iterator[tuple[str, str]]:
+    for proof in found["proof"][:2]:
+        yield "proof", _short(proof["line"].strip())
+    for cause in found["causes"]:
+        yield "cause", _plain(cause)
     for text in found["rule_out"]:
-        yield "rule out", text
+        yield "rule out", _plain(text)
+
+
+def _plain(text: str) -> str:
+    """Markdown of the catalog as a person reads it in a terminal."""
+    return re.sub(r"\[([^\]]+)\]\(https?://[^)]+\)", r"\1", " ".join(text.split())).replace("`", "")
 
 
 def _fix_lines(fix: Data) -> Iterator[str]:
+    alike: dict[tuple[str, str | None], list[Data]] = {}
     for row in fix["for_versions"]:
-        who = " ".join(text for text in (row["kube_proxy"] or row["cluster"], row["mode"], row["os"]) if text)
-        if row["verdict"] == "not affected":
-            yield f"{who}: {row['why']}; by its version it should not happen, so look at what to rule out"
-        elif row["upgrade"]:
-            yield f"{row['upgrade']} ({who}: {row['why']})"
+        alike.setdefault((row["verdict"], row["upgrade"]), []).append(row)
+    for (verdict, upgrade), rows in alike.items():
+        who = _listed([_who(row) for row in rows])
+        if verdict == "not affected":
+            yield f"{who}: by its version it should not happen ({rows[0]['why']}), so look at what to rule out"
+        elif upgrade:
+            yield f"{upgrade}, for {who} ({rows[0]['why']})"
         else:
-            yield f"{who}: {row['why']}"
+            yield f"{who}: {rows[0]['why']}"
     if not fix["for_versions"] and fix["tables"]:
-        yield "; ".join(fix["tables"]) + " (with --kube-proxy-version only what applies)"
+        yield "depends on the version: add --kube-proxy-version, or read the table in the runbook"
     for setting in fix["settings"]:
-        yield f"set {setting['name']} to {setting['change_to']}"
+        yield f"{setting['name']}: {setting['change_to']}"
+
+
+def _who(row: Data) -> str:
+    return " ".join(text for text in (row["kube_proxy"] or row["cluster"], row["mode"], row["os"]) if text)
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = len(words) - _SHOWN
+    return ", ".join(words[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _where(found: Data) -> str:
-    names = [f"{row['name']} ({row['count']})" if row["count"] else row["name"] for row in found["nodes"][:_SHOWN]]
-    more = len(found["nodes"]) - _SHOWN
-    return ", ".join(names) + (f" and {more} more" if more > 0 else "") if names else "not told"
+    names = [
+        f"{row['name']} ({row['count']:,} {'line' if row['count'] == 1 else 'lines'})" if row["count"] else row["name"]
+        for row in found["nodes"]
+    ]
+    return _listed(names) or "not told"
 
 
-def _since(found: Data) -> str:
+def _when(found: Data) -> str:
     lines = f"{found['count']:,} {'line' if found['count'] == 1 else 'lines'}"
     if not found["count"]:
         return "now, by the metrics"
     if not found["first"]:
         return f"the lines bear no time ({lines})"
-    return f"{found['first']} until {found['last']} ({lines})"
+    if found["first"] == found["last"]:
+        return f"at {found['first']} ({lines}), {_state(found)}"
+    return f"{found['first']} to {found['last']} ({lines}), {_state(found)}"
 
 
 def _headline(data: Data) -> str:
     number = len(data["found"])
     logs = len(data["read"]["sources"])
-    seen = f"{_size(data['read']['bytes'])} of {logs} {'log' if logs == 1 else 'logs'}"
+    seen = f"{_size(data['read']['bytes'])} in {logs} {'log' if logs == 1 else 'logs'}"
     seen = ", ".join([*([seen] if data["read"]["sources"] else []), *data["read"]["servers"]])
+    if data["verdict"] == "cannot tell":
+        return f"Cannot tell: no line of kube-proxy's is in what was read ({seen})."
     if not number:
         return f"None of the documented failures is there ({seen})."
     return f"{number} documented {'failure is' if number == 1 else 'failures are'} there, causes first ({seen})."
@@ -241,7 +365,9 @@ def _headline(data: Data) -> str:
 
 def _unexplained_headline(data: Data) -> str:
     count = sum(one["count"] for one in data["unexplained"]) + data["unexplained_others"]
-    return f"{count:,} error lines of {len(data['unexplained'])} kinds that no entry explains:"
+    kinds = len(data["unexplained"])
+    errors = "error" if count == 1 else "errors"
+    return f"{count:,} {errors} of {kinds} {'kind' if kinds == 1 else 'kinds'} that no entry explains:"
 
 
 def as_markdown(data: Data) -> str:
@@ -259,9 +385,9 @@ def as_markdown(data: Data) -> str:
     if data["unexplained"]:
         parts.append(f"### {_unexplained_headline(data)}")
         parts.append("\n".join(f"- {one['count']} × {markdown.code(one['example'])}" for one in data["unexplained"]))
-    parts.append(f"Not there: {markdown.text(', '.join(_ids(data['not_found'])) or '-')}")
-    if data["not_sought"]:
-        parts.append(f"Not looked for: {markdown.text(', '.join(_ids(data['not_sought'])))}")
+    others = [f"- {name}: {markdown.text(text)}" for _, name, text in _rest(data, details=True)]
+    if others:
+        parts.append("\n".join(others))
     if data["notes"]:
         parts.append("\n".join(f"- {markdown.text(note)}" for note in data["notes"]))
     return "\n\n".join(parts) + "\n"
@@ -276,10 +402,8 @@ def _ids(rows: Iterable[Data]) -> list[str]:
 
 def _wrapped(name: str, text: str, width: int) -> list[str]:
     first = f"   {name:<10} "
-    # What a log holds must not steer the terminal.
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
     return textwrap.wrap(
-        shown,
+        " ".join(text.split()),
         max(width, 40),
         initial_indent=first,
         subsequent_indent=" " * len(first),

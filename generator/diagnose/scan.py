@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
 import ahocorasick_rs
+import re2
 
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
-from generator.diagnose.unwrap import Line, begins, is_error, printed_at, unwrap
+from generator.diagnose.unwrap import Line, begins, foreign, is_error, moment, printed_at, said, unwrap
 from generator.diagnose.windows import AROUND, Window
 from generator.signature import Signature, Signatures
 
@@ -17,7 +19,12 @@ from generator.signature import Signature, Signatures
 _SAFE = re.compile(r"[ !#$%()*,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+")
 _SHORTEST = 3
 _REST_LINES = 200  # of one message; a panic prints its stack
+_LINES_BACK = 12  # in which the head of a message is looked for that bears its time
+_OTHERS = 50  # lines of others between those of one message
+_JUDGED, _JUDGED_LENGTH = 20_000, 2_000  # messages whose entries are remembered, and their characters
 _REST_BYTES = 1 << 16
+_ALIKE_BYTES = 1 << 12  # of an error and its lines, by which errors are compared
+_PIECES = 64  # of a line that a container runtime cut
 _TOLD_BYTES, _TOLD_WORDS, _TOLD_TIMES = 100, 10_000, 100
 _CUT_BYTES = 1 << 13  # container runtimes cut lines that are twice as long
 _FRONT_BYTES = 200  # within which a wrapping ends
@@ -25,13 +32,22 @@ _BEGINS = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:|\\?\"ts\\?\":|panic: |fat
 _DIGITS = b"0123456789"
 _HINTS = frozenset(hints.KEYS)
 _CRI_CUT = re.compile(rb" std(?:out|err) P ")
-_HEAD = re.compile(rb"(?<![0-9A-Za-z_])[EF][01]\d[0-3]\d \d\d:\d\d:")
+# In front of klog's head stands no word, but perhaps AM or PM, or what JSON writes for a tab.
+_HEAD = re.compile(rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt]))[EF][01]\d[0-3]\d \d\d:\d\d:")
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
+# klog's head with its file, in text and in JSON, and the stack of a kube-proxy that died.
+_KLOG_ANYWHERE: Any = re2.compile(  # many times faster over much that does not match
+    rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d{1,9} +\d+ [\w./-]{1,200}:\d+\]"
+    rb'|caller\\?":\\?"[\w./-]{1,200}\.go:\d|k8s\.io/kubernetes/|"MESSAGE" ?: ?\['
+)
+_LAST_LINES = 20
+_LOOKS = 1000  # lines of other programs in a window, after which there is probably none of kube-proxy
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
 _HEADS = frozenset(f"{level}{month:02}" for level in "EF" for month in range(1, 13))
-_ERRORS = frozenset([*_HEADS, '"err', "panic: ", "fatal error: "])
+_JSON_ERROR = '"err'
+_ERRORS = frozenset([*_HEADS, _JSON_ERROR, "panic: ", "fatal error: "])
 # journald writes a message that cannot be printed as a list of numbers.
 _NUMBERS = ('"MESSAGE":[', '"MESSAGE": [', '"MESSAGE" : [')
 
@@ -52,6 +68,9 @@ class Event:
     count: int = 1
 
 
+_NOTHING = Hints()
+
+
 class Scanner:
     """Finds what a signature matches in whatever wrapping, what tells of the kube-proxy, and all errors."""
 
@@ -69,34 +88,74 @@ class Scanner:
                 with_it = tuple(run.encode() for text in signature.literals for run in _runs(text) if run != key)
                 self._company[key] = () if key in self._company or _hides(key, needed) else with_it
         self._told: dict[bytes, int] = {}
+        self._judged: dict[str, tuple[frozenset[str], Hints]] = {}
 
     def events(self, window: Window, now: datetime) -> Iterator[Event]:
         """`now` decides the year of times that come without one."""
         data, done = window.data, window.begin
         places = self._places(window)
-        alike: dict[bytes, tuple[int, int]] = {}
+        alike: dict[int, tuple[int, int]] = {}
         for number, (at, key) in enumerate(places):
             if at < done:
                 continue
             if key in _ERRORS:
                 start, stop = _bounds(data, at)
                 if _errors_only(places, number, stop):
-                    text = data[start : _rest_stop(data, stop)].translate(None, _DIGITS)
+                    # klog's JSON is one line; an error in text is told from another by the lines that follow too.
+                    end = stop if key == _JSON_ERROR else _rest_stop(data, stop)
+                    text = hash(data[start : min(end, start + _ALIKE_BYTES)].translate(None, _DIGITS))
                     before = alike.get(text)
                     alike[text] = (before[0] + 1, at) if before else (0, at)
                     if before:
                         done = stop
                         continue
             event, done = self._event(data, at, now)
-            if event.owners or event.error or event.hints != Hints():
+            if event.owners or event.error or event.hints != _NOTHING:
                 yield event
         for count, at in alike.values():
             if count and (last := self._event(data, at, now)[0]).error:
                 yield replace(last, count=count)
 
+    def speaks(self, window: Window, now: datetime) -> bool:
+        """Whether there is a line that kube-proxy may have printed: klog's, and no other program is named."""
+        data, at = window.data, window.begin
+        for _ in range(_LOOKS):
+            head = _KLOG_ANYWHERE.search(data, at, window.end)
+            if head is None:
+                return False
+            if not foreign(_whole(data, head.start(), now)[0]):
+                return True
+            at = _bounds(data, head.start())[1]
+        return False
+
+    def last_time(self, window: Window, now: datetime) -> datetime | None:
+        """The time of the last line that bears one, of the last few."""
+        at = window.end
+        for _ in range(_LAST_LINES):
+            if at <= window.begin:
+                return None
+            line, at, _ = _whole(window.data, at - 1, now)
+            time = line.time or printed_at(line.text, now)
+            if time:
+                return time
+        return None
+
     def explained(self, lines: Iterable[str]) -> bool:
         """Whether one of the lines belongs to an entry."""
-        return any(self._signatures.owners(line) for line in lines)
+        return any(self._owners(line) for line in lines)
+
+    def _owners(self, text: str) -> frozenset[str]:
+        return self._judge(text)[0]
+
+    def _judge(self, text: str) -> tuple[frozenset[str], Hints]:
+        """The entries that a line proves, and what it tells. What has been said before is not judged again."""
+        key = said(text)
+        judged = self._judged.get(key)
+        if judged is None:
+            judged = self._signatures.owners(text), hints.read(text)
+            if len(self._judged) < _JUDGED and len(key) < _JUDGED_LENGTH:
+                self._judged[key] = judged
+        return judged
 
     def _places(self, window: Window) -> Sequence[tuple[int, str]]:
         """Where keys are found, in order; with a signature that has none, where lines begin."""
@@ -120,19 +179,12 @@ class Scanner:
 
     def _event(self, data: bytes, at: int, now: datetime) -> tuple[Event, int]:
         """The message at a place, and where it ends; what belongs to it and begins a line of its own comes again."""
-        start, stop = _bounds(data, at)
-        line = _unwrapped(data, start, stop, now)
-        while start and (earlier := _cut_before(data, start, now)):
-            start = _bounds(data, start - 1)[0]
-            line = replace(line, text=earlier.text + line.text, time=earlier.time)
-        while line.partial and stop < len(data):
-            begin, stop = _bounds(data, stop)
-            following = _unwrapped(data, begin, stop, now)
-            line = replace(line, text=line.text + following.text, partial=following.partial)
-        owners, error = self._signatures.owners(line.text), is_error(line.text)
+        line, start, stop = _whole(data, at, now)
+        (owners, told), error = self._judge(line.text), is_error(line.text)
         if owners or error:
             line = _with_neighbours(data, start, stop, line, now)
-        return Event(line, owners, hints.read(line.text), error, tuple(_rest(data, stop, now)) if error else ()), stop
+        rest = tuple(_rest(data, start, stop, line, now)) if error and not owners else ()
+        return Event(line, owners, told, error, rest), stop
 
 
 def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
@@ -144,6 +196,26 @@ def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
     if start < 0 or stop < 0 or data.rfind(b"\n", max(0, start - _CUT_BYTES), start) < 0:
         return True
     return all(data.find(text, start, stop) >= 0 for text in company)
+
+
+def _whole(data: bytes, at: int, now: datetime) -> tuple[Line, int, int]:
+    """The line at a place, with its pieces if the container runtime cut it, and where they begin and end."""
+    start, stop = _bounds(data, at)
+    line = _unwrapped(data, start, stop, now)
+    pieces = [line.text]
+    while start and len(pieces) < _PIECES and (earlier := _cut_before(data, start, now)):
+        start = _bounds(data, start - 1)[0]
+        pieces.insert(0, earlier.text)
+        line = replace(line, time=earlier.time)
+    partial = line.partial
+    while partial and stop < len(data) and len(pieces) < 2 * _PIECES:
+        begin, stop = _bounds(data, stop)
+        following = _unwrapped(data, begin, stop, now)
+        pieces.append(following.text)
+        partial = following.partial
+    if len(pieces) > 1:
+        line = replace(line, text="".join(pieces), partial=partial)
+    return line, start, stop
 
 
 def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
@@ -207,16 +279,38 @@ def _rest_stop(data: bytes, begin: int) -> int:
     return limit
 
 
-def _rest(data: bytes, begin: int, now: datetime) -> Iterator[str]:
-    limit = min(len(data), begin + _REST_BYTES)
+def _rest(data: bytes, start: int, stop: int, first: Line, now: datetime) -> Iterator[str]:
+    """The lines that belong to an error: up to the next message, without what another program or node printed."""
+    front = _front(data, start, stop)
+    limit = min(len(data), stop + _REST_BYTES)
+    others = 0
     for _ in range(_REST_LINES):
-        if begin >= limit:
+        if stop >= limit:
             return
-        start, begin = _bounds(data, begin)
-        text = _unwrapped(data, start, begin, now).text
-        if begins(text):
+        start, stop = _bounds(data, stop)
+        if front is not None and _front(data, start, stop) == front:
+            return  # a message behind the same wrapping; there is no need to take it off
+        line = _unwrapped(data, start, stop, now)
+        if _elsewhere(line, first):
+            others += 1
+            if others > _OTHERS:
+                return
+            continue
+        if begins(line.text):
             return
-        yield text
+        yield line.text
+
+
+def _front(data: bytes, start: int, stop: int) -> bytes | None:
+    """What stands before klog's head in a line, without its numbers; None if it has no head."""
+    head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+    return data[start : head.start()].translate(None, _DIGITS) if head else None
+
+
+def _elsewhere(line: Line, other: Line) -> bool:
+    """Whether the wrappings say that two lines are of different programs, pods or nodes."""
+    pairs = ((line.program, other.program), (line.pod, other.pod), (line.node, other.node))
+    return any(one and two and one != two for one, two in pairs)
 
 
 def _bounds(data: bytes, at: int) -> tuple[int, int]:
@@ -233,12 +327,13 @@ def _with_neighbours(data: bytes, start: int, stop: int, line: Line, now: dateti
     if line.time:
         return line
     time = printed_at(line.text, now)
-    for _ in range(_REST_LINES):
+    for _ in range(_LINES_BACK):
         if time or not start:
             break
         start, stop = _bounds(data, start - 1)
-        if _KLOG.match(data, start):
-            time = printed_at(data[start : min(stop, start + _FRONT_BYTES)].decode(errors="replace"), now)
+        if _KLOG.search(data, start, min(stop, start + _FRONT_BYTES)):
+            before = _unwrapped(data, start, stop, now)
+            time = None if _elsewhere(before, line) else before.time or printed_at(before.text, now)
     return replace(line, time=time)
 
 
@@ -246,8 +341,8 @@ def _exported(data: bytes, start: int, stop: int, line: Line) -> Line:
     """A message in journald's export format, whose records are blocks of fields."""
     record = data[max(0, data.rfind(b"\n\n", 0, start)) : data.find(b"\n\n", stop - 1) + 1 or len(data)]
     time, node = _EXPORT_TIME.search(record), _EXPORT_NODE.search(record)
-    at = datetime.fromtimestamp(int(time[1]) / 1e6, UTC) if time else line.time
-    return replace(line, time=at, node=node[1].decode(errors="replace") if node else line.node)
+    at = moment(time[1].decode()) if time else None
+    return replace(line, time=at or line.time, node=node[1].decode(errors="replace") if node else line.node)
 
 
 def _unwrapped(data: bytes, start: int, stop: int, now: datetime) -> Line:

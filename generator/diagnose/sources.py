@@ -3,31 +3,38 @@
 What could not be read as it should have been is said in `notes`; what could be read is never lost.
 """
 
+import bz2
 import codecs
 import contextlib
 import io
 import itertools
-import json
+import lzma
 import os
 import re
 import select
 import sys
 import tarfile
+import tempfile
 import time
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from generator.diagnose import exports
 from generator.diagnose.windows import BLOCK
 from generator.problems import ToolError
 
 _IDLE_SECONDS = 0.5  # after which what has come is looked at
 _HEAD = 4096  # bytes that tell what a file is
 _PIECE = 4096  # bytes that are unpacked at once
-_ZSTD_WINDOW = 1 << 31
-_DOCUMENT_BYTES = 256 << 20  # Loki's answers are read as a whole
+_ZSTD_WINDOW = 1 << 26  # bytes; what zstd writes unless it is asked for more than its levels give
+_XZ_MEMORY = 100 << 20
+_MEMBER_BYTES = 1 << 44  # what an archive says of a file's size, at most
+_HEADER_BYTES = 1 << 20  # of an archive's member, long names included
+_BATCH = 1000  # records that are handed on together
 _DEPTH = 3  # archives within archives
 _WORD = "kube-proxy"
 # Where container runtimes, and `kubectl cluster-info dump`, keep the log of a pod.
@@ -35,7 +42,20 @@ _POD = re.compile(
     r"(?:^|[/:])(?:[a-z0-9-]+_(?P<a>[a-z0-9.-]+)_[0-9a-f-]+/[^/]+/[0-9]+\.log|(?P<b>[a-z0-9.-]+)_[a-z0-9-]+_[^/]+\.log|"
     r"(?P<c>kube-proxy-[a-z0-9]+)/)"
 )
-_GZIP, _ZSTD, _UTF16 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ZIP = b"PK\x03\x04"
+
+# What the libraries for archives raise; a header can hold anything.
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    OSError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    zlib.error,
+)
 
 Note = Callable[[str], None]
 
@@ -117,16 +137,28 @@ def _open(
     stream = itertools.chain([first], plain)
     if first[257:262] == b"ustar" and depth < _DEPTH:
         yield from _archive(name, stream, note, members, depth + 1)
+    elif first.startswith(_ZIP) and depth < _DEPTH:
+        yield from _zip(name, stream, note, depth + 1)
     elif first.startswith(_UTF16):
         yield Source(name, _transcoded(stream))
-    elif b'"resultType"' in first[:_HEAD] and b'"streams"' in first[:_HEAD]:
-        yield Source(name, _answer(name, stream, note))
+    elif form := exports.kind(first):
+        yield Source(name, _exported(name, form, stream, note), None, _pod(name))
     else:
         if not first:
             note(f"{name}: is empty")
-        if b"\0" in first[:_HEAD] and not first.startswith(b"__CURSOR="):
-            note(f"{name}: does not look like a log; read all the same")
+        if _is_binary(first[:_HEAD]):
+            note(f"{name}: is no log, so it is not read")
+            return
         yield Source(name, stream, size, _pod(name))
+
+
+def _is_binary(head: bytes) -> bool:
+    """Whether bytes are no text; journald's export has numbers in front of messages that are not plain."""
+    if head.startswith(b"__CURSOR="):
+        return False
+    strange = sum(head.count(byte) for byte in (b"\0", b"\1", b"\2", b"\3", b"\4", b"\5", b"\6", b"\x7f"))
+    undecoded = head.decode(errors="replace").count("\N{REPLACEMENT CHARACTER}")
+    return strange > len(head) // 100 or undecoded > len(head) // 5
 
 
 def _pod(name: str) -> str | None:
@@ -171,54 +203,89 @@ def _followed(path: Path, note: Note) -> Iterator[bytes]:
 
 
 def _unpacked(name: str, blocks: Iterator[bytes], note: Note, depth: int = 0) -> Iterator[bytes]:
-    """The blocks without gzip or zstd around them."""
+    """The blocks without gzip, zstd, xz or bzip2 around them."""
     first = next((block for block in blocks if block), b"")
     stream = itertools.chain([first], blocks)
-    if first.startswith(_GZIP) and depth < _DEPTH:
-        new: Callable[[], Any] = lambda: zlib.decompressobj(wbits=31)  # noqa: E731
-        yield from _unpacked(name, _frames(name, "gzip", new, zlib.error, stream, note), note, depth + 1)
-    elif first.startswith(_ZSTD) and depth < _DEPTH:
-        import zstandard
-
-        new = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj
-        yield from _unpacked(name, _frames(name, "zstd", new, zstandard.ZstdError, stream, note), note, depth + 1)
+    packing = next((one for one in _PACKINGS if first.startswith(one.magic)), None)
+    if packing and depth < _DEPTH:
+        yield from _unpacked(name, _frames(name, packing, stream, note), note, depth + 1)
     else:
         yield from stream
 
 
-def _frames(
-    name: str, kind: str, new: Callable[[], Any], broken: type[Exception], blocks: Iterator[bytes], note: Note
-) -> Iterator[bytes]:
+@dataclass(frozen=True)
+class _Packing:
+    """A way to compress: the bytes it begins with, what takes it off, and what that raises."""
+
+    name: str
+    magic: bytes
+    new: Callable[[], Any]
+
+
+def _zstd() -> Any:
+    import zstandard
+
+    return zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+
+
+_PACKINGS = (
+    _Packing("gzip", b"\x1f\x8b", lambda: zlib.decompressobj(wbits=31)),
+    _Packing("zstd", b"\x28\xb5\x2f\xfd", _zstd),
+    _Packing("xz", b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY)),
+    _Packing("bzip2", b"BZh", bz2.BZ2Decompressor),
+)
+
+
+def _frames(name: str, packing: _Packing, blocks: Iterator[bytes], note: Note) -> Iterator[bytes]:
     """What is compressed, in small pieces: a piece may grow a thousandfold. One part may follow another."""
-    unpack, begun = new(), False
+    unpack, begun = packing.new(), False
     for block in blocks:
         for at in range(0, len(block), _PIECE):
             piece = block[at : at + _PIECE]
             while piece:
                 begun = True
+                before = unpack.copy() if hasattr(unpack, "copy") else None
                 try:
                     data = unpack.decompress(piece)
-                except broken as error:
-                    note(f"{name}: the {kind} data is broken ({error}); what comes before is read")
+                except Exception as error:  # each library has its own
+                    yield _before_the_fault(before, piece)
+                    note(f"{name}: the {packing.name} data is broken ({error}); what comes before is read")
                     return
                 if data:
                     yield data
                 piece = b""
                 if unpack.eof:
-                    piece, unpack, begun = unpack.unused_data.lstrip(b"\0"), new(), False
+                    piece, unpack, begun = unpack.unused_data.lstrip(b"\0"), packing.new(), False
     if begun:
-        note(f"{name}: the {kind} data ends too early; what is there is read")
+        note(f"{name}: the {packing.name} data ends too early; what is there is read")
+
+
+def _before_the_fault(unpack: Any, piece: bytes) -> bytes:
+    """What comes out of a piece before the byte that is wrong."""
+    data = b""
+    with contextlib.suppress(Exception):
+        for at in range(len(piece) if unpack else 0):
+            data += unpack.decompress(piece[at : at + 1])
+    return data
 
 
 class _Stream(io.RawIOBase):
-    """Blocks as a file for tarfile to read from."""
+    """Blocks as a file for tarfile to read from, as far as it is allowed: a header can claim any length of itself."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks
         self._left = memoryview(b"")
+        self.allow(0)
+
+    def allow(self, size: int) -> None:
+        """Let a file of this size, and the headers after it, be read."""
+        self._allowed = size + _HEADER_BYTES
 
     def read(self, size: int = -1) -> bytes:
         parts: list[memoryview] = []
+        self._allowed -= size
+        if self._allowed < 0:
+            raise tarfile.ReadError(f"a header of more than {_HEADER_BYTES} bytes")
         while size > 0:
             if not self._left:
                 self._left = memoryview(next((block for block in self._blocks if block), b""))
@@ -230,20 +297,48 @@ class _Stream(io.RawIOBase):
         return b"".join(parts)
 
 
+def _members(archive: tarfile.TarFile, stream: _Stream) -> Iterator[tarfile.TarInfo]:
+    """The members of an archive. Raises ReadError where it claims what cannot be."""
+    for member in archive:
+        if not 0 <= member.size < _MEMBER_BYTES:
+            raise tarfile.ReadError(f"a file of {member.size} bytes")
+        stream.allow(member.size)
+        yield member
+
+
 def _archive(
     name: str, blocks: Iterator[bytes], note: Note, members: Callable[[], list[str]] | None, depth: int
 ) -> Iterator[Source]:
     chosen = _speaking(members(), name, note) if members else None
+    stream = _Stream(blocks)
     try:
-        with tarfile.open(fileobj=_Stream(blocks), mode="r|") as archive:
-            for member in archive:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in _members(archive, stream):
                 file = archive.extractfile(member) if member.isfile() else None
                 if file and (chosen is None or member.name in chosen):
                     yield from _open(
                         f"{name}:{member.name}", _gathered(name, file, note), note, member.size, depth=depth
                     )
-    except (tarfile.TarError, OSError) as error:
+    except _BROKEN as error:
         note(f"{name}: the archive is broken ({error}); what comes before is read")
+
+
+def _zip(name: str, blocks: Iterator[bytes], note: Note, depth: int) -> Iterator[Source]:
+    """The files of a zip archive, whose list of contents is at its end; it is kept on disk for that."""
+    with tempfile.TemporaryFile() as kept:
+        for block in blocks:
+            kept.write(block)
+        try:
+            with zipfile.ZipFile(kept) as archive:
+                members = [member for member in archive.infolist() if not member.is_dir()]
+                chosen = _speaking([member.filename for member in members], name, note)
+                for member in members:
+                    if member.filename in chosen:
+                        with archive.open(member) as file:
+                            inside = f"{name}:{member.filename}"
+                            yield from _open(inside, _gathered(name, file, note), note, member.file_size, depth=depth)
+        except _BROKEN as error:
+            note(f"{name}: the archive is broken ({error}); what comes before is read")
 
 
 def _gathered(name: str, file: IO[bytes], note: Note) -> Iterator[bytes]:
@@ -253,7 +348,7 @@ def _gathered(name: str, file: IO[bytes], note: Note) -> Iterator[bytes]:
         try:
             while len(parts) < BLOCK // _PIECE and (piece := file.read(_PIECE)):
                 parts.append(piece)
-        except (tarfile.TarError, OSError) as error:
+        except _BROKEN as error:
             note(f"{name}: the archive is broken ({error}); what comes before is read")
             yield b"".join(parts)
             return
@@ -263,13 +358,12 @@ def _gathered(name: str, file: IO[bytes], note: Note) -> Iterator[bytes]:
 
 
 def _member_names(path: Path) -> list[str]:
+    """The names of an archive's files, as far as it is whole."""
     names: list[str] = []
-    with (
-        path.open("rb") as file,
-        contextlib.suppress(tarfile.TarError, OSError),
-        tarfile.open(fileobj=_Stream(_unpacked(str(path), _blocks(file), lambda note: None)), mode="r|") as archive,
-    ):
-        names.extend(member.name for member in archive if member.isfile())  # as far as it is whole
+    with path.open("rb") as file, contextlib.suppress(*_BROKEN):
+        stream = _Stream(_unpacked(str(path), _blocks(file), lambda note: None))
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            names.extend(member.name for member in _members(archive, stream) if member.isfile())
     return names
 
 
@@ -280,25 +374,13 @@ def _transcoded(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield decode(block).encode()
 
 
-def _answer(name: str, blocks: Iterator[bytes], note: Note) -> Iterator[bytes]:
-    """An answer of Loki's API as lines like logcli's; it is one document, so it is read as a whole."""
-    text = b""
-    for block in blocks:
-        text += block
-        if len(text) > _DOCUMENT_BYTES:
-            note(f"{name}: Loki's answer is larger than {_DOCUMENT_BYTES >> 20} MiB; read without its labels and times")
-            yield text
-            yield from blocks
-            return
+def _exported(name: str, form: str, blocks: Iterator[bytes], note: Note) -> Iterator[bytes]:
+    """A document or table as lines; where it is broken, what is left as it is."""
+    records = exports.lines(form, blocks)
     try:
-        streams = json.loads(text)["data"]["result"]
-        lines = [
-            json.dumps({"labels": row["stream"], "line": value[1], "timestamp": value[0]}, ensure_ascii=False)
-            for row in streams
-            for value in row["values"]
-        ]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        note(f"{name}: Loki's answer is not whole; read without its labels and times")
-        yield text
-        return
-    yield "\n".join(lines).encode(errors="replace")
+        while batch := b"".join(itertools.islice(records, _BATCH)):
+            yield batch
+    except exports.BrokenExportError as error:
+        note(f"{name}: the {form.upper()} is broken or one of its values too large; the rest is read line by line")
+        yield error.rest.encode(errors="replace")
+        yield from blocks

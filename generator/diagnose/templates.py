@@ -9,6 +9,7 @@ from generator.diagnose.unwrap import KLOG, Line
 
 _MOST = 500  # templates that are kept apart
 _REMEMBERED = 10_000  # texts whose template is known
+_LEARNED = 2_000  # texts that templates are made of; a log of nothing but different errors has no more to teach
 _LONGEST = 600  # characters of a message that are looked at
 # Numbers, addresses and names that differ from one line to the next.
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|\d+(?:[.:,]\d+)*")
@@ -33,15 +34,16 @@ class Templates:
         self._known: dict[str, int] = {}
         self._by_id: dict[int, Template] = {}
         self._miner: Any = None
+        self._learned = 0
         self.others = 0
 
     def add(self, line: Line, rest: tuple[str, ...], count: int = 1) -> None:
         message = " ".join(" ".join([line.text, *rest]).split())[:_LONGEST]
         masked = _VARYING.sub(_ANY, KLOG.sub(_source, message))
         number = self._known.get(masked)
-        if number is None:
+        if number is None and self._learned < _LEARNED:
             number = self._learn(masked, message)
-        template = self._by_id.get(number)
+        template = self._by_id.get(number) if number is not None else None
         if template is None:
             self.others += count
             return
@@ -55,6 +57,7 @@ class Templates:
         return sorted(self._by_id.values(), key=lambda one: -one.count)
 
     def _learn(self, masked: str, message: str) -> int:
+        self._learned += 1
         result = self._drain().add_log_message(masked)
         number = int(result["cluster_id"])
         if number in self._by_id:
@@ -71,7 +74,7 @@ class Templates:
             from drain3.template_miner_config import TemplateMinerConfig
 
             config = TemplateMinerConfig()
-            config.drain_max_clusters = _MOST * 2
+            config.drain_max_clusters = _MOST
             config.drain_sim_th = 0.6
             self._miner = TemplateMiner(None, config)
         return self._miner

@@ -1,71 +1,118 @@
 """Undoes what collectors and tools wrap around a line that a program printed. No IO."""
 
 import json
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _DEPTH = 5  # a docker file, shipped by Fluent Bit, read back from Loki, is three
+_FIELDS = 300  # of a record that are looked at
+_FRONT = 400  # characters in which an unknown wrapping is looked for
 
 
 @dataclass(frozen=True)
 class Line:
-    """What the program printed, and what the wrapping says of it. `partial`: the rest comes with the next line."""
+    """What the program printed, and what the wrapping says of it. `partial`: the rest comes with the next line.
+
+    `program` is the container or the program that the wrapping names.
+    """
 
     text: str
     time: datetime | None = None
     node: str | None = None
     pod: str | None = None
+    program: str | None = None
     partial: bool = False
 
 
 _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-# Each wrapping in front of a line; the groups are fields of Line.
+_NODE, _PROGRAM = r"(?P<node>[\w.-]{1,253})", r"(?P<program>[A-Za-z_(][\w./@()-]{0,99})"
+_DIGITS, _LOWER = "0123456789", "abcdefghijklmnopqrstuvwxyz"
+_LETTERS = _LOWER + _LOWER.upper()
+# Each wrapping in front of a line, with the characters it can begin with (none: any); groups are fields of Line.
 _FRONTS = tuple(
-    re.compile(pattern, re.DOTALL)
-    for pattern in (
-        rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<tag>[FP])(?::\S*)? (?P<text>.*)",  # CRI
-        rf"(?P<time>{_TIME}) (?P<labels>\{{[^{{}}]*\}}) +(?P<text>.*)",  # logcli
-        rf"(?P<time>{_TIME}) (?P<node>[\w.-]+) [\w./@-]+(?:\[\d+\])?: (?P<text>.*)",  # journalctl -o short-iso
-        rf"(?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d)(?:\.\d+)? (?P<node>[\w.-]+) [\w./@-]+(?:\[\d+\])?: "
-        r"(?P<text>.*)",  # journalctl, syslog
-        r"\[pod/(?P<pod>[^/\]]+)/[^\]]+\] (?P<text>.*)",  # kubectl logs --prefix
-        r"(?:[a-z0-9-]+ › )?(?P<pod>[a-z0-9.-]*kube-proxy[a-z0-9.-]*) (?:›? ?)(?P<container>[a-z0-9-]+)(?: [|│])? "
-        r"(?P<text>.*)",  # stern
-        rf"(?P<time>{_TIME}) (?P<text>.*)",  # kubectl logs --timestamps
-        r"MESSAGE=(?P<text>.*)",  # journalctl -o export
-        r"[^\x00\n].{0,6}\x00(?P<text>[^\x00].*)",  # the same with its length in eight bytes
+    (frozenset(begin), re.compile(pattern, re.DOTALL))
+    for begin, pattern in (
+        (_DIGITS, rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<tag>[FP])(?::\S*)? (?P<text>.*)"),  # CRI
+        (_DIGITS, rf"(?P<time>{_TIME}) (?P<labels>\{{[^{{}}]*\}}) +(?P<text>.*)"),  # logcli
+        (  # RFC 5424
+            f"<{_DIGITS}",
+            rf"(?:<\d{{1,3}}>1 )?(?P<time>{_TIME}) {_NODE} {_PROGRAM} \S+ \S+ (?:-|\[[^\]]*\]) (?P<text>.*)",
+        ),
+        # journalctl -o short-iso
+        (_DIGITS, rf"(?P<time>{_TIME}) {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)"),
+        (  # journalctl, syslog
+            "JFMASOND",
+            rf"(?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d)(?:\.\d+)? {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)",
+        ),
+        # journalctl -o short-unix
+        (_DIGITS, rf"(?P<unix>\d{{9,12}}\.\d+) {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)"),
+        (  # journalctl and syslog in any language and order of the date
+            "",
+            r"(?P<dated>[^\[\]]{0,60}?\d\d:\d\d(?::\d\d)?[^\[\]]{0,30}?) "
+            rf"{_NODE} {_PROGRAM}\[\d+\]: (?P<text>.*)",
+        ),
+        (_LETTERS, rf"{_PROGRAM}\[\d+\]: (?P<text>.*)"),
+        ("[", r"\[pod/(?P<pod>[^/\]]+)/(?P<program>[^/\]]+)\] (?P<text>.*)"),  # kubectl logs --prefix
+        (  # stern
+            _LOWER,
+            r"(?P<pod>[a-z0-9.-]{0,200}kube-proxy[a-z0-9.-]{0,200}) (?:› )?(?P<program>[a-z0-9-]{1,63})(?: [|│])? "
+            r"(?P<text>.*)",
+        ),
+        (
+            _LOWER,
+            r"[a-z0-9-]{1,63} › (?P<pod>[a-z0-9.-]{1,253}) (?:› ?)?(?P<program>[a-z0-9-]{1,63})(?: [|│])? (?P<text>.*)",
+        ),
+        (_DIGITS, rf"(?P<time>{_TIME}) (?P<text>.*)"),  # kubectl logs --timestamps
+        ("M", r"MESSAGE=(?P<text>.*)"),  # journalctl -o export
+        ("", r"[^\x00\n].{0,6}\x00(?P<text>[^\x00].*)"),  # the same with its length in eight bytes
     )
 )
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_NODES = (
-    "node_name",
-    "node",
-    "host",
-    "hostname",
-    "_HOSTNAME",
-    "pod_node_name",
-    "nodename",
-    "k8s_node_name",
-    "instance",
+# Keys of records and labels, in lower case with _ for what is no letter; the end of a path of keys is enough.
+_NODES = ("node_name", "node", "nodename", "host", "hostname", "host_name", "instance")
+_PODS = ("pod", "pod_name", "podname")
+_PROGRAMS = (
+    "container_name",
+    "container",
+    "containername",
+    "syslog_identifier",
+    "program",
+    "appname",
+    "app_name",
+    "ident",
 )
-_PODS = ("pod", "pod_name", "k8s_pod_name", "kubernetes_pod_name")
 _DOCKER = {"log", "stream", "time", "attrs"}
-_TEXTS = ("log", "MESSAGE", "line", "message", "body", "msg", "_raw")
-_TIMES = ("time", "timestamp", "@timestamp", "__REALTIME_TIMESTAMP", "ts", "date", "_time")
+TEXTS = ("log", "message", "line", "body", "msg", "_raw", "logmessage", "logentry", "textpayload", "text")
+_TIMES = ("time", "timestamp", "@timestamp", "__realtime_timestamp", "ts", "date", "_time", "eventtime")
 KLOG = re.compile(
     r"(?P<level>[IWEF])(?P<month>[01]\d)(?P<day>[0-3]\d) (?P<clock>\d\d:\d\d:\d\d\.\d+) +\d+ (?P<source>\S+):\d+\] "
 )
+_HEADS = (KLOG, re.compile(r'\{"ts":'), re.compile(r"(?:panic|fatal error): "))
+# What runs kube-proxy inside itself, or passes its output on under its own name.
+_CARRIERS = re.compile(
+    r"proxy|hyperkube|k3s|rke2|rkt|runc|kubelite|microk8s|k0s|conmon|[0-9a-f]{12,64}\Z", re.IGNORECASE
+)
+_POD_IN_FRONT = re.compile(r"(?<![\w.-])(kube-proxy-[a-z0-9][a-z0-9-]{0,60})(?![\w-])")
+_NAMED_IN_FRONT = (
+    re.compile(r"\[(?P<pod>[a-z0-9][a-z0-9.-]{1,252})\]\s*\Z"),
+    re.compile(r"(?:\A|\s)(?P<pod>[a-z0-9][a-z0-9.-]{1,252})[:/](?P<program>[a-z][a-z0-9-]{1,62})[:\s]*\Z"),
+    re.compile(r"\A(?P<program>[a-z][a-z0-9._-]{1,62}?)(?:[-_]\d{1,3})?\s+\|\s*\Z"),  # docker compose
+)
+_TIME_IN_FRONT = re.compile(_TIME)
 
 
 def unwrap(line: str, now: datetime) -> Line:
-    """The line inside all its wrappings; the outermost node and pod count, and the innermost time that one gives.
+    """The line inside all its wrappings; the outermost node and pod count, and the innermost time and program.
 
+    What stands in front of the head that a program writes is a wrapping, also one that is not known here.
     `now` decides the year of times that come without one.
     """
     found = Line((_COLOURS.sub("", line) if "\x1b" in line else line).rstrip("\r\n"))
@@ -73,14 +120,28 @@ def unwrap(line: str, now: datetime) -> Line:
         inner = _inside(found.text, now)
         if inner is None:
             break
-        found = Line(
-            inner.text.rstrip("\r\n"),
-            inner.time or found.time,
-            found.node or inner.node,
-            found.pod or inner.pod,
-            found.partial or inner.partial,
-        )
+        found = _joined(found, inner)
+    if not begins(found.text):
+        inner = _behind_unknown(found.text)
+        found = _joined(found, inner) if inner else found
     return found
+
+
+def _joined(outer: Line, inner: Line) -> Line:
+    return Line(
+        inner.text.rstrip("\r\n"),
+        inner.time or outer.time,
+        outer.node or inner.node,
+        outer.pod or inner.pod,
+        inner.program or outer.program,
+        outer.partial or inner.partial,
+    )
+
+
+def foreign(line: Line) -> str | None:
+    """The program that printed a line, by its wrapping, if that cannot be kube-proxy."""
+    named = line.program or line.pod
+    return named if named and not _CARRIERS.search(named) else None
 
 
 def printed_at(text: str, now: datetime) -> datetime | None:
@@ -90,8 +151,14 @@ def printed_at(text: str, now: datetime) -> datetime | None:
         return _in_year(int(klog["month"]), int(klog["day"]), klog["clock"], now)
     if text.startswith('{"ts":'):
         record = _record(text)
-        return _moment(record.get("ts")) if record else None
+        return moment(record.get("ts")) if record else None
     return None
+
+
+def said(text: str) -> str:
+    """A message without what differs each time that it is said: klog's time and process."""
+    klog = KLOG.match(text)
+    return f"{klog['level']} {text[klog.start('source') :]}" if klog else text
 
 
 def is_error(text: str) -> bool:
@@ -111,45 +178,128 @@ def begins(text: str) -> bool:
 
 
 def _inside(text: str, now: datetime) -> Line | None:
-    if KLOG.match(text) or text.startswith('{"ts":'):
+    if KLOG.match(text):
         return None
-    if text.startswith("{"):
+    if text.lstrip().startswith("{"):
         record = _record(text)
-        return _of_record(record) if record else None
-    for pattern in _FRONTS:
-        found = pattern.fullmatch(text)
+        if record is None or (text.startswith('{"ts":') and _of_klog(record)):
+            return None
+        return _of_record(text, record)
+    for begin, pattern in _FRONTS:
+        found = pattern.fullmatch(text) if not begin or text[:1] in begin else None
         if found:
             return _of_front(found.groupdict(), now)
     return None
 
 
 def _of_front(groups: Mapping[str, str | None], now: datetime) -> Line:
-    labels = dict(_LABEL.findall(groups.get("labels") or ""))
+    labels = {key.lower(): value for key, value in _LABEL.findall(groups.get("labels") or "")}
     short = groups.get("short")
+    if short:
+        time = _in_year(_MONTHS.index(short[:3]) // 3 + 1, int(short[4:6]), short[7:], now)
+    else:
+        time = moment(groups.get("time") or groups.get("unix")) or _time_in(groups.get("dated") or "")
     return Line(
         groups["text"] or "",
-        _in_year(_MONTHS.index(short[:3]) // 3 + 1, int(short[4:6]), short[7:], now)
-        if short
-        else _moment(groups.get("time")),
-        groups.get("node") or _first(labels, _NODES),
-        groups.get("pod") or _first(labels, _PODS),
+        time,
+        groups.get("node") or _named(labels, _NODES),
+        groups.get("pod") or _named(labels, _PODS),
+        groups.get("program") or _named(labels, _PROGRAMS),
         groups.get("tag") == "P",
     )
 
 
-def _of_record(record: Mapping[str, Any]) -> Line | None:
-    text = next((_text(record[key]) for key in _TEXTS if key in record), None)
-    if text is None:
+def _behind_unknown(text: str) -> Line | None:
+    """The line from the first head of a program on, and what the text before it tells."""
+    heads = [head for pattern in _HEADS if (head := pattern.search(text[: _FRONT * 2]))]
+    at = min((head.start() for head in heads), default=0)
+    if not at or at > _FRONT:
         return None
-    places = [record, *(row for row in record.values() if isinstance(row, dict))]
+    front = text[:at]
+    line = Line(_without_quotes(front, text[at:]), _time_in(front))
+    pod = _POD_IN_FRONT.search(front)
+    for pattern in _NAMED_IN_FRONT:
+        named = pattern.search(front)
+        if named:
+            groups = named.groupdict()
+            line = replace(line, pod=groups.get("pod"), program=groups.get("program"))
+            break
+    return replace(line, pod=pod[1]) if pod else line
+
+
+def _without_quotes(front: str, text: str) -> str:
+    """A text of JSON or a field of CSV as it was before it was quoted."""
+    if re.search(r'"\s*:\s*"\Z', front):
+        quoted = re.match(r'(?:[^"\\]|\\.)*', text)
+        with suppress(ValueError):
+            return str(json.loads(f'"{quoted[0]}"')) if quoted else text
+        return text
+    if not front.endswith('"') or "{" in front:
+        return text
+    field = re.match(r'(?:[^"]|"")*', text)
+    return field[0].replace('""', '"') if field else text
+
+
+def _time_in(front: str) -> datetime | None:
+    found = _TIME_IN_FRONT.search(front)
+    return moment(found[0]) if found else None
+
+
+def _of_record(whole: str, record: Mapping[str, Any]) -> Line | None:
+    fields = list(_fields(record))
+    text = message(fields)
+    if text is None or text == whole:
+        return None
+    values = {name: value for name, value in reversed(fields) if value}
+    times = (moment(value) for key in _TIMES for name, value in values.items() if name.rpartition(".")[2] == key)
     return Line(
         text,
-        next((time for key in _TIMES if (time := _moment(record.get(key)))), None),
-        next((node for place in places if (node := _first(place, _NODES))), None),
-        next((pod for place in places if (pod := _first(place, _PODS))), None),
+        next((time for time in times if time), None),
+        _named(values, _NODES),
+        _named(values, _PODS),
+        _named(values, _PROGRAMS),
         # docker's driver cuts what is longer than 16 KiB, and ends a whole line with its newline.
-        "log" in record and record.keys() <= _DOCKER and not text.endswith("\n"),
+        {"log", "stream"} <= record.keys() <= _DOCKER and not text.endswith("\n"),
     )
+
+
+def _fields(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values of a record by their path of keys, in lower case, those on top first; klog's own records whole."""
+    waiting: list[tuple[str, Any]] = [("", record)]
+    for path, value in waiting:
+        if isinstance(value, dict) and not _of_klog(value):
+            waiting += [(f"{path}.{key}".lower().lstrip("."), child) for key, child in value.items()]
+        elif isinstance(value, list) and not (value and isinstance(value[0], int)):
+            waiting += [(path, child) for child in value]
+        else:
+            yield path, value
+        if len(waiting) > _FIELDS:
+            return
+
+
+def _of_klog(record: Mapping[str, Any]) -> bool:
+    """Whether a record is a message of klog in JSON."""
+    return isinstance(record.get("msg"), str) and "ts" in record and ("v" in record or "err" in record)
+
+
+def message(fields: Sequence[tuple[str, Any]]) -> str | None:
+    """What a program printed, among the values of a record: with a head, else under a known key, else the longest."""
+    texts: list[tuple[str, str]] = []
+    for path, value in fields:
+        if isinstance(value, dict) and _of_klog(value):
+            ordered = {"ts": value["ts"], **value}
+            return json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
+        text = _text(value)
+        if text is not None:
+            texts.append((path, text))
+    for _, text in texts:
+        if begins(text.lstrip()):
+            return text.lstrip()
+    for key in TEXTS:
+        for path, text in texts:
+            if path.rpartition(".")[2] == key:
+                return text
+    return max((text for _, text in texts if " " in text), key=len, default=None)
 
 
 def _text(value: Any) -> str | None:
@@ -159,7 +309,8 @@ def _text(value: Any) -> str | None:
             return bytes(value).decode(errors="replace")
         except (TypeError, ValueError):
             return None
-    return value if isinstance(value, str) else None
+    # JSON can hold half a pair of surrogates, which is no text.
+    return value.encode(errors="replace").decode() if isinstance(value, str) else None
 
 
 def _record(text: str) -> Mapping[str, Any] | None:
@@ -170,18 +321,24 @@ def _record(text: str) -> Mapping[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def _first(labels: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    return next((value for name in names if isinstance(value := labels.get(name), str) and value), None)
+def _named(values: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    """The first text whose path of keys ends with one of these names."""
+    plain = [(re.sub(r"[^a-z0-9]+", "_", key).strip("_"), value) for key, value in values.items()]
+    for name in names:
+        for key, value in plain:
+            if isinstance(value, str) and value and (key == name or key.endswith(f"_{name}")):
+                return value
+    return None
 
 
-def _moment(value: Any) -> datetime | None:
+def moment(value: Any) -> datetime | None:
     """A time as text, or as a number since 1970 in seconds, milliseconds (klog), microseconds (journald) or finer."""
     try:
-        if isinstance(value, str) and not value.isdigit():
+        if isinstance(value, str) and not re.fullmatch(r"\d+(?:\.\d+)?", value):
             at = datetime.fromisoformat(re.sub(r"[.,](\d{1,6})\d*", r".\1", value))
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-        number = float(value)
-        while number > 1e11:
+        number = 0.0 if isinstance(value, bool) else float(value)
+        while math.isfinite(number) and number > 1e11:
             number /= 1000
         return datetime.fromtimestamp(number, UTC) if number > 0 else None
     except (ValueError, TypeError, OverflowError, OSError):

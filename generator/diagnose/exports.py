@@ -1,0 +1,176 @@
+"""What log stores export, JSON documents and tables, as one record a line. No IO."""
+
+import codecs
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from generator.diagnose.unwrap import KLOG, TEXTS, begins, message
+
+_VALUE_BYTES = 16 << 20  # a document is taken apart if each of its values is smaller
+_FIELD_BYTES = 1 << 20
+_LABEL = 300  # characters; what is longer says not where a line comes from
+_DEPTH = 20
+_TYPED = ("stringValue", "intValue", "doubleValue", "boolValue")
+_BETWEEN = re.compile(r"[\s,\[\]]*")
+_ARRAY = re.compile(rb"\s*\[\s*[\[{\"]")
+_OBJECT = re.compile(rb"\s*\{")
+
+Record = Mapping[str, Any]
+
+
+class BrokenExportError(ValueError):
+    """It is not what it seemed; `rest` is what was not taken apart."""
+
+    def __init__(self, reason: str, rest: str) -> None:
+        super().__init__(reason)
+        self.rest = rest
+
+
+def kind(first: bytes) -> str | None:
+    """Whether the first bytes of a file are those of a JSON document or of a table with a heading: json, csv or tsv."""
+    if _ARRAY.match(first):
+        return "json"
+    line = first.lstrip().partition(b"\n")[0].strip()
+    if _OBJECT.match(first):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            return "json" if line == b"{" or line.endswith((b"{", b"[", b",")) else None
+        return "json" if isinstance(record, dict) and not _speaks(record) and _holds_records(record) else None
+    text = line.decode(errors="replace").lstrip("\ufeff")
+    for name, delimiter in (("csv", ","), ("tsv", "\t")):
+        cells = [cell.strip('" ').lower() for cell in text.split(delimiter)]
+        if len(cells) > 1 and not KLOG.search(text) and any(cell.rpartition(".")[2] in TEXTS for cell in cells):
+            return name
+    return None
+
+
+def lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A JSON record for each physical line of each message. Raises BrokenExportError where the form ends."""
+    decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
+    texts = (decode(block) for block in blocks)
+    records = _of_json(texts) if of_kind == "json" else _of_table(texts, "," if of_kind == "csv" else "\t")
+    for record in records:
+        yield from _lines(record)
+
+
+def _lines(record: Record) -> Iterator[bytes]:
+    fields = [(path, value) for path, value in _paths(record, "")]
+    text = message(fields)
+    if text is None:
+        return
+    labels = {path: value for path, value in fields if value != text and len(str(value)) < _LABEL}
+    for line in text.rstrip("\n").split("\n"):
+        yield json.dumps({"line": line, "fields": labels}, ensure_ascii=False).encode(errors="replace") + b"\n"
+
+
+def _paths(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and "msg" not in value:
+        for key, child in value.items():
+            yield from _paths(child, f"{path}.{key}".lstrip(".").lower())
+    elif isinstance(value, str | int | float) or (isinstance(value, dict) and path):
+        yield path, value
+
+
+def _of_json(texts: Iterator[str]) -> Iterator[Record]:
+    """The records of a document, or of several, as they come; only one value is held at a time."""
+    decoder = json.JSONDecoder()
+    text, at, more = "", 0, True
+    while more or at < len(text):
+        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except RecursionError as error:
+            raise BrokenExportError("it is nested too deeply", text[at:]) from error
+        except ValueError as error:
+            block = next(texts, None) if len(text) - at < _VALUE_BYTES else None
+            if block is None:
+                if at < len(text):
+                    raise BrokenExportError(str(error), text[at:]) from error
+                more = False
+                continue
+            text, at = text[at:] + block, 0
+            continue
+        yield from _records(_plain(value))
+
+
+def _records(value: Any, above: Record | None = None, depth: int = 0) -> Iterator[Record]:
+    """The innermost records of a value, each with what stands beside and above it."""
+    above = above or {}
+    if depth > _DEPTH:
+        return
+    if isinstance(value, str):
+        yield {**above, "line": value}
+    elif isinstance(value, list):
+        for child in value:
+            yield from _records(child, above, depth + 1)
+    elif isinstance(value, dict):
+        if isinstance(value.get("stream"), dict) and isinstance(value.get("values"), list):
+            yield from _of_loki(value, above)
+            return
+        inner = {} if _speaks(value) else {key: child for key, child in value.items() if _holds_records(child)}
+        beside = {**above, **{key: child for key, child in value.items() if key not in inner}}
+        if not inner:
+            yield beside
+        for child in inner.values():
+            yield from _records(child, beside, depth + 1)
+
+
+def _speaks(record: Record) -> bool:
+    """Whether a record has the text of a message itself, whatever lists it has beside."""
+    texts = {key.lower(): value for key, value in record.items() if isinstance(value, str)}
+    return any(key in TEXTS or begins(value) for key, value in texts.items())
+
+
+def _of_loki(row: Record, above: Record) -> Iterator[Record]:
+    """A stream of Loki's API: its labels, and pairs of time and line."""
+    for pair in row["values"]:
+        if isinstance(pair, list) and len(pair) > 1:
+            yield {**above, "stream": row["stream"], "timestamp": pair[0], "line": pair[1]}
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """A value without OpenTelemetry's forms: lists of keys and values, and values that name their type."""
+    if depth > _DEPTH:
+        return value
+    if isinstance(value, dict):
+        if len(value) == 1 and next(iter(value)) in _TYPED:
+            return next(iter(value.values()))
+        return {key: _plain(child, depth + 1) for key, child in value.items()}
+    if not isinstance(value, list):
+        return value
+    if value and all(isinstance(row, dict) and row.keys() == {"key", "value"} for row in value):
+        return {str(row["key"]): _plain(row["value"], depth + 1) for row in value}
+    return [_plain(child, depth + 1) for child in value]
+
+
+def _holds_records(value: Any, depth: int = 0) -> bool:
+    """Whether there is a list of records in a value."""
+    if depth > _DEPTH:
+        return False
+    if isinstance(value, dict):
+        return any(_holds_records(child, depth + 1) for child in value.values())
+    return isinstance(value, list) and any(isinstance(child, dict) for child in value)
+
+
+def _of_table(texts: Iterator[str], delimiter: str) -> Iterator[Record]:
+    csv.field_size_limit(_FIELD_BYTES)
+    try:
+        for row in csv.DictReader(_physical(texts), delimiter=delimiter):
+            yield {str(key).strip().lower(): value for key, value in row.items() if isinstance(value, str)}
+    except csv.Error as error:
+        raise BrokenExportError(str(error), "") from error
+
+
+def _physical(texts: Iterator[str]) -> Iterator[str]:
+    """Lines with their ends."""
+    left = ""
+    for text in texts:
+        parts = (left + text).split("\n")
+        left = parts.pop()
+        yield from (f"{part}\n" for part in parts)
+    if left:
+        yield left
