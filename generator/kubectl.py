@@ -1,38 +1,40 @@
-"""What a kubectl command asks for: its verb, and the release of kubectl that it needs. No IO."""
+"""Runs kubectl for what it prints as JSON. Every way in which that can fail is a ToolError."""
 
-from generator.shell import Run, Script
+import json
+import shlex
+import shutil
+import subprocess
+from typing import Any
 
-# Options and verbs that came after 1.10, the oldest release in the catalog: the minor that has them first. From the
-# sources of kubectl.
-_SINCE = {
-    "rollout restart": 15,
-    "-A": 14,
-    "--max-log-requests": 14,
-    "--prefix": 17,
-    "--delete-emptydir-data": 20,  # --delete-local-data before
-}
-_WITH_VALUE = frozenset({"-n", "--namespace", "--context", "--kubeconfig"})
+from generator.problems import ToolError
+
+_SECONDS = 120
+_SAID = 300  # characters of an error
 
 
-def verb(run: Run) -> tuple[str, ...]:
-    """What kubectl is asked to do: its verb and the word after it, without options."""
-    left: list[str] = []
-    skip = False
-    for word in run.words:
-        if not skip and not word.startswith("-"):
-            left.append(word)
-        skip = word in _WITH_VALUE
-    return tuple(left[:2])
+def ask(context: str | None, *arguments: str) -> Any:
+    """What a command prints with `--output json`; None if it prints nothing."""
+    command = ["kubectl", *(["--context", context] if context else []), *arguments, "--output", "json"]
+    shown = shlex.join(command)
+    if shutil.which("kubectl") is None:
+        raise ToolError("kubectl is not on PATH; install it, or give what it prints with --cluster-file")
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
+    except OSError as error:
+        raise ToolError(
+            f"the kubectl on PATH cannot be run: {error.strerror}; is it a program for this machine?"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"kubectl did not answer within {_SECONDS} s: {shown}") from error
+    if done.returncode:
+        raise ToolError(f"`{shown}` failed: {_short(done.stderr)}")
+    if not done.stdout.strip():
+        return None
+    try:
+        return json.loads(done.stdout)
+    except (ValueError, RecursionError) as error:
+        raise ToolError(f"`{shown}` printed no JSON: {_short(done.stdout)!r}; is this kubectl?") from error
 
 
-def options(run: Run) -> frozenset[str]:
-    """The names of its own options; what stands behind -- is a command of somebody else."""
-    own = run.words[: run.words.index("--")] if "--" in run.words else run.words
-    return frozenset(word.partition("=")[0] for word in own if word.startswith("-"))
-
-
-def oldest(script: Script) -> str | None:
-    """The oldest kubectl that knows all that a script asks for; None if any does."""
-    asked = [{" ".join(verb(run)), *options(run)} for run in script.runs if run.program == "kubectl"]
-    minors = [_SINCE[word] for words in asked for word in words if word in _SINCE]
-    return f"1.{max(minors)}" if minors else None
+def _short(said: bytes) -> str:
+    return " ".join(said.decode(errors="replace").split())[:_SAID]

@@ -9,7 +9,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, pa
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from generator import kubectl, shell
+from generator import shell, verbs
 from generator.deployment import Command, Where, Word
 from generator.model import Step
 
@@ -47,7 +47,7 @@ def at_site(step: Step, words: Mapping[str, Word]) -> SiteStep:
             expect=fill(step.expect, words).text if step.expect else None,
         ),
         where=place(step, run) if run.text else None,
-        kubectl=kubectl.oldest(shell.script(run.text)),
+        kubectl=verbs.oldest(shell.script(run.text)),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from generator import deployment, kubectl, profiles, shell
+from generator import deployment, profiles, shell, verbs
 from generator.deployment import Command, Word
 from generator.load import load, shipped_catalog
 from generator.model import Failure, KubeProxyProfile, RunsAs, Sample, Step
@@ -162,10 +162,8 @@ def test_options_of_kubectl_are_those_of_the_oldest_release_or_told() -> None:
     """Of each option that a page uses it is known which kubectl has it first; the page says so where it is not 1.10."""
     scripts = [fill(step.run or "", deployment.words(site)).text for site in SITES for step in all_steps()]
     runs = [run for text in scripts for run in shell.script(text).runs if run.program == "kubectl"]
-    used = {option for run in runs for option in kubectl.options(run)}
-    assert used - OPTIONS_OF_1_10 == {
-        option for option in used if kubectl.oldest(shell.script(f"kubectl get {option}"))
-    }
+    used = {option for run in runs for option in verbs.options(run)}
+    assert used - OPTIONS_OF_1_10 == {option for option in used if verbs.oldest(shell.script(f"kubectl get {option}"))}
 
 
 # As `kubectl options` and the help of the verbs of 1.10.5 name them.

@@ -212,7 +212,9 @@ def test_the_pods_of_a_cluster_are_read_with_kubectl(run: Run, tmp_path: Path) -
         ("kube-proxy-a", True): f"2026-11-24T04:50:01.7Z {panic}\n",
         ("kube-proxy-b", False): "2026-11-24T04:55:01.7Z fine\n",
     }
-    with serve(pods, "v1.18.4", tmp_path, logs) as kubeconfig:
+    labels = {"labels": {"k8s-app": "kube-proxy"}}
+    labelled = [{**one, "metadata": {**one["metadata"], **labels}} for one in pods]
+    with serve(labelled, "v1.18.4", tmp_path, logs) as kubeconfig:
         data = diagnosed(run, "--kubectl", KUBECONFIG=str(kubeconfig), HOME=str(tmp_path))
     assert [(row["id"], row["nodes"], row["first"]) for row in data["found"]] == [
         ("iptables-backend-mismatch", [{"name": "n1", "count": 1}], "2026-11-24T04:55:01Z"),

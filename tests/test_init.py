@@ -178,6 +178,25 @@ def test_a_site_that_has_everything(run: Run, tmp_path: Path, prometheus: Addres
     assert (done.returncode, "warning" in done.stderr) == (0, False)
 
 
+@pytest.mark.parametrize(
+    ("runs", "extends"),
+    [
+        ("eks", ["promtail", "kube-prometheus-stack", "eks"]),
+        ("rke2", ["rke2", "promtail", "kube-prometheus-stack"]),  # it names logs and metrics too, and they count more
+    ],
+)
+def test_how_kube_proxy_runs_is_a_preset_too(runs: str, extends: list[str], run: Run, tmp_path: Path) -> None:
+    done = run("init", "--runs", runs, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert written(tmp_path) == {"extends": extends}
+
+
+def test_a_preset_that_does_not_say_how_it_runs_is_refused(run: Run, tmp_path: Path) -> None:
+    done = run("init", "--runs", "promtail", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "there is no preset 'promtail'; there are aks, eks, gke, journald, k3s, kops, rke2" in done.stderr
+
+
 def test_the_servers_and_the_tenant_are_kept_and_secrets_are_not(
     run: Run, tmp_path: Path, prometheus: Addresses
 ) -> None:

@@ -10,7 +10,7 @@ ORDER = [
     ["problems"],
     ["document", "http"],
     ["model"],
-    ["schema", "signature", "settings", "inhibition", "promql", "tables", "deployment", "kubectl", "kubectl_json"],
+    ["schema", "signature", "settings", "inhibition", "promql", "tables", "deployment", "verbs", "kubectl"],
     ["advice"],
     ["reader", "known_builds", "cluster", "matrix", "steps"],
     ["profiles"],

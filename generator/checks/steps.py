@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from generator import kubectl, shell
+from generator import shell, verbs
 from generator.deployment import Where, in_pod, kinds, words
 from generator.document import Path
 from generator.model import Catalog, Failure, KubeProxyProfile, Profile, Step
@@ -170,7 +170,7 @@ def _commands(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
             continue
         yield from (Problem(where, message) for message in _misplaced(found, row.where))
         if row.site.log_file and any(
-            kubectl.verb(run)[:1] == ("logs",) for run in found.runs if run.program == "kubectl"
+            verbs.verb(run)[:1] == ("logs",) for run in found.runs if run.program == "kubectl"
         ):
             yield Problem(where, "`kubectl logs` is empty where the log is a file; use a word, or {% if prints_log %}")
         given[row.where] |= found.sets
@@ -183,7 +183,7 @@ def _commands(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
 
 def _misplaced(found: Script, where: Where) -> Iterator[str]:
     for run in found.runs:
-        if run.program == "kubectl" and "debug" in kubectl.verb(run):
+        if run.program == "kubectl" and "debug" in verbs.verb(run):
             yield "no `kubectl debug`: the page tells how to get a shell on the node; say `where: node`"
         elif where == "node" and run.program in _CLIENTS:
             yield f"{run.program} is not typed on the node; make it a step of its own with `where: kubectl`"
@@ -209,16 +209,16 @@ def _changes(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
     cordoned: list[_Placed] = []
     for row in _scripts(entry, site):
         try:
-            verbs = [kubectl.verb(run) for run in shell.script(row.text).runs if run.program == "kubectl"]
+            asked = [verbs.verb(run) for run in shell.script(row.text).runs if run.program == "kubectl"]
         except ValueError:
             continue
-        changing = [" ".join(verb) for verb in verbs if verb and not _reads(verb)]
+        changing = [" ".join(verb) for verb in asked if verb and not _reads(verb)]
         if changing and not row.placed.step.changes:
             where = entry.document.at(*row.placed.path, "run")
             yield Problem(where, f"`kubectl {changing[0]}` changes something; say what, under `changes`")
-        if any(verb[:1] == ("uncordon",) for verb in verbs):
+        if any(verb[:1] == ("uncordon",) for verb in asked):
             cordoned = []
-        if any(verb[:1] in (("cordon",), ("drain",)) for verb in verbs):
+        if any(verb[:1] in (("cordon",), ("drain",)) for verb in asked):
             cordoned.append(row.placed)
     for placed in cordoned:
         where = entry.document.at(*placed.path, "run")

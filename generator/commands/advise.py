@@ -168,16 +168,14 @@ def _words(flags: str) -> list[str]:
 
 def _ask(context: str | None) -> list[Any]:
     """All that is read of a cluster: nodes, DaemonSets, Pods, kube-proxy's own ConfigMaps, the version."""
-    from generator import cluster, kubectl_json
+    from generator import cluster, kubectl
 
     documents = [
-        kubectl_json.ask(context, "get", "nodes,daemonsets.apps,pods", "--all-namespaces"),
-        kubectl_json.ask(context, "version"),
+        kubectl.ask(context, "get", "nodes,daemonsets.apps,pods", "--all-namespaces"),
+        kubectl.ask(context, "version"),
     ]
     for namespace, name in _understood(cluster.config_maps, documents[:1]):
-        documents.append(
-            kubectl_json.ask(context, "get", "configmap", name, "--namespace", namespace, "--ignore-not-found")
-        )
+        documents.append(kubectl.ask(context, "get", "configmap", name, "--namespace", namespace, "--ignore-not-found"))
     return [document for document in documents if document]
 
 
