@@ -324,7 +324,7 @@ def test_each_alert_says_what_must_be_so_for_its_own_build(tmp_path: Path, pinne
             "exp_labels": labels(node, "iptables-backend-mismatch", version, fix),
             "exp_annotations": {
                 "summary": f"kube-proxy {version} on node n{node} (cluster c1) has a known failure: "
-                "kube-proxy does not match the iptables backend of the node",
+                "kube-proxy does not find kubelet's chain KUBE-MARK-DROP in its iptables backend",
                 "description": f"{where} {fix} has the fix. First step: Upgrade kube-proxy to {fix} or later, with the "
                 "cluster where that is another minor release.",
                 "runbook_url": f"https://runbooks.example.com/kube-proxy/{BACKEND}.md",

@@ -10,7 +10,7 @@ ORDER = [
     ["problems"],
     ["document", "http"],
     ["model"],
-    ["schema", "signature", "settings", "inhibition", "promql", "tables", "deployment", "verbs", "kubectl"],
+    ["schema", "signature", "settings", "inhibition", "promql", "tables", "deployment", "verbs"],
     ["advice"],
     ["reader", "known_builds", "cluster", "matrix", "steps"],
     ["profiles"],
