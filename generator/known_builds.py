@@ -61,7 +61,7 @@ def conditions(entry: Failure, mode: str | None = None) -> tuple[str, ...]:
         metric = "; from 1.21 on the alert leaves out those whose metrics show iptables mode" if told else ""
         found.append(
             f"It can happen in {' and '.join(entry.affected.modes)} mode only, which a version does not tell{metric}. "
-            "Where all nodes have the same mode, name it in the profile (`kube_proxy: {mode: …}`)."
+            "Where all nodes have the same mode, name it in the profile (kube_proxy: mode)."
         )
     if entry.affected.os:
         systems = ", ".join(entry.affected.os)

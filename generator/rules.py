@@ -119,6 +119,12 @@ class Rules:
     alerts: tuple[CompiledAlert, ...]
     inhibitions: tuple[Inhibition, ...] = ()
 
+    @property
+    def records(self) -> Mapping[str, str]:
+        """What each recording rule is made of."""
+        rules = [rule for groups in self.groups.values() for group in groups for rule in group.rules]
+        return {rule.record: rule.expr for rule in rules if isinstance(rule, RecordingRule)}
+
 
 def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     """Compile every entry that the profile does not disable. The inputs must have passed the checks."""

@@ -1,12 +1,13 @@
 """From an alert to the node: how NODE and POD are found from the labels that the alert carries at a site. No IO."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from generator import promql
 from generator.deployment import find_pod, in_pod, kubectl
 from generator.model import KubeProxyProfile, Profile
-from generator.rules import CompiledAlert
+from generator.rules import CompiledAlert, Rules
 
 Kind = Literal["node", "pod", "instance"]
 
@@ -23,7 +24,7 @@ class Carried:
 class Whereabouts:
     """Shell that sets NODE, and POD where there is one. `listed`: what shows all nodes, where the label is missing.
 
-    `matcher` is of the alerts of this kube-proxy, in a silence.
+    `matcher` is of the alerts of this kube-proxy, in a silence; empty where the alert is not about one.
     """
 
     shell: str
@@ -31,8 +32,8 @@ class Whereabouts:
     matcher: str
 
 
-def whereabouts(alert: CompiledAlert, profile: Profile) -> Whereabouts:
-    found = carried(alert, profile)
+def whereabouts(alert: CompiledAlert, rules: Rules, profile: Profile) -> Whereabouts:
+    found = carried(alert, rules, profile)
     site = profile.kube_proxy
     lines = _in_pod(found, site) if in_pod(site) else _on_node(found)
     pods = f"{kubectl(site)} get pods -l {site.pod_selector} -o wide"
@@ -43,7 +44,7 @@ def whereabouts(alert: CompiledAlert, profile: Profile) -> Whereabouts:
     )
 
 
-def carried(alert: CompiledAlert, profile: Profile) -> Carried | None:
+def carried(alert: CompiledAlert, rules: Rules, profile: Profile) -> Carried | None:
     """The surest of the labels that an alert of this rule has; None where it is not about one kube-proxy."""
     logs, metrics = profile.loki.labels, profile.prometheus.labels
     names: dict[Kind, str | None]
@@ -59,9 +60,16 @@ def carried(alert: CompiledAlert, profile: Profile) -> Carried | None:
         names = {"node": metrics.node, "instance": metrics.instance}
     if alert.engine == "prometheus" and not alert.known_build:
         # An alert carries what its expression groups by; those of lines and of builds are always for one kube-proxy.
-        grouping = promql.grouping_labels(promql.parse(alert.rule.expr))
+        grouping = _grouping(alert.rule.expr, rules.records)
         names = {kind: label for kind, label in names.items() if label in grouping}
     return next((Carried(kind, label) for kind, label in names.items() if label), None)
+
+
+def _grouping(expr: str, records: Mapping[str, str]) -> set[str]:
+    """The labels that an expression groups by, by itself or in the recording rules that it reads."""
+    tree = promql.parse(expr)
+    read = [records[row.series] for row in promql.selections(tree) if row.series in records]
+    return promql.grouping_labels(tree).union(*(_grouping(one, records) for one in read))
 
 
 def _in_pod(found: Carried | None, site: KubeProxyProfile) -> list[str]:

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import struct
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -37,6 +38,9 @@ _RESOURCES = {
 _VERBS = ["get", "list", "patch", "delete"]
 _WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 _STDOUT, _STATUS = b"\x01", b"\x03"  # channels of exec
+_UNTIL_IT_LISTENS = (
+    0.5  # kubectl throws away what comes before it has opened its channels, and does not say when it has
+)
 
 
 @contextmanager
@@ -112,6 +116,7 @@ def serve(
             self.send_header("Sec-WebSocket-Accept", accepted)
             self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"].split(",")[0])
             self.end_headers()
+            time.sleep(_UNTIL_IT_LISTENS)
             self.frame(2, _STDOUT + execute(command).encode())
             self.frame(2, _STATUS + json.dumps({"kind": "Status", "status": "Success"}).encode())
             self.frame(8, struct.pack(">H", 1000))

@@ -173,6 +173,29 @@ OPTIONS_OF_1_10 = {"-l", "-n", "-o", "-p", "-w"} | {
 }
 
 
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_step_needs_nothing_of_the_steps_before_it(entry: str) -> None:
+    """A page is not always followed from its top, nor in one shell; NODE and POD are those of its head."""
+    runs = [fill(step.run or "", deployment.words(site)).text for site in SITES for step in ENTRIES[entry].steps()]
+    needed = {run: shell.script(run).reads - shell.script(run).sets - {"NODE", "POD"} for run in runs}
+    assert {run: names for run, names in needed.items() if names} == {}
+
+
+def test_a_server_that_does_not_answer_is_told() -> None:
+    """curl -s alone says nothing then, and what reads it shows nothing, which looks like an answer."""
+    scripts = [fill(step.run or "", deployment.words(site)).text for site in SITES for step in all_steps()]
+    asked = [run for text in scripts for run in shell.script(text).runs if run.program == "curl"]
+    assert asked
+    assert [run for run in asked if not any(word.startswith("-sS") for word in run.words)] == []
+
+
+def test_a_drain_stops_where_data_would_be_lost() -> None:
+    """So it runs with every kubectl too: the option for that had another name before 1.20."""
+    drains = [run for step in all_steps() if "kubectl drain" in (run := step.run or "")]
+    assert drains
+    assert [run for run in drains if "--delete-" in run or "--force" in run] == []
+
+
 def all_steps() -> Iterator[Step]:
     for entry in ENTRIES.values():
         yield from entry.steps()

@@ -157,7 +157,7 @@ def test_what_else_must_be_so(version: str, mode: str | None, where: str, note: 
 def test_the_page_of_the_alert_says_when_it_fires_and_the_failure_cannot_happen() -> None:
     assert conditions(entries()["ipvs-startup-panic"]) == (
         "It can happen in ipvs mode only, which a version does not tell. Where all nodes have the same mode, name it "
-        "in the profile (`kube_proxy: {mode: …}`).",
+        "in the profile (kube_proxy: mode).",
         "It does not see builds of others (EKS, GKE, k3s and more), because only their builder knows which fixes they "
         "hold.",
     )

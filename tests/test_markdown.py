@@ -6,6 +6,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from generator import markdown
+from generator.load import load
+from generator.rules import compile_rules
+from generator.targets import runbooks
 
 # One line of plain text as the schema allows it: no control characters, no space at the ends.
 lines = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1).map(str.strip).filter(bool)
@@ -62,3 +65,12 @@ def test_prose_in_a_cell_is_one_line() -> None:
 def test_anchors_are_those_of_github() -> None:
     assert markdown.slug("How this alert works") == "how-this-alert-works"
     assert markdown.slug("Fix by version: `v1.18`, and_more") == "fix-by-version-v118-and_more"
+
+
+def test_no_page_shows_the_marks_of_code_as_text() -> None:
+    """Plain texts of the catalog and of the generator hold no backticks; a page would show them."""
+    inputs = load()
+    pages = runbooks.files(compile_rules(inputs.catalog, inputs.profile), inputs.catalog, inputs.profile)
+    inline = [(page.path, token) for page in pages for token in tokens(page.text) if token.type == "inline"]
+    texts = [(path, child.content) for path, token in inline for child in token.children or () if child.type == "text"]
+    assert [row for row in texts if "`" in row[1]] == []

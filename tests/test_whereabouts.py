@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from generator.load import Inputs, load
-from generator.rules import CompiledAlert, compile_rules
+from generator.rules import CompiledAlert, Rules, compile_rules
 from generator.targets import runbooks
 from generator.whereabouts import carried, whereabouts
 from tests import kubernetes_api
@@ -44,9 +44,9 @@ def site(profile: str, folder: Path) -> Inputs:
     return load(profile=folder / "site.yaml")
 
 
-def alert(inputs: Inputs, name: str) -> CompiledAlert:
+def alert(inputs: Inputs, name: str) -> tuple[CompiledAlert, Rules]:
     rules = compile_rules(inputs.catalog, inputs.profile)
-    return next(row for row in rules.alerts if row.rule.alert == name)
+    return next(row for row in rules.alerts if row.rule.alert == name), rules
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,8 @@ def alert(inputs: Inputs, name: str) -> CompiledAlert:
         ("{extends: cri, loki: {labels: {node: null}}}", LOG, None),  # the path of a file is no Pod's name
         ("{}", METRIC, "pod"),  # which its targets have; `node` only where somebody copies it
         ("{}", BUILD, "pod"),
+        ("{}", "KubeProxySyncSlow", "pod"),  # which reads a recording rule
+        ("prometheus: {labels: {pod: null, node: null}}", "KubeProxyCPUHigh", "instance"),
         ("{}", "KubeProxyNotRunning", "pod"),  # a label of kube-state-metrics
         ("{}", "KubeProxyMetricsMissing", "pod"),
         ("prometheus: {labels: {pod: null}}", METRIC, "node"),
@@ -71,8 +73,18 @@ def alert(inputs: Inputs, name: str) -> CompiledAlert:
 )
 def test_the_label_that_the_alert_carries(profile: str, name: str, label: str | None, tmp_path: Path) -> None:
     inputs = site(profile, tmp_path)
-    found = carried(alert(inputs, name), inputs.profile)
+    found = carried(*alert(inputs, name), inputs.profile)
     assert (found.label if found else None) == label
+
+
+@pytest.mark.parametrize("profile", ["{}", "extends: scrape-config", "extends: k3s", "extends: journald"])
+def test_every_alert_but_the_watchdogs_leads_to_its_node(profile: str, tmp_path: Path) -> None:
+    """And its silence leaves the other nodes alone."""
+    inputs = site(profile, tmp_path)
+    rules = compile_rules(inputs.catalog, inputs.profile)
+    blind = {row.entry.id for row in rules.alerts if not whereabouts(row, rules, inputs.profile).matcher}
+    silent = {"not-running"} if "k3s" in profile else set()  # which is about Pods
+    assert blind - silent == {"log-rules-watchdog", "metric-rules-watchdog"}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +109,7 @@ def test_an_address_of_ipv6_loses_its_brackets(tmp_path: Path) -> None:
 def found(profile: str, name: str, values: Mapping[str, str], folder: Path) -> tuple[str, str]:
     """NODE and POD after the head of the page, typed with the alert's values in their places."""
     inputs = site(profile, folder)
-    script = whereabouts(alert(inputs, name), inputs.profile).shell
+    script = whereabouts(*alert(inputs, name), inputs.profile).shell
     for variable, value in values.items():
         script, replaced = re.subn(rf"^{variable}=[a-z:-]+", f"{variable}='{value}'", script, flags=re.MULTILINE)
         assert replaced == 1

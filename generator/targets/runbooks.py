@@ -45,7 +45,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
             causes=[cause for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known],
             related=[(known[key], why) for key, why in alert.entry.related if key in known],
             steps=_steps(alert.entry, site),
-            found=whereabouts(alert, profile),
+            found=whereabouts(alert, rules, profile),
             alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
             cite=_Citer(alert.entry),
         )
