@@ -1,7 +1,6 @@
 """Writes LogQL, within what Loki 2.2 understands."""
 
-import re
-
+from generator import lexer
 from generator.signature import Signature, escape
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -46,21 +45,16 @@ def within(expr: str, label: str, value: str) -> str:
 
 def log_queries(expr: str) -> list[str]:
     """What the expression counts: each stream selector with its pipeline, up to the range."""
-    queries = []
-    for begin, _ in _selectors(expr):
-        stop = next((match.start() for match in _TOKEN.finditer(expr, begin) if match[0] == "["), len(expr))
-        queries.append(expr[begin:stop].strip())
-    return queries
-
-
-# Strings and comments are tokens of their own, so that a bracket inside one is not taken for a bracket.
-_TOKEN = re.compile(r'`[^`]*`|"(?:\\.|[^"\\])*"|#[^\n]*|[{}\[]', re.DOTALL)
+    stops = [token.start for token in lexer.tokens(expr) if token.text == "["]
+    return [
+        expr[begin : next((stop for stop in stops if stop > begin), len(expr))].strip() for begin, _ in _selectors(expr)
+    ]
 
 
 def _selectors(expr: str) -> list[tuple[int, int]]:
     """Where each stream selector opens and closes."""
-    braces = [match for match in _TOKEN.finditer(expr) if match[0] in "{}"]
-    return [(one.start(), other.start()) for one, other in zip(braces[::2], braces[1::2], strict=False)]
+    braces = [token.start for token in lexer.tokens(expr) if token.text in ("{", "}")]
+    return list(zip(braces[::2], braces[1::2], strict=False))
 
 
 def lines(selector: str, signature: Signature, window: str, by: str) -> str:

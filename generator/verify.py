@@ -13,7 +13,8 @@ from amlint.routing import Inhibitor, Router, RoutingError
 
 from generator import plan
 from generator.durations import seconds
-from generator.rules import AlertRule, CompiledAlert, RecordingRule, RuleGroup, Rules
+from generator.file import rule_data
+from generator.rules import AlertRule, CompiledAlert, Engine, RecordingRule, RuleGroup, Rules
 from generator.sites import Finding as Gap
 
 Check = Literal["rules", "watchdogs", "selectors", "routes", "runbooks"]
@@ -39,7 +40,7 @@ class Finding:
 
 
 def rules_are_live(
-    server: str, wanted: Sequence[RuleGroup], loaded: Sequence[Json] | None, now: datetime
+    engine: Engine, server: str, wanted: Sequence[RuleGroup], loaded: Sequence[Json] | None, now: datetime
 ) -> Iterator[Finding]:
     """Each rule is loaded once, as it was compiled, is healthy, and was evaluated lately. None: there is no ruler."""
     if loaded is None:
@@ -55,7 +56,7 @@ def rules_are_live(
         for rule in group.get("rules", ()):
             there.setdefault(rule["name"], []).append((group, rule))
     rules = [(group, rule) for group in wanted for rule in group.rules]
-    problems = [_problem_of_rule(server, group, rule, there.get(_name(rule), []), now) for group, rule in rules]
+    problems = [_problem_of_rule(engine, server, group, rule, there.get(_name(rule), []), now) for group, rule in rules]
     yield from (problem for problem in problems if problem)
     if not any(problems):
         yield Finding("rules", server, "ok", f"{len(rules)} rules are loaded, healthy and evaluated")
@@ -66,7 +67,12 @@ def _name(rule: AlertRule | RecordingRule) -> str:
 
 
 def _problem_of_rule(
-    server: str, group: RuleGroup, rule: AlertRule | RecordingRule, found: Sequence[tuple[Json, Json]], now: datetime
+    engine: Engine,
+    server: str,
+    group: RuleGroup,
+    rule: AlertRule | RecordingRule,
+    found: Sequence[tuple[Json, Json]],
+    now: datetime,
 ) -> Finding | None:
     def fault(said: str, fix: str) -> Finding:
         return Finding("rules", _name(rule), "fault", said, fix)
@@ -79,7 +85,7 @@ def _problem_of_rule(
         places = ", ".join(sorted({f"{group['name']} of {group.get('file', '?')}" for group, _ in found}))
         return fault(f"is loaded {len(found)} times in {server} and fires as often ({places})", "remove all but one")
     (_, loaded) = found[0]
-    different = [what for what, differs in _differences(rule, loaded) if differs]
+    different = plan.shown_otherwise(engine, rule_data(rule), loaded)
     if different:
         said = f"is loaded in {server} in another version: {' and '.join(different)}"
         return fault(said, "push the rules again; `kube-proxy-alerts diff` shows the difference")
@@ -96,15 +102,6 @@ def _problem_of_rule(
         said = f"was last evaluated by {server} {age:.0f} s ago, though its interval is {group.interval}"
         return fault(said, "the ruler stands still or cannot keep up; look at its log and metrics")
     return None
-
-
-def _differences(rule: AlertRule | RecordingRule, loaded: Json) -> Iterator[tuple[str, bool]]:
-    """What of a rule may differ, and whether it does. Rulers print expressions anew; only their parts are compared."""
-    yield "its expression", plan.parts(rule.expr) != plan.parts(str(loaded.get("query", "")))
-    yield "its labels", isinstance(rule, AlertRule) and dict(rule.labels) != dict(loaded.get("labels") or {})
-    if isinstance(rule, AlertRule):
-        yield "its annotations", dict(rule.annotations) != dict(loaded.get("annotations") or {})
-        yield "`for`", seconds(rule.hold) != float(loaded.get("duration") or 0)
 
 
 def _age(time: str, now: datetime) -> float | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -263,10 +264,10 @@ def test_a_rollback_needs_no_catalog_that_compiles(
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A Prometheus, and the empty folder that it reads rules from."""
-    binary = obtained(programs.PROMETHEUS, programs.PROMETHEUS.pinned[0], tmp_path_factory)
+@pytest.fixture(scope="module", params=programs.PROMETHEUS.pinned)
+def prometheus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A Prometheus of each pinned version, and the empty folder that it reads rules from."""
+    binary = obtained(programs.PROMETHEUS, request.param, tmp_path_factory)
     work = tmp_path_factory.mktemp("prometheus")
     rules = work / "rules"
     rules.mkdir()
@@ -295,6 +296,58 @@ def test_prometheus_loads_the_file_and_goes_back(prometheus: tuple[str, Path], r
     assert run("push", *where, "--rollback", **state).returncode == 0
     assert loaded(url) == set()
     assert not file.exists()
+
+
+SITE = """
+prometheus: {interval: 1s}
+alerts:
+  KubeProxyRestarting: {range: 60m, threshold: 1000000, for: 90s}
+  KubeProxyIptablesRestoreFailing: {range: 90s, for: 60m}
+  KubeProxyNeverSynced: {age: 0.0000001}
+"""
+
+
+def test_values_that_prometheus_prints_anew_are_pushed_and_verified(
+    prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
+    url, rules = prometheus
+    (tmp_path / "site.yaml").write_text(SITE)
+    ours = ("--profile", str(tmp_path / "site.yaml"), "--prometheus", url)
+    where = (*ours, "--rules-dir", str(rules), "--namespace", "anew")
+    pushed = run("push", *where, "--no-validate", **state)
+    assert pushed.returncode == 0, pushed.stderr
+    assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (0, "")
+    deadline = time.monotonic() + 60
+    while True:
+        done = run("verify", *ours, "--no-runbooks", "--json", **state)
+        rows = [row for row in json.loads(done.stdout) if row["check"] == "rules" and "Prometheus" in row["subject"]]
+        if [row["state"] for row in rows] == ["ok"]:
+            break
+        assert time.monotonic() < deadline, done.stdout
+        time.sleep(1)
+    assert run("push", *where, "--rollback", **state).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("for: 90s", "for: 91s"), ("1000000", "1000001"), ("severity: info", "severity: warning"), ("First", "1st")],
+)
+def test_a_rule_of_which_prometheus_shows_another_version_is_a_difference(
+    old: str, new: str, prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
+    url, rules = prometheus
+    (tmp_path / "site.yaml").write_text(SITE)
+    where = ("--profile", str(tmp_path / "site.yaml"), "--prometheus", url, "--rules-dir", str(rules))
+    assert run("push", *where, "--no-validate", **state).returncode == 0
+    file = rules / "kube-proxy-alerts.rules.yaml"
+    ours = file.read_text()
+    file.write_text(ours.replace(old, new))
+    httpx.post(f"{url}/-/reload").raise_for_status()
+    file.write_text(ours)  # as it should be, and not what is loaded
+    assert ours != ours.replace(old, new)
+    assert run("diff", *where, **state).returncode == 1
+    assert run("push", *where, "--no-validate", **state).returncode == 0
+    assert run("push", *where, "--rollback", **state).returncode == 0
 
 
 def test_a_file_that_prometheus_has_not_loaded_is_a_difference(

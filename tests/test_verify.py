@@ -42,7 +42,7 @@ LOADED = {
 def said(*loaded: Mapping[str, Any]) -> list[str]:
     """What is said of RULE where these rules are loaded."""
     groups = [{"name": "kube-proxy.a", "file": "f", "rules": list(loaded)}]
-    return [str(finding) for finding in verify.rules_are_live("Loki", [GROUP], groups, NOW)]
+    return [str(finding) for finding in verify.rules_are_live("loki", "Loki", [GROUP], groups, NOW)]
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_a_rule_that_is_loaded_twice_fires_twice() -> None:
 
 
 def test_a_ruler_that_loads_nothing_and_none_at_all() -> None:
-    (nothing,) = verify.rules_are_live("Loki", [GROUP], [], NOW)
-    (none,) = verify.rules_are_live("Loki", [GROUP], None, NOW)
+    (nothing,) = verify.rules_are_live("loki", "Loki", [GROUP], [], NOW)
+    (none,) = verify.rules_are_live("loki", "Loki", [GROUP], None, NOW)
     assert (nothing.state, nothing.said) == ("fault", "its ruler runs and has loaded no rule at all")
     assert (none.state, none.said) == ("fault", "no ruler runs there, or its rules API is off")
 
@@ -83,7 +83,7 @@ def test_a_ruler_that_loads_nothing_and_none_at_all() -> None:
 def test_a_recording_rule_has_no_annotations() -> None:
     group = RuleGroup("g", "30s", (RecordingRule("r:x", "sum(up)"),))
     loaded = {**LOADED, "name": "r:x", "query": "sum(up)", "labels": None, "annotations": None, "duration": None}
-    (finding,) = verify.rules_are_live("Prometheus", [group], [{"name": "g", "rules": [loaded]}], NOW)
+    (finding,) = verify.rules_are_live("prometheus", "Prometheus", [group], [{"name": "g", "rules": [loaded]}], NOW)
     assert finding.state == "ok"
 
 

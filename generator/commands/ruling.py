@@ -84,24 +84,24 @@ def differences(rules: "Rules", found: Sequence[tuple["Engine", "Ruler"]]) -> li
     """What each ruler lacks. Raises ToolError if it cannot be asked, or holds groups that are not ours."""
     from generator.file import groups_data
 
-    return [_difference(ruler, groups_data(rules.groups[engine])) for engine, ruler in found]
+    return [_difference(engine, ruler, groups_data(rules.groups[engine])) for engine, ruler in found]
 
 
 def backwards(found: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
     """What each ruler lacks of that which it held before the last push. Raises ToolError as `differences` does."""
     from generator import kept
 
-    return [_difference(ruler, kept.kept(ruler.place)) for _, ruler in found]
+    return [_difference(engine, ruler, kept.kept(ruler.place)) for engine, ruler in found]
 
 
-def _difference(ruler: "Ruler", wanted: Sequence["Group"]) -> Difference:
+def _difference(engine: "Engine", ruler: "Ruler", wanted: Sequence["Group"]) -> Difference:
     from generator import plan
 
     loaded = ruler.groups()
     others = plan.foreign(loaded)
     if others:
         raise ToolError(f"{ruler.place} holds groups that are not ours: {', '.join(others)}; use another --namespace")
-    return Difference(ruler, loaded, wanted, plan.changes(wanted, loaded))
+    return Difference(ruler, loaded, wanted, plan.changes(engine, wanted, loaded))
 
 
 def told(found: Sequence[Difference]) -> str:

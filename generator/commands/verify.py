@@ -109,7 +109,7 @@ def _of_rules(rules: "Rules", rulers: Mapping["Engine", "Endpoint"]) -> Iterator
         if server is None:
             yield Finding("rules", engine, "not checked", "no address", f"give --{engine} URL")
             continue
-        yield from verify.rules_are_live(server.name, groups, probe.loaded_groups(server), datetime.now(UTC))
+        yield from verify.rules_are_live(engine, server.name, groups, probe.loaded_groups(server), datetime.now(UTC))
 
 
 def _of_selectors(
