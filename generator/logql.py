@@ -1,6 +1,11 @@
 """Writes LogQL, within what Loki 2.2 understands."""
 
-from generator import lexer
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import re2
+
+from generator import lexer, logql_tree
 from generator.signature import Signature, escape
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -41,6 +46,44 @@ def within(expr: str, label: str, value: str) -> str:
         parts.append(f"{comma}{matcher}")
         end = close
     return "".join([*parts, expr[end:]])
+
+
+def renamed(expr: str, prefix: str, labels: Sequence[str]) -> str:
+    """The expression for streams whose labels have names with a prefix; after the selector they have their own back."""
+    back = ", ".join(f"{label}={prefix}{label}" for label in labels)
+    stage = f" | label_format {back}" if back else ""
+    for begin, close in reversed(_selectors(expr)):
+        place = _first_stage(expr, close + 1)
+        matchers = [
+            prefix + token.text if token.kind == "name" else token.text for token in lexer.tokens(expr[begin:close])
+        ]
+        expr = f"{expr[:begin]}{''.join(matchers)}{expr[close:place]}{stage}{expr[place:]}"
+    return expr
+
+
+def _first_stage(expr: str, begin: int) -> int:
+    """Where the first stage of a pipeline can stand after a selector: behind the range, if this comes first."""
+    found = re.match(r"\s*\[[^\]]*\](\s*offset\s+-?\w+)?", expr[begin:])
+    return begin + (found.end() if found else 0)
+
+
+def selects(expr: str, streams: Iterable[Mapping[str, str]]) -> bool:
+    """Whether an expression asks for the lines of one of these streams. Raises ValueError if a selector is none."""
+    selectors = [logql_tree.matchers(expr[begin : close + 1]) for begin, close in _selectors(expr)]
+    return any(all(_fits(labels, *one) for one in matchers) for matchers in selectors for labels in streams)
+
+
+def _fits(labels: Mapping[str, str], label: str, sign: str, value: str) -> bool:
+    found = labels.get(label, "")
+    match sign:
+        case "=" | "!=":
+            fits = found == value
+        case _:
+            try:
+                fits = re2.fullmatch(f"(?s:{value})", found) is not None
+            except re2.error as error:
+                raise ValueError(f"{value}: {error}") from error
+    return fits is (sign in ("=", "=~"))
 
 
 def log_queries(expr: str) -> list[str]:

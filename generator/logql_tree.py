@@ -10,6 +10,7 @@ from typing import Any
 from generator import lexer
 from generator.lexer import Token
 
+Matchers = frozenset[tuple[str, str, str]]  # label, sign, value
 Tree = Any  # a number, log lines, or a tuple of words and trees
 
 # The later, the closer it binds; ^ alone is read from the right.
@@ -40,10 +41,15 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
 class _Logs:
     """Log lines: of which streams, what they pass, and from which time."""
 
-    matchers: frozenset[tuple[str, ...]]
+    matchers: Matchers
     pipeline: tuple[str, ...] = ()
     window: str | None = None
     offset: str | None = None
+
+
+def matchers(selector: str) -> Matchers:
+    """What a stream selector asks of labels. Raises ValueError if it is none."""
+    return _Reader(lexer.words(selector)).matchers()
 
 
 def tree(expr: str) -> Tree:
@@ -110,7 +116,7 @@ class _Reader:
 
     def _operand(self) -> Tree:
         if self.next == "{":
-            return self._logs(_Logs(self._matchers()))
+            return self._logs(_Logs(self.matchers()))
         if self._skip("("):
             inner = self.binary()
             self._take(")")
@@ -150,7 +156,7 @@ class _Reader:
             self._skip(",")
         return tuple(sorted(labels))
 
-    def _matchers(self) -> frozenset[tuple[str, ...]]:
+    def matchers(self) -> Matchers:
         self._take("{")
         found = []
         while not self._skip("}"):
@@ -166,7 +172,9 @@ class _Reader:
             return logs
         window = self._take("number").value
         self._take("]")
-        offset = self._take("number").value if self._skip("offset") else None
+        offset = None
+        if self._skip("offset"):
+            offset = f"{'-' if self._skip('-') else ''}{self._take('number').value}"
         return self._logs(replace(logs, window=window, offset=offset))
 
     def _pipeline(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from generator.load import Inputs, load, shipped_catalog
 from generator.logtests import Rule
 from generator.loki import Loki
 from generator.model import Failure, LogStream, LogTest, LogTests
+from generator.names import TEST_LABEL
 from generator.prove_logs import Suite
 from tests.conftest import ROOT, obtained
 
@@ -99,8 +100,8 @@ def test_near_misses_stay_silent_as_the_agent_ships_them(name: str, worn: str, r
         mark = uuid.uuid4().hex
         lines = tuple((0.0, row) for row in dressed(entry, worn, fires=False) * REPEATED)
         stream = LogStream(located(shipped, entry.id)["stream"], lines)
-        real_loki.push([logtests.push(stream, mark, start * 1_000_000_000)])
-        assert real_loki.evaluate(logql.within(rules[entry.alert], logtests.LABEL, mark), start, 60, 1) == []
+        real_loki.push([logtests.push(stream, mark, start * 1_000_000_000, hidden=False)])
+        assert real_loki.evaluate(logql.within(rules[entry.alert], TEST_LABEL, mark), start, 60, 1) == []
 
 
 def failures(inputs: Inputs) -> list[Failure]:
