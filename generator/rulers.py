@@ -1,5 +1,6 @@
 """Reads and writes the rule groups of real rulers: the API of Loki, Mimir and Cortex, and Prometheus's rule files."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,9 @@ from generator.problems import ToolError
 
 # Where each has its rule groups; Mimir below the path at which it answers as Prometheus does.
 _PATHS = {"Loki": "/loki/api/v1/rules", "Mimir": "{prefix}/config/v1/rules", "Cortex": "/api/v1/rules"}
+_REFUSALS = (400, 405, 500, 501)  # whose text tells what kind of ruler it is
+_NO_WRITING = (405, 501)
+_FOLDER = re.compile("rule local store|unable to read dir|error parsing .*no such file or directory")
 _LOAD_SECONDS = 20
 _POLL_SECONDS = 0.2
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -54,7 +58,7 @@ class Api:
         return f"{self._client.name}{tenant}, namespace {self._namespace}"
 
     def groups(self) -> Sequence[Group]:
-        answer = self._client.request("GET", self._path, allow=(404,))
+        answer = self._ask("GET", self._path, allow=(404,))
         if answer.status_code == 404:
             self._ruler_is_there(answer)
             return ()
@@ -64,6 +68,25 @@ class Api:
             return [dict(group) for group in (held or {}).get(self._namespace, ())]
         except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
             raise self._client.stranger(self._path, answer) from error
+
+    def _ask(self, method: str, path: str, allow: tuple[int, ...] = (), **arguments: Any) -> httpx.Response:
+        """An answer that is a success or allowed. Raises ToolError that says which kind of ruler refuses."""
+        answer = self._client.request(method, path, allow=(*allow, *_REFUSALS), **arguments)
+        if answer.is_success or answer.status_code in allow:
+            return answer
+        if _FOLDER.search(answer.text):
+            raise self._client.error(
+                "reads its rules from a folder (ruler storage `local`), so they cannot be written over HTTP. Put the "
+                "rule file of output/ into that folder; `diff --namespace NAME` compares the file of that name there, "
+                "`verify` tells whether it is live, and --only leaves this server out of a push"
+            )
+        if answer.status_code in _NO_WRITING:
+            raise self._client.error(
+                f"does not let its rules be written ({answer.status_code} to {method} {path}): it, or a proxy before "
+                "it, has a rules API to read only. Give the address of the ruler itself, or load the rule file of "
+                "output/ in the way its rules are loaded, and leave this server out with --only"
+            )
+        raise self._client.refusal(method, path, answer)
 
     def _ruler_is_there(self, answer: httpx.Response) -> None:
         """An empty namespace is answered with 404, as is everything where there is no ruler."""
@@ -79,12 +102,10 @@ class Api:
         for change in changes:
             try:
                 if change.wanted is None:
-                    self._client.request("DELETE", f"{self._path}/{quote(change.name, safe='')}", allow=(404,))
+                    self._ask("DELETE", f"{self._path}/{quote(change.name, safe='')}", allow=(404,))
                 else:
                     body = yaml.safe_dump(dict(change.wanted), allow_unicode=True, sort_keys=False)
-                    self._client.request(
-                        "POST", self._path, content=body.encode(), headers={"Content-Type": "application/yaml"}
-                    )
+                    self._ask("POST", self._path, content=body.encode(), headers={"Content-Type": "application/yaml"})
             except ToolError as error:
                 so_far = f"{len(done)} of {len(changes)} groups were changed before that" if done else "nothing changed"
                 raise ToolError(f"{change.name}: {error}; {so_far}; the same command goes on from there") from error

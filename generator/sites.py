@@ -18,6 +18,9 @@ _BIND = (
     "scrape it, and let it listen where Prometheus reaches it: metricsBindAddress: 0.0.0.0:10249 in its configuration "
     "or --metrics-bind-address=0.0.0.0:10249; its default is 127.0.0.1:10249"
 )
+_SET_LABEL = (
+    "let the collector set one and name it in the profile, or say null there; structured metadata of Loki 3 is not seen"
+)
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,21 @@ def _of_logs(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Findi
         yield Finding(f"Loki has no stream {selector}", f"{change}{seen}", alerts)
     elif not any(_has(streams, label) for label in (labels.node, labels.pod) if label):
         what = f"no stream {selector} has a label for the node or the Pod, so an alert does not say where it is"
-        change = "let the collector set one and name it in the profile; structured metadata of Loki 3 is not seen here"
-        yield Finding(what, change, alerts, blind=False)
+        yield Finding(what, _SET_LABEL, alerts, blind=False)
+    else:
+        yield from _of_labels(profile, streams, alerts)
+
+
+def _of_labels(profile: Profile, streams: Sequence[Labels], alerts: tuple[str, ...]) -> Iterator[Finding]:
+    """Labels of the profile that streams lack; a cluster or a namespace only if the site itself has named it."""
+    labels = profile.loki.labels
+    stated = profile.document.data.get("loki", {}).get("labels", {})
+    for kind in ("cluster", "namespace", "pod", "node"):
+        label = getattr(labels, kind)
+        lacking = sum(label not in row for row in streams)
+        if label and lacking and (kind in stated or kind in ("pod", "node")):
+            what = f"{lacking} of {len(streams)} streams {profile.loki.selector} have no label {label} for the {kind}"
+            yield Finding(what, _SET_LABEL, alerts, blind=False)
 
 
 def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Finding]:

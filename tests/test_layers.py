@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 ORDER = [
-    ["generator", "names", "durations", "dress", "lexer", "markdown", "versions"],
+    ["generator", "names", "durations", "dress", "headings", "lexer", "markdown", "versions"],
     ["problems"],
     ["document", "http"],
     ["model"],
@@ -19,6 +19,7 @@ ORDER = [
     ["sites", "rules"],
     ["file", "lock", "plan"],
     ["verify"],
+    ["verify_routes"],
     ["diagnose", "diagnose.windows", "diagnose.unwrap", "diagnose.hints"],
     ["diagnose.scan", "diagnose.templates", "diagnose.sources"],
     ["diagnose.findings", "diagnose.pods"],

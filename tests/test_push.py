@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from generator import loki, tools
+from generator.file import File
 from tests.conftest import ROOT, Run, obtained
 from tests.faulty import CUT, front
 from tests.lab import programs, servers
@@ -174,6 +175,67 @@ def test_a_push_that_breaks_off_says_how_far_it_came_and_goes_on_from_there(
         proxy.writes_left = None
         assert run("push", *where, "--no-validate", **state).returncode == 0
         assert run("diff", *where, **state).returncode == 0
+
+
+def test_a_loki_that_reads_its_rules_from_a_folder_says_so(
+    tmp_path_factory: pytest.TempPathFactory, run: Run, state: dict[str, str]
+) -> None:
+    binary = obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory)
+    said = (
+        "reads its rules from a folder (ruler storage `local`), so they cannot be written over HTTP. Put the rule file"
+    )
+    shipped = (ROOT / "output" / "loki" / "kube-proxy.rules.yaml").read_text(encoding="utf-8")
+    with loki.local(binary) as empty:
+        for verb in (("diff",), ("push", "--no-validate")):
+            done = run(*verb, "--loki", empty.url, **state)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert f"Loki at {empty.url} {said}" in done.stderr
+    with loki.local(binary, [File("ours.yaml", shipped)]) as filled:
+        where = ("--loki", filled.url, "--namespace", "ours.yaml")
+        assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (0, "")
+        (Path(state["XDG_STATE_HOME"]).parent / "site.yaml").write_text("labels: {team: net}\n")
+        site = str(Path(state["XDG_STATE_HOME"]).parent / "site.yaml")
+        assert run("diff", *where, "--profile", site, **state).returncode == 1
+        done = run("push", *where, "--profile", site, "--no-validate", **state)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
+def test_a_loki_without_a_rules_api_says_so(
+    tmp_path_factory: pytest.TempPathFactory, run: Run, state: dict[str, str]
+) -> None:
+    with loki.local(obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory), ruler=False) as without:
+        done = run("push", "--loki", without.url, "--no-validate", **state)
+    assert done.returncode == 2
+    assert (
+        "has no rules API at /loki/api/v1/rules/kube-proxy-alerts (404: 404 page not found); is this Loki"
+        in done.stderr
+    )
+
+
+def test_a_ruler_that_may_only_be_read_says_so(rulers: Mapping[str, Ruler], run: Run, state: dict[str, str]) -> None:
+    with front(rulers["loki"].url) as proxy:
+        proxy.writes_left, proxy.refusal = 0, 405
+        done = run("push", "--loki", proxy.url, "--namespace", "read", "--no-validate", **state)
+    assert done.returncode == 2
+    assert "does not let its rules be written (405 to POST /loki/api/v1/rules/read)" in done.stderr
+
+
+def test_servers_of_the_profile_can_be_left_out(
+    prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
+    """A Loki that is fed by other means does not stand in the way of the rest."""
+    url, rules = prometheus
+    site = {"servers": {"loki": {"url": "http://127.0.0.1:1"}, "prometheus": {"url": url}}}
+    (tmp_path / "site.yaml").write_text(yaml.safe_dump(site))
+    where = ("--profile", str(tmp_path / "site.yaml"), "--rules-dir", str(rules))
+    assert run("push", *where, "--no-validate", **state).returncode == 2
+    for verb in (("push", "--no-validate"), ("diff",), ("push", "--rollback")):
+        done = run(*verb, *where, "--only", "prometheus", **state)
+        assert done.returncode == 0, done.stderr
+    refused = run("diff", *where, "--only", "prometheus,mimir", **state)
+    assert refused.returncode == 2
+    assert "--only names mimir, whose address nothing says; give --mimir URL" in refused.stderr
 
 
 @pytest.mark.parametrize(
