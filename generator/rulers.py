@@ -176,17 +176,27 @@ class RuleFile:
         """Wait until the groups are those; a reload that is done is not yet seen everywhere."""
         expected = {str(group["name"]): group for group in wanted}
         deadline = time.monotonic() + _LOAD_SECONDS
-        while not _all_shown(expected, self._seen()):
+        while not _all_shown(expected, shown := self._seen()):
             if time.monotonic() > deadline:
-                raise ToolError(
-                    f"{self._client.name} reloaded and did not load {self._file}; "
-                    f"does its rule_files name {self._folder}/*.rules.yaml?"
-                )
+                raise self._client.error(f"reloaded and {self._not_loaded(expected, shown)}")
             time.sleep(_POLL_SECONDS)
+
+    def _not_loaded(self, wanted: Mapping[str, Group], shown: Mapping[str, Group]) -> str:
+        if not shown:
+            return f"did not load {self._file}; does its rule_files name {self._folder}/*.rules.yaml?"
+        other = [name for name in sorted(wanted.keys() | shown.keys()) if not _agree(wanted.get(name), shown.get(name))]
+        return (
+            f"shows other rules than those of {self._file}, in {', '.join(other)}; does it read another file of this "
+            "name, or another copy of this one?"
+        )
 
 
 def _all_shown(wanted: Mapping[str, Group], shown: Mapping[str, Group]) -> bool:
-    return wanted.keys() == shown.keys() and all(_is_shown(group, shown[name]) for name, group in wanted.items())
+    return all(_agree(wanted.get(name), shown.get(name)) for name in wanted.keys() | shown.keys())
+
+
+def _agree(group: Group | None, shown: Group | None) -> bool:
+    return group is not None and _is_shown(group, shown)
 
 
 def _is_shown(group: Group, shown: Group | None) -> bool:

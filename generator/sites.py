@@ -1,7 +1,7 @@
 """From what Loki and Prometheus of a site hold to its profile, and to what the rules would not see there. No IO."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from generator.checks.metrics import metrics_read
@@ -127,15 +127,17 @@ def _of_logs(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Findi
 
 
 def _of_labels(profile: Profile, streams: Sequence[Labels], alerts: tuple[str, ...]) -> Iterator[Finding]:
-    """Labels of the profile that streams lack; a cluster or a namespace only if the site itself has named it."""
-    labels = profile.loki.labels
-    stated = profile.document.data.get("loki", {}).get("labels", {})
-    for kind in ("cluster", "namespace", "pod", "node"):
-        label = getattr(labels, kind)
+    """Labels of the profile that streams lack, each by itself."""
+    for kind, label in asdict(profile.loki.labels).items():
         lacking = sum(label not in row for row in streams)
-        if label and lacking and (kind in stated or kind in ("pod", "node")):
+        if label and lacking and (lacking < len(streams) or _is_expected(kind, label, profile)):
             what = f"{lacking} of {len(streams)} streams {profile.loki.selector} have no label {label} for the {kind}"
             yield Finding(what, _SET_LABEL, alerts, blind=False)
+
+
+def _is_expected(kind: str, label: str, profile: Profile) -> bool:
+    """Every site has nodes and Pods; a cluster or namespace is no more than a default, if nothing else speaks of it."""
+    return kind in ("node", "pod") or label != kind or (kind == "cluster" and bool(profile.clusters))
 
 
 def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Finding]:

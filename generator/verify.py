@@ -101,8 +101,10 @@ def _problem_of_rule(
     if len(found) > 1:
         places = ", ".join(sorted({f"{group['name']} of {group.get('file', '?')}" for group, _ in found}))
         return fault(f"loaded {len(found)} times in {server}, firing as often ({places})", "remove all but one")
-    (_, loaded) = found[0]
+    around, loaded = found[0]
     different = plan.shown_otherwise(engine, rule_data(rule), loaded)
+    if float(around.get("interval") or 0) not in (0, seconds(group.interval)):
+        different.append("its interval")
     if different:
         said = f"loaded in {server} in another version: {' and '.join(different)}"
         return fault(said, "push the rules again; `kube-proxy-alerts diff` shows the difference")

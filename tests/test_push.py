@@ -449,6 +449,21 @@ def test_a_folder_that_prometheus_does_not_read_is_said(
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def test_a_prometheus_that_reads_another_file_of_this_name_is_said(
+    prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
+    url, rules = prometheus
+    where = ("--prometheus", url, "--namespace", "twin")
+    assert run("push", *where, "--rules-dir", str(rules), "--no-validate", **state).returncode == 0
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "site.yaml").write_text("labels: {team: net}\n")
+    site = ("--profile", str(tmp_path / "site.yaml"))
+    done = run("push", *where, "--rules-dir", str(tmp_path / "copy"), *site, "--no-validate", **state)
+    assert done.returncode == 2
+    assert f"shows other rules than those of {tmp_path / 'copy'}/twin.rules.yaml, in kube-proxy." in done.stderr
+    assert run("push", *where, "--rules-dir", str(rules), "--rollback", **state).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -74,6 +74,14 @@ class Site:
         return [time.mktime(time.strptime(at, "%Y-%m-%dT%H:%M:%S")) - time.timezone for at in times] or [0]
 
 
+def failing_line() -> str:
+    """A line of KubeProxyIptablesBackendMismatch."""
+    entry = next(entry for entry in load().catalog.entries if entry.id == "iptables-backend-mismatch")
+    assert entry.logs
+    lines = (line for sample in entry.samples for line in sample.lines)
+    return next(line for line in lines if signature(entry.logs).matches(line))
+
+
 def until(done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _SECONDS
     while not done():
@@ -127,21 +135,18 @@ def test_nobody_is_paged_and_nothing_is_taken_for_the_site(site: Site, run: Run,
 
     # A line of the site does all of this, so it would have been seen.
     stream = {"container": "kube-proxy", "namespace": "kube-system", "pod": "p1", "node_name": "n1"}
-    entry = next(entry for entry in load().catalog.entries if entry.id == "iptables-backend-mismatch")
-    assert entry.logs
-    lines = (line for sample in entry.samples for line in sample.lines)
-    text = next(line for line in lines if signature(entry.logs).matches(line))
-    site.loki.push([{"stream": stream, "values": [[str(time.time_ns()), text]]}])
+    site.loki.push([{"stream": stream, "values": [[str(time.time_ns()), failing_line()]]}])
     until(lambda: {"KubeProxyIptablesBackendMismatch", *OTHERS} <= site.receiver.names)
     assert run("diagnose", "--loki", site.loki.url).returncode == 1
 
 
 def test_what_an_older_version_has_pushed_is_not_taken_for_the_site_either(run: Run, pinned_loki: Path) -> None:
     stream = {"container": "kube-proxy", "pod": "p1", "node_name": "n1", TEST_LABEL: "an older run"}
-    text = "E0102 03:04:05.678901 1 proxier.go:1] panic: " + "x"
     with loki.local(pinned_loki) as running:
-        running.push([{"stream": stream, "values": [[str(time.time_ns()), text]]}])
+        running.push([{"stream": stream, "values": [[str(time.time_ns()), failing_line()]]}])
         verified = run("verify", "--loki", running.url, "--no-runbooks", "--json")
+        diagnosed = run("diagnose", "--loki", running.url, "--json")
+    assert (diagnosed.returncode, json.loads(diagnosed.stdout)["found"]) == (0, [])
     said = [row["subject"] for row in json.loads(verified.stdout) if row["check"] == "selectors"]
     assert 'Loki has no stream {container="kube-proxy"}' in said
 

@@ -69,6 +69,16 @@ def test_what_is_said_of_a_rule(changes: dict[str, Any], expected: str) -> None:
     assert finding.startswith(expected)
 
 
+def test_a_group_that_is_evaluated_at_another_interval_is_another_version() -> None:
+    for interval, expected in (
+        (30, "1 rules are loaded, healthy and evaluated"),
+        (60, "another version: its interval"),
+    ):
+        groups = [{"name": "kube-proxy.a", "interval": interval, "rules": [LOADED]}]
+        (finding,) = verify.rules_are_live("loki", "Loki", [GROUP], groups, NOW)
+        assert finding.said.endswith(expected)
+
+
 def test_a_rule_that_is_loaded_twice_fires_twice() -> None:
     (finding,) = said(LOADED, LOADED)
     assert finding.startswith("A: loaded 2 times in Loki, firing as often (kube-proxy.a of f); ")
