@@ -18,7 +18,7 @@ from generator.verify import Finding, Json, State
 
 Labels = Mapping[str, str]
 
-_OTHER = "another one"  # stands for all values that no route names
+_OTHER = "another one"  # stands for all values that no route names, where none was seen
 _CHOICES = 1000  # of values that no server showed; with more, only those are tried that are known to occur
 _SHOWN = 3
 _LABEL = re.compile(r"""([^\s"'{},=!~]+)["']?\s*[=!]""")
@@ -112,21 +112,19 @@ class _Tree:
         """Values of a label that was not seen, and whether they occur."""
         if label == site.cluster and site.clusters:
             return [(name, True) for name in site.clusters]
-        return [("" if site.seen else _OTHER, True), *((value, False) for value in self._named[label])]
+        absent = ("", True)
+        return [absent if site.seen else (_OTHER, False), *((value, False) for value in self._named[label])]
 
     def _lost(self, alert: CompiledAlert, ends: Sequence[tuple[_Place, Sequence[RouteMatch]]]) -> Iterator[Finding]:
         lost = [(place, matches) for place, matches in ends if not self._reached(matches)]
-        known = [row for row in lost if row[0].occurs]
         if not lost:
             return
-        everywhere = len(known) == sum(place.occurs for place, _ in ends)
-        names = list(dict.fromkeys(match.receiver or "none" for _, matches in known or lost for match in matches))
+        where, sure = _extent([place for place, _ in lost], [place for place, _ in ends])
+        names = list(dict.fromkeys(match.receiver or "none" for _, matches in lost for match in matches))
         what = "notifies nobody" if any(name in self._receivers for name in names) else "does not exist"
-        where = "" if everywhere else f" where {_list([place for place, _ in known or lost])}"
         # A site may drop what nobody must act on.
-        state: State = "fault" if known and alert.urgency in ("critical", "warning") else "warning"
-        verb = "is" if known else "would be"
-        said = f"{verb} routed to nowhere{where}: receiver {', '.join(names)} {what}"
+        state: State = "fault" if sure and alert.urgency in ("critical", "warning") else "warning"
+        said = f"{'is' if sure else 'would be'} routed to nowhere{where}: receiver {', '.join(names)} {what}"
         fix = "give the receiver an integration such as slack_configs, or add the routes of output/alertmanager"
         yield Finding("routes", alert.rule.alert, state, said, fix)
 
@@ -134,16 +132,14 @@ class _Tree:
         """At some time each route by which it reaches somebody is muted."""
         quiet: dict[str, list[_Place]] = {}
         for place, matches in ends:
-            reached = self._reached(matches)
-            reasons = [self._silence(match) for match in reached]
-            if reached and place.occurs and all(reasons):
+            reasons = [self._silence(match) for match in self._reached(matches)]
+            if reasons and all(reasons):
                 quiet.setdefault(" and ".join(dict.fromkeys(reasons)), []).append(place)
-        occurring = sum(place.occurs for place, _ in ends)
         for reason, places in quiet.items():
-            where = "" if len(places) == occurring else f" where {_list(places)}"
-            state: State = "fault" if alert.urgency in ("critical", "watchdog") else "warning"
+            where, sure = _extent(places, [place for place, _ in ends])
+            state: State = "fault" if sure and alert.urgency in ("critical", "watchdog") else "warning"
             fix = "let a route without time intervals notify somebody, or leave it if nobody has to be told then"
-            yield Finding("routes", alert.rule.alert, state, f"{reason}{where}", fix)
+            yield Finding("routes", alert.rule.alert, state, f"{'is' if sure else 'would be'} {reason}{where}", fix)
 
     def _reached(self, matches: Sequence[RouteMatch]) -> list[RouteMatch]:
         return [match for match in matches if self._receivers.get(match.receiver)]
@@ -152,9 +148,9 @@ class _Tree:
         """When a route says nothing, in words; empty if it always speaks."""
         mute = [name for name in match.opts.mute_time_intervals if self._ever(name)]
         active = [name for name in match.opts.active_time_intervals if not self._always(name)]
-        words = [f"is muted during {', '.join(mute)}"] if mute else []
+        words = [f"muted during {', '.join(mute)}"] if mute else []
         only = match.opts.active_time_intervals
-        words += [f"is sent during {', '.join(only)} only"] if active and len(active) == len(only) else []
+        words += [f"sent during {', '.join(only)} only"] if active and len(active) == len(only) else []
         return " and ".join(words)
 
     def _ever(self, name: str) -> bool:
@@ -185,6 +181,16 @@ def _intervals(config: Any) -> dict[str, Any]:
         except IntervalError:
             continue
     return found
+
+
+def _extent(found: Sequence[_Place], tried: Sequence[_Place]) -> tuple[str, bool]:
+    """Where something is so, in words that are empty for everywhere; whether alerts are known to come from there."""
+    known = [place for place in found if place.occurs]
+    is_so = set(map(id, found))
+    others = [place for place in tried if id(place) not in is_so]
+    if not any(place.occurs or _OTHER in place.labels.values() for place in others) and (known or not others):
+        return "", True
+    return f" where {_list(known or found)}", bool(known)
 
 
 def _list(places: Sequence[_Place]) -> str:

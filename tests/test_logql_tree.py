@@ -2,7 +2,8 @@
 
 import pytest
 
-from generator import logql_tree
+from generator import lexer, logql_tree
+from tests.expressions import LOGQL
 
 OURS = """sum by (node, pod) (
   count_over_time(
@@ -58,6 +59,12 @@ def test_an_expression_means_the_same_however_it_is_written(one: str, other: str
 def test_what_means_something_else_is_another_tree(old: str, new: str) -> None:
     assert old in OURS
     assert logql_tree.tree(OURS) != logql_tree.tree(OURS.replace(old, new))
+
+
+@pytest.mark.parametrize("expr", LOGQL)
+@pytest.mark.parametrize("gap", [" ", "\n\t", " # a } comment\n"])
+def test_layout_and_comments_do_not_count(expr: str, gap: str) -> None:
+    assert logql_tree.tree(gap.join(token.text for token in lexer.words(expr))) == logql_tree.tree(expr)
 
 
 @pytest.mark.parametrize(("one", "other"), [("{0} - {1}", "{1} - {0}"), ("{0} - ({1} - 1)", "{0} - {1} - 1")])

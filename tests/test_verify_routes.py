@@ -89,6 +89,14 @@ def test_what_only_some_places_reach_is_no_fault_everywhere() -> None:
     assert LOG not in said(*routes, sites=seen(clusters=["blue", "red"]), receiver="nobody")
 
 
+def test_where_no_cluster_is_known_it_is_said_which_would_be_lost() -> None:
+    only_blue = {"matchers": ['cluster="blue"'], "receiver": "all"}
+    assert said(only_blue, receiver="nobody")[LOG] == [
+        'warning: would be routed to nowhere where cluster="another one": receiver nobody notifies nobody'
+    ]
+    assert said(receiver="nobody")[LOG] == ["fault: is routed to nowhere: receiver nobody notifies nobody"]
+
+
 def test_nodes_and_pods_are_judged_as_they_were_seen_together() -> None:
     drop = dropped('node_name="n1"', 'pod="p1"')
     apart = seen({"node_name": "n1", "pod": "p2"}, {"node_name": "n2", "pod": "p1"})
@@ -151,6 +159,7 @@ def test_a_place_that_is_muted_is_named() -> None:
     route = {"matchers": ['cluster="blue"'], "receiver": "all", "mute_time_intervals": ["nights"]}
     found = said(route, sites=seen(clusters=["blue", "red"]), time_intervals=[NIGHTS])
     assert found[LOG] == ['fault: is muted during nights where cluster="blue"']
+    assert said(route, time_intervals=[NIGHTS])[LOG] == ['warning: would be muted during nights where cluster="blue"']
 
 
 def test_only_what_the_compiled_configuration_holds_back_is_missed() -> None:
