@@ -26,9 +26,10 @@ KUBE_PROXY = Tool(
 )
 PROMETHEUS = Tool(
     "prometheus",
-    ("3.16",),
+    tools.PROMTOOL.pinned,
     "github.com/prometheus/prometheus/cmd/prometheus",
     "-X github.com/prometheus/common/version.Version={version}.0",
+    tools.PROMTOOL.package,
     pins=_PINS,
 )
 ALERTMANAGER = Tool(
