@@ -1,0 +1,63 @@
+"""Which steps were typed in which states, and held what they promise; kept, so that a step that changed since shows."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.steps import NodeStep
+
+PROVEN = Path(__file__).parent / "proven.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A step as it was typed in a state; `problems` is empty if it showed what it promises and left all as it was."""
+
+    state: str
+    phase: str
+    entry: str
+    step: str
+    shell: str
+    run: str
+    code: int | None
+    stdout: str
+    stderr: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """That a step, with these commands, was right in a state."""
+
+    entry: str
+    step: str
+    run: str
+    phase: str
+    state: str
+
+
+def proofs(outcomes: Iterable[Outcome]) -> list[Proof]:
+    """One for each step and state, whatever the shell. Only of outcomes without problems."""
+    return [Proof(seen.entry, seen.step, seen.run, seen.phase, seen.state) for seen in outcomes if not seen.problems]
+
+
+def merged(kept: Iterable[Proof], new: Iterable[Proof], today: Iterable[NodeStep]) -> set[Proof]:
+    """All that is proven of the steps as they read today."""
+    runs = {(step.entry, step.name, step.run) for step in today}
+    return {proof for proof in (*kept, *new) if (proof.entry, proof.step, proof.run) in runs}
+
+
+def load(path: Path = PROVEN) -> set[Proof]:
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return {
+        Proof(row["entry"], row["step"], row["run"], *state.split(" ", 1)) for row in rows for state in row["states"]
+    }
+
+
+def save(kept: Iterable[Proof], path: Path = PROVEN) -> None:
+    states: dict[tuple[str, str, str], list[str]] = {}
+    for proof in sorted(kept, key=lambda proof: (proof.entry, proof.step, proof.phase, proof.state)):
+        states.setdefault((proof.entry, proof.step, proof.run), []).append(f"{proof.phase} {proof.state}")
+    rows = [{"entry": entry, "step": step, "run": run, "states": found} for (entry, step, run), found in states.items()]
+    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
