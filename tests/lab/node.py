@@ -48,6 +48,7 @@ class Node:
         self.restless = asyncio.Event()
         self.restless.set()
         self.supervised = False
+        self._others: list[asyncio.subprocess.Process] = []
         self.build, self.programs = build, programs
         self.kube_proxy = programs.kube_proxy[build.kube_proxy]
         self.folder = work / self.name
@@ -60,8 +61,7 @@ class Node:
     async def __aenter__(self) -> Self:
         for name in ("bin", "run", "other-run"):
             (self.folder / name).mkdir(parents=True)
-        for name in NAMES:
-            (self.commands / name).symlink_to(self._multi)
+        self._set_commands()
         nft = self.programs.tools / "usr" / "sbin" / "nft"
         script(self.commands / "nft", f'LD_LIBRARY_PATH={libraries(self.programs.tools)} exec {nft} "$@"')
         outside = f"veth-{self.name}"
@@ -84,6 +84,18 @@ class Node:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    async def put_right(self) -> None:
+        """End the other programs, and let iptables and the API server be as they should."""
+        for process in self._others:
+            await _stop(process)
+        self._set_commands()
+        self.api.broken = False
+
+    def _set_commands(self) -> None:
+        for name in NAMES:
+            (self.commands / name).unlink(missing_ok=True)
+            (self.commands / name).symlink_to(self._multi)
 
     def command(self, name: str, text: str) -> None:
         """Put a shell script in the place of an iptables command; `$REAL` in it is the real one."""
@@ -117,11 +129,11 @@ class Node:
 
     async def run(self, *command: str) -> None:
         """Start another program on the node; it sees the node's /run, and so the node's lock."""
-        await self._spawn(list(command), "run")
+        self._others.append(await self._spawn(list(command), "run"))
 
     async def run_without_the_lock(self, *command: str) -> None:
         """Start a program as in a Pod that does not mount the lock: the node's network, a /run of its own."""
-        await self._spawn(list(command), "other-run")
+        self._others.append(await self._spawn(list(command), "other-run"))
 
     def log(self, line: str) -> None:
         """A line of kube-proxy's log."""

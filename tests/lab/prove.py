@@ -39,10 +39,19 @@ _LAST_SYNC = re.compile(r"^kubeproxy_sync_proxy_rules_last_timestamp_seconds(?:\
 @click.option("--list", "listing", is_flag=True, help="Name the states and end.")
 @click.option("--short", is_flag=True, help="Only one broken state and a healthy one.")
 @click.option("--page", "pages", multiple=True, metavar="ENTRY", help="Only the steps of this entry.")
+@click.option(
+    "--type", "script", help="Type a script of your own in place of the steps; show what it prints and changes."
+)
 @click.option("--record", is_flag=True, help="Keep what was printed, unless something is wrong.")
 @click.option("--verbose", is_flag=True, help="Show what each step printed.")
 def main(
-    names: tuple[str, ...], listing: bool, short: bool, pages: tuple[str, ...], record: bool, verbose: bool
+    names: tuple[str, ...],
+    listing: bool,
+    short: bool,
+    pages: tuple[str, ...],
+    script: str | None,
+    record: bool,
+    verbose: bool,
 ) -> None:
     """Types each step of a runbook that runs on the node into a shell there, and compares what it shows."""
     if listing:
@@ -55,7 +64,7 @@ def main(
         found = node_programs([state.build for state in chosen], lambda text: click.echo(text, err=True))
         if not namespaces.inside():
             sys.exit(namespaces.enter("tests.lab.prove", sys.argv[1:]))
-        outcomes = asyncio.run(_prove(chosen, found, pages, verbose))
+        outcomes = asyncio.run(_prove(chosen, found, pages, script, verbose))
     except ToolError as error:
         click.echo(f"lab: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
@@ -70,14 +79,16 @@ def _today() -> list[NodeStep]:
     return [step for entry in load().catalog.entries for step in steps.node_steps(entry, steps.WORDS)]
 
 
-async def _prove(states: Sequence[State], found: NodePrograms, pages: Sequence[str], verbose: bool) -> list[Outcome]:
-    wanted = [step for step in _today() if not pages or step.entry in pages]
-    pairs, _ = steps.matched(wanted, steps.load())
+async def _prove(
+    states: Sequence[State], found: NodePrograms, pages: Sequence[str], script: str | None, verbose: bool
+) -> list[Outcome]:
+    pairs, _ = steps.matched([step for step in _today() if not pages or step.entry in pages], steps.load())
     outcomes: list[Outcome] = []
     for state in states:
         node = Node(1, state.name, state.build, found, WORK, lambda *_: None)
         async with _in_state(node, state) as shell:
-            outcomes += await _Visit(state, node, shell, lambda outcome: _say(outcome, verbose)).follow(pairs)
+            visit = _Visit(state, node, shell, lambda outcome: _say(outcome, verbose or script is not None))
+            outcomes += await (visit.follow(pairs) if script is None else visit.type(script))
         shutil.rmtree(node.folder)
     return outcomes
 
@@ -159,6 +170,11 @@ class _Visit:
                     await self._type(step, shows, phase, shell)
         return self._outcomes
 
+    async def type(self, script: str) -> list[Outcome]:
+        """A script that no page has; it may print what it likes."""
+        await self._type(NodeStep("-", "your own", script, changes=False), Shows(), "now", _SHELLS[0])
+        return self._outcomes
+
     async def _type(self, step: NodeStep, shows: Shows, phase: str, shell: str) -> None:
         before = await self._shell.look()
         ran = await self._shell.run(steps.given(step.run, shows.given), shell)
@@ -166,6 +182,7 @@ class _Visit:
         self._note(step, phase, shell, ran, steps.wrong(ran, shows, steps.changed(before, after)))
 
     async def _heal(self, step: NodeStep, shows: Shows) -> None:
+        await self._node.put_right()
         begun = time.time()
         ran = await self._shell.run(steps.given(step.run, shows.given))
         problems = steps.wrong(ran, shows, ())

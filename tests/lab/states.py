@@ -81,6 +81,15 @@ async def healthy_nftables(node: Node) -> None:
     await scenarios.change_services(node, 20)
 
 
+async def healthy_large(node: Node) -> None:
+    """More than 1,000 endpoints, from which on kube-proxy writes no comments."""
+    await node.start_kube_proxy()
+    node.api.service("large", "10.96.2.1")
+    for number in range(2, 14):
+        node.api.slice("large", number, [f"10.244.{number}.{pod}" for pod in range(1, 101)])
+    await scenarios.change_services(node, 20)
+
+
 def _states(name: str, on: str, provoke: Provoke, telling: str | None = None, iptables: str = "1.8.9") -> list[State]:
     """A state on each of these versions of kube-proxy with their backend."""
     found = []
@@ -103,6 +112,7 @@ STATES = (
     *_states("first-sync-refused", "1.36.3-legacy 1.36.3-nft", first_sync_refused, "refused"),
     *_states("frequent-sync", "1.16.15-legacy", scenarios.frequent_sync),
     *_states("healthy", _ALL, scenarios.healthy),
+    *_states("healthy-large", "1.22.17-legacy 1.36.3-nft", healthy_large),
     State("healthy-1.36.3-nftables", Build("1.36.3", "1.8.9", "nft"), healthy_nftables),
 )
 SHORT = ("backend-mismatch-1.18.4-legacy", "healthy-1.18.4-legacy")

@@ -16,6 +16,8 @@ from tests.lab.node import ADDRESS, METRICS_PORT
 from tests.lab.shell import INSIDE, LOG, RESTART, WHOLE_LOG, Ran
 
 EXPECTATIONS = Path(__file__).parent / "expectations.yaml"
+_TIME = re.compile(r"^(\d{10})$", re.MULTILINE)
+_LAST_SYNC = re.compile(r"^kubeproxy_sync_proxy_rules_last_timestamp_seconds\S* (\S+)$", re.MULTILINE)
 # Each iptables-save of the nft backend begins with it on a node that has tables of the other backend.
 _NOISE = re.compile(r"^# Warning: ip6?tables-legacy tables present.*\n", re.MULTILINE)
 
@@ -33,7 +35,8 @@ class NodeStep:
 @dataclass(frozen=True)
 class Shows:
     """What a step shows in a state: each of `prints` is found, none of `never` is; `complains` is found in what goes to
-    stderr, without it nothing goes there. Each of `changes` is found among what it changes, and nothing else is.
+    stderr, without it nothing goes there. Each of `changes` is found among what it changes, and nothing else is. `age`:
+    the least and the most seconds from the last successful sync to the time, of which it prints both.
 
     `given`: values for the variables that a reader fills in. `not_here`: why the lab does not have this state.
     """
@@ -41,6 +44,7 @@ class Shows:
     prints: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     complains: str | None = None
+    age: tuple[float, float] | None = None
     changes: tuple[str, ...] = ()
     given: Mapping[str, str] | None = None
     not_here: str | None = None
@@ -106,7 +110,7 @@ def node_steps(entry: Failure, filled: Mapping[str, Word]) -> list[NodeStep]:
     sections = (("diagnosis", entry.diagnosis), ("mitigation", entry.mitigation))
     found = []
     for section, steps in sections:
-        for step in (at_site(step, filled) for step in steps):
+        for step in (at_site(step, filled) for step in steps if step.where in ("node", "kube-proxy")):
             if step.where == "node":
                 name = f"{section}: {' '.join(step.step.do.split())}"
                 found.append(NodeStep(entry.id, name, step.step.run or "", step.step.changes is not None))
@@ -133,10 +137,20 @@ def wrong(ran: Ran, shows: Shows, differences: Sequence[str]) -> list[str]:
         found.append("something went to stderr")
     if ran.code is None:
         found.append("did not end")
+    if shows.age:
+        age = _age(ran.stdout)
+        if age is None or not shows.age[0] <= age <= shows.age[1]:
+            found.append(f"the last sync is {age} s old, and not {shows.age[0]} to {shows.age[1]}")
     said = [line for line in differences if not any(_found(pattern, line) for pattern in shows.changes)]
     found += [f"changes {line}" for line in said]
     found += [f"does not change {want}" for want in shows.changes if not _found(want, "\n".join(differences))]
     return found
+
+
+def _age(text: str) -> float | None:
+    """Seconds from the older of the last successful syncs to the time; None unless both are printed."""
+    times, syncs = _TIME.findall(text), _LAST_SYNC.findall(text)
+    return float(times[-1]) - min(map(float, syncs)) if times and syncs else None
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -172,6 +186,7 @@ def _shows(row: Mapping[str, Any]) -> Shows:
         prints=_texts(row.get("prints")),
         never=_texts(row.get("never")),
         complains=row.get("complains"),
+        age=tuple(row["age"]) if "age" in row else None,
         changes=_texts(row.get("changes")),
         given=row.get("given"),
         not_here=row.get("not here"),
@@ -215,7 +230,7 @@ def due(
     looking = [step for step in mine if not step.changes]
     plan = [(step, begin) for step in looking]
     plan += [(step, begin) for step in mine if step.changes]
-    if any(expected.heals and expected.of("broken", state) for expected in mine.values()):
+    if pages is not None and any(expected.heals and expected.of("broken", state) for expected in mine.values()):
         plan += [(step, "cured") for step in looking]
     found = ((step, phase, mine[step].of(phase, state)) for step, phase in plan)
     return [(step, phase, shows) for step, phase, shows in found if shows and not shows.not_here]
