@@ -6,8 +6,9 @@ are the names of the node and of kube-proxy's Pod, which the head of each page s
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
+from generator.durations import seconds
 from generator.model import KubeProxyProfile, RunsAs
 
 Where = Literal["kubectl", "node"]
@@ -45,12 +46,14 @@ def in_pod(site: KubeProxyProfile) -> bool:
 
 
 def kinds(site: KubeProxyProfile) -> tuple[KubeProxyProfile, ...]:
-    """The site first, then the same with each other way to run kube-proxy, with a ConfigMap and without."""
-    others = (
-        replace(site, runs_as=runs_as, config_map=config_map)
-        for runs_as in get_args(RunsAs)
-        for config_map in ("kube-proxy", None)
-    )
+    """The site first, then each other way to run kube-proxy: Pods with a ConfigMap, without, and with a log file."""
+    in_pods: tuple[RunsAs, ...] = ("daemonset", "static-pod")
+    on_nodes: tuple[RunsAs, ...] = ("systemd", "k3s")
+    others = [
+        replace(site, runs_as=one, config_map=named, log_file=None) for one in in_pods for named in ("kube-proxy", None)
+    ]
+    others += [replace(site, runs_as=one) for one in on_nodes]
+    others.append(replace(site, runs_as="static-pod", config_map=None, log_file="/var/log/kube-proxy.log"))
     return tuple(dict.fromkeys((site, *others)))
 
 
@@ -79,14 +82,32 @@ def _of_pods(site: KubeProxyProfile) -> dict[str, Word]:
     return {
         "find_pod": Command("kubectl", find_pod(site, 'spec.nodeName="$NODE"')),
         "status": command('get pod "$POD" -o wide'),
-        "log": lambda since="15m": command(f'logs "$POD" --since={since}'),
-        "whole_log": command('logs "$POD"'),
-        "previous_log": command('logs "$POD" --previous'),
+        **(_log_of_file(site.log_file) if site.log_file else _log_of_pod(site)),
         "inside": lambda text: command(f'exec "$POD" -- {text}'),
         "version": command('get pod "$POD" -o jsonpath=\'{.spec.containers[0].image}{"\\n"}\''),
         "configuration": both if site.config_map else flags,
         **(_of_daemonset(site) if site.runs_as == "daemonset" else _of_static_pod()),
     }
+
+
+def _log_of_pod(site: KubeProxyProfile) -> dict[str, Word]:
+    logs = f'{kubectl(site)} logs "$POD"'
+    return {
+        "log": lambda since="15m": Command("kubectl", f"{logs} --since={since}"),
+        "whole_log": Command("kubectl", logs),
+        "previous_log": Command("kubectl", f"{logs} --previous"),
+    }
+
+
+def _log_of_file(path: str) -> dict[str, Word]:
+    def newest(since: str = "15m") -> Command:
+        # klog writes the time of UTC in a container; a line without a head belongs to the one before it.
+        start = f"$(date -u -d '-{int(seconds(since))} seconds' '+%m%d %H:%M:%S')"
+        lines = "/^[IWEF][0-9]/ { shown = substr($0, 2, 13) >= from } shown"
+        return Command("node", f"awk -v from=\"{start}\" '{lines}' {path}")
+
+    whole = Command("node", f"cat {path}")
+    return {"log": newest, "whole_log": whole, "previous_log": whole}
 
 
 def _of_daemonset(site: KubeProxyProfile) -> dict[str, Word]:

@@ -336,7 +336,9 @@ class PrometheusProfile:
 
 @dataclass(frozen=True)
 class KubeProxyProfile:
-    """How kube-proxy runs at a site. `mode`: its proxy mode, if all nodes have the same."""
+    """How kube-proxy runs at a site. `log_file`: where its log is on the node if it prints none; `mode`: its proxy
+    mode, if all nodes have the same.
+    """
 
     runs_as: RunsAs
     namespace: str
@@ -344,6 +346,7 @@ class KubeProxyProfile:
     daemonset: str
     config_map: str | None
     unit: str
+    log_file: str | None
     metrics_address: str
     mode: str | None
 
@@ -414,11 +417,11 @@ class Profile:
 
 @dataclass(frozen=True)
 class Preset:
-    """A profile that is shipped for others to extend. `sections` are the keys it sets: loki, prometheus or both."""
+    """A profile that is shipped for others to extend. `sections` are those of loki, prometheus, kube_proxy it sets."""
 
     name: str
     profile: Profile
 
     @property
     def sections(self) -> frozenset[str]:
-        return frozenset(self.profile.document.data) & {"loki", "prometheus"}
+        return frozenset(self.profile.document.data) & {"loki", "prometheus", "kube_proxy"}

@@ -62,6 +62,14 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
             yield Problem(
                 where, f"key '{missing}' is missing{_describe(error.schema.get('properties', {}).get(missing))}"
             )
+        case "dependentRequired":
+            # As with `required`, the message alone names them.
+            pairs = ((key, other) for key, others in error.validator_value.items() for other in others)
+            key, other = next(pair for pair in pairs if error.message == f"{pair[1]!r} is a dependency of {pair[0]!r}")
+            yield Problem(
+                document.at(*path, key),
+                f"{key} needs the key '{other}'{_describe(error.schema.get('properties', {}).get(other))}",
+            )
         case "enum":
             words = [str(word) for word in error.validator_value]
             yield Problem(where, f"{name}: '{error.instance}' is not one of {', '.join(words)}")

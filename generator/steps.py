@@ -1,11 +1,11 @@
 """Steps of a runbook as they read at a site: the words of their templates filled in. No IO."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, pass_context
+from jinja2 import StrictUndefined, Template, TemplateError, meta, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -55,13 +55,33 @@ def place(step: Step, run: Filled) -> Where:
 def fill(template: str, words: Mapping[str, Word]) -> Filled:
     """Fill in the words. Lines that become empty vanish. Raises ValueError with what is wrong with the template."""
     places: set[Where] = set()
+    if "{" not in template:
+        return Filled(_dense(template), frozenset())
     try:
-        text = _environment().from_string(template).render(words, **{_PLACES: places})
+        text = _compiled(template).render(words, **{_PLACES: places})
     except TemplateError as error:
         raise ValueError(error.message or "not a template") from None
     except Exception as error:  # a template can do whatever an expression of Python can, and fail likewise
-        raise ValueError(str(error)) from None
-    return Filled("\n".join(line for line in text.splitlines() if line.strip()), frozenset(places))
+        raise ValueError(f"{error}; docs/steps.md lists the words and what they take") from None
+    return Filled(_dense(text), frozenset(places))
+
+
+def unknown_words(template: str, words: Collection[str]) -> list[str]:
+    """The names in a template that are no words. Raises ValueError if it is not a template."""
+    try:
+        parsed = _environment().parse(template)
+    except TemplateError as error:
+        raise ValueError(error.message or "not a template") from None
+    return sorted(meta.find_undeclared_variables(parsed) - set(words))
+
+
+def _dense(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if line.strip())
+
+
+@cache
+def _compiled(template: str) -> Template:
+    return _environment().from_string(template)
 
 
 @cache

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 ORDER = [
-    ["generator", "names", "durations", "dress", "markdown", "versions"],
+    ["generator", "names", "durations", "dress", "markdown", "shell", "versions"],
     ["problems"],
     ["document", "http"],
     ["model"],
@@ -14,7 +14,7 @@ ORDER = [
     ["reader", "known_builds", "cluster", "matrix", "steps"],
     ["profiles"],
     ["load", "logql"],
-    ["checks.entries", "checks.logs", "checks.samples", "checks.site", "checks.metrics"],
+    ["checks.entries", "checks.logs", "checks.samples", "checks.site", "checks.metrics", "checks.steps"],
     ["checks"],
     ["sites", "rules"],
     ["lock", "plan", "whereabouts"],

@@ -4,7 +4,9 @@ What ships stands in tests/presets/<name>.yaml, taken from the agent's documenta
 """
 
 import json
+import os
 import re
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -16,17 +18,21 @@ import yaml
 
 from generator import dress, logql, logtests, profiles, prove_logs, tools
 from generator.compiler import compile_catalog
+from generator.deployment import words
 from generator.load import Inputs, load, shipped_catalog
 from generator.logtests import Rule
 from generator.loki import Loki
 from generator.model import Failure, LogStream, LogTest, LogTests
 from generator.prove_logs import Suite
+from generator.steps import fill
+from tests import kubernetes_api
 from tests.conftest import ROOT, obtained
 
 PRESETS = profiles.presets(shipped_catalog())
 SHIPPED = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "tests/presets").glob("*")}
 LOGS = [(name, worn) for name, row in sorted(SHIPPED.items()) if "logs" in row for worn in row["logs"]["dress"]]
 METRICS = sorted(name for name, row in SHIPPED.items() if "metrics" in row)
+RUNS = sorted(name for name, row in SHIPPED.items() if "how it runs" in row)
 
 REPEATED = 4  # more than any threshold
 
@@ -45,10 +51,12 @@ def generated(inputs: Inputs, folder: str) -> str:
     return next(file.text for file in compile_catalog(inputs, "output").files if file.path.startswith(f"{folder}/"))
 
 
+SECTIONS = {"logs": "loki", "metrics": "prometheus", "how it runs": "kube_proxy"}
+
+
 def test_each_preset_is_tested_for_what_it_sets() -> None:
-    sets = {name: {"loki", "prometheus"} & data(name).keys() for name in PRESETS}
-    engines = {"logs": "loki", "metrics": "prometheus"}
-    assert {name: {engines[key] for key in row} for name, row in SHIPPED.items()} == sets
+    sets = {name: set(SECTIONS.values()) & data(name).keys() for name in PRESETS}
+    assert {name: {SECTIONS[key] for key in row} for name, row in SHIPPED.items()} == sets
 
 
 def data(name: str) -> Mapping[str, Any]:
@@ -60,7 +68,7 @@ def test_each_preset_says_in_its_first_words_what_it_is_for() -> None:
     for name, path in PRESETS.items():
         schema, first, *_ = path.read_text(encoding="utf-8").splitlines()
         assert schema == "# yaml-language-server: $schema=../profile.schema.json"
-        for word, section in (("logs", "loki"), ("metrics", "prometheus")):
+        for word, section in SECTIONS.items():
             assert (word in first.partition(":")[0].lower()) == (section in data(name)), path
 
 
@@ -68,6 +76,32 @@ def test_each_preset_stands_in_the_documentation() -> None:
     page = (ROOT / "docs" / "sites.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \[([a-z0-9-]+)\]\(\.\./catalog/presets/([a-z0-9-]+)\.yaml\)", page, re.MULTILINE)
     assert sorted(rows) == [(name, name) for name in PRESETS]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_words_of_steps_find_kube_proxy_as_it_runs(name: str, tmp_path: Path) -> None:
+    """A real kubectl, asked as the runbooks ask, gets the Pod of the node, its flags and its settings."""
+    runs, profile = SHIPPED[name]["how it runs"], site(name).profile
+    known = words(profile.kube_proxy)
+    script = fill('{{ find_pod }}\necho "$POD"\n{{ version }}\n{{ configuration }}', known)
+    if "pod" not in runs:
+        assert script.places == {"node"}
+        assert profile.kube_proxy.unit == runs["unit"]
+        return
+    pod = runs["pod"]
+    other = {**pod, "metadata": {**pod["metadata"], "name": "other", "labels": {"k8s-app": "other"}}}
+    settings = [
+        {"kind": "ConfigMap", "metadata": {"name": key, "namespace": "kube-system"}, "data": {"config": text}}
+        for key, text in runs.get("config_maps", {}).items()
+    ]
+    with kubernetes_api.serve([other, pod, *settings], "v1.36.3", tmp_path) as kubeconfig:
+        environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path), "NODE": "node-1"}
+        done = subprocess.run(
+            ["sh", "-euc", script.text], env=environment, capture_output=True, text=True, timeout=60, check=True
+        )
+    said, image, arguments, *rest = done.stdout.splitlines()
+    assert (said, image) == (pod["metadata"]["name"], pod["spec"]["containers"][0]["image"])
+    assert runs["shows"] in "\n".join([arguments, *rest])
 
 
 @pytest.mark.parametrize(("name", "worn"), LOGS)

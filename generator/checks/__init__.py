@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from generator.checks import entries, logs, metrics, samples, site
+from generator.checks import entries, logs, metrics, samples, site, steps
 from generator.model import Catalog, Profile
 from generator.problems import Problem, errors
 
@@ -25,6 +25,10 @@ CHECKS: tuple[Check, ...] = (
     entries.sources_are_cited,
     entries.fix_rows_are_complete,
     entries.scaffolds_are_filled_in,
+    steps.steps_have_a_place,
+    steps.commands_fit_their_place,
+    steps.changes_are_named_and_undone,
+    steps.damage_is_stopped_first,
     logs.patterns_are_sound,
     logs.windows_can_fire,
     samples.samples_say_what_they_match,

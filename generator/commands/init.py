@@ -31,6 +31,7 @@ _STDOUT = "-"
 )
 @click.option("--logs", metavar="PRESET", help="How logs arrive; instead of what Loki shows.")
 @click.option("--metrics", metavar="PRESET", help="How metrics arrive; instead of what Prometheus shows.")
+@click.option("--runs", metavar="PRESET", help="How kube-proxy runs, such as eks, gke, aks, kops; for the runbooks.")
 @server_options("loki", "prometheus")
 @click.option("--cluster-label", metavar="LABEL", help="Label of the cluster, of logs and metrics.")
 @click.option("clusters", "--cluster", metavar="NAME", multiple=True, help="A cluster that must be there; repeatable.")
@@ -43,6 +44,7 @@ _STDOUT = "-"
 def command(
     logs: str | None,
     metrics: str | None,
+    runs: str | None,
     cluster_label: str | None,
     clusters: tuple[str, ...],
     runbooks: str | None,
@@ -72,6 +74,7 @@ def command(
         "loki": _named(presets, "loki", logs),
         "prometheus": _named(presets, "prometheus", metrics),
     }
+    deployment = _named(presets, "kube_proxy", runs)[0] if runs else None
     endpoints = {kind: servers.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
     loki, prometheus = (Client(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"]))
     profiles_of = {engine: [preset.profile for preset in found] for engine, found in wanted.items()}
@@ -81,7 +84,7 @@ def command(
         engine: sites.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
         for engine in wanted
     }
-    file = _profile(output, choices, facts, endpoints, cluster_label, clusters, runbooks)
+    file = _profile(output, choices, deployment, facts, endpoints, cluster_label, clusters, runbooks)
     findings = _findings(file, facts)
     if output == _STDOUT:
         click.echo(file.text, nl=False)
@@ -95,9 +98,9 @@ def command(
         say(f"{output}: written; next: {TOOL} check --profile {output}")
 
 
-def _named(presets: Sequence["Preset"], engine: "Engine", name: str | None) -> list["Preset"]:
-    """The presets of an engine, or the one that is asked for."""
-    able = [preset for preset in presets if engine in preset.sections]
+def _named(presets: Sequence["Preset"], section: str, name: str | None) -> list["Preset"]:
+    """The presets that set a section, or the one that is asked for."""
+    able = [preset for preset in presets if section in preset.sections]
     if name is None:
         return able
     found = [preset for preset in able if preset.name == name]
@@ -118,6 +121,7 @@ def _default(presets: Sequence["Preset"], engine: "Engine") -> "Choice":
 def _profile(
     output: str,
     choices: Mapping["Engine", "Choice"],
+    deployment: "Preset | None",
     facts: "Facts",
     endpoints: Mapping[str, "Endpoint | None"],
     cluster_label: str | None,
@@ -127,7 +131,8 @@ def _profile(
     from generator import scaffold, sites
 
     # One that is for logs and metrics would overrule the other in what that one was chosen for.
-    broad_first = sorted((choice.preset for choice in choices.values()), key=lambda preset: -len(preset.sections))
+    chosen = [*(choice.preset for choice in choices.values()), *([deployment] if deployment else [])]
+    broad_first = sorted(chosen, key=lambda preset: -len(preset.sections))
     labels = {"labels": {"cluster": cluster_label}} if cluster_label else {}
     sections = {
         engine: {**({"selector": choice.selector} if choice.selector else {}), **labels}

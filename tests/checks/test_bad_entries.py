@@ -27,6 +27,10 @@ class Case:
 GATE = "broken-gate/failure.yaml"
 SLOW = "gate-slow/failure.yaml"
 
+RUST = "rm /gate/rust"
+CORDON = 'kubectl cordon "$NODE"'
+UNCORDON = 'kubectl uncordon "$NODE"'
+
 CASES = [
     # What the schema refuses.
     Case(
@@ -48,7 +52,7 @@ CASES = [
         "kind: failing",
         f"{GATE}:3:1: kind: 'failing' is not one of failure, symptom, watchdog",
     ),
-    Case("wrong-type", "    threshold: 2\n", "    threshold: many\n", f"{GATE}:66:5: threshold must be a whole number"),
+    Case("wrong-type", "    threshold: 2\n", "    threshold: many\n", f"{GATE}:87:5: threshold must be a whole number"),
     Case("unquoted-version", 'from: "1.10"', "from: 1.10", f"{GATE}:17:14: from must be text; put it in quotes"),
     Case(
         "two-lines-where-one",
@@ -68,7 +72,7 @@ CASES = [
         "negative",
         "    threshold: 2\n",
         "    threshold: -1\n",
-        f"{GATE}:66:5: threshold: -1 is too small; the smallest value is 0",
+        f"{GATE}:87:5: threshold: -1 is too small; the smallest value is 0",
     ),
     Case(
         "not-yaml",
@@ -139,58 +143,222 @@ CASES = [
         "unknown-relation",
         "related: [{id: gate-slow",
         "related: [{id: gate-sow",
-        f"{GATE}:52:12: there is no other entry 'gate-sow'",
+        f"{GATE}:73:12: there is no other entry 'gate-sow'",
     ),
     Case(
         "inhibits-no-symptom",
         "inhibits: [gate-slow]",
         "inhibits: [gate-watchdog]",
-        f"{GATE}:53:12: 'gate-watchdog' is not another entry of kind symptom",
+        f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom",
     ),
     Case(
         "build-without-need",
         '{cluster: "> 1.18", action: none}',
         '{cluster: "> 1.18", action: none, minimum: v1.18.4-tke.26}',
-        f"{GATE}:38:9: `minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there",
+        f"{GATE}:59:9: `minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there",
     ),
     Case(
         "build-of-another-release",
         "minimum: v1.18.4-tke.26",
         "minimum: v1.16.4-tke.26",
-        f"{GATE}:39:9: v1.16.4-tke.26 is not a build of 1.18",
+        f"{GATE}:60:9: v1.16.4-tke.26 is not a build of 1.18",
+    ),
+    # Steps: what is typed, and where.
+    Case(
+        "run-without-place",
+        "    where: node\n",
+        "",
+        f"{GATE}:41:5: run needs the key 'where': Where `run` is typed: on a machine with kubectl; in a shell of root on the node; or, for commands that follow how kube-proxy runs at the site, wherever that leads.",
+    ),
+    Case(
+        "place-without-run",
+        "    run: |\n      rm /gate/rust\n    changes: The file is gone.\n",
+        "",
+        f"{GATE}:41:5: where needs the key 'run': Shell commands to paste, a Jinja template over the words of docs/steps.md; $NODE and $POD are set on top of the page.",
+    ),
+    Case(
+        "changes-without-run",
+        "    yaml: |\n",
+        "    changes: All.\n    yaml: |\n",
+        f"{GATE}:53:5: changes needs the key 'run': Shell commands to paste, a Jinja template over the words of docs/steps.md; $NODE and $POD are set on top of the page.",
+    ),
+    Case("unknown-word", RUST, "{{ metric }}", f"{GATE}:42:5: run: there is no word 'metric'; did you mean 'metrics'?"),
+    Case(
+        "unknown-word-in-the-instruction",
+        "do: Take the rust off.",
+        'do: "Take {{ rust }} off."',
+        f"{GATE}:40:5: do: there is no word 'rust'; there are config_map, configuration, daemonset, find_pod, in_pod, inside, log, metrics, metrics_address, namespace, pod_selector, previous_log, restart, restart_everywhere, runs_as, status, unit, version, whole_log",
+    ),
+    Case(
+        "word-without-what-it-takes",
+        RUST,
+        "{{ inside }}",
+        f'{GATE}:42:5: run is not a template that can be filled in: a word that takes something is written with it, as in {{{{ log("1h") }}}}; docs/steps.md lists the words and what they take',
+    ),
+    Case(
+        "word-with-what-it-does-not-take",
+        RUST,
+        "{{ metrics(1) }}",
+        f"{GATE}:42:5: run is not a template that can be filled in: 'Command' object is not callable; docs/steps.md lists the words and what they take",
+    ),
+    Case(
+        "broken-template",
+        RUST,
+        "{{ metrics",
+        f"{GATE}:42:5: run is not a template that can be filled in: unexpected end of template, expected 'end of print statement'.",
+    ),
+    Case(
+        "kubectl-on-the-node",
+        RUST,
+        "kubectl get nodes",
+        f"{GATE}:42:5: kubectl is not typed on the node; make it a step of its own with `where: kubectl`",
+    ),
+    Case(
+        "kubectl-on-the-node-in-disguise",
+        RUST,
+        "cat nodes | sudo xargs -r kubectl get node",
+        f"{GATE}:42:5: kubectl is not typed on the node; make it a step of its own with `where: kubectl`",
+    ),
+    Case(
+        "node-command-with-kubectl",
+        CORDON,
+        "iptables-save -t nat | grep -c KUBE",
+        f"{GATE}:35:5: 'iptables-save' needs the node; make it a step of its own with `where: node`",
+    ),
+    Case(
+        "node-command-inside-a-text",
+        CORDON,
+        'echo "$(ipset list)"',
+        f"{GATE}:35:5: 'ipset' needs the node; make it a step of its own with `where: node`",
+    ),
+    Case(
+        "file-of-the-node-with-kubectl",
+        CORDON,
+        "grep -c nat /proc/net/ip_tables_names",
+        f"{GATE}:35:5: /proc/net/ip_tables_names is a file of the node; make it a step of its own with `where: node`",
+    ),
+    Case(
+        "two-places",
+        f"where: node\n    run: |\n      {RUST}",
+        "where: kube-proxy\n    run: |\n      {{ status }}\n      {{ metrics }}",
+        f"{GATE}:42:5: where kube-proxy runs as daemonset, its commands are typed at two places; make two steps",
+    ),
+    Case(
+        "place-of-a-word",
+        CORDON,
+        "{{ status }}",
+        f"{GATE}:35:5: where kube-proxy runs as systemd, a word in it is typed on the node; say `where: kube-proxy`, or make two steps",
+    ),
+    Case(
+        "place-of-nothing",
+        "where: node",
+        "where: kube-proxy",
+        f"{GATE}:42:5: nothing in it follows how kube-proxy runs; say `where: kubectl` or `where: node`",
+    ),
+    Case(
+        "shell-on-the-node",
+        CORDON,
+        'kubectl -n default debug "node/$NODE" -it --image=busybox',
+        f"{GATE}:35:5: no `kubectl debug`: the page tells how to get a shell on the node; say `where: node`",
+    ),
+    Case(
+        "node-is-not-set-on-the-node",
+        RUST,
+        'ls "/gate/$NODE"',
+        f"{GATE}:42:5: $NODE is set on the machine with kubectl, not on the node",
+    ),
+    Case(
+        "pod-where-there-is-none",
+        CORDON,
+        'kubectl get pod "$POD"',
+        f"{GATE}:35:5: there is no $POD where kube-proxy runs as systemd; use a word, or {{% if in_pod %}}",
+    ),
+    Case(
+        "variable-that-nobody-sets",
+        RUST,
+        'ls "/gate/${COLOUR}"',
+        f"{GATE}:42:5: nothing has set $COLOUR before; let the step set it, as in COLOUR=…",
+    ),
+    Case(
+        "errors-hidden",
+        RUST,
+        "ls /gate/rust 2>/dev/null | wc -l",
+        f"{GATE}:42:5: 2>/dev/null hides that a command is missing or refused, and the rest then reads as an answer",
+    ),
+    Case(
+        "no-shell",
+        RUST,
+        'ls "/gate',
+        f"{GATE}:42:5: not a shell script: what begins on its line 1 has no end, or no sense to a shell",
+    ),
+    Case(
+        "never-uncordoned",
+        UNCORDON,
+        "kubectl get nodes",
+        f"{GATE}:35:5: no Pod comes to this node any more; a later step must say `kubectl uncordon`",
+    ),
+    Case(
+        "drained-at-the-end",
+        UNCORDON,
+        'kubectl uncordon "$NODE"\n      kubectl --context x drain "$NODE"',
+        f"{GATE}:48:5: no Pod comes to this node any more; a later step must say `kubectl uncordon`",
+    ),
+    Case(
+        "change-without-a-word",
+        "    changes: No new Pods come to the node.\n",
+        "",
+        f"{GATE}:35:5: `kubectl cordon` changes something; say what, under `changes`",
+    ),
+    Case(
+        "rollout-without-a-word",
+        '    run: |\n      kubectl uncordon "$NODE"\n    changes: New Pods come to the node again.\n',
+        '    run: |\n      kubectl uncordon "$NODE"\n      kubectl -n kube-system rollout restart daemonset gate\n',
+        f"{GATE}:48:5: `kubectl uncordon` changes something; say what, under `changes`",
+    ),
+    Case(
+        "damage-goes-on",
+        "    stops_damage: true\n",
+        "",
+        f"{GATE}:32:1: nothing stops the damage of a critical failure; mark what does with `stops_damage: true`",
+    ),
+    Case(
+        "diagnosis-stops-no-damage",
+        "    expect: A gate",
+        "    stops_damage: true\n    expect: A gate",
+        f"{GATE}:30:5: a diagnosis stops no damage; move the step under `mitigation`",
     ),
     # Log signals.
     Case(
         "no-re2",
         'gate "?is"? broken',
         "gate (?=is)",
-        f"{GATE}:62:21: not an RE2 pattern: invalid perl operator: (?=; Loki has no look-around and no backreferences",
+        f"{GATE}:83:21: not an RE2 pattern: invalid perl operator: (?=; Loki has no look-around and no backreferences",
     ),
     Case(
         "matches-everything",
         'gate "?is"? broken',
         "(gate)?",
-        f"{GATE}:62:21: matches the empty line and so every line; make some text in it required\n"
+        f"{GATE}:83:21: matches the empty line and so every line; make some text in it required\n"
         "broken-gate/samples/silent/line.log:2:1: must stay silent, but matches broken-gate",
     ),
     Case(
         "needs-two-lines",
         "contains: [gate]",
         'contains: ["gate\\nis"]',
-        f"{GATE}:59:16: can never match: Loki stores each physical line by itself; describe one line\n"
+        f"{GATE}:80:16: can never match: Loki stores each physical line by itself; describe one line\n"
         "broken-gate/samples/fires/line.log: no line matches broken-gate",
     ),
     Case(
         "literal-and-pattern",
         "{name: new, pattern:",
         "{name: new, literal: gate is, pattern:",
-        f"{GATE}:62:9: give either `literal` or `pattern`",
+        f"{GATE}:83:9: give either `literal` or `pattern`",
     ),
     Case(
         "holds-what-the-pattern-does-not-say",
         "{name: new, pattern: 'gate \"?is\"? broken'",
         "{name: new, holds: gate is broken, pattern: 'gate \"?is\"? broken'",
-        f"{GATE}:62:21: `holds` must be a text of the pattern as it stands there; it is searched for before the pattern",
+        f"{GATE}:83:21: `holds` must be a text of the pattern as it stands there; it is searched for before the pattern",
     ),
     Case(
         "no-sample",
@@ -202,7 +370,7 @@ CASES = [
         "sample-without-file",
         "  fires/line.log:",
         "  fires/lost.log: {evidence: source, from: x}\n  fires/line.log:",
-        f"{GATE}:55:3: there is no file samples/fires/lost.log; add it or remove this line",
+        f"{GATE}:76:3: there is no file samples/fires/lost.log; add it or remove this line",
     ),
     Case(
         "sample-does-not-fire",
@@ -228,13 +396,13 @@ CASES = [
         "for-not-shorter-than-range",
         "    for: 1m\n",
         "    for: 15m\n",
-        f"{GATE}:67:5: KubeProxyBrokenGate: for (15m) must be shorter than the range (15m), or a line that comes once never fires",
+        f"{GATE}:88:5: KubeProxyBrokenGate: for (15m) must be shorter than the range (15m), or a line that comes once never fires",
     ),
     Case(
         "range-too-short",
         "    range: 15m\n",
         "    range: 90s\n",
-        f"{GATE}:65:5: KubeProxyBrokenGate: the range (90s) must be at least two evaluation intervals and the ingest delay, 120 s",
+        f"{GATE}:86:5: KubeProxyBrokenGate: the range (90s) must be at least two evaluation intervals and the ingest delay, 120 s",
     ),
     # Metric signals.
     Case("no-promql", "rate(kubeproxy", "rate((kubeproxy", f"{SLOW}:22:9: not PromQL: unclosed left parenthesis", SLOW),

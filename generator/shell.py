@@ -1,0 +1,95 @@
+"""What a shell script runs, which variables it reads and sets. No IO, and nothing is run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+# What runs the program that is named after it.
+_FRONTS = frozenset({"sudo", "xargs", "env", "nice", "time", "timeout", "watch"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command of a script: its program, and those of its words that stand there without quotes."""
+
+    program: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Script:
+    """`reads` are variables that it expands, `sets` those that it gives a value; `mutes`: errors go to /dev/null."""
+
+    runs: tuple[Run, ...]
+    reads: frozenset[str]
+    sets: frozenset[str]
+    mutes: bool
+
+
+@cache
+def script(text: str) -> Script:
+    """Read a script. Raises ValueError if it is none."""
+    root = _parser().parse(text.encode()).root_node
+    nodes = list(_walk(root))
+    for node in nodes:
+        if node.is_error or node.is_missing:
+            raise ValueError(f"what begins on its line {node.start_point.row + 1} has no end, or no sense to a shell")
+    runs = tuple(_run(node) for node in nodes if node.type == "command")
+    named = [node for node in nodes if node.type == "variable_name"]
+    given = {_text(node) for node in named if _parent(node) in ("variable_assignment", "for_statement")}
+    asked = {word for run in runs if run.program == "read" for word in run.words if not word.startswith("-")}
+    return Script(
+        runs=runs,
+        reads=frozenset(_text(node) for node in named if _parent(node) in ("simple_expansion", "expansion")),
+        sets=frozenset(given | asked),
+        mutes=any(_mutes(node) for node in nodes if node.type == "redirected_statement"),
+    )
+
+
+@cache
+def _parser() -> "Parser":
+    import tree_sitter_bash
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_bash.language()))
+
+
+def _run(command: "Node") -> Run:
+    words = [_text(part) for part in _arguments(command)]
+    while len(words) > 1 and words[0] in _FRONTS:
+        words = words[1:]
+        while len(words) > 1 and words[0].startswith("-"):
+            words = words[1:]
+    return Run(words[0] if words else "", tuple(words[1:]))
+
+
+def _arguments(command: "Node") -> Iterator["Node"]:
+    for part in command.named_children:
+        if part.type in ("command_name", "word", "number"):
+            yield part
+
+
+def _mutes(statement: "Node") -> bool:
+    """Whether the second stream goes to /dev/null, by itself or after the first."""
+    found = {_text(part).replace(" ", "") for part in statement.children if part.type == "file_redirect"}
+    return bool(found & {"2>/dev/null", "&>/dev/null"}) or (
+        "2>&1" in found and bool(found & {">/dev/null", "1>/dev/null"})
+    )
+
+
+def _walk(node: "Node") -> Iterator["Node"]:
+    yield node
+    for child in node.children:
+        yield from _walk(child)
+
+
+def _parent(node: "Node") -> str:
+    return node.parent.type if node.parent else ""
+
+
+def _text(node: "Node") -> str:
+    return (node.text or b"").decode()
