@@ -48,13 +48,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Versions:
-    """Minor releases of kube-proxy, both ends included, such as 1.10 and 1.37."""
+    """Minor releases of kube-proxy, both ends included, such as 1.10 and 1.37. The first may have a patch: 1.14.4."""
 
     first: str
     last: str
 
     def minors(self) -> range:
         return range(int(self.first.split(".")[1]), int(self.last.split(".")[1]) + 1)
+
+    @property
+    def oldest(self) -> tuple[int, ...]:
+        return tuple(map(int, self.first.split(".")))
+
+    def holds(self, release: tuple[int, ...]) -> bool:
+        """Whether a release, such as (1, 14, 4), is one of these."""
+        return release >= self.oldest and release[1] in self.minors()
 
 
 @dataclass(frozen=True)

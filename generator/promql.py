@@ -1,14 +1,14 @@
 """Fills in and inspects PromQL."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from string import Template
 from typing import Any
 
 import promql_parser
 
-from generator.model import MetricLabels, PrometheusProfile
+from generator.model import Profile
 
 
 def matchers(selector: str) -> list[Any]:
@@ -34,22 +34,25 @@ def labels(selector: str) -> dict[str, str]:
     return pinned(selector)
 
 
-def placeholders(profile: PrometheusProfile, clusters: Sequence[str]) -> dict[str, str]:
-    """What the placeholders of an expression stand for at a site that names these clusters.
+def placeholders(profile: Profile) -> dict[str, str]:
+    """What the placeholders of an expression stand for at a site.
 
-    $kube_proxy and $container are label matchers; $by, $pod and $cluster are labels. $expected is a series for each
-    cluster that must be there, $expected_by the label that tells them apart; with none named, one series and no label.
+    $kube_proxy and $container are label matchers; $by, $pod and $cluster are labels. $namespace and $daemonset are the
+    names of kube-proxy's. $expected is a series for each cluster that must be there, $expected_by the label that tells
+    them apart; with none named, one series and no label.
     """
-    labels: MetricLabels = profile.labels
+    labels = profile.prometheus.labels
     pod = [label for label in (labels.cluster, labels.namespace, labels.pod) if label]
     return {
-        "kube_proxy": _inside(profile.selector),
-        "container": _inside(profile.container_selector),
+        "kube_proxy": _inside(profile.prometheus.selector),
+        "container": _inside(profile.prometheus.container_selector),
         "by": ", ".join([*pod, *([labels.node] if labels.node else []), labels.instance]),
         "pod": ", ".join(pod),
         "cluster": labels.cluster or "",
-        "expected": " or ".join(_series(labels.cluster or "", name) for name in clusters) or "vector(1)",
-        "expected_by": (labels.cluster or "") if clusters else "",
+        "namespace": profile.kube_proxy.namespace,
+        "daemonset": profile.kube_proxy.daemonset,
+        "expected": " or ".join(_series(labels.cluster or "", name) for name in profile.clusters) or "vector(1)",
+        "expected_by": (labels.cluster or "") if profile.clusters else "",
     }
 
 

@@ -108,7 +108,7 @@ class Rules:
 def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     """Compile every entry that the profile does not disable. The inputs must have passed the checks."""
     enabled = [entry for entry in catalog.entries if entry.id not in profile.disabled]
-    values = promql.placeholders(profile.prometheus, profile.clusters)
+    values = promql.placeholders(profile)
     builds = _known_builds(enabled, profile)
     alerts = tuple(alert for entry in enabled for alert in _alerts(entry, catalog, profile, values, builds))
     records = _records(catalog, profile, alerts, values)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from generator.checks.metrics import metrics_read
 from generator.model import Catalog, Metric, Preset, Profile
+from generator.versions import parse
 
 Engine = Literal["loki", "prometheus"]
 State = Literal["here", "elsewhere", "nowhere"]
@@ -161,13 +162,13 @@ def _reads(catalog: Catalog, profile: Profile, others: Iterable[str]) -> dict[st
 def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Finding]:
     """Alerts whose metrics the kube-proxy of the site does not have yet."""
     for version, count in sorted(job.versions.items()):
-        minor = _minor(version)
+        build = parse(version)
         late = tuple(
             alert.name
             for entry in catalog.entries
             if entry.id not in profile.disabled
             for alert in entry.metric_alerts
-            if minor is not None and minor < alert.versions.minors().start
+            if build and build.release < alert.versions.oldest
         )
         if late:
             what = f"{count} of the targets are kube-proxy {version}, which does not export what they read"
@@ -176,11 +177,11 @@ def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Findi
 
 def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[Finding]:
     """Metrics that every version of the site exports and no target shows: something drops them on the way."""
-    minors = {_minor(version) for version in job.versions} - {None}
+    builds = [build for build in map(parse, job.versions) if build]
     versioned = {metric.name: metric for read in reads.values() for metric in read.values() if metric.versions}
     shown = {name for name in versioned if name in job.series or f"{name}_count" in job.series}
     for name, metric in versioned.items():
-        exported = metric.versions and minors and minors <= set(metric.versions.minors())
+        exported = metric.versions and builds and all(metric.versions.holds(build.release) for build in builds)
         # A counter of failures may begin with the first one.
         if not exported or name in shown or name.endswith("_failures_total"):
             continue
@@ -192,9 +193,3 @@ def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[
             )
             if readers:
                 yield Finding(what, change, readers, blind)
-
-
-def _minor(version: str) -> int | None:
-    """18 for v1.18.4-tke.26."""
-    parts = version.split(".")
-    return int(parts[1]) if len(parts) > 1 and parts[0] in ("1", "v1") and parts[1].isdigit() else None

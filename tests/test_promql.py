@@ -1,28 +1,39 @@
 """PromQL: placeholders, selectors, and what an expression reads."""
 
+from dataclasses import replace
+
 import pytest
 
 from generator import promql
-from generator.model import MetricLabels, PrometheusProfile
+from generator.load import load
+from generator.model import MetricLabels, Profile, PrometheusProfile
 
 LABELS = MetricLabels(cluster="cluster", namespace="namespace", pod="pod", node="node", instance="instance")
-SITE = PrometheusProfile('{job="kube-proxy"}', '{ namespace="kube-system", container="kube-proxy", }', LABELS, "30s")
+METRICS = PrometheusProfile('{job="kube-proxy"}', '{ namespace="kube-system", container="kube-proxy", }', LABELS, "30s")
+DEFAULT = load().profile
+SITE = replace(DEFAULT, prometheus=METRICS)
+
+
+def labelled(labels: MetricLabels) -> Profile:
+    return replace(SITE, prometheus=replace(METRICS, labels=labels))
 
 
 def test_placeholders_of_a_site() -> None:
-    assert promql.placeholders(SITE, ()) == {
+    assert promql.placeholders(SITE) == {
         "kube_proxy": 'job="kube-proxy"',
         "container": 'namespace="kube-system", container="kube-proxy"',
         "by": "cluster, namespace, pod, node, instance",
         "pod": "cluster, namespace, pod",
         "cluster": "cluster",
+        "namespace": "kube-system",
+        "daemonset": "kube-proxy",
         "expected": "vector(1)",
         "expected_by": "",
     }
 
 
 def test_clusters_that_must_be_there_are_series_of_their_own() -> None:
-    values = promql.placeholders(SITE, ["a", 'b"$1'])
+    values = promql.placeholders(replace(SITE, clusters=("a", 'b"$1')))
     assert values["expected"] == (
         'label_replace(vector(1), "cluster", "a", "", "") or label_replace(vector(1), "cluster", "b\\"$$1", "", "")'
     )
@@ -30,10 +41,21 @@ def test_clusters_that_must_be_there_are_series_of_their_own() -> None:
 
 
 def test_labels_that_a_site_has_not_are_left_out() -> None:
-    labels = MetricLabels(cluster=None, namespace=None, pod=None, node=None, instance="target")
-    site = PrometheusProfile(SITE.selector, SITE.container_selector, labels, "30s")
-    values = promql.placeholders(site, ())
+    site = labelled(MetricLabels(cluster=None, namespace=None, pod=None, node=None, instance="target"))
+    values = promql.placeholders(site)
     assert (values["by"], values["pod"], values["cluster"]) == ("target", "", "")
+
+
+def test_the_names_of_kube_proxys_objects_are_those_of_the_site() -> None:
+    objects = replace(SITE.kube_proxy, namespace="openshift-sdn", daemonset="proxy")
+    values = promql.placeholders(replace(SITE, kube_proxy=objects))
+    assert (values["namespace"], values["daemonset"]) == ("openshift-sdn", "proxy")
+
+
+def test_a_list_of_labels_may_end_with_one_that_a_site_has_not() -> None:
+    site = labelled(replace(LABELS, cluster=None))
+    tree = promql.parse(promql.fill("max by (node, $cluster) (up)", promql.placeholders(site)))
+    assert promql.grouping_labels(tree) == {"node"}
 
 
 def test_filling_in() -> None:

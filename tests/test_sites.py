@@ -3,7 +3,7 @@
 import pytest
 
 from generator import profiles, sites
-from generator.load import shipped_catalog
+from generator.load import load, shipped_catalog
 from generator.sites import Choice, Engine, Facts, Job
 from tests.test_presets import SHIPPED
 
@@ -68,3 +68,27 @@ def test_clusters_are_those_of_streams_and_targets() -> None:
     facts = Facts({"{a}": ({"cluster": "east"}, {"other": "x"})}, {"{b}": Job(({"k8s": "west"}, {"cluster": "no"}))})
     assert sites.clusters(facts, "cluster", "k8s") == ("east", "west")
     assert sites.clusters(Facts(), "cluster", None) == ()
+
+
+SINCE_1_14_4 = ["KubeProxyNeverSynced", "KubeProxyRulesStale", "KubeProxyServiceChurn"]
+
+
+@pytest.mark.parametrize(
+    ("version", "blind"),
+    [
+        ("v1.14.3", SINCE_1_14_4),
+        ("v1.14.3-tke.28", SINCE_1_14_4),
+        ("v1.14.4", []),
+        ("v1.14.10", []),
+        ("v1.15.0", []),
+    ],
+)
+def test_metrics_that_came_with_a_patch_release_are_missed_before_it_only(version: str, blind: list[str]) -> None:
+    inputs = load()
+    job = Job(targets=({"instance": "a"},), up=1, versions={version: 1})
+    facts = Facts(jobs={inputs.profile.prometheus.selector: job})
+    findings = sites.findings(inputs.catalog, inputs.profile, facts)
+    (late,) = (row.alerts for row in findings if "does not export" in row.what)
+    assert list(late) == ["KubeProxyIptablesRestoreFailing", *blind]  # the former came with 1.16
+    dropped = [row.what for row in findings if "no target shows" in row.what]
+    assert any("last_timestamp_seconds" in what for what in dropped) is not bool(blind)

@@ -22,7 +22,7 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
     """Each expression parses, names metrics and labels that exist in its releases, and aggregates ip_family away."""
     records = _records(catalog)
     try:
-        values = promql.placeholders(profile.prometheus, profile.clusters)
+        values = promql.placeholders(profile)
         targets = _target_labels(profile)
     except ValueError:
         return  # the selector itself is reported by the checks of the profile
@@ -159,7 +159,7 @@ def _uncovered(
 
 def metrics_read(alert: MetricAlert, catalog: Catalog, profile: Profile) -> list[Metric]:
     """The metrics that an alert reads, through recording rules too. The inputs must have passed the checks."""
-    values = promql.placeholders(profile.prometheus, profile.clusters)
+    values = promql.placeholders(profile)
     parameters = {key: _stand_in(parameter.default) for key, parameter in alert.parameters.items()}
     tree = promql.parse(promql.fill(alert.expr, {**values, **parameters}))
     return [metric for metric, _ in _metrics_behind(tree, _records(catalog), catalog.metrics, values)]
@@ -184,7 +184,7 @@ def _metrics_behind(
 
 def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A threshold lies below its parameter's limit, and below the top bucket of the histogram it is compared with."""
-    values = promql.placeholders(profile.prometheus, profile.clusters)
+    values = promql.placeholders(profile)
     records = _records(catalog)
     for entry in catalog.entries:
         for index, alert in enumerate(entry.metric_alerts):

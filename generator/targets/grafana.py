@@ -69,8 +69,8 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """What the dashboard shows, in its order; the queries hold Grafana's variables."""
     yield from _of_failures(rules, profile)
-    by = promql.placeholders(profile.prometheus, ())["by"]
-    chosen = ", ".join([promql.placeholders(profile.prometheus, ())["kube_proxy"], *_chosen(profile, "prometheus")])
+    by = promql.placeholders(profile)["by"]
+    chosen = ", ".join([promql.placeholders(profile)["kube_proxy"], *_chosen(profile, "prometheus")])
     labels = profile.prometheus.labels
     where = f"{{{{{labels.node or labels.instance}}}}}"
     latency = "kubeproxy_sync_proxy_rules_duration_seconds"
@@ -224,7 +224,7 @@ def _dashboard(shown: Sequence[Panel], profile: Profile) -> "Dashboard":
         current = model.VariableOption(selected=True, text=uid, value=uid)
         board.with_variable(build.DatasourceVariable(source).label(name).type(source).current(current))
     labels = profile.prometheus.labels
-    matchers = promql.placeholders(profile.prometheus, ())["kube_proxy"]
+    matchers = promql.placeholders(profile)["kube_proxy"]
     for name, label in (("cluster", labels.cluster), ("node", labels.node)):
         if label:
             board.with_variable(
