@@ -55,6 +55,7 @@ class Node:
         self.commands = self.folder / "bin"  # the iptables that kube-proxy has
         self.iptables = programs.iptables[build.iptables]
         self._multi = self.iptables / "usr" / "sbin" / f"xtables-{build.backend}-multi"
+        self._outside = f"veth-{self.name}"  # the end of its cable on this side
         self._ship = ship
         self._stack = AsyncExitStack()
 
@@ -64,7 +65,7 @@ class Node:
         self._set_commands()
         nft = self.programs.tools / "usr" / "sbin" / "nft"
         script(self.commands / "nft", f'LD_LIBRARY_PATH={libraries(self.programs.tools)} exec {nft} "$@"')
-        outside = f"veth-{self.name}"
+        outside = self._outside
         for command in (
             f"ip netns add {self.name}",
             f"ip link add {outside} type veth peer name eth0 netns {self.name}",
@@ -84,6 +85,8 @@ class Node:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+        await must(["ip", "link", "del", self._outside])
+        await must(["ip", "netns", "del", self.name])
 
     async def put_right(self) -> None:
         """End the other programs, and let iptables and the API server be as they should."""

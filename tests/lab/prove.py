@@ -37,11 +37,9 @@ _LAST_SYNC = re.compile(r"^kubeproxy_sync_proxy_rules_last_timestamp_seconds(?:\
 @click.command()
 @click.argument("names", nargs=-1, metavar="[STATE]...")
 @click.option("--list", "listing", is_flag=True, help="Name the states and end.")
-@click.option("--short", is_flag=True, help="Only one broken state and a healthy one.")
+@click.option("--short", is_flag=True, help="Only one broken state and a healthy one, typed into sh only.")
 @click.option("--page", "pages", multiple=True, metavar="ENTRY", help="Only the steps of this entry.")
-@click.option(
-    "--type", "script", help="Type a script of your own in place of the steps; show what it prints and changes."
-)
+@click.option("--type", "script", help="Type a script of your own, not the steps; show what it changes.")
 @click.option("--record", is_flag=True, help="Keep what was printed, unless something is wrong.")
 @click.option("--verbose", is_flag=True, help="Show what each step printed.")
 def main(
@@ -64,30 +62,34 @@ def main(
         found = node_programs([state.build for state in chosen], lambda text: click.echo(text, err=True))
         if not namespaces.inside():
             sys.exit(namespaces.enter("tests.lab.prove", sys.argv[1:]))
-        outcomes = asyncio.run(_prove(chosen, found, pages, script, verbose))
+        shells = _SHELLS[:1] if short else _SHELLS
+        outcomes = asyncio.run(_prove(chosen, found, pages, script, shells, verbose))
     except ToolError as error:
         click.echo(f"lab: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
     problems = [problem for outcome in outcomes for problem in outcome.problems]
     click.echo(f"{len(outcomes)} runs of steps in {len(chosen)} states, {len(problems)} problems")
     if record and not problems:
-        proven.save(proven.merged(proven.load(), proven.proofs(outcomes), _today()))
+        proven.save(proven.merged(proven.load(), proven.proofs(outcomes), steps.of_catalog(load())))
     sys.exit(FOUND if problems else 0)
 
 
-def _today() -> list[NodeStep]:
-    return [step for entry in load().catalog.entries for step in steps.node_steps(entry, steps.WORDS)]
-
-
 async def _prove(
-    states: Sequence[State], found: NodePrograms, pages: Sequence[str], script: str | None, verbose: bool
+    states: Sequence[State],
+    found: NodePrograms,
+    pages: Sequence[str],
+    script: str | None,
+    shells: Sequence[str],
+    verbose: bool,
 ) -> list[Outcome]:
-    pairs, _ = steps.matched([step for step in _today() if not pages or step.entry in pages], steps.load())
+    pairs, _ = steps.matched(
+        [step for step in steps.of_catalog(load()) if not pages or step.entry in pages], steps.load()
+    )
     outcomes: list[Outcome] = []
     for state in states:
         node = Node(1, state.name, state.build, found, WORK, lambda *_: None)
         async with _in_state(node, state) as shell:
-            visit = _Visit(state, node, shell, lambda outcome: _say(outcome, verbose or script is not None))
+            visit = _Visit(state, node, shell, shells, lambda outcome: _say(outcome, verbose or script is not None))
             outcomes += await (visit.follow(pairs) if script is None else visit.type(script))
         shutil.rmtree(node.folder)
     return outcomes
@@ -157,8 +159,10 @@ async def _at_rest(shell: Shell) -> None:
 class _Visit:
     """The pages of a node in a state, followed once: while it is broken or well, and after it was healed."""
 
-    def __init__(self, state: State, node: Node, shell: Shell, say: Callable[[Outcome], None]) -> None:
-        self._state, self._node, self._shell, self._say = state, node, shell, say
+    def __init__(
+        self, state: State, node: Node, shell: Shell, shells: Sequence[str], say: Callable[[Outcome], None]
+    ) -> None:
+        self._state, self._node, self._shell, self._shells, self._say = state, node, shell, shells, say
         self._outcomes: list[Outcome] = []
 
     async def follow(self, pairs: Mapping[NodeStep, Expected]) -> list[Outcome]:
@@ -166,20 +170,25 @@ class _Visit:
             if pairs[step].heals and step.changes:
                 await self._heal(step, shows)
             else:
-                for shell in _SHELLS[: 1 if step.changes else None]:
+                for shell in self._shells[: 1 if step.changes else None]:
                     await self._type(step, shows, phase, shell)
         return self._outcomes
 
     async def type(self, script: str) -> list[Outcome]:
-        """A script that no page has; it may print what it likes."""
-        await self._type(NodeStep("-", "your own", script, changes=False), Shows(), "now", _SHELLS[0])
+        """A script that no page has; it may print what it likes, and change nothing."""
+        ran, differences = await self._typed(script, _SHELLS[0])
+        step = NodeStep("-", "your own", script, changes=False)
+        self._note(step, "now", _SHELLS[0], ran, [f"changes {line}" for line in differences])
         return self._outcomes
 
     async def _type(self, step: NodeStep, shows: Shows, phase: str, shell: str) -> None:
+        ran, differences = await self._typed(steps.given(step.run, shows.given), shell)
+        self._note(step, phase, shell, ran, steps.wrong(ran, shows, differences))
+
+    async def _typed(self, script: str, shell: str) -> tuple[Ran, list[str]]:
         before = await self._shell.look()
-        ran = await self._shell.run(steps.given(step.run, shows.given), shell)
-        after = await self._shell.look()
-        self._note(step, phase, shell, ran, steps.wrong(ran, shows, steps.changed(before, after)))
+        ran = await self._shell.run(script, shell)
+        return ran, steps.changed(before, await self._shell.look())
 
     async def _heal(self, step: NodeStep, shows: Shows) -> None:
         await self._node.put_right()

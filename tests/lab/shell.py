@@ -22,10 +22,10 @@ from tests.lab.programs import libraries
 LOG, WHOLE_LOG = "kube-proxy-log", "kube-proxy-whole-log"
 INSIDE, RESTART = "inside-kube-proxy", "restart-kube-proxy"
 _CACHE = platformdirs.user_cache_path(TOOL)
-_LIMIT_SECONDS = 40
-_PAUSE_SECONDS = 3
+_LIMIT_SECONDS = 60
+_PAUSE_SECONDS = 6
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-# Steps that watch for minutes are watched for a tenth of it: loops are shorter, and pauses end early.
+# Steps that watch for minutes watch for seconds here: loops have a tenth of their rounds, and pauses end early.
 _SHORTER = {
     "seq": '[ $# = 1 ] && set -- "$(($1 / 10))"; exec /usr/bin/seq "$@"',
     "sleep": f'[ "${{1%%.*}}" -gt {_PAUSE_SECONDS} ] && set -- {_PAUSE_SECONDS}; exec /bin/sleep "$1"',
@@ -71,13 +71,15 @@ class Shell:
         self._since = 0
 
     async def __aenter__(self) -> Self:
-        for folder in ("node-bin", "root", "written", "overlay"):
-            (self._node.folder / folder).mkdir()
+        for name in ("node-bin", "root", "written", "overlay"):
+            (self._node.folder / name).mkdir()
         for name, text in self._scripts().items():
             script(self._commands / name, text)
         layers = f"lowerdir=/,upperdir={self._written},workdir={self._node.folder / 'overlay'}"
         await must(["mount", "-t", "overlay", "-o", layers, "overlay", str(self._root)])
-        Path(f"{self._root}{_CACHE}").mkdir(parents=True, exist_ok=True)  # where it is a file system of its own
+        # The cache may be a file system of its own; top keeps a folder in the home of who has used it.
+        for folder in (f"{self._root}{_CACHE}", f"{self._root}/root/.config/procps"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
         return self
 
     async def __aexit__(

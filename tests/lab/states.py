@@ -12,13 +12,15 @@ from tests.lab.scenarios import Provoke
 
 # The pages that are followed on a broken node, by the beginning of its state's name.
 _PAGES: Mapping[str, tuple[str, ...]] = {
-    "backend-mismatch": ("iptables-backend-mismatch", "iptables-restore-failing"),
+    "backend-mismatch": ("iptables-backend-mismatch", "iptables-restore-failing", "metric-rules-watchdog"),
     "lock-not-mounted": ("iptables-lock-not-mounted",),
     "restore-without-wait": ("iptables-restore-without-wait",),
-    "lock-held": ("iptables-lock-held-too-long", "rules-stale"),
-    "apiserver-broken": ("apiserver-connection-broken",),
+    "lock-held": ("iptables-lock-held-too-long", "rules-stale", "sync-slow"),
+    "apiserver-broken": ("apiserver-connection-broken", "network-programming-slow"),
     "first-sync-refused": ("never-synced",),
-    "frequent-sync": ("ipvs-frequent-sync",),
+    "frequent-sync": ("ipvs-frequent-sync", "cpu-high"),
+    "both-backends": ("iptables-save-parse-panic",),
+    "crashing": ("restarting",),
 }
 _SETTLE_SECONDS = 8
 _POLL_SECONDS = 0.2
@@ -76,6 +78,19 @@ async def first_sync_refused(node: Node) -> None:
     await asyncio.Event().wait()
 
 
+async def both_backends(node: Node) -> None:
+    """Somebody has made a legacy table on a node of the other backend."""
+    legacy = node.iptables / "usr" / "sbin" / "xtables-legacy-multi"
+    await node.run(str(legacy), "iptables", "-t", "nat", "-N", "OTHER")
+    await node.start_kube_proxy()
+    await asyncio.Event().wait()
+
+
+async def crashing(node: Node) -> None:
+    await node.start_kube_proxy("--cluster-cidr=nonsense")
+    await asyncio.Event().wait()
+
+
 async def healthy_nftables(node: Node) -> None:
     await node.start_kube_proxy("--proxy-mode=nftables")
     await scenarios.change_services(node, 20)
@@ -111,6 +126,8 @@ STATES = (
     *_states("apiserver-broken", _LOCKING, scenarios.apiserver_connection_broken, "stream error"),
     *_states("first-sync-refused", "1.36.3-legacy 1.36.3-nft", first_sync_refused, "refused"),
     *_states("frequent-sync", "1.16.15-legacy", scenarios.frequent_sync),
+    *_states("both-backends", "1.18.4-nft 1.36.3-nft", both_backends),
+    *_states("crashing", "1.18.4-legacy 1.36.3-legacy", crashing, "nonsense"),
     *_states("healthy", _ALL, scenarios.healthy),
     *_states("healthy-large", "1.22.17-legacy 1.36.3-nft", healthy_large),
     State("healthy-1.36.3-nftables", Build("1.36.3", "1.8.9", "nft"), healthy_nftables),

@@ -1,8 +1,9 @@
 """The steps of runbooks that are typed on a node, and what the lab expects of each. Reads only the expectations."""
 
+import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,17 @@ from typing import Any
 import yaml
 
 from generator.deployment import Command, Word, words
+from generator.load import Inputs
 from generator.model import Failure, KubeProxyProfile
 from generator.steps import at_site
 from tests.lab.node import ADDRESS, METRICS_PORT
 from tests.lab.shell import INSIDE, LOG, RESTART, WHOLE_LOG, Ran
 
 EXPECTATIONS = Path(__file__).parent / "expectations.yaml"
+_HEAD_LINES = 2  # of a unified diff: the names of the files
+_CHANGES = {"-": "lost", "+": "got"}
 _TIME = re.compile(r"^(\d{10})$", re.MULTILINE)
 _LAST_SYNC = re.compile(r"^kubeproxy_sync_proxy_rules_last_timestamp_seconds\S* (\S+)$", re.MULTILINE)
-# Each iptables-save of the nft backend begins with it on a node that has tables of the other backend.
-_NOISE = re.compile(r"^# Warning: ip6?tables-legacy tables present.*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class NodeStep:
 @dataclass(frozen=True)
 class Shows:
     """What a step shows in a state: each of `prints` is found, none of `never` is; `complains` is found in what goes to
-    stderr, without it nothing goes there. Each of `changes` is found among what it changes, and nothing else is. `age`:
-    the least and the most seconds from the last successful sync to the time, of which it prints both.
+    stderr, in each line of it, and without it nothing goes there. Each of `changes` is found among what it changes, and
+    nothing else is. `age`: the least and the most seconds since the last successful sync, by the times that it prints.
 
     `given`: values for the variables that a reader fills in. `not_here`: why the lab does not have this state.
     """
@@ -68,29 +70,24 @@ class Expected:
         fitting = (shows for of, pattern, shows in self.shows if of == phase and fnmatchcase(state, pattern))
         return next(fitting, None)
 
-
-def _site() -> KubeProxyProfile:
-    """A site where kube-proxy is a unit of systemd, so that all that its runbooks say is typed on the node."""
-    return KubeProxyProfile(
-        runs_as="systemd",
-        namespace="kube-system",
-        pod_selector="k8s-app=kube-proxy",
-        daemonset="kube-proxy",
-        config_map=None,
-        unit="kube-proxy",
-        metrics_address=f"{ADDRESS}:{METRICS_PORT}",
-        mode=None,
-    )
+    def reason(self, phase: str) -> str | None:
+        """Why the lab cannot show the step in a phase."""
+        reasons = (shows.not_here for of, _, shows in self.shows if of == phase and shows.not_here)
+        return self.not_here or next(reasons, None)
 
 
-def _lab_words() -> Mapping[str, Word]:
-    """The words of that site, with what the lab has in the place of systemd and of kube-proxy's container."""
+def lab_words(default: KubeProxyProfile) -> Mapping[str, Word]:
+    """The words of a site where kube-proxy is a unit of systemd, so that all that concerns it is typed on the node.
+
+    In the place of systemd and of kube-proxy's container is what the lab has.
+    """
+    site = replace(default, runs_as="systemd", metrics_address=f"{ADDRESS}:{METRICS_PORT}")
 
     def node(text: str) -> Command:
         return Command("node", text)
 
     return {
-        **words(_site()),
+        **words(site),
         "log": lambda since="15m": node(LOG),
         "whole_log": node(WHOLE_LOG),
         "previous_log": node(WHOLE_LOG),
@@ -102,7 +99,10 @@ def _lab_words() -> Mapping[str, Word]:
     }
 
 
-WORDS = _lab_words()
+def of_catalog(inputs: Inputs) -> list[NodeStep]:
+    """The steps of all entries that are typed on a node."""
+    filled = lab_words(inputs.default_profile.kube_proxy)
+    return [step for entry in inputs.catalog.entries for step in node_steps(entry, filled)]
 
 
 def node_steps(entry: Failure, filled: Mapping[str, Word]) -> list[NodeStep]:
@@ -110,7 +110,7 @@ def node_steps(entry: Failure, filled: Mapping[str, Word]) -> list[NodeStep]:
     sections = (("diagnosis", entry.diagnosis), ("mitigation", entry.mitigation))
     found = []
     for section, steps in sections:
-        for step in (at_site(step, filled) for step in steps if step.where in ("node", "kube-proxy")):
+        for step in (at_site(step, filled) for step in steps if step.where):
             if step.where == "node":
                 name = f"{section}: {' '.join(step.step.do.split())}"
                 found.append(NodeStep(entry.id, name, step.step.run or "", step.step.changes is not None))
@@ -133,8 +133,11 @@ def wrong(ran: Ran, shows: Shows, differences: Sequence[str]) -> list[str]:
     found += [f"is found: {pattern}" for pattern in shows.never if _found(pattern, ran.stdout)]
     if shows.complains and not _found(shows.complains, ran.stderr):
         found.append(f"is not found in stderr: {shows.complains}")
-    if not shows.complains and _NOISE.sub("", ran.stderr):
-        found.append("something went to stderr")
+    found += [
+        f"goes to stderr: {line}"
+        for line in ran.stderr.splitlines()
+        if line and not (shows.complains and _found(shows.complains, line))
+    ]
     if ran.code is None:
         found.append("did not end")
     if shows.age:
@@ -158,8 +161,9 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     found = []
     for name in sorted({*before, *after}):
         old, new = (look.get(name, "").splitlines() for look in (before, after))
-        found += [f"{name}: lost {line}" for line in old if line not in new]
-        found += [f"{name}: got {line}" for line in new if line not in old]
+        lines = list(difflib.unified_diff(old, new, n=0, lineterm=""))[_HEAD_LINES:]
+        words = ((_CHANGES.get(line[0]), line[1:]) for line in lines)
+        found += [f"{name}: {word} {line}" for word, line in words if word]
         if name not in before:
             found.append(f"{name}: was not there")
     return found
