@@ -16,10 +16,14 @@ Where = Literal["kubectl", "node"]
 
 @dataclass(frozen=True)
 class Command:
-    """Shell text, and where it is typed: on a machine with kubectl, or in a shell of root on the node."""
+    """Shell text, and where it is typed: on a machine with kubectl, or in a shell of root on the node.
+
+    A helper only serves other commands typed at the same place; a step without such commands leaves it out.
+    """
 
     where: Where
     text: str
+    helper: bool = False
 
 
 Word = str | Command | Callable[..., Command]
@@ -30,6 +34,7 @@ def words(site: KubeProxyProfile) -> Mapping[str, Word]:
     facts: dict[str, Word] = {
         "runs_as": site.runs_as,
         "in_pod": "yes" if in_pod(site) else "",
+        "prints_log": "yes" if in_pod(site) and not site.log_file else "",
         "namespace": site.namespace,
         "pod_selector": site.pod_selector,
         "daemonset": site.daemonset,
@@ -80,7 +85,7 @@ def _of_pods(site: KubeProxyProfile) -> dict[str, Word]:
     # Braces, so that what follows a pipe reads both.
     both = Command("kubectl", f"{{\n  {flags.text}\n  {in_map.text}\n}}")
     return {
-        "find_pod": Command("kubectl", find_pod(site, 'spec.nodeName="$NODE"')),
+        "find_pod": Command("kubectl", find_pod(site, 'spec.nodeName="$NODE"'), helper=True),
         "status": command('get pod "$POD" -o wide'),
         **(_log_of_file(site.log_file) if site.log_file else _log_of_pod(site)),
         "inside": lambda text: command(f'exec "$POD" -- {text}'),

@@ -1,5 +1,6 @@
 """What a shell script runs, which variables it reads and sets. No IO, and nothing is run."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 # What runs the program that is named after it.
 _FRONTS = frozenset({"sudo", "xargs", "env", "nice", "time", "timeout", "watch"})
+_OF_FRONT = re.compile(r"-|[0-9.]+[smhd]?$")  # its options, and how long
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _run(command: "Node") -> Run:
     words = [_text(part) for part in _arguments(command)]
     while len(words) > 1 and words[0] in _FRONTS:
         words = words[1:]
-        while len(words) > 1 and words[0].startswith("-"):
+        while len(words) > 1 and _OF_FRONT.match(words[0]):
             words = words[1:]
     return Run(words[0] if words else "", tuple(words[1:]))
 

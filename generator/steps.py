@@ -9,10 +9,11 @@ from jinja2 import StrictUndefined, Template, TemplateError, meta, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from generator import kubectl, shell
 from generator.deployment import Command, Where, Word
 from generator.model import Step
 
-_PLACES = "_places"  # no word: the places of the commands that a template has printed
+_USED = "_used"  # no word: the commands that a template has printed
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,14 @@ class Filled:
 
 @dataclass(frozen=True)
 class SiteStep:
-    """A step at a site, its templates filled in. `where` its commands are typed; None without any."""
+    """A step at a site, its templates filled in. `where` its commands are typed; None without any.
+
+    `kubectl` is the oldest release that can do it, where not all can.
+    """
 
     step: Step
     where: Where | None
+    kubectl: str | None
 
 
 def at_site(step: Step, words: Mapping[str, Word]) -> SiteStep:
@@ -42,6 +47,7 @@ def at_site(step: Step, words: Mapping[str, Word]) -> SiteStep:
             expect=fill(step.expect, words).text if step.expect else None,
         ),
         where=place(step, run) if run.text else None,
+        kubectl=kubectl.oldest(shell.script(run.text)),
     )
 
 
@@ -54,16 +60,20 @@ def place(step: Step, run: Filled) -> Where:
 
 def fill(template: str, words: Mapping[str, Word]) -> Filled:
     """Fill in the words. Lines that become empty vanish. Raises ValueError with what is wrong with the template."""
-    places: set[Where] = set()
+    used: list[Command] = []
     if "{" not in template:
         return Filled(_dense(template), frozenset())
     try:
-        text = _compiled(template).render(words, **{_PLACES: places})
+        text = _compiled(template).render(words, **{_USED: used})
     except TemplateError as error:
         raise ValueError(error.message or "not a template") from None
     except Exception as error:  # a template can do whatever an expression of Python can, and fail likewise
         raise ValueError(f"{error}; docs/steps.md lists the words and what they take") from None
-    return Filled(_dense(text), frozenset(places))
+    places = {command.where for command in used if not command.helper}
+    for command in used:
+        if command.helper and places and command.where not in places:
+            text = text.replace(command.text, "")
+    return Filled(_dense(text), frozenset(places or {command.where for command in used}))
 
 
 def unknown_words(template: str, words: Collection[str]) -> list[str]:
@@ -94,10 +104,10 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 @pass_context
 def _printed(context: Context, value: Any) -> Any:
-    """What {{ … }} prints: of a command its text, and its place is noted."""
+    """What {{ … }} prints: of a command its text, and it is noted."""
     if isinstance(value, Command):
         if value.text:
-            context[_PLACES].add(value.where)
+            context[_USED].append(value)
         return value.text
     if callable(value):
         raise TypeError('a word that takes something is written with it, as in {{ log("1h") }}')

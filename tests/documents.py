@@ -14,11 +14,19 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
 
 
 def tokens(document: str) -> list[Token]:
-    return MarkdownIt("commonmark").enable("table").parse((ROOT / document).read_text(encoding="utf-8"))
+    return parsed((ROOT / document).read_text(encoding="utf-8"))
+
+
+def parsed(text: str) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse(text)
 
 
 def blocks(document: str, language: str) -> list[str]:
-    return [token.content for token in tokens(document) if token.type == "fence" and token.info == language]
+    return fenced((ROOT / document).read_text(encoding="utf-8"), language)
+
+
+def fenced(text: str, language: str) -> list[str]:
+    return [token.content for token in parsed(text) if token.type == "fence" and token.info == language]
 
 
 def commands(document: str) -> list[list[str]]:

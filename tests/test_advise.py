@@ -17,7 +17,7 @@ from tests.test_cluster import CONFIG, LOCK, container, daemon_set, kube_proxy, 
 AFFECTED = """\
 kube-proxy v1.14.3-tke.26, cluster 1.14, CentOS 8, ipvs
   can happen:
-    iptables-backend-mismatch: kube-proxy does not match the iptables backend of the node
+    iptables-backend-mismatch: kube-proxy does not find kubelet's chain KUBE-MARK-DROP in its iptables backend
       TKE 1.14: fixed in v1.14.3-tke.27 (TKE: kube-proxy not correctly adapted to the iptables backend of the node)
       ends with: kube-proxy v1.14.3-tke.27 or later
     iptables-save-parse-panic: kube-proxy panics again and again when it reads the output of iptables-save

@@ -64,11 +64,12 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
     assert done.stdout.splitlines()[:7] == [
         "1 documented failure is there, causes first (291 bytes of 1 log).",
         "",
-        "1. KubeProxyIptablesBackendMismatch (critical): kube-proxy does not match the iptables backend of the node",
+        "1. KubeProxyIptablesBackendMismatch (critical): kube-proxy does not find kubelet's chain KUBE-MARK-DROP in "
+        "its iptables backend",
         "   where      kube-proxy.log (2)",
         f"   since      {first} until {last} (2 lines)",
-        '   do first   Compare the backend kube-proxy uses with the one the node uses (kubectl logs for "(legacy)" or',
-        '              "(nf_tables)", iptables --version on the node), then upgrade kube-proxy.',
+        '   do first   Make the chain KUBE-MARK-DROP where kube-proxy looks for it (two commands, "Stop the damage" in',
+        "              the runbook); the next sync then succeeds. Then upgrade kube-proxy.",
     ]
     assert "   fix        kube-proxy v1.18.4-tke.26 or later (v1.18.4-tke.20: TKE 1.18: fixed in " in done.stdout
     assert "   1 × E other.go] no idea <*>" in done.stdout

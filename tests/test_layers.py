@@ -10,7 +10,7 @@ ORDER = [
     ["problems"],
     ["document", "http"],
     ["model"],
-    ["schema", "signature", "settings", "promql", "advice", "deployment"],
+    ["schema", "signature", "settings", "promql", "advice", "deployment", "kubectl"],
     ["reader", "known_builds", "cluster", "matrix", "steps"],
     ["profiles"],
     ["load", "logql"],

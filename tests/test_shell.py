@@ -18,6 +18,7 @@ def programs(text: str) -> list[str]:
         ('for pid in $(pgrep ip); do ps -p "$pid"; done', ["pgrep", "ps"]),
         ("if [ -e /x ]; then cat /x; fi && date", ["cat", "date"]),
         ("cat x | sudo -n xargs -r kubectl delete", ["cat", "kubectl"]),
+        ("timeout -k 5 60s kubectl get pods --watch", ["kubectl"]),
         ("A=1 iptables-save # kubectl", ["iptables-save"]),
         ("kubectl exec p -- iptables-save -t nat", ["kubectl"]),
         ("awk '{ system(\"kubectl\") }' # in quotes it is text", ["awk"]),

@@ -4,16 +4,18 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from generator import shell
+from generator import kubectl, shell
 from generator.deployment import Where, in_pod, kinds, words
 from generator.document import Path
 from generator.model import Catalog, Failure, KubeProxyProfile, Profile, Step
 from generator.problems import Location, Problem
-from generator.shell import Run, Script
+from generator.shell import Script
 from generator.steps import Filled, fill, place, unknown_words
 
-# What a machine with kubectl has of its own; all else needs the node.
+# What a machine with kubectl has of its own, and what asks servers from there; all else needs the node.
 _CLIENTS = frozenset({"kubectl", "amtool"})
+_ANYWHERE = frozenset({"curl", "python3"})
+_OWN_PORTS = (":10249", ":10256")  # kube-proxy's metrics and health, on the node itself
 _FILTERS = frozenset(
     {"awk", "column", "cut", "echo", "grep", "head", "jq", "printf", "read", "sed", "sleep", "sort"}
     | {"tail", "test", "tr", "true", "uniq", "wc"}
@@ -23,7 +25,6 @@ _READING = frozenset(
     | {"get", "logs", "top", "version", "wait"}
 )
 _READING_ROLLOUTS = frozenset({"status", "history"})
-_KUBECTL_OPTIONS_WITH_VALUE = frozenset({"-n", "--namespace", "--context", "--kubeconfig"})
 _OF_EVERY_SHELL = frozenset({"HOME", "HOSTNAME", "PATH", "PWD", "USER"})
 
 
@@ -70,6 +71,10 @@ def damage_is_stopped_first(catalog: Catalog, profile: Profile) -> Iterable[Prob
         if entry.severity == "critical" and not any(step.stops_damage for step in entry.mitigation):
             message = "nothing stops the damage of a critical failure; mark what does with `stops_damage: true`"
             yield Problem(entry.document.at("mitigation"), message)
+        for index, step in enumerate(entry.mitigation):
+            if step.stops_damage and not all(earlier.stops_damage for earlier in entry.mitigation[:index]):
+                message = "what stops the damage comes first on the page; put it first here, so that the numbers agree"
+                yield Problem(entry.document.at("mitigation", index, "stops_damage"), message)
         for index, step in enumerate(entry.diagnosis):
             if step.stops_damage:
                 message = "a diagnosis stops no damage; move the step under `mitigation`"
@@ -164,6 +169,10 @@ def _commands(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
             yield Problem(where, f"not a shell script: {error}")
             continue
         yield from (Problem(where, message) for message in _misplaced(found, row.where))
+        if row.site.log_file and any(
+            kubectl.verb(run)[:1] == ("logs",) for run in found.runs if run.program == "kubectl"
+        ):
+            yield Problem(where, "`kubectl logs` is empty where the log is a file; use a word, or {% if prints_log %}")
         given[row.where] |= found.sets
         for name in sorted(found.reads - given[row.where]):
             yield Problem(where, _unset(name, row))
@@ -174,12 +183,15 @@ def _commands(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
 
 def _misplaced(found: Script, where: Where) -> Iterator[str]:
     for run in found.runs:
-        if run.program == "kubectl" and "debug" in _verb(run):
+        if run.program == "kubectl" and "debug" in kubectl.verb(run):
             yield "no `kubectl debug`: the page tells how to get a shell on the node; say `where: node`"
         elif where == "node" and run.program in _CLIENTS:
             yield f"{run.program} is not typed on the node; make it a step of its own with `where: kubectl`"
-        elif where == "kubectl" and run.program not in _CLIENTS | _FILTERS:
+        elif where == "kubectl" and run.program not in _CLIENTS | _FILTERS | _ANYWHERE:
             yield f"'{run.program}' needs the node; make it a step of its own with `where: node`"
+        elif where == "kubectl" and run.program == "curl":
+            for url in (word for word in run.words if any(port in word for port in _OWN_PORTS)):
+                yield f"{url} is kube-proxy's on the node; make it a step of its own with `where: node`"
         elif where == "kubectl" and run.program in _FILTERS:
             for path in (word for word in run.words if word.startswith("/") and not word.startswith("/dev/")):
                 yield f"{path} is a file of the node; make it a step of its own with `where: node`"
@@ -197,7 +209,7 @@ def _changes(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
     cordoned: list[_Placed] = []
     for row in _scripts(entry, site):
         try:
-            verbs = [_verb(run) for run in shell.script(row.text).runs if run.program == "kubectl"]
+            verbs = [kubectl.verb(run) for run in shell.script(row.text).runs if run.program == "kubectl"]
         except ValueError:
             continue
         changing = [" ".join(verb) for verb in verbs if verb and not _reads(verb)]
@@ -211,17 +223,6 @@ def _changes(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
     for placed in cordoned:
         where = entry.document.at(*placed.path, "run")
         yield Problem(where, "no Pod comes to this node any more; a later step must say `kubectl uncordon`")
-
-
-def _verb(run: Run) -> tuple[str, ...]:
-    """What kubectl is asked to do: its verb and the word after it, without options."""
-    left: list[str] = []
-    skip = False
-    for word in run.words:
-        if not skip and not word.startswith("-"):
-            left.append(word)
-        skip = word in _KUBECTL_OPTIONS_WITH_VALUE
-    return tuple(left[:2])
 
 
 def _reads(verb: tuple[str, ...]) -> bool:

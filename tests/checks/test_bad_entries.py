@@ -187,7 +187,7 @@ CASES = [
         "unknown-word-in-the-instruction",
         "do: Take the rust off.",
         'do: "Take {{ rust }} off."',
-        f"{GATE}:40:5: do: there is no word 'rust'; there are config_map, configuration, daemonset, find_pod, in_pod, inside, log, metrics, metrics_address, namespace, pod_selector, previous_log, restart, restart_everywhere, runs_as, status, unit, version, whole_log",
+        f"{GATE}:40:5: do: there is no word 'rust'; there are config_map, configuration, daemonset, find_pod, in_pod, inside, log, metrics, metrics_address, namespace, pod_selector, previous_log, prints_log, restart, restart_everywhere, runs_as, status, unit, version, whole_log",
     ),
     Case(
         "word-without-what-it-takes",
@@ -238,6 +238,12 @@ CASES = [
         f"{GATE}:35:5: /proc/net/ip_tables_names is a file of the node; make it a step of its own with `where: node`",
     ),
     Case(
+        "port-of-the-node-with-kubectl",
+        CORDON,
+        "curl -sSf http://127.0.0.1:10256/healthz",
+        f"{GATE}:35:5: http://127.0.0.1:10256/healthz is kube-proxy's on the node; make it a step of its own with `where: node`",
+    ),
+    Case(
         "two-places",
         f"where: node\n    run: |\n      {RUST}",
         "where: kube-proxy\n    run: |\n      {{ status }}\n      {{ metrics }}",
@@ -272,6 +278,12 @@ CASES = [
         CORDON,
         'kubectl get pod "$POD"',
         f"{GATE}:35:5: there is no $POD where kube-proxy runs as systemd; use a word, or {{% if in_pod %}}",
+    ),
+    Case(
+        "logs-that-are-not-printed",
+        CORDON,
+        "{% if in_pod %}kubectl -n x logs -l y=z{% endif %}",
+        f"{GATE}:35:5: `kubectl logs` is empty where the log is a file; use a word, or {{% if prints_log %}}",
     ),
     Case(
         "variable-that-nobody-sets",
@@ -320,6 +332,12 @@ CASES = [
         "    stops_damage: true\n",
         "",
         f"{GATE}:32:1: nothing stops the damage of a critical failure; mark what does with `stops_damage: true`",
+    ),
+    Case(
+        "damage-is-stopped-late",
+        "    changes: The file is gone.\n",
+        "    changes: The file is gone.\n    sources: [manual]\n  - do: Lock it.\n    stops_damage: true\n",
+        f"{GATE}:47:5: what stops the damage comes first on the page; put it first here, so that the numbers agree",
     ),
     Case(
         "diagnosis-stops-no-damage",
