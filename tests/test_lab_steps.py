@@ -47,7 +47,7 @@ def test_steps_show_what_they_promise_on_a_broken_node_and_on_a_healthy_one() ->
     [
         ("ip6tables-legacy-save -t raw", "/proc/net/ip6_tables_names: got raw"),
         ("nft add table ip other", "nft list ruleset: got table ip other {"),
-        ("iptables -t nat -N OTHER", "iptables-legacy-save -t nat: got :OTHER - "),
+        ("iptables -t nat -N FOREIGN", "iptables-legacy-save -t nat: got :FOREIGN - "),
         ("ipset create other hash:ip", "ipset save: got create other hash:ip"),
         ("sysctl -q -w net.ipv4.ip_forward=1", "/proc/sys/net: got /proc/sys/net/ipv4/ip_forward:1"),
         ("touch /run/other", "/run: got f 644 /run/other"),

@@ -21,6 +21,7 @@ _API_PORT = 6443
 _LINE_LIMIT = 1 << 20  # bytes of one line
 _RESTART_SECONDS = 1
 METRICS_PORT = 10249
+OTHER_CHAIN = "OTHER"  # made and removed by whoever writes beside kube-proxy
 ADDRESS = "10.77.1.2"  # of the first node
 
 Ship = Callable[["Node", str], None]

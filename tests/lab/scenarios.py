@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.node import Node
+from tests.lab.node import OTHER_CHAIN, Node
 from tests.lab.programs import Build
 
 Provoke = Callable[[Node], Coroutine[Any, Any, None]]
@@ -49,7 +49,8 @@ async def lock_not_mounted(node: Node) -> None:
     await node.start_kube_proxy("--iptables-sync-period=2s", "--iptables-min-sync-period=100ms")
     await asyncio.sleep(_SETTLE_SECONDS)
     node.cause()
-    writer = "while :; do for t in nat filter; do iptables -t $t -N OTHER; iptables -t $t -X OTHER; done; done"
+    twice = f"iptables -t $t -N {OTHER_CHAIN}; iptables -t $t -X {OTHER_CHAIN}"
+    writer = f"while :; do for t in nat filter; do {twice}; done; done"
     await node.run_without_the_lock("sh", "-c", writer)
     await change_services(node, 0.5)
 

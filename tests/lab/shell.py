@@ -15,7 +15,7 @@ import platformdirs
 
 from generator.names import TOOL
 from generator.problems import ToolError
-from tests.lab.node import NAMES, Node, must, script
+from tests.lab.node import NAMES, OTHER_CHAIN, Node, must, script
 from tests.lab.programs import libraries
 
 # What the lab has in the place of journalctl, of a command in kube-proxy's container, and of systemctl.
@@ -45,7 +45,10 @@ echo '== /proc/sys/net'; grep -rs '' /proc/sys/net | grep -vE '/(nf_conntrack_co
 echo '== /run'; find /run -printf '%y %m %p\n' | sort
 echo '== files'; find "$WRITTEN" -mindepth 1 -printf '%y %m %s %P\n' | sort
 """
-_COUNTERS = re.compile(r"\[\d+:\d+\]|counter packets \d+ bytes \d+|^# (Generated|Completed).*\n", re.MULTILINE)
+# What goes on by itself: counters, times, and the chain that the second writer of a scenario makes and removes.
+_RESTLESS = re.compile(
+    rf"\[\d+:\d+\]|counter packets \d+ bytes \d+|^# (Generated|Completed).*\n|^:{OTHER_CHAIN} .*\n", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class Shell:
         ran = await self._in_node(f"mount --bind {self._node.folder / 'run'} /run\n{_LOOK}", "", _LIMIT_SECONDS)
         if ran.code != 0 or ran.stderr:
             raise ToolError(f"the node cannot be looked at: {ran.stderr}")
-        sections = _COUNTERS.sub("", ran.stdout).removeprefix("== ").split("\n== ")
+        sections = _RESTLESS.sub("", ran.stdout).removeprefix("== ").split("\n== ")
         return {name: text for name, _, text in (section.partition("\n") for section in sections)}
 
     async def _in_node(self, command: str, argument: str, limit: float) -> Ran:

@@ -81,7 +81,7 @@ async def first_sync_refused(node: Node) -> None:
 async def both_backends(node: Node) -> None:
     """Somebody has made a legacy table on a node of the other backend."""
     legacy = node.iptables / "usr" / "sbin" / "xtables-legacy-multi"
-    await node.run(str(legacy), "iptables", "-t", "nat", "-N", "OTHER")
+    await node.run(str(legacy), "iptables", "-t", "nat", "-N", "FOREIGN")
     await node.start_kube_proxy()
     await asyncio.Event().wait()
 
