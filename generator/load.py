@@ -230,7 +230,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _metric(name: str, row: Mapping[str, Any]) -> Metric:
     versions = Versions(row["from"], row["to"]) if "from" in row and "to" in row else None
-    return Metric(name, row["type"], frozenset(row["labels"]), versions, row.get("top_bucket"))
+    return Metric(name, row["type"], frozenset(row["labels"]), versions, row.get("top_bucket"), row.get("program"))
 
 
 def _cites(row: Mapping[str, Any]) -> tuple[str, ...]:

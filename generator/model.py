@@ -280,13 +280,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric that kube-proxy, cAdvisor or kube-state-metrics exports."""
+    """A metric that kube-proxy exports, or the `program` named."""
 
     name: str
     type: Literal["counter", "gauge", "histogram"]
     labels: frozenset[str]
     versions: Versions | None
     top_bucket: float | None
+    program: str | None
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """From what Loki and Prometheus of a site hold to its profile, and to what the rules would not see there. No IO."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from generator.checks.metrics import metrics_read
+from generator.deployment import in_pod
 from generator.model import Catalog, Metric, Preset, Profile
 from generator.versions import parse
 
@@ -14,7 +15,8 @@ Labels = Mapping[str, str]
 
 RESTARTS = "kube_pod_container_status_restarts_total"
 CPU = "container_cpu_usage_seconds_total"
-_PROGRAMS = {RESTARTS: "kube-state-metrics", CPU: "cAdvisor (kubelet's /metrics/cadvisor)"}
+_PROGRAMS = {RESTARTS: "kube-state-metrics", CPU: "cAdvisor"}
+_FOUND_AT = {"cAdvisor": "cAdvisor (kubelet's /metrics/cadvisor)"}
 _BIND = (
     "scrape it, and let it listen where Prometheus reaches it: metricsBindAddress: 0.0.0.0:10249 in its configuration "
     "or --metrics-bind-address=0.0.0.0:10249; its default is 127.0.0.1:10249"
@@ -127,36 +129,58 @@ def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Fi
     if facts.jobs is None:
         return
     job = facts.jobs.get(profile.prometheus.selector, Job())
-    reads = _reads(catalog, profile, facts.others.keys())
+    reads = _reads(catalog, profile)
+    own = {name: read for name, read in reads.items() if any(_of_kube_proxy(metric) for metric in read.values())}
     here = {metric for metric, state in facts.others.items() if state == "here"}
     total = len(job.targets)
     if not total or job.up < total:
         what = f"{total - job.up} of {total} targets of kube-proxy do not answer"
         if not total:
             what = f"Prometheus has no target up{profile.prometheus.selector}"
-        alerts = tuple(name for name, read in reads.items() if not here & read.keys())
+        alerts = tuple(name for name, read in own.items() if not here & read.keys())
         yield Finding(what, _BIND, alerts, blind=not job.up)
     if job.up:
         yield from _of_versions(catalog, profile, job)
-        yield from _of_series(reads, job)
-    for metric, program in _PROGRAMS.items():
-        readers = tuple(name for name, read in reads.items() if metric in read)
-        if metric in facts.others.keys() - here and readers:
-            elsewhere = facts.others[metric] == "elsewhere"
-            what = f"no {metric} is of kube-proxy's container" if elsewhere else f"{metric} is not there"
-            change = "set `prometheus: {container_selector: …}`" if elsewhere else f"scrape {program}"
-            yield Finding(what, change, readers, blind=not job.up)
+        yield from _of_series(own, job)
+    for metric in _PROGRAMS:
+        if metric in facts.others.keys() - here:
+            yield from _of_program(metric, facts.others[metric], reads, profile, job)
 
 
-def _reads(catalog: Catalog, profile: Profile, others: Iterable[str]) -> dict[str, dict[str, Metric]]:
-    """The metrics that each alert reads; without those alerts that no metric of kube-proxy itself is needed for."""
-    found = {}
-    for entry in catalog.entries:
-        for alert in entry.metric_alerts if entry.id not in profile.disabled else ():
-            read = {metric.name: metric for metric in metrics_read(alert, catalog, profile) if metric.name != "up"}
-            if read.keys() - set(others):
-                found[alert.name] = read
-    return found
+def _of_program(
+    metric: str, state: State, reads: Mapping[str, Mapping[str, Metric]], profile: Profile, job: Job
+) -> Iterator[Finding]:
+    """What suffers because a program tells nothing of kube-proxy's container, as this metric of it shows."""
+    program = _PROGRAMS[metric]
+    what = f"no {metric} is of kube-proxy's container" if state == "elsewhere" else f"{metric} is not there"
+    change = f"scrape {_FOUND_AT.get(program, program)}"
+    if state == "elsewhere":
+        change = "set `prometheus: {container_selector: …}`"
+    readers = {name: read for name, read in reads.items() if any(row.program == program for row in read.values())}
+    others = tuple(name for name, read in readers.items() if any(_of_kube_proxy(row) for row in read.values()))
+    blind = tuple(name for name, read in readers.items() if all(row.program for row in read.values()))
+    if not in_pod(profile.kube_proxy):
+        blind = ()  # they are about Pods, of which there are none
+    if not job.up:
+        blind, others = blind + others, ()
+    if blind:
+        yield Finding(what, change, blind)
+    if others:
+        yield Finding(what, change, others, blind=False)
+
+
+def _of_kube_proxy(metric: Metric) -> bool:
+    return metric.program is None and metric.name != "up"
+
+
+def _reads(catalog: Catalog, profile: Profile) -> dict[str, dict[str, Metric]]:
+    """The metrics that each alert reads."""
+    return {
+        alert.name: {metric.name: metric for metric in metrics_read(alert, catalog, profile)}
+        for entry in catalog.entries
+        if entry.id not in profile.disabled
+        for alert in entry.metric_alerts
+    }
 
 
 def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Finding]:

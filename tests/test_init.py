@@ -253,7 +253,7 @@ def test_targets_that_do_not_answer_and_other_programs_that_are_not_there(
         ("kube_pod_container_status_restarts_total is not there", True),
         ("container_cpu_usage_seconds_total is not there", True),
     ]
-    assert found["findings"][1]["alerts"] == ["KubeProxyRestarting"]
+    assert found["findings"][1]["alerts"] == ["KubeProxyNotRunning", "KubeProxyRestarting"]
 
 
 def test_old_versions_that_do_not_export_enough(run: Run, tmp_path: Path, prometheus: Addresses) -> None:

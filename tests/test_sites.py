@@ -1,5 +1,7 @@
 """Which preset fits what a site holds. What its agents ship stands in tests/presets."""
 
+from dataclasses import replace
+
 import pytest
 
 from generator import profiles, sites
@@ -92,3 +94,27 @@ def test_metrics_that_came_with_a_patch_release_are_missed_before_it_only(versio
     assert list(late) == ["KubeProxyIptablesRestoreFailing", *blind]  # the former came with 1.16
     dropped = [row.what for row in findings if "no target shows" in row.what]
     assert any("last_timestamp_seconds" in what for what in dropped) is not bool(blind)
+
+
+def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube_proxy_is_a_pod() -> None:
+    inputs = load()
+    selector = inputs.profile.prometheus.selector
+    job = Job(targets=({"instance": "a"},), up=1)
+    facts = Facts(jobs={selector: job}, others={sites.RESTARTS: "nowhere", sites.CPU: "here"})
+    asked = [
+        (row.alerts, row.blind)
+        for row in sites.findings(inputs.catalog, inputs.profile, facts)
+        if row.change == "scrape kube-state-metrics"
+    ]
+    assert asked == [(("KubeProxyNotRunning",), True), (("KubeProxyRestarting",), False)]
+    on_nodes = replace(inputs.profile, kube_proxy=replace(inputs.profile.kube_proxy, runs_as="systemd"))
+    found = sites.findings(inputs.catalog, on_nodes, facts)
+    assert not any("KubeProxyNotRunning" in row.alerts for row in found)
+
+
+def test_no_alert_that_needs_other_programs_only_is_blind_for_want_of_a_target() -> None:
+    inputs = load()
+    facts = Facts(jobs={}, others={sites.RESTARTS: "here", sites.CPU: "here"})
+    (finding,) = sites.findings(inputs.catalog, inputs.profile, facts)
+    assert "no target" in finding.what
+    assert {"KubeProxyNotRunning", "KubeProxyMetricsMissing", "KubeProxyRestarting"}.isdisjoint(finding.alerts)
