@@ -71,7 +71,7 @@ def main(
     if documented and not problems:
         known = report.merge(report.load(report.SEEN), seen, [scenario.name for scenario in SCENARIOS])
         report.save(known, report.SEEN)
-        page.write(known)
+        page.write(page.ALERTS, report.account(known))
     if kept:
         samples.write(seen)
     sys.exit(FOUND if problems else 0)

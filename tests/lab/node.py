@@ -22,7 +22,6 @@ _LINE_LIMIT = 1 << 20  # bytes of one line
 _RESTART_SECONDS = 1
 METRICS_PORT = 10249
 OTHER_CHAIN = "OTHER"  # made and removed by whoever writes beside kube-proxy
-ADDRESS = "10.77.1.2"  # of the first node
 
 Ship = Callable[["Node", str], None]
 
@@ -32,7 +31,7 @@ class Node:
 
     `lines` are what kube-proxy printed, with their times; `caused` is when the cause of the failure was in place, in
     seconds of the epoch. Services change only while `restless` is set. `supervised`: a kube-proxy that ends is started
-    again, as kubelet and systemd do. The file `pid` in its folder names the one that runs.
+    again, as kubelet and systemd do. `pid` is that of the one that runs.
     """
 
     def __init__(self, number: int, name: str, build: Build, programs: NodePrograms, work: Path, ship: Ship) -> None:
@@ -49,6 +48,7 @@ class Node:
         self.restless = asyncio.Event()
         self.restless.set()
         self.supervised = False
+        self.pid = 0
         self._others: list[asyncio.subprocess.Process] = []
         self.build, self.programs = build, programs
         self.kube_proxy = programs.kube_proxy[build.kube_proxy]
@@ -121,7 +121,7 @@ class Node:
             f"--hostname-override={self.name}",
             "--proxy-mode=iptables",
             "--cluster-cidr=10.244.0.0/16",
-            f"--metrics-bind-address={self.address}",
+            "--metrics-bind-address=0.0.0.0",
             "--conntrack-max-per-core=0",
             "--conntrack-tcp-timeout-established=0",
             "--conntrack-tcp-timeout-close-wait=0",
@@ -170,7 +170,7 @@ class Node:
 
     async def _started(self, command: Sequence[str]) -> asyncio.subprocess.Process:
         process = await self._spawn(command, "run", asyncio.subprocess.PIPE)
-        (self.folder / "pid").write_text(f"{process.pid}\n", encoding="utf-8")
+        self.pid = process.pid
         return process
 
     async def _follow(self, process: asyncio.subprocess.Process, command: Sequence[str]) -> None:

@@ -14,12 +14,12 @@ import httpx
 from generator.commands.shared import COULD_NOT_RUN, FOUND
 from generator.load import load
 from generator.problems import ToolError
-from tests.lab import namespaces, proven, steps
+from tests.lab import namespaces, page, proven, steps
 from tests.lab.namespaces import WORK
 from tests.lab.node import METRICS_PORT, Node
 from tests.lab.programs import NodePrograms, node_programs
 from tests.lab.proven import Outcome
-from tests.lab.shell import Ran, Shell
+from tests.lab.shell import RESTART, Ran, Shell
 from tests.lab.states import SHORT, STATES, State
 from tests.lab.steps import Expected, NodeStep, Shows
 
@@ -70,7 +70,11 @@ def main(
     problems = [problem for outcome in outcomes for problem in outcome.problems]
     click.echo(f"{len(outcomes)} runs of steps in {len(chosen)} states, {len(problems)} problems")
     if record and not problems:
-        proven.save(proven.merged(proven.load(), proven.proofs(outcomes), steps.of_catalog(load())))
+        today = steps.of_catalog(load())
+        kept = proven.merged(proven.load(), proven.proofs(outcomes), today)
+        proven.save(kept)
+        pairs, _ = steps.matched(today, steps.load())
+        page.write(page.STEPS, proven.account(kept, pairs))
     sys.exit(FOUND if problems else 0)
 
 
@@ -192,14 +196,16 @@ class _Visit:
 
     async def _heal(self, step: NodeStep, shows: Shows) -> None:
         await self._node.put_right()
-        begun = time.time()
+        begun, old = time.time(), self._node.pid
         ran = await self._shell.run(steps.given(step.run, shows.given))
         problems = steps.wrong(ran, shows, ())
         try:
             await _until(lambda: self._synced_since(begun), _HEALED_SECONDS, "no sync succeeds afterwards")
         except ToolError as error:
             problems.append(str(error))
-        self._note(step, "broken", "sh", ran, problems)
+        if RESTART in step.run and self._node.pid == old:
+            problems.append("kube-proxy is still the same process")
+        self._note(step, "broken", _SHELLS[0], ran, problems)
         await asyncio.sleep(_POLL_SECONDS)
         self._shell.later()
 

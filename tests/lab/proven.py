@@ -1,11 +1,11 @@
 """Which steps were typed in which states, and held what they promise; kept, so that a step that changed since shows."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.steps import NodeStep
+from tests.lab.steps import PHASES, Expected, NodeStep
 
 PROVEN = Path(__file__).parent / "proven.json"
 
@@ -46,6 +46,22 @@ def merged(kept: Iterable[Proof], new: Iterable[Proof], today: Iterable[NodeStep
     """All that is proven of the steps as they read today."""
     runs = {(step.entry, step.name, step.run) for step in today}
     return {proof for proof in (*kept, *new) if (proof.entry, proof.step, proof.run) in runs}
+
+
+def account(kept: Iterable[Proof], pairs: Mapping[NodeStep, Expected]) -> str:
+    """Markdown: for each page how many of its steps were typed, on how many nodes, and why others were not."""
+    rows = ["| Page | Steps typed | Broken | Healed | Healthy | Not shown here |", "|---|---|---|---|---|---|"]
+    known = list(kept)
+    for entry in sorted({step.entry for step in pairs}):
+        mine = [proof for proof in known if proof.entry == entry]
+        typed = {proof.step for proof in mine}
+        nodes = [len({proof.state for proof in mine if proof.phase == phase}) for phase in PHASES]
+        steps = [step for step in pairs if step.entry == entry]
+        reasons = dict.fromkeys(pairs[step].not_here for step in steps if step.name not in typed)
+        why = "; ".join(reason for reason in reasons if reason)
+        counts = " | ".join(str(count) if count else "" for count in nodes)
+        rows.append(f"| {entry} | {len(typed)} of {len(steps)} | {counts} | {why} |")
+    return "\n".join(rows) + "\n"
 
 
 def load(path: Path = PROVEN) -> set[Proof]:

@@ -70,7 +70,7 @@ class Shell:
         self._node, self._backend = node, backend
         self._commands = node.folder / "node-bin"
         self._root, self._written = node.folder / "root", node.folder / "written"
-        self._log, self._whole_log = node.folder / "log", node.folder / "whole-log"
+        self._log, self._whole_log, self._pid = (node.folder / name for name in ("log", "whole-log", "pid"))
         self._since = 0
 
     async def __aenter__(self) -> Self:
@@ -92,6 +92,7 @@ class Shell:
 
     async def run(self, text: str, shell: str = "sh", limit: float = _LIMIT_SECONDS) -> Ran:
         """Type a script."""
+        self._pid.write_text(f"{self._node.pid}\n", encoding="utf-8")
         self._write(self._whole_log, 0)
         self._write(self._log, self._since)
         folder, root = self._node.folder, self._root
@@ -173,7 +174,7 @@ class Shell:
                 LOG: f"cat {self._log}",
                 WHOLE_LOG: f"cat {self._whole_log}",
                 INSIDE: f'{own} PATH={self._node.commands}:{_PATH} exec "$@"',
-                RESTART: f"kill $(cat {self._node.folder}/pid)",
+                RESTART: f"kill $(cat {self._pid})",
             }
         )
 

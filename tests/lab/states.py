@@ -20,7 +20,8 @@ _PAGES: Mapping[str, tuple[str, ...]] = {
     "first-sync-refused": ("never-synced",),
     "frequent-sync": ("ipvs-frequent-sync", "cpu-high"),
     "both-backends": ("iptables-save-parse-panic",),
-    "crashing": ("restarting",),
+    "crashing": ("restarting", "not-running"),
+    "metrics-missing": ("metrics-missing",),
 }
 _SETTLE_SECONDS = 8
 _POLL_SECONDS = 0.2
@@ -91,6 +92,12 @@ async def crashing(node: Node) -> None:
     await asyncio.Event().wait()
 
 
+async def metrics_missing(node: Node) -> None:
+    """kube-proxy by its default, as Prometheus cannot reach it."""
+    await node.start_kube_proxy("--metrics-bind-address=127.0.0.1")
+    await asyncio.Event().wait()
+
+
 async def healthy_nftables(node: Node) -> None:
     await node.start_kube_proxy("--proxy-mode=nftables")
     await scenarios.change_services(node, 20)
@@ -128,6 +135,7 @@ STATES = (
     *_states("frequent-sync", "1.16.15-legacy", scenarios.frequent_sync),
     *_states("both-backends", "1.18.4-nft 1.36.3-nft", both_backends),
     *_states("crashing", "1.18.4-legacy 1.36.3-legacy", crashing, "nonsense"),
+    *_states("metrics-missing", "1.18.4-legacy 1.36.3-nft", metrics_missing, "Caches are synced"),
     *_states("healthy", _ALL, scenarios.healthy),
     *_states("healthy-large", "1.22.17-legacy 1.36.3-nft", healthy_large),
     State("healthy-1.36.3-nftables", Build("1.36.3", "1.8.9", "nft"), healthy_nftables),

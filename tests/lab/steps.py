@@ -14,9 +14,9 @@ from generator.deployment import Command, Word, words
 from generator.load import Inputs
 from generator.model import Failure, KubeProxyProfile
 from generator.steps import at_site
-from tests.lab.node import ADDRESS, METRICS_PORT
 from tests.lab.shell import INSIDE, LOG, RESTART, WHOLE_LOG, Ran
 
+PHASES = ("broken", "cured", "healthy")
 EXPECTATIONS = Path(__file__).parent / "expectations.yaml"
 _HEAD_LINES = 2  # of a unified diff: the names of the files
 _CHANGES = {"-": "lost", "+": "got"}
@@ -81,7 +81,7 @@ def lab_words(default: KubeProxyProfile) -> Mapping[str, Word]:
 
     In the place of systemd and of kube-proxy's container is what the lab has.
     """
-    site = replace(default, runs_as="systemd", metrics_address=f"{ADDRESS}:{METRICS_PORT}")
+    site = replace(default, runs_as="systemd")
 
     def node(text: str) -> Command:
         return Command("node", text)
