@@ -136,7 +136,7 @@ class ApiServer:
 
 
 class _Connection:
-    """One client. Answers are small: they fit into the window that HTTP/2 grants at the start."""
+    """One client. Answers fit into the window that Go's clients grant at the start, some megabytes."""
 
     def __init__(self, server: ApiServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._server, self._reader, self._writer = server, reader, writer
@@ -167,19 +167,25 @@ class _Connection:
 
     def send(self, stream: int, events: Iterable[Object]) -> None:
         """Events of a watch."""
-        self._http.send_data(stream, "".join(json.dumps(event) + "\n" for event in events).encode())
+        self._data(stream, "".join(json.dumps(event) + "\n" for event in events))
         self._flush()
 
     def reply(self, stream: int, status: int, answer: Object) -> None:
         self.begin(stream, status)
-        self._http.send_data(stream, json.dumps(answer).encode(), end_stream=True)
+        self._data(stream, json.dumps(answer))
+        self._http.end_stream(stream)
 
     def cut(self, stream: int, half: str) -> None:
         """Half an answer, and then what Go's server sends when a handler aborts."""
         self.begin(stream, 200)
-        self._http.send_data(stream, half.encode())
+        self._data(stream, half)
         self._flush()
         self._http.reset_stream(stream, ErrorCodes.INTERNAL_ERROR)
+
+    def _data(self, stream: int, text: str) -> None:
+        data, size = text.encode(), self._http.max_outbound_frame_size
+        for start in range(0, len(data), size):
+            self._http.send_data(stream, data[start : start + size])
 
     def _flush(self) -> None:
         self._writer.write(self._http.data_to_send())

@@ -105,10 +105,10 @@ async def healthy_nftables(node: Node) -> None:
 
 async def healthy_large(node: Node) -> None:
     """More than 1,000 endpoints, from which on kube-proxy writes no comments."""
-    await node.start_kube_proxy()
     node.api.service("large", "10.96.2.1")
     for number in range(2, 14):
         node.api.slice("large", number, [f"10.244.{number}.{pod}" for pod in range(1, 101)])
+    await node.start_kube_proxy()
     await scenarios.change_services(node, 20)
 
 
