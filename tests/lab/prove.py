@@ -126,6 +126,9 @@ async def _in_state(node: Node, state: State) -> AsyncIterator[Shell]:
             await _until(lambda: _ready(node, state), _READY_SECONDS, f"{state.name} does not come about")
             node.restless.clear()
             await _at_rest(shell)
+            await asyncio.sleep(state.stays)
+            if state.stays and await _last_sync(node):
+                raise ToolError(f"{state.name}: syncs succeed again by themselves")
             yield shell
         finally:
             provoking.cancel()

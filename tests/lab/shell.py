@@ -30,6 +30,22 @@ _SHORTER = {
     "seq": '[ $# = 1 ] && set -- "$(($1 / 10))"; exec /usr/bin/seq "$@"',
     "sleep": f'[ "${{1%%.*}}" -gt {_PAUSE_SECONDS} ] && set -- {_PAUSE_SECONDS}; exec /bin/sleep "$1"',
 }
+# A layer over each folder of this machine. In a user namespace the kernel wants another option for it, and allows none
+# over a folder in which something is mounted; such a folder is empty here.
+_LAYERS = r"""
+mount -t tmpfs tmpfs "$ROOT"
+for path in /*; do
+  name=${path#/}
+  if [ -L "$path" ]; then cp -P "$path" "$ROOT/"; continue; fi
+  [ -d "$path" ] || continue
+  mkdir "$ROOT/$name"
+  case $name in proc|sys|dev|run|mnt) continue ;; esac
+  mkdir "$WRITTEN/$name" "$WORK/$name"
+  layers="lowerdir=$path,upperdir=$WRITTEN/$name,workdir=$WORK/$name"
+  mount -t overlay -o "$layers" overlay "$ROOT/$name" 2>/dev/null ||
+    mount -t overlay -o "$layers,userxattr" overlay "$ROOT/$name" 2>/dev/null || true
+done
+"""
 # All that a step may not touch. Each command only looks: with -t, iptables-legacy-save would make a table that is not
 # there, so it is asked for those that the kernel names.
 _LOOK = r"""
@@ -43,7 +59,7 @@ echo '== ipset save'; ipset save
 echo '== /proc/net/ip_vs'; [ ! -e /proc/net/ip_vs ] || cat /proc/net/ip_vs
 echo '== /proc/sys/net'; grep -rs '' /proc/sys/net | grep -vE '/(nf_conntrack_count|tcp_fastopen_key)'
 echo '== /run'; find /run -printf '%y %m %p\n' | sort
-echo '== files'; find "$WRITTEN" -mindepth 1 -printf '%y %m %s %P\n' | sort
+echo '== files'; find "$WRITTEN" -mindepth 1 \( -type d -printf '%y %m %P\n' \) -o -printf '%y %m %s %P\n' | sort
 """
 # What goes on by itself: counters, times, and the chain that the second writer of a scenario makes and removes.
 _RESTLESS = re.compile(
@@ -78,8 +94,8 @@ class Shell:
             (self._node.folder / name).mkdir()
         for name, text in self._scripts().items():
             script(self._commands / name, text)
-        layers = f"lowerdir=/,upperdir={self._written},workdir={self._node.folder / 'overlay'}"
-        await must(["mount", "-t", "overlay", "-o", layers, "overlay", str(self._root)])
+        paths = {"ROOT": str(self._root), "WRITTEN": str(self._written), "WORK": str(self._node.folder / "overlay")}
+        await must(["env", *(f"{name}={path}" for name, path in paths.items()), "sh", "-c", _LAYERS])
         # The cache may be a file system of its own; top keeps a folder in the home of who has used it.
         for folder in (f"{self._root}{_CACHE}", f"{self._root}/root/.config/procps"):
             Path(folder).mkdir(parents=True, exist_ok=True)
@@ -88,7 +104,7 @@ class Shell:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await must(["umount", str(self._root)])
+        await must(["umount", "--recursive", str(self._root)])
 
     async def run(self, text: str, shell: str = "sh", limit: float = _LIMIT_SECONDS) -> Ran:
         """Type a script."""
@@ -99,7 +115,6 @@ class Shell:
         mounts = (
             *(f"mount --rbind /{kernel} {root}/{kernel}" for kernel in ("proc", "sys", "dev")),
             f"mount --bind {folder / 'run'} {root}/run",
-            f"mount -t tmpfs tmpfs {root}/mnt",
             f"mkdir -p {root}/{folder}",
             f"mount --bind {folder} {root}/{folder}",
             f"mount --bind {_CACHE} {root}/{_CACHE}",

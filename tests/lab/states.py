@@ -26,6 +26,7 @@ _PAGES: Mapping[str, tuple[str, ...]] = {
 _SETTLE_SECONDS = 8
 _POLL_SECONDS = 0.2
 _FAMILIES = 2
+_TRY_AGAIN_SECONDS = 40  # kube-proxy says that it tries again after 30
 _OTHER = {"legacy": "nft", "nft": "legacy"}
 
 
@@ -34,6 +35,7 @@ class State:
     """A node with a kube-proxy. `telling`: what kube-proxy has printed once it is broken; none: it has synced.
 
     `foreign`: the node's own iptables has the other backend than kube-proxy's, and kubelet made its chains there.
+    `stays`: for so many seconds no sync succeeds, though nothing is wrong any more.
     """
 
     name: str
@@ -41,6 +43,7 @@ class State:
     provoke: Provoke
     telling: str | None = None
     foreign: bool = False
+    stays: float = 0
 
     @property
     def backend(self) -> str:
@@ -118,7 +121,8 @@ def _states(name: str, on: str, provoke: Provoke, telling: str | None = None, ip
     for word in on.split():
         version, _, backend = word.partition("-")
         foreign = provoke is scenarios.backend_mismatch
-        found.append(State(f"{name}-{word}", Build(version, iptables, backend), provoke, telling, foreign))
+        stays = _TRY_AGAIN_SECONDS if provoke is first_sync_refused else 0
+        found.append(State(f"{name}-{word}", Build(version, iptables, backend), provoke, telling, foreign, stays))
     return found
 
 
