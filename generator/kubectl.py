@@ -6,6 +6,7 @@ from generator.shell import Run, Script
 # sources of kubectl.
 _SINCE = {
     "rollout restart": 15,
+    "-A": 14,
     "--max-log-requests": 14,
     "--prefix": 17,
     "--delete-emptydir-data": 20,  # --delete-local-data before

@@ -272,6 +272,11 @@ class Failure:
     unit_tests: str | None
     log_tests: LogTests | None
 
+    def steps(self) -> tuple[Step, ...]:
+        """All steps in the order of the page: what stops the damage, the diagnosis, the other mitigations."""
+        first = tuple(step for step in self.mitigation if step.stops_damage)
+        return (*first, *self.diagnosis, *(step for step in self.mitigation if not step.stops_damage))
+
     def alerts(self) -> tuple[str, ...]:
         """Names of all alerts of the entry, the entry's own first."""
         others = [alert.name for alert in self.metric_alerts if alert.name != self.alert]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta, pass_context
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -109,6 +109,6 @@ def _printed(context: Context, value: Any) -> Any:
         if value.text:
             context[_USED].append(value)
         return value.text
-    if callable(value):
+    if callable(value) and not isinstance(value, Undefined):
         raise TypeError('a word that takes something is written with it, as in {{ log("1h") }}')
     return value

@@ -47,7 +47,8 @@ def carried(alert: CompiledAlert, profile: Profile) -> Carried | None:
     logs, metrics = profile.loki.labels, profile.prometheus.labels
     names: dict[Kind, str | None]
     if alert.engine == "loki":
-        names = {"node": logs.node, "pod": logs.pod}
+        # The presets that read files have the path of one in the place of the Pod.
+        names = {"node": logs.node, "pod": logs.pod if logs.pod != "filename" else None}
     elif in_pod(profile.kube_proxy):
         # Targets of Pods have the Pod's name; the node's they have only where somebody copies it into a label.
         names = {"pod": metrics.pod, "node": metrics.node, "instance": metrics.instance}

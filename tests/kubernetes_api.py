@@ -22,8 +22,17 @@ Execute = Callable[[Sequence[str]], str]
 
 # Plural name, kind, whether it is namespaced; by group and version.
 _RESOURCES = {
-    "v1": [("nodes", "Node", False), ("pods", "Pod", True), ("configmaps", "ConfigMap", True)],
-    "apps/v1": [("daemonsets", "DaemonSet", True)],
+    "v1": [
+        ("nodes", "Node", False),
+        ("pods", "Pod", True),
+        ("configmaps", "ConfigMap", True),
+        ("services", "Service", True),
+        ("endpoints", "Endpoints", True),
+        ("events", "Event", True),
+    ],
+    "apps/v1": [("daemonsets", "DaemonSet", True), ("controllerrevisions", "ControllerRevision", True)],
+    "discovery.k8s.io/v1": [("endpointslices", "EndpointSlice", True)],
+    "monitoring.coreos.com/v1": [("prometheuses", "Prometheus", True), ("prometheusrules", "PrometheusRule", True)],
 }
 _VERBS = ["get", "list", "patch", "delete"]
 _WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
@@ -53,6 +62,8 @@ def serve(
             *_, pod, last = asked.path.split("/")
             if last == "exec":
                 self.run(parse_qs(asked.query)["command"])
+            elif "watch=true" in asked.query:
+                self.answer(200, "", "application/json")  # nothing happens, and the watch ends
             elif last == "log":
                 log = (logs or {}).get((pod, "previous=true" in asked.query))
                 self.answer(200 if log is not None else 404, log or "", "text/plain")
@@ -148,16 +159,13 @@ class _Cluster:
             case ["api"]:
                 return {"kind": "APIVersions", "versions": ["v1"]}
             case ["apis"]:
-                group = {"groupVersion": "apps/v1", "version": "v1"}
-                return {
-                    "kind": "APIGroupList",
-                    "apiVersion": "v1",
-                    "groups": [{"name": "apps", "versions": [group], "preferredVersion": group}],
-                }
-            case ["api", "v1"]:
-                return _resources("v1")
-            case ["apis", "apps", "v1"]:
-                return _resources("apps/v1")
+                return {"kind": "APIGroupList", "apiVersion": "v1", "groups": list(_groups())}
+            case ["openapi", "v3"]:
+                return {"paths": {_root(named): {"serverRelativeURL": f"/openapi/v3/{named}"} for named in _RESOURCES}}
+            case ["openapi", "v3", *named]:
+                return _openapi("/".join(named))
+            case ["api", _] | ["apis", _, _] if path.strip("/").partition("/")[2] in _RESOURCES:
+                return _resources(path.strip("/").partition("/")[2])
             case _:
                 return self.one(path) or self.listed(path, query)
 
@@ -184,12 +192,14 @@ class _Cluster:
         )
 
     def listed(self, path: str, query: Mapping[str, list[str]]) -> Object | None:
-        *_, plural = path.strip("/").split("/")
+        *before, plural = path.strip("/").split("/")
+        fields = _pairs(query.get("fieldSelector", [""])[0])
+        if before[-2:-1] == ["namespaces"]:
+            fields["metadata.namespace"] = before[-1]
         for version, rows in _RESOURCES.items():
             for name, kind, _ in rows:
                 if name == plural:
                     labels = _pairs(query.get("labelSelector", [""])[0])
-                    fields = _pairs(query.get("fieldSelector", [""])[0])
                     items = [one for one in self.of(plural) if _selected(one, labels, fields)]
                     return {"kind": f"{kind}List", "apiVersion": version, "metadata": {}, "items": items}
         return None
@@ -209,9 +219,12 @@ class _Cluster:
         return found
 
     def delete(self, path: str) -> Object | None:
+        """What belongs to a controller, or to kubelet, is there again at once, as another object of the same name."""
         found = self.one(path)
         if found:
             self.objects.remove(found)
+            if found["metadata"].get("ownerReferences") or found["metadata"].get("annotations"):
+                self.objects.append({**found, "metadata": {**found["metadata"], "uid": found["metadata"]["uid"] + "+"}})
         return found
 
 
@@ -239,6 +252,32 @@ def _merge(into: dict[str, Any], patch: Object) -> None:
             into.pop(key, None)
         else:
             into[key] = value
+
+
+def _groups() -> Iterator[Object]:
+    for named in _RESOURCES:
+        if "/" in named:
+            version = {"groupVersion": named, "version": named.partition("/")[2]}
+            yield {"name": named.partition("/")[0], "versions": [version], "preferredVersion": version}
+
+
+def _root(named: str) -> str:
+    return f"apis/{named}" if "/" in named else f"api/{named}"
+
+
+def _openapi(named: str) -> Object:
+    """What kubectl asks before it edits: that the server itself looks for unknown fields."""
+    group, _, version = named.rpartition("/")
+    paths = {
+        f"/{_root(named)}/namespaces/{{namespace}}/{plural}/{{name}}": {
+            "patch": {
+                "parameters": [{"name": "fieldValidation", "in": "query"}],
+                "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
+            }
+        }
+        for plural, kind, _ in _RESOURCES[named]
+    }
+    return {"openapi": "3.0.0", "info": {"title": named, "version": version}, "paths": paths}
 
 
 def _resources(version: str) -> Object:

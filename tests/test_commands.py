@@ -4,22 +4,26 @@ The steps are collected by walking the catalog; a new entry is tested by being t
 runs.
 """
 
+import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from generator import deployment, profiles
+from generator import deployment, kubectl, profiles, shell
 from generator.deployment import Command, Word
 from generator.load import load, shipped_catalog
-from generator.model import Failure, KubeProxyProfile, Sample, Step
+from generator.model import Failure, KubeProxyProfile, RunsAs, Sample, Step
 from generator.rules import compile_rules
 from generator.signature import signature
-from generator.steps import fill
+from generator.steps import at_site, fill
 from generator.targets import runbooks
+from tests import kubernetes_api
 from tests.conftest import ROOT
 from tests.documents import fenced
 
@@ -45,8 +49,11 @@ def test_shellcheck_accepts_every_page(name: str, tmp_path: Path) -> None:
     for page in pages:
         script = "\n".join(fenced(page.text, "sh"))
         (tmp_path / f"{Path(page.path).stem}.sh").write_text(f"{script}\n", encoding="utf-8")
-    # A variable that a page sets and does not use (SC2034) is for whoever follows it: POD, NODE.
-    command = ["shellcheck", "--shell=sh", "--exclude=SC2034", "--format=gcc", *sorted(map(str, tmp_path.glob("*.sh")))]
+    # SC2034: a variable that a page sets and does not use is for whoever follows it: POD, NODE.
+    # SC2009: pgrep shows neither age nor parent of a process.
+    program = str(Path(sys.executable).with_name("shellcheck"))
+    scripts = sorted(map(str, tmp_path.glob("*.sh")))
+    command = [program, "--shell=sh", "--exclude=SC2034,SC2009", "--format=gcc", *scripts]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("", "")
 
@@ -78,7 +85,7 @@ class Reading:
 def readings() -> Iterator[Reading]:
     """Of each step, its lines that read the log, at each way to run kube-proxy."""
     for entry in ENTRIES.values():
-        for step in (*entry.diagnosis, *entry.mitigation):
+        for step in entry.steps():
             nothing = re.match(r"(Nothing|`0`)", step.expect or "") is not None
             scripts = (fill(step.run or "", with_log(site)).text for site in SITES)
             logs = ("\n".join(line for line in script.splitlines() if LOG in line) for script in scripts)
@@ -100,8 +107,8 @@ def named(reading: Reading) -> str:
 
 
 def samples(entry: Failure) -> list[tuple[Failure, Sample]]:
-    """The failing logs of an entry; of a symptom, those of its causes."""
-    causes = [entry] if entry.logs else INPUTS.catalog.causes.get(entry.id, ())
+    """The failing logs of an entry; of a symptom, those of its causes, or of all failures where none is named."""
+    causes = [entry] if entry.logs else INPUTS.catalog.causes.get(entry.id) or INPUTS.catalog.entries
     return [(cause, sample) for cause in causes for sample in cause.samples if sample.fires]
 
 
@@ -149,3 +156,113 @@ def test_what_says_that_all_is_over_shows_every_failing_log(reading: Reading) ->
 @pytest.mark.parametrize("reading", [row for row in READINGS if row.verifies], ids=named)
 def test_what_says_that_all_is_over_is_silent_on_a_healthy_log(reading: Reading, healthy: Path) -> None:
     assert reading.over(healthy) in ("", "0\n")
+
+
+def test_options_of_kubectl_are_those_of_the_oldest_release_or_told() -> None:
+    """Of each option that a page uses it is known which kubectl has it first; the page says so where it is not 1.10."""
+    scripts = [fill(step.run or "", deployment.words(site)).text for site in SITES for step in all_steps()]
+    runs = [run for text in scripts for run in shell.script(text).runs if run.program == "kubectl"]
+    used = {option for run in runs for option in kubectl.options(run)}
+    assert used - OPTIONS_OF_1_10 == {
+        option for option in used if kubectl.oldest(shell.script(f"kubectl get {option}"))
+    }
+
+
+# As `kubectl options` and the help of the verbs of 1.10.5 name them.
+OPTIONS_OF_1_10 = {"-l", "-n", "-o", "-p", "-w"} | {
+    *("--all-namespaces", "--field-selector", "--ignore-daemonsets", "--no-headers", "--previous", "--raw"),
+    *("--show-labels", "--since", "--sort-by", "--tail", "--timestamps", "--watch-only"),
+}
+
+
+def all_steps() -> Iterator[Step]:
+    for entry in ENTRIES.values():
+        yield from entry.steps()
+
+
+# What is typed with kubectl, by a real one.
+
+NAMED = {"name": "kube-proxy-x7k2p", "namespace": "kube-system", "uid": "x7k2p", "labels": {"k8s-app": "kube-proxy"}}
+OWNED = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "kube-proxy", "uid": "ds", "controller": True}
+CONTAINERS = [{"name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.36.3", "command": ["kube-proxy"]}]
+POD: Mapping[str, Any] = {
+    "kind": "Pod",
+    "spec": {"nodeName": "node-1", "containers": CONTAINERS},
+    "status": {"phase": "Running", "podIP": "10.0.0.1", "startTime": "2026-11-24T03:12:44Z"},
+}
+PODS = {
+    "daemonset": {**POD, "metadata": {**NAMED, "ownerReferences": [OWNED]}},
+    "static-pod": {**POD, "metadata": {**NAMED, "annotations": {"kubernetes.io/config.mirror": "1"}}},
+}
+CLUSTER: tuple[Mapping[str, Any], ...] = (
+    {"kind": "Node", "metadata": {"name": "node-1"}, "spec": {}, "status": {}},
+    {"kind": "ConfigMap", "metadata": {"name": "kube-proxy", "namespace": "kube-system"}, "data": {"config.conf": "x"}},
+    {
+        "kind": "DaemonSet",
+        "metadata": {"name": "kube-proxy", "namespace": "kube-system", "uid": "ds"},
+        "spec": {"selector": {"matchLabels": NAMED["labels"]}, "template": {"metadata": {}, "spec": POD["spec"]}},
+    },
+    *(
+        {
+            "kind": "ControllerRevision",
+            "metadata": {**NAMED, "name": f"kube-proxy-{number}", "ownerReferences": [OWNED]},
+            "revision": number,
+            "data": {"spec": {"template": {"$patch": "replace", "metadata": {}, "spec": POD["spec"]}}},
+        }
+        for number in (1, 2)
+    ),
+    {
+        "kind": "Pod",
+        "metadata": {
+            "name": "web",
+            "namespace": "default",
+            "uid": "w",
+            "ownerReferences": [{**OWNED, "kind": "ReplicaSet"}],
+        },
+        "spec": {"nodeName": "node-1", "containers": CONTAINERS},
+        "status": POD["status"],
+    },
+    # What steps name as an example, for the reader to replace.
+    {"kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}, "spec": {"clusterIP": "10.96.0.1"}},
+    {"kind": "Endpoints", "metadata": {"name": "kubernetes", "namespace": "default"}, "subsets": []},
+)
+EDITOR = "sed -i -e s/config.conf/config/"
+ELSEWHERE = frozenset({"curl", "amtool"})  # ask other servers than the API server
+
+
+@pytest.mark.parametrize("runs_as", PODS)
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_real_kubectl_does_what_a_page_asks(entry: str, runs_as: RunsAs, tmp_path: Path) -> None:
+    """Its steps in their order, in one shell. A step that says nothing of changes changes nothing; the others do."""
+    words = deployment.words(replace(INPUTS.default_profile.kube_proxy, runs_as=runs_as))
+    changes: list[str] = []
+    executed: list[Sequence[str]] = []
+
+    def execute(command: Sequence[str]) -> str:
+        executed.append(command)
+        return "*nat\n"
+
+    logs = {("kube-proxy-x7k2p", before): "E1124 03:12:44.118273       1 proxier.go:1] x\n" for before in (True, False)}
+    with kubernetes_api.serve([*CLUSTER, PODS[runs_as]], "v1.36.3", tmp_path, logs, execute, changes) as config:
+        state = tmp_path / "state"
+        state.write_text(f"export NODE=node-1 POD=kube-proxy-x7k2p HOME='{tmp_path}' KUBECONFIG='{config}'\n")
+        for row in (at_site(step, words) for step in ENTRIES[entry].steps()):
+            run = row.step.run or ""
+            if row.where != "kubectl" or ELSEWHERE & {each.program for each in shell.script(run).runs}:
+                continue
+            done = subprocess.run(
+                ["sh", "-c", f". '{state}'\nset -a\n{run}\nexport -p >'{state}'"],
+                capture_output=True,
+                text=True,
+                env={**os.environ, "KUBE_EDITOR": EDITOR},
+                timeout=60,
+                check=False,
+            )
+            assert not re.search("^(error|Error|Unable|unknown|.*not found)", done.stderr, re.MULTILINE), (
+                run,
+                done.stderr,
+            )
+            assert not changes or row.step.changes, (run, changes)
+            assert changes or executed or not row.step.changes, run
+            changes.clear()
+            executed.clear()
