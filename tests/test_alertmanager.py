@@ -12,6 +12,7 @@ import yaml
 
 from generator import tools
 from generator.file import File
+from generator.load import load
 from generator.write import populate
 from tests.conftest import ROOT, compiled_for, obtained
 from tests.lab import servers
@@ -60,6 +61,21 @@ def test_amtool_accepts_the_whole_configuration(amtool: Path) -> None:
     ok, said = tools.run([str(amtool), "check-config", str(CONFIG)], ROOT)
     assert ok, said
     assert " - 4 receivers" in said
+
+
+def test_the_pages_of_the_watchdogs_show_the_times_of_the_generated_route() -> None:
+    times = ("group_wait", "group_interval", "repeat_interval")
+    watchdogs = [entry for entry in load().catalog.entries if entry.kind == "watchdog"]
+    names = {entry.alert for entry in watchdogs}
+    routes = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["route"]["routes"][0]["routes"]
+    generated = next(route for route in routes if all(name in route["matchers"][0] for name in names))
+    for entry in watchdogs:
+        shown = [row for step in entry.mitigation if step.yaml for row in _routes(yaml.safe_load(step.yaml))]
+        assert [{key: row[key] for key in times} for row in shown] == [{key: generated[key] for key in times}]
+
+
+def _routes(settings: Any) -> list[dict[str, Any]]:
+    return settings if isinstance(settings, list) else []
 
 
 def test_amtool_accepts_the_fragment_in_a_configuration_that_is_there(amtool: Path, tmp_path: Path) -> None:

@@ -217,3 +217,9 @@ def test_a_row_is_data() -> None:
     table = ENTRIES["iptables-backend-mismatch"].fixes.tke
     assert table is not None
     assert table.rows[0] == TkeFix("> 1.18", "none", None)
+
+
+def test_the_releases_that_made_slow_syncs_faster() -> None:
+    fixes = [(fix.fixed_in, fix.since) for fix in ENTRIES["sync-slow"].fixes.upstream]
+    # Addresses read once for each interface; the square of stale conntrack entries; the leak of their clean-up.
+    assert fixes == [(("1.37.0",), "1.27"), (("1.36.0",), "1.32"), (("1.33.0", "1.32.3"), "1.32")]
