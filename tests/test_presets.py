@@ -178,7 +178,8 @@ def test_metrics_as_the_site_has_them_fire(name: str, tmp_path: Path, promtool: 
     assert passed, said
 
 
-# Two hours of a kube-proxy that is down, never synced, restarts each minute and needs two cores; and of a good one.
+# Two hours of a kube-proxy that is down, never synced, restarts each minute and needs two cores; and of a good one. To
+# kube-state-metrics the bad one never runs.
 BROKEN = {
     "up": "0x240",
     "process_start_time_seconds": " ".join(["0 0 10 10"] * 60),
@@ -193,8 +194,9 @@ HEALTHY = {
     "process_cpu_seconds_total": "0+1x240",
 }
 OF_OTHERS = {
-    "restarts": ("kube_pod_container_status_restarts_total", {"broken": "0+1x240", "healthy": "3x240"}),
-    "cpu": ("container_cpu_usage_seconds_total", {"broken": "0+60x240", "healthy": "0+1x240"}),
+    "kube_pod_container_status_restarts_total": ("restarts", {"broken": "0+1x240", "healthy": "3x240"}),
+    "kube_pod_container_status_running": ("restarts", {"broken": "0x240", "healthy": "1x240"}),
+    "container_cpu_usage_seconds_total": ("cpu", {"broken": "0+60x240", "healthy": "0+1x240"}),
 }
 
 
@@ -204,7 +206,9 @@ def series(shipped: Mapping[str, Any], state: str) -> Iterator[dict[str, str]]:
         yield {"series": metric + braces(shipped["target"]), "values": values}
     for metric, values in BROKEN.items():
         yield {"series": metric + braces({**shipped["target"], **shipped["other"]}), "values": values}
-    for source, (metric, by_state) in OF_OTHERS.items():
+    if "info" in shipped:
+        yield {"series": "kube_pod_info" + braces(shipped["info"]), "values": "1x240"}
+    for metric, (source, by_state) in OF_OTHERS.items():
         if source in shipped:
             yield {"series": metric + braces(shipped[source]), "values": by_state[state]}
             yield {"series": metric + braces({**shipped[source], "container": "other"}), "values": by_state["broken"]}

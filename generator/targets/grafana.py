@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FOLDER = "grafana"
 _WIDTH, _HEIGHT = 12, 8
+_PLACE = "kube_proxy"  # the label that names a kube-proxy in a legend
 _SECONDS_BACK = 600  # what Grafana fetches for an alert; the ranges of the expressions decide what is read
 _ALERTS_NOTE = """\
 For sites that let Grafana evaluate alerts. Load either these or the rules of Loki and Prometheus, or each comes twice.
@@ -71,17 +72,19 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     yield from _of_failures(rules, profile)
     by = promql.placeholders(profile)["by"]
     chosen = ", ".join([promql.placeholders(profile)["kube_proxy"], *_chosen(profile, "prometheus")])
-    labels = profile.prometheus.labels
-    where = f"{{{{{labels.node or labels.instance}}}}}"
     latency = "kubeproxy_sync_proxy_rules_duration_seconds"
     base = profile.base_url.rstrip("/")
 
     def runbook(alert: str) -> str | None:
         return names.runbook_url(base, alert) if any(row.rule.alert == alert for row in rules.alerts) else None
 
+    def of_each(expr: str, what: str = "") -> Query:
+        """An expression of one series for each kube-proxy, with a legend that names it."""
+        return Query(_placed(expr, profile), f"{{{{{_PLACE}}}}} {what}".rstrip())
+
     def quantile(share: str) -> Query:
-        expr = f"histogram_quantile({share}, sum by ({by}, le) (rate({latency}_bucket{{{chosen}}}[$__rate_interval])))"
-        return Query(expr, f"{where} {share}")
+        by_family = f"sum by ({by}, ip_family, le) (rate({latency}_bucket{{{chosen}}}[$__rate_interval]))"
+        return of_each(f"max by ({by}) (histogram_quantile({share}, {by_family}))", share)
 
     yield Panel(
         "Alerts firing",
@@ -98,7 +101,8 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     )
     yield Panel(
         "Time to write the rules",
-        "Median and 99th percentile of a sync. The buckets end at 16.4 s: a sync that takes longer shows as that.",
+        "Median and 99th percentile of a sync, of the slower IP family (told apart from 1.33 on). The buckets end at "
+        "16.4 s: a sync that takes longer shows as that.",
         "prometheus",
         (quantile("0.5"), quantile("0.99")),
         "s",
@@ -106,14 +110,10 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     )
     yield Panel(
         "Time since the last successful sync",
-        "Where nothing changes nothing is written, so a long time alone is no failure; an alert asks for changes too.",
+        "Of the worse IP family (told apart from 1.33 on); where none has succeeded yet, since the start. Where "
+        "nothing changes nothing is written, so a long time alone is no failure; an alert asks for more.",
         "prometheus",
-        (
-            Query(
-                f"time() - max by ({by}) (kubeproxy_sync_proxy_rules_last_timestamp_seconds{{{chosen}}} > 0)",
-                where,
-            ),
-        ),
+        (of_each(_since_last_success(by, chosen)),),
         "s",
         link=runbook("KubeProxyRulesStale"),
     )
@@ -122,10 +122,9 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
         "From 1.33 on a kube-proxy without a failure has no such series.",
         "prometheus",
         (
-            Query(
+            of_each(
                 f"sum by ({by}) (increase(kubeproxy_sync_proxy_rules_iptables_restore_failures_total{{{chosen}}}"
-                "[$__rate_interval]))",
-                where,
+                "[$__rate_interval]))"
             ),
         ),
         kind="bars",
@@ -136,13 +135,33 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
         "kube-proxy's own process, without the commands it starts. CPU that rises with the syncs is caused by them.",
         "prometheus",
         (
-            Query(f"sum by ({by}) (rate(process_cpu_seconds_total{{{chosen}}}[$__rate_interval]))", f"{where} cores"),
-            Query(f"sum by ({by}) (rate({latency}_count{{{chosen}}}[$__rate_interval]))", f"{where} syncs/s"),
+            of_each(f"sum by ({by}) (rate(process_cpu_seconds_total{{{chosen}}}[$__rate_interval]))", "cores"),
+            of_each(f"sum by ({by}) (rate({latency}_count{{{chosen}}}[$__rate_interval]))", "syncs/s"),
         ),
         axes=("cores", "syncs/s"),
         link=runbook("KubeProxyCPUHigh"),
     )
     yield from _of_builds(rules, profile)
+
+
+def _since_last_success(by: str, chosen: str) -> str:
+    """Seconds since the older of the IP families' last successes, but not before the start of the process."""
+    # A family that has not succeeded since the start has no such series (from 1.33 on) or 0 (before).
+    last = (
+        f"min by ({by}) (kubeproxy_sync_proxy_rules_last_timestamp_seconds{{{chosen}}}"
+        f' or 0 * kubeproxy_sync_proxy_rules_duration_seconds_count{{ip_family!="", {chosen}}})'
+    )
+    start = f"max by ({by}) (process_start_time_seconds{{{chosen}}})"
+    return f"time() - ({last} > {start} or {start} and {last})"
+
+
+def _placed(expr: str, profile: Profile) -> str:
+    """An expression whose series say in one label where they are: the node, or else the Pod, or else the target."""
+    labels = profile.prometheus.labels
+    for label in (labels.instance, labels.pod, labels.node):
+        if label:  # a later one wins where it is not empty
+            expr = f'label_replace({expr}, "{_PLACE}", "$1", "{label}", "(.+)")'
+    return expr
 
 
 def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
@@ -200,10 +219,22 @@ def _of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
 
 
 def _chosen(profile: Profile, source: Source) -> list[str]:
-    """Matchers for what is chosen above the dashboard."""
-    labels = profile.loki.labels if source == "loki" else profile.prometheus.labels
-    pairs = (("cluster", labels.cluster), ("node", labels.node))
-    return [f'{label}=~"${name}"' for name, label in pairs if label]
+    """Matchers for what is chosen above the dashboard. A label that the series have not is matched by All."""
+    if source == "prometheus":
+        return [f'{label}=~"${name}"' for name, label in _choices(profile)]
+    labels = profile.loki.labels
+    pairs = (("cluster", labels.cluster), ("node", labels.node), ("pod", labels.pod))
+    return [f'{label}=~"${name}"' for name, label in pairs if label and name in dict(_choices(profile))]
+
+
+def _choices(profile: Profile) -> list[tuple[str, str]]:
+    """What can be chosen above the dashboard, and the label of kube-proxy's targets that lists it.
+
+    Which of these labels the targets have is not known, but that they have an instance.
+    """
+    labels = profile.prometheus.labels
+    pairs = (("cluster", labels.cluster), ("node", labels.node), ("pod", labels.pod), ("instance", labels.instance))
+    return [(name, label) for name, label in pairs if label]
 
 
 def _dashboard(shown: Sequence[Panel], profile: Profile) -> "Dashboard":
@@ -223,21 +254,19 @@ def _dashboard(shown: Sequence[Panel], profile: Profile) -> "Dashboard":
         uid = getattr(profile.grafana, source)
         current = model.VariableOption(selected=True, text=uid, value=uid)
         board.with_variable(build.DatasourceVariable(source).label(name).type(source).current(current))
-    labels = profile.prometheus.labels
     matchers = promql.placeholders(profile)["kube_proxy"]
-    for name, label in (("cluster", labels.cluster), ("node", labels.node)):
-        if label:
-            board.with_variable(
-                build.QueryVariable(name)
-                .label(name.capitalize())
-                .datasource(_source("prometheus"))
-                .query(f"label_values(up{{{matchers}}}, {label})")
-                .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
-                .include_all(True)
-                .all_value(".*")
-                .current(model.VariableOption(selected=True, text="All", value="$__all"))
-                .multi(True)
-            )
+    for name, label in _choices(profile):
+        board.with_variable(
+            build.QueryVariable(name)
+            .label(name.capitalize())
+            .datasource(_source("prometheus"))
+            .query(f"label_values(up{{{matchers}}}, {label})")
+            .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+            .include_all(True)
+            .all_value(".*")
+            .current(model.VariableOption(selected=True, text="All", value="$__all"))
+            .multi(True)
+        )
     for number, panel in enumerate(shown):
         place = model.GridPos(x=number % 2 * _WIDTH, y=number // 2 * _HEIGHT, w=_WIDTH, h=_HEIGHT)
         board.with_panel(_panel(panel).id(number + 1).grid_pos(place))

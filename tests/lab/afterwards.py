@@ -13,7 +13,11 @@ _BY_HAND = "kube-proxy.apiserver-connection-broken"
 _MINUTES_BACK = 30
 _STEP_SECONDS = 15
 # What Grafana puts in the place of its variables.
-_VARIABLES = {"$__rate_interval": "1m", "$__interval": "1m", "$cluster": ".*", "$node": ".*"}
+_VARIABLES = {
+    "$__rate_interval": "1m",
+    "$__interval": "1m",
+    **{f"${name}": ".*" for name in ("cluster", "node", "pod", "instance")},
+}
 
 
 async def problems(running: Stack, files: Sequence[File]) -> list[str]:
@@ -61,9 +65,12 @@ async def _rows(running: Stack, panel: Any, target: Any, end: float) -> int:
 
 
 def filled(expr: str) -> str:
-    """A query of the dashboard as Grafana sends it with everything chosen. Raises ValueError for another variable."""
+    """A query of the dashboard as Grafana sends it with everything chosen. Raises ValueError for another variable.
+
+    Names of variables begin with no digit: $1 is the group of a pattern.
+    """
     for name, value in _VARIABLES.items():
         expr = expr.replace(name, value)
-    if left := re.findall(r"\$\w+", expr):
+    if left := re.findall(r"\$[A-Za-z_]\w*", expr):
         raise ValueError(f"nobody fills in {', '.join(left)}")
     return expr
