@@ -82,6 +82,17 @@ def test_every_step_that_is_typed_on_a_node_is_expected_to_show_something() -> N
     assert forgotten == []
 
 
+def test_what_a_step_shows_can_fail() -> None:
+    pairs, _ = steps.matched(steps.of_catalog(load()), steps.load())
+    empty = [
+        f"{step.entry}: {step.name}: {phase} {pattern}"
+        for step, expected in pairs.items()
+        for phase, pattern, shows in expected.shows
+        if shows == Shows() and not step.changes
+    ]
+    assert empty == []
+
+
 def expected_phases(step: NodeStep, expected: Expected) -> tuple[str, ...]:
     """A step that looks is proven on both kinds of node; one that changes something where it is needed."""
     if expected.not_here:
