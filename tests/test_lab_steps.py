@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -220,12 +221,18 @@ def test_what_a_reader_puts_in_is_put_in() -> None:
         steps.given(run, {"PID": "1"})
 
 
-def test_a_proof_is_forgotten_when_the_step_changes(tmp_path: Path) -> None:
-    seen = Outcome("lock-held", "broken", LOOK.entry, LOOK.name, "sh", LOOK.run, 0, "", "")
-    bad = Outcome("healthy", "healthy", LOOK.entry, LOOK.name, "sh", LOOK.run, 0, "", "", ("is not found: x",))
+def seen(shell: str, *problems: str) -> Outcome:
+    return Outcome("lock-held", "broken", LOOK.entry, LOOK.name, shell, LOOK.run, 0, "", "", problems)
+
+
+def test_a_proof_is_kept_until_the_step_changes(tmp_path: Path) -> None:
     proof = Proof(LOOK.entry, LOOK.name, LOOK.run, "broken", "lock-held")
-    old = Proof(LOOK.entry, LOOK.name, "lslocks --old", "broken", "lock-held")
-    assert proven.proofs([seen, bad]) == [proof]
-    kept = proven.merged([old], [proof], [LOOK])
+    old = replace(proof, run="lslocks --old")
+    kept = proven.merged([old], [seen("sh"), seen("bash")], [LOOK])
     proven.save(kept, tmp_path / "proven.json")
     assert proven.load(tmp_path / "proven.json") == {proof}
+
+
+def test_a_step_that_is_wrong_in_one_shell_is_not_proven() -> None:
+    proof = Proof(LOOK.entry, LOOK.name, LOOK.run, "broken", "lock-held")
+    assert proven.merged([proof], [seen("sh"), seen("bash", "is not found: x")], [LOOK]) == set()

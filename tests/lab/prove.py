@@ -40,7 +40,7 @@ _LAST_SYNC = re.compile(r"^kubeproxy_sync_proxy_rules_last_timestamp_seconds(?:\
 @click.option("--short", is_flag=True, help="Only one broken state and a healthy one, typed into sh only.")
 @click.option("--page", "pages", multiple=True, metavar="ENTRY", help="Only the steps of this entry.")
 @click.option("--type", "script", help="Type a script of your own, not the steps; show what it changes.")
-@click.option("--record", is_flag=True, help="Keep what was printed, unless something is wrong.")
+@click.option("--record", is_flag=True, help="Keep which steps were right, and write it into docs/evidence.md.")
 @click.option("--verbose", is_flag=True, help="Show what each step printed.")
 def main(
     names: tuple[str, ...],
@@ -69,9 +69,9 @@ def main(
         sys.exit(COULD_NOT_RUN)
     problems = [problem for outcome in outcomes for problem in outcome.problems]
     click.echo(f"{len(outcomes)} runs of steps in {len(chosen)} states, {len(problems)} problems")
-    if record and not problems:
+    if record:
         today = steps.of_catalog(load())
-        kept = proven.merged(proven.load(), proven.proofs(outcomes), today)
+        kept = proven.merged(proven.load(), outcomes, today)
         proven.save(kept)
         pairs, _ = steps.matched(today, steps.load())
         page.write(page.STEPS, proven.account(kept, pairs))
@@ -171,6 +171,8 @@ class _Visit:
     ) -> None:
         self._state, self._node, self._shell, self._shells, self._say = state, node, shell, shells, say
         self._outcomes: list[Outcome] = []
+        self._known: dict[tuple[str, str, str], tuple[Ran, list[str]]] = {}
+        self._look: Mapping[str, str] | None = None  # the newest one; nothing was typed since
 
     async def follow(self, pairs: Mapping[NodeStep, Expected]) -> list[Outcome]:
         for step, phase, shows in steps.due(pairs, self._state.name, self._state.pages):
@@ -183,19 +185,23 @@ class _Visit:
 
     async def type(self, script: str) -> list[Outcome]:
         """A script that no page has; it may print what it likes, and change nothing."""
-        ran, differences = await self._typed(script, _SHELLS[0])
+        ran, differences = await self._typed(script, _SHELLS[0], "now")
         step = NodeStep("-", "your own", script, changes=False)
         self._note(step, "now", _SHELLS[0], ran, [f"changes {line}" for line in differences])
         return self._outcomes
 
     async def _type(self, step: NodeStep, shows: Shows, phase: str, shell: str) -> None:
-        ran, differences = await self._typed(steps.given(step.run, shows.given), shell)
+        ran, differences = await self._typed(steps.given(step.run, shows.given), shell, phase)
         self._note(step, phase, shell, ran, steps.wrong(ran, shows, differences))
 
-    async def _typed(self, script: str, shell: str) -> tuple[Ran, list[str]]:
-        before = await self._shell.look()
-        ran = await self._shell.run(script, shell)
-        return ran, steps.changed(before, await self._shell.look())
+    async def _typed(self, script: str, shell: str, phase: str) -> tuple[Ran, list[str]]:
+        """What came of a script and what it changed. What two pages say in the same words is typed once."""
+        if (script, shell, phase) not in self._known:
+            before = self._look or await self._shell.look()
+            ran = await self._shell.run(script, shell)
+            self._look = await self._shell.look()
+            self._known[script, shell, phase] = ran, steps.changed(before, self._look)
+        return self._known[script, shell, phase]
 
     async def _heal(self, step: NodeStep, shows: Shows) -> None:
         await self._node.put_right()
@@ -211,6 +217,7 @@ class _Visit:
         self._note(step, "broken", _SHELLS[0], ran, problems)
         await asyncio.sleep(_POLL_SECONDS)
         self._shell.later()
+        self._look = None
 
     async def _synced_since(self, begun: float) -> bool:
         return await _last_sync(self._node) > begun

@@ -37,15 +37,14 @@ class Proof:
     state: str
 
 
-def proofs(outcomes: Iterable[Outcome]) -> list[Proof]:
-    """One for each step and state, whatever the shell. Only of outcomes without problems."""
-    return [Proof(seen.entry, seen.step, seen.run, seen.phase, seen.state) for seen in outcomes if not seen.problems]
-
-
-def merged(kept: Iterable[Proof], new: Iterable[Proof], today: Iterable[NodeStep]) -> set[Proof]:
-    """All that is proven of the steps as they read today."""
+def merged(kept: Iterable[Proof], outcomes: Iterable[Outcome], today: Iterable[NodeStep]) -> set[Proof]:
+    """What is proven of the steps as they read today. What was wrong in one shell now is proven no longer."""
     runs = {(step.entry, step.name, step.run) for step in today}
-    return {proof for proof in (*kept, *new) if (proof.entry, proof.step, proof.run) in runs}
+    good, bad = set(kept), set[Proof]()
+    for seen in outcomes:
+        proof = Proof(seen.entry, seen.step, seen.run, seen.phase, seen.state)
+        (bad if seen.problems else good).add(proof)
+    return {proof for proof in good - bad if (proof.entry, proof.step, proof.run) in runs}
 
 
 def account(kept: Iterable[Proof], pairs: Mapping[NodeStep, Expected]) -> str:

@@ -25,9 +25,9 @@ _CACHE = platformdirs.user_cache_path(TOOL)
 _LIMIT_SECONDS = 60
 _PAUSE_SECONDS = 6
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-# Steps that watch for minutes watch for seconds here: loops have a tenth of their rounds, and pauses end early.
+# Steps that watch for minutes watch for seconds here: loops have a twentieth of their rounds, and pauses end early.
 _SHORTER = {
-    "seq": '[ $# = 1 ] && set -- "$(($1 / 10))"; exec /usr/bin/seq "$@"',
+    "seq": '[ $# = 1 ] && set -- "$(($1 / 20))"; exec /usr/bin/seq "$@"',
     "sleep": f'[ "${{1%%.*}}" -gt {_PAUSE_SECONDS} ] && set -- {_PAUSE_SECONDS}; exec /bin/sleep "$1"',
 }
 # A layer over each folder of this machine. In a user namespace the kernel wants another option for it, and allows none

@@ -60,10 +60,11 @@ class State:
 
 
 async def lock_held_without_end(node: Node) -> None:
-    """A program that hangs while it holds the lock."""
+    """A program that hangs while it holds the lock, and one that waits for it for ever."""
     await node.start_kube_proxy()
     await asyncio.sleep(_SETTLE_SECONDS)
     await node.run("flock", "/run/xtables.lock", "sleep", "3600")
+    await node.run("iptables", "-w", "-t", "nat", "-S")
     await scenarios.change_services(node, 2)
 
 
