@@ -125,7 +125,7 @@ def _of_daemonset(site: KubeProxyProfile) -> dict[str, Word]:
 def _of_static_pod() -> dict[str, Word]:
     # The Pod that the API server shows of a static one is a mirror: deleting it does not restart the container. kubelet
     # starts the process anew, whatever the container runtime and wherever its crictl is.
-    kill = Command("node", "pkill -x kube-proxy")
+    kill = Command("node", "pkill -e -x kube-proxy")
     return {"restart": kill, "restart_everywhere": kill}
 
 

@@ -36,6 +36,7 @@ SYMPTOMS = {
     "KubeProxyServiceChurn",
     "KubeProxyRestarting",
     "KubeProxyMetricsMissing",
+    "KubeProxyNotRunning",
 }
 WATCHDOGS = {"KubeProxyLogRulesWatchdog": "logs", "KubeProxyMetricRulesWatchdog": "metrics"}
 

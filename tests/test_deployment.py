@@ -63,7 +63,7 @@ def test_a_site_names_its_pods_and_settings() -> None:
     ("runs_as", "log", "restart"),
     [
         ("daemonset", 'kubectl -n kube-system logs "$POD" --since=5m', 'kubectl -n kube-system delete pod "$POD"'),
-        ("static-pod", 'kubectl -n kube-system logs "$POD" --since=5m', "pkill -x kube-proxy"),
+        ("static-pod", 'kubectl -n kube-system logs "$POD" --since=5m', "pkill -e -x kube-proxy"),
         (
             "systemd",
             "journalctl --no-pager --unit 'kube-proxy' --output cat --since=-5m",
