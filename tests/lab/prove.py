@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import click
@@ -86,9 +86,8 @@ async def _prove(
     shells: Sequence[str],
     verbose: bool,
 ) -> list[Outcome]:
-    pairs, _ = steps.matched(
-        [step for step in steps.of_catalog(load()) if not pages or step.entry in pages], steps.load()
-    )
+    wanted = [step for step in steps.of_catalog(load()) if not pages or step.entry in pages]
+    pairs, _ = steps.matched(wanted, steps.load())
     outcomes: list[Outcome] = []
     for state in states:
         node = Node(1, state.name, state.build, found, WORK, lambda *_: None)
@@ -116,14 +115,12 @@ async def _in_state(node: Node, state: State) -> AsyncIterator[Shell]:
     node.supervised = True
     async with node, Shell(node, state.backend) as shell:
         if state.foreign:
-            ran = await shell.run(
-                "iptables -t nat -N KUBE-MARK-DROP && iptables -t nat -A KUBE-MARK-DROP -j MARK --or-mark 0x8000"
-            )
+            ran = await shell.run(_KUBELET)
             if ran.code:
                 raise ToolError(f"kubelet's chain cannot be made: {ran.stderr}")
         provoking = asyncio.create_task(state.provoke(node))
         try:
-            await _until(lambda: _ready(node, state), _READY_SECONDS, f"{state.name} does not come about")
+            await _until(lambda: _ready(node, state, provoking), _READY_SECONDS, f"{state.name} does not come about")
             node.restless.clear()
             await _at_rest(shell)
             await asyncio.sleep(state.stays)
@@ -135,7 +132,9 @@ async def _in_state(node: Node, state: State) -> AsyncIterator[Shell]:
             await asyncio.wait([provoking])
 
 
-async def _ready(node: Node, state: State) -> bool:
+async def _ready(node: Node, state: State, provoking: "asyncio.Task[None]") -> bool:
+    if provoking.done():
+        provoking.result()  # it never ends by itself, so this raises
     return state.broken(node) if state.telling else await _last_sync(node) > 0
 
 
@@ -239,10 +238,10 @@ class _Visit:
         self._say(outcome)
 
 
-async def _until(holds: Callable[[], object], seconds: float, otherwise: str) -> None:
+async def _until(holds: Callable[[], Awaitable[bool]], seconds: float, otherwise: str) -> None:
     """Wait until a question is answered with yes. Raises ToolError with `otherwise` if that takes too long."""
     deadline = time.monotonic() + seconds
-    while not await holds():  # type: ignore[misc]
+    while not await holds():
         if time.monotonic() > deadline:
             raise ToolError(f"{otherwise} within {seconds:.0f} s")
         await asyncio.sleep(_POLL_SECONDS)

@@ -55,7 +55,7 @@ for six in '' 6; do
   for table in $names; do echo "== ip${six}tables-legacy-save -t $table"; ip${six}tables-legacy-save -t "$table"; done
 done
 echo '== nft list ruleset'; nft list ruleset 2>&1
-echo '== ipset save'; ipset save
+echo '== ipset save'; ipset save 2>&1
 echo '== /proc/net/ip_vs'; [ ! -e /proc/net/ip_vs ] || cat /proc/net/ip_vs
 echo '== /proc/sys/net'; grep -rs '' /proc/sys/net | grep -vE '/(nf_conntrack_count|tcp_fastopen_key)'
 echo '== /run'; find /run -printf '%y %m %p\n' | sort
@@ -97,7 +97,7 @@ class Shell:
         paths = {"ROOT": str(self._root), "WRITTEN": str(self._written), "WORK": str(self._node.folder / "overlay")}
         await must(["env", *(f"{name}={path}" for name, path in paths.items()), "sh", "-c", _LAYERS])
         # The cache may be a file system of its own; top keeps a folder in the home of who has used it.
-        for folder in (f"{self._root}{_CACHE}", f"{self._root}/root/.config/procps"):
+        for folder in (f"{self._root}{_CACHE}", f"{self._root}{Path.home()}/.config/procps"):
             Path(folder).mkdir(parents=True, exist_ok=True)
         return self
 
@@ -161,7 +161,7 @@ class Shell:
     def _environment(self) -> Mapping[str, str]:
         return {
             "PATH": f"{self._commands}:{_PATH}",
-            "HOME": "/root",
+            "HOME": str(Path.home()),
             "LC_ALL": "C.UTF-8",
             "NODE": self._node.name,
             "POD": self._node.pod,
