@@ -171,7 +171,7 @@ def test_options_of_kubectl_are_those_of_the_oldest_release_or_told() -> None:
 # As `kubectl options` and the help of the verbs of 1.10.5 name them.
 OPTIONS_OF_1_10 = {"-l", "-n", "-o", "-p", "-w"} | {
     *("--all-namespaces", "--field-selector", "--ignore-daemonsets", "--no-headers", "--previous", "--raw"),
-    *("--show-labels", "--since", "--sort-by", "--tail", "--timestamps", "--watch-only"),
+    *("--request-timeout", "--show-labels", "--since", "--sort-by", "--tail", "--timestamps", "--watch-only"),
 }
 
 
