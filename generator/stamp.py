@@ -1,46 +1,43 @@
-"""Remembers which input passed its checks, so that checking it again costs nothing."""
+"""Remembers what promtool was content with, so that asking it again about the same costs nothing."""
 
 import hashlib
 from collections.abc import Iterable
-from importlib import resources
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
-from generator import __version__
 from generator.names import TOOL
 
+_KEPT = 1000  # marks, some kilobytes of names
 
-def fingerprint(folders: Iterable[Path], files: Iterable[Path], context: Iterable[str]) -> str:
-    """A hash of every input byte, of this program, and of the context (options, tools) of the check."""
-    digest = hashlib.sha256(__version__.encode())
-    package = Path(str(resources.files("generator")))
-    paths = [
-        path for folder in (*folders, package) for path in sorted(folder.rglob("*")) if "__pycache__" not in path.parts
-    ]
-    for path in (*paths, *files):
-        if path.is_file():
-            data = path.read_bytes()
-            digest.update(f"\0{path}\0{len(data)}\0".encode(errors="surrogateescape"))
-            digest.update(data)
-    for word in context:
-        digest.update(f"\0{word}".encode(errors="surrogateescape"))
+
+def mark(tool: Path, words: Iterable[str]) -> str:
+    """A hash of a program, as the file that it is, and of all that it is given."""
+    state = tool.stat()
+    digest = hashlib.sha256(f"{tool.resolve()}\0{state.st_size}\0{state.st_mtime_ns}".encode(errors="surrogateescape"))
+    for word in words:
+        data = word.encode(errors="surrogateescape")
+        digest.update(f"\0{len(data)}\0".encode())
+        digest.update(data)
     return digest.hexdigest()
 
 
-def passed(mark: str) -> bool:
-    return _file(mark).is_file()
+def passed(marks: Iterable[str]) -> set[str]:
+    """Those of the marks that are remembered."""
+    return {one for one in marks if (_folder() / one).is_file()}
 
 
-def remember(mark: str) -> None:
-    """Keep the mark, and only a few of the others."""
-    file = _file(mark)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch()
-    marks = sorted(file.parent.iterdir(), key=lambda path: path.stat().st_mtime)
-    for old in marks[:-20]:
-        old.unlink(missing_ok=True)
+def remember(marks: Iterable[str]) -> None:
+    """Keep the marks, and the newest of the others. A cache that cannot be written only costs time."""
+    with suppress(OSError):
+        _folder().mkdir(parents=True, exist_ok=True)
+        for one in marks:
+            (_folder() / one).touch()
+        by_age = sorted(_folder().iterdir(), key=lambda path: path.stat().st_mtime)
+        for old in by_age[:-_KEPT]:
+            old.unlink(missing_ok=True)
 
 
-def _file(mark: str) -> Path:
-    return platformdirs.user_cache_path(TOOL) / "passed" / mark
+def _folder() -> Path:
+    return platformdirs.user_cache_path(TOOL) / "passed"

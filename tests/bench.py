@@ -26,9 +26,10 @@ import click
 import platformdirs
 import yaml
 
-from generator import scaffold, write
+from generator import scaffold, tools, write
 from generator.load import load
 from generator.model import Failure
+from generator.problems import ToolError
 from generator.signature import escape
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +56,6 @@ class Row:
 
     entries: int
     ratio: float
-    unchanged_check: float
     seconds: float
     kib: int
 
@@ -159,14 +159,10 @@ def compare(number: int, peer: Path, scratch: Path) -> Row:
             str(scratch / "o.yml"),
         ]
         theirs.append(measure([*convert, str(rules)]))
-    cache = {"XDG_CACHE_HOME": str(scratch / "cache")}
-    measure([*tool, "check", "--no-validate", *inputs], **cache)
-    again = measure([*tool, "check", "--no-validate", *inputs], **cache)
     seconds = statistics.median(run.seconds for run in ours)
     return Row(
         number,
         statistics.median(one.seconds / other.seconds for one, other in zip(ours, theirs, strict=True)),
-        again.seconds / seconds,
         seconds,
         max(run.kib for run in ours),
     )
@@ -174,7 +170,7 @@ def compare(number: int, peer: Path, scratch: Path) -> Row:
 
 def report(rows: Sequence[Row]) -> list[str]:
     """The measurements as lines for a person; an entry's cost is what it adds to the shipped catalog's."""
-    lines = ["  entries   time / sigma's   again / first check   time of an entry   memory of an entry"]
+    lines = ["  entries   time / sigma's   time of an entry   memory of an entry"]
     first = rows[0]
     unit: float | None = None
     for row in rows:
@@ -185,7 +181,7 @@ def report(rows: Sequence[Row]) -> list[str]:
             growth = f"x {each / unit:.2f}"
             memory = f"{(row.kib - first.kib) / (row.entries - first.entries):.0f} KiB"
         name = f"+ {row.entries:,}" if row.entries else "shipped"
-        lines.append(f"{name:>9}   {row.ratio:>14.2f}   {row.unchanged_check:>19.2f}   {growth:>16}   {memory:>18}")
+        lines.append(f"{name:>9}   {row.ratio:>14.2f}   {growth:>16}   {memory:>18}")
     aims = {0: 0.5, 1_000: 1.0}
     for row in rows:
         if row.entries in aims:
@@ -193,6 +189,17 @@ def report(rows: Sequence[Row]) -> list[str]:
             verdict = "met" if row.ratio <= aims[row.entries] else "MISSED"
             lines.append(f"aim: {name} in at most {aims[row.entries]:g} of sigma's time: {row.ratio:.2f}, {verdict}")
     return lines
+
+
+def proofs(scratch: Path) -> tuple[float, float]:
+    """Seconds of processor time of `generate` for the shipped catalog with promtool: at first, and unchanged."""
+    # promtool's answers are remembered in the cache, promtool itself is found on PATH.
+    cache = {"XDG_CACHE_HOME": str(scratch / "cache")}
+    promtool = tools.find(tools.PROMTOOL, lambda message: print(message, file=sys.stderr))
+    path = {"PATH": os.pathsep.join([str(promtool.parent), os.environ["PATH"]])}
+    command = [sys.executable, "-m", "generator", "generate", "--output", str(scratch / "output")]
+    first, again = (measure(command, **cache, **path).cpu for _ in range(2))
+    return first, again
 
 
 @click.command(help=__doc__)
@@ -206,13 +213,19 @@ def main(sizes: str, as_json: bool) -> None:
             print(f"measuring the shipped catalog and {number:,} entries …", file=sys.stderr)
             with tempfile.TemporaryDirectory() as scratch:
                 rows.append(compare(number, peer, Path(scratch)))
-    except CannotRunError as error:
+        with tempfile.TemporaryDirectory() as scratch:
+            first, again = proofs(Path(scratch))
+    except (CannotRunError, ToolError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     if as_json:
-        print(json.dumps([row.__dict__ for row in rows], indent=2))
+        proven = {"first": first, "unchanged": again}
+        print(json.dumps({"sizes": [row.__dict__ for row in rows], "proven_by_promtool": proven}, indent=2))
     else:
         print("\n".join(report(rows)))
+        for name, seconds, aim in (("at first", first, 8), ("unchanged", again, 1)):
+            verdict = "met" if seconds <= aim else "MISSED"
+            print(f"aim: proven by promtool, {name}, in at most {aim} s of processor time: {seconds:.2f}, {verdict}")
 
 
 if __name__ == "__main__":

@@ -129,19 +129,24 @@ def test_a_folder_with_foreign_files_is_refused(run: Run, tmp_path: Path) -> Non
     assert (tmp_path / "output" / "mine.txt").read_text() == "precious"
 
 
-def test_check_remembers_what_passed(run: Run, tmp_path: Path) -> None:
-    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    first = run("check", "--no-validate", **cache)
-    assert (first.returncode, first.stderr.count("fine: ")) == (0, 1)
-    again = run("check", "--no-validate", **cache)
-    assert (again.returncode, again.stderr) == (
-        0,
-        "unchanged since the last check, which passed; --force checks again\n",
-    )
-    assert "fine: " in run("check", "--no-validate", "--force", **cache).stderr
+def test_promtool_is_not_asked_again_about_what_has_not_changed(
+    run: Run, tmp_path: Path, pinned_promtool: Path
+) -> None:
+    path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": path}
+    unchanged = re.compile(r"\((\d+) of (\d+) files are unchanged since they passed\)$", re.MULTILINE)
+    first = run("check", **environment)
+    assert (first.returncode, unchanged.search(first.stderr)) == (0, None)
+    for command in (("check",), ("generate", "--check")):
+        found = unchanged.search(run(*command, **environment).stderr)
+        assert found
+        assert found[1] == found[2]
+    assert unchanged.search(run("check", "--force", **environment).stderr) is None
     own = tmp_path / "own"
-    assert run("new", "mine", "--catalog", str(own)).returncode == 0
-    assert "fine: " in run("check", "--no-validate", "--catalog", str(own), **cache).stderr
+    assert run("new", "mine", "--kind", "symptom", "--catalog", str(own)).returncode == 0
+    found = unchanged.search(run("check", "--catalog", str(own), **environment).stderr)
+    assert found
+    assert int(found[1]) == int(found[2]) - 2
 
 
 def test_a_proof_without_promtool_is_no_proof_with_it(run: Run, tmp_path: Path) -> None:

@@ -93,22 +93,31 @@ def compile_for(
 
 
 def validate_compiled(
-    inputs: "Inputs", files: Sequence["File"], output: str, skip: bool
+    inputs: "Inputs", files: Sequence["File"], output: str, skip: bool, again: bool = False
 ) -> tuple[Sequence[Problem], str]:
     """Problems that promtool finds, and a sentence on what was proven."""
     if skip:
         return (), "NOT validated by promtool (--no-validate)"
     from generator import tools
-    from generator.compiler import default_files
+    from generator.rules import compile_rules
     from generator.validate import validate
 
     try:
         tool = tools.find(tools.PROMTOOL, say)
     except ToolError as error:
         raise ToolError(f"{error}; --no-validate does without it and leaves the rules unproven") from error
-    same = inputs.profile is inputs.default_profile
-    verdict = validate(tool, files, files if same else default_files(inputs), inputs.catalog, output)
-    return verdict.problems, f"promtool accepts {verdict.rules} rules, unit tests of {verdict.test_files} entries pass"
+    tested = compile_rules(inputs.catalog, inputs.default_profile)
+    verdict = validate(tool, files, tested, inputs.catalog, output, again, _progress)
+    proof = f"promtool accepts the {verdict.rules} rules of Prometheus, unit tests of {verdict.test_files} entries pass"
+    if verdict.remembered:
+        proof += f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"
+    return verdict.problems, proof
+
+
+def _progress(done: int, of: int) -> None:
+    """How far promtool is with the unit tests, on a terminal."""
+    if sys.stderr.isatty():
+        click.echo(f"\runit tests {done}/{of}" if done < of else "\r\033[K", nl=False, err=True)
 
 
 def size(compiled: "Compiled") -> str:
