@@ -91,7 +91,7 @@ class Node:
 
     async def put_right(self) -> None:
         """End the other programs, and let iptables and the API server be as they should."""
-        for process in self._others:
+        for process in reversed(self._others):  # who waits for the lock does not get it
             await _stop(process)
         self._set_commands()
         self.api.broken = False

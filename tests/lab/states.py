@@ -64,7 +64,7 @@ async def lock_held_without_end(node: Node) -> None:
     await node.start_kube_proxy()
     await asyncio.sleep(_SETTLE_SECONDS)
     await node.run("flock", "/run/xtables.lock", "sleep", "3600")
-    await node.run("iptables", "-w", "-t", "nat", "-S")
+    await node.run("iptables", "-w", "-t", "nat", "-N", "WAITING")
     await scenarios.change_services(node, 2)
 
 
