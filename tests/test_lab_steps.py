@@ -104,11 +104,11 @@ def expected_phases(step: NodeStep, expected: Expected) -> tuple[str, ...]:
 def test_every_step_was_typed_as_it_reads_today() -> None:
     pairs, _ = steps.matched(steps.of_catalog(load()), steps.load())
     wanted = {
-        Proof(step.entry, step.name, step.run, phase, state.name)
+        Proof(step.entry, step.run, phase, state.name)
         for state in STATES
         for step, phase, _ in steps.due(pairs, state.name, state.pages)
     }
-    missing = sorted(f"{proof.entry}: {proof.step[:60]} in {proof.state}" for proof in wanted - proven.load())
+    missing = sorted(f"{proof.entry} in {proof.state}: {proof.run}" for proof in wanted - proven.load())
     assert missing == [], "run make lab"
 
 
@@ -226,7 +226,7 @@ def seen(shell: str, *problems: str) -> Outcome:
 
 
 def test_a_proof_is_kept_until_the_step_changes(tmp_path: Path) -> None:
-    proof = Proof(LOOK.entry, LOOK.name, LOOK.run, "broken", "lock-held")
+    proof = Proof(LOOK.entry, LOOK.run, "broken", "lock-held")
     old = replace(proof, run="lslocks --old")
     kept = proven.merged([old], [seen("sh"), seen("bash")], [LOOK])
     proven.save(kept, tmp_path / "proven.json")
@@ -234,5 +234,5 @@ def test_a_proof_is_kept_until_the_step_changes(tmp_path: Path) -> None:
 
 
 def test_a_step_that_is_wrong_in_one_shell_is_not_proven() -> None:
-    proof = Proof(LOOK.entry, LOOK.name, LOOK.run, "broken", "lock-held")
+    proof = Proof(LOOK.entry, LOOK.run, "broken", "lock-held")
     assert proven.merged([proof], [seen("sh"), seen("bash", "is not found: x")], [LOOK]) == set()

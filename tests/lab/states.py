@@ -24,6 +24,7 @@ _PAGES: Mapping[str, tuple[str, ...]] = {
     "metrics-missing": ("metrics-missing",),
 }
 _SETTLE_SECONDS = 8
+_HOLD_SECONDS = 1
 _POLL_SECONDS = 0.2
 _FAMILIES = 2
 _TRY_AGAIN_SECONDS = 40  # kube-proxy says that it tries again after 30
@@ -64,6 +65,7 @@ async def lock_held_without_end(node: Node) -> None:
     await node.start_kube_proxy()
     await asyncio.sleep(_SETTLE_SECONDS)
     await node.run("flock", "/run/xtables.lock", "sleep", "3600")
+    await asyncio.sleep(_HOLD_SECONDS)  # not to be beaten to it
     await node.run("iptables", "-w", "-t", "nat", "-N", "WAITING")
     await scenarios.change_services(node, 2)
 
