@@ -31,8 +31,9 @@ lint: $(VENV)/.ready ## ruff and mypy
 test: $(VENV)/.ready lint ## run every test
 	$(BIN)/pytest -n auto --dist worksteal
 
-lab: $(VENV)/.ready ## provoke every failure in real kube-proxy builds, half an hour; writes what was seen into docs/evidence.md
+lab: $(VENV)/.ready ## provoke every failure in real kube-proxy builds, an hour; writes what was seen into docs/evidence.md
 	$(BIN)/python -m tests.lab --record
+	$(BIN)/python -m tests.lab.prove --record
 
 mutants: $(VENV)/.ready ## weaken every rule, piece by piece, and show that the tests notice
 	$(BIN)/python -m tests.mutants

@@ -53,10 +53,11 @@ def groups_data(groups: Iterable[RuleGroup]) -> list[dict[str, Any]]:
 
 
 def _group(group: RuleGroup) -> dict[str, Any]:
-    return {"name": group.name, "interval": group.interval, "rules": [_rule(rule) for rule in group.rules]}
+    return {"name": group.name, "interval": group.interval, "rules": [rule_data(rule) for rule in group.rules]}
 
 
-def _rule(rule: RecordingRule | AlertRule) -> dict[str, Any]:
+def rule_data(rule: RecordingRule | AlertRule) -> dict[str, Any]:
+    """A rule as a rule file says it."""
     if isinstance(rule, RecordingRule):
         labels = {"labels": dict(rule.labels)} if rule.labels else {}
         return {"record": rule.record, "expr": rule.expr, **labels}

@@ -3,15 +3,16 @@
 import base64
 import ssl
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
 from httpx_retries import Retry, RetryTransport
 
-from generator.problems import ToolError
+from generator.problems import ToolError, UnreachableError
 
 _CONNECT_SECONDS = 5
 _ANSWER_SECONDS = 30
@@ -54,10 +55,14 @@ class Endpoint:
 
 
 class Client:
-    """Requests to one server. Every method raises ToolError that says what is wrong and what to do."""
+    """Requests to one server. Every method raises ToolError that says what is wrong and what to do.
+
+    As a context it is closed at the end.
+    """
 
     def __init__(self, endpoint: Endpoint, tries: int = 4) -> None:
         self.endpoint = endpoint
+        self._below = ""
         self.url = _address(endpoint)
         _credentials(endpoint)
         headers = {"X-Scope-OrgID": endpoint.tenant} if endpoint.tenant else {}
@@ -80,6 +85,19 @@ class Client:
         timeout = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
         self._client = httpx.Client(headers=headers, auth=auth, transport=transport, timeout=timeout)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    @property
+    def as_prometheus(self) -> "Client":
+        """The same server, where it answers as Prometheus does."""
+        below = copy(self)
+        below._below = self.endpoint.prefix
+        return below
+
     @property
     def name(self) -> str:
         return f"{self.endpoint.name} at {self.url}"
@@ -87,20 +105,29 @@ class Client:
     def request(self, method: str, path: str, allow: tuple[int, ...] = (), **arguments: Any) -> httpx.Response:
         """An answer that is a success, or has one of the statuses in `allow`."""
         try:
-            answer = self._client.request(method, self.url + path, **arguments)
+            answer = self._client.request(method, self.url + self._below + path, **arguments)
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-            raise self.error(_trouble(error)) from error
+            raise UnreachableError(str(self.error(_trouble(error)))) from error
         if answer.is_success or answer.status_code in allow:
             return answer
-        raise self.error(f"answers {answer.status_code} to {method} {path}: {_meaning(answer)}")
+        raise self.refusal(method, path, answer)
+
+    def refusal(self, method: str, path: str, answer: httpx.Response) -> ToolError:
+        """The error for an answer that is no success."""
+        return self.error(f"answers {answer.status_code} to {method} {path}: {_meaning(answer)}")
 
     def error(self, said: str) -> ToolError:
         """The error for what this server does or says; our secrets are masked in it."""
         return ToolError(self.endpoint.mask(f"{self.name} {said}"))
 
-    def json(self, path: str, pick: Callable[[Any], Any], **arguments: Any) -> Any:
-        """What `pick` takes out of a JSON answer; if it is not there, this is not the server it should be."""
-        answer = self.request("GET", path, **arguments)
+    def json(self, path: str, pick: Callable[[Any], Any], absent: tuple[int, ...] = (), **arguments: Any) -> Any:
+        """What `pick` takes out of a JSON answer; if it is not there, this is not the server it should be.
+
+        None if the status is one that says that there is no such thing.
+        """
+        answer = self.request("GET", path, allow=absent, **arguments)
+        if answer.status_code in absent:
+            return None
         try:
             return pick(answer.json())
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:

@@ -7,18 +7,16 @@ annotations: its change is a change of prose, every other one a change of behavi
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from generator import lexer
 from generator.model import Catalog
 from generator.names import GENERATED
 from generator.rules import AlertRule, RecordingRule, Rules
 
 _DIGITS = 16  # of SHA-256; enough to tell a rule from its former self
-# Strings are tokens of their own, so that a # or a space inside one is kept.
-_TOKEN = re.compile(r"""`[^`]*`|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?:#[^\n]*|\s)+""", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def lock(rules: Rules, catalog: Catalog) -> list[Locked]:
                 entry = owners.get(name)
                 hold, labels, text = _alert(rule) if isinstance(rule, AlertRule) else ("", {}, "")
                 place = (name, engine, entry.id if entry else "", entry.status if entry else "stable", group.interval)
-                rows.append(Locked(*place, hold, labels, _hash(_plain(rule.expr)), text))
+                rows.append(Locked(*place, hold, labels, _hash(lexer.plain(rule.expr)), text))
     return sorted(rows, key=lambda row: (row.name, row.engine))
 
 
@@ -73,11 +71,6 @@ def parse(text: str) -> list[Locked]:
 def _alert(rule: AlertRule) -> tuple[str, Mapping[str, str], str]:
     labels = {key: value for key, value in rule.labels.items() if key != "failure"}
     return rule.hold, labels, _hash(json.dumps(dict(rule.annotations), sort_keys=True))
-
-
-def _plain(expr: str) -> str:
-    """Without comments, with one space where there is any."""
-    return _TOKEN.sub(lambda found: found[0] if found[0][0] in "`\"'" else " ", expr).strip()
 
 
 def _hash(text: str) -> str:

@@ -1,7 +1,11 @@
 """Writes LogQL, within what Loki 2.2 understands."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 
+import re2
+
+from generator import lexer, logql_tree
 from generator.signature import Signature, escape
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -44,23 +48,56 @@ def within(expr: str, label: str, value: str) -> str:
     return "".join([*parts, expr[end:]])
 
 
+def renamed(expr: str, prefix: str, labels: Sequence[str]) -> str:
+    """The expression for streams whose labels have names with a prefix; after the selector they have their own back."""
+    back = ", ".join(f"{label}={prefix}{label}" for label in labels)
+    stage = f" | label_format {back}" if back else ""
+    for begin, close in reversed(_selectors(expr)):
+        place = _first_stage(expr, close + 1)
+        matchers = [
+            prefix + token.text if token.kind == "name" else token.text for token in lexer.tokens(expr[begin:close])
+        ]
+        expr = f"{expr[:begin]}{''.join(matchers)}{expr[close:place]}{stage}{expr[place:]}"
+    return expr
+
+
+def _first_stage(expr: str, begin: int) -> int:
+    """Where the first stage of a pipeline can stand after a selector: behind the range, if this comes first."""
+    found = re.match(r"\s*\[[^\]]*\](\s*offset\s+-?\w+)?", expr[begin:])
+    return begin + (found.end() if found else 0)
+
+
+def selects(expr: str, streams: Iterable[Mapping[str, str]]) -> bool:
+    """Whether an expression asks for the lines of one of these streams. Raises ValueError if a selector is none."""
+    selectors = [logql_tree.matchers(expr[begin : close + 1]) for begin, close in _selectors(expr)]
+    return any(all(_fits(labels, *one) for one in matchers) for matchers in selectors for labels in streams)
+
+
+def _fits(labels: Mapping[str, str], label: str, sign: str, value: str) -> bool:
+    found = labels.get(label, "")
+    match sign:
+        case "=" | "!=":
+            fits = found == value
+        case _:
+            try:
+                fits = re2.fullmatch(f"(?s:{value})", found) is not None
+            except re2.error as error:
+                raise ValueError(f"{value}: {error}") from error
+    return fits is (sign in ("=", "=~"))
+
+
 def log_queries(expr: str) -> list[str]:
     """What the expression counts: each stream selector with its pipeline, up to the range."""
-    queries = []
-    for begin, _ in _selectors(expr):
-        stop = next((match.start() for match in _TOKEN.finditer(expr, begin) if match[0] == "["), len(expr))
-        queries.append(expr[begin:stop].strip())
-    return queries
-
-
-# Strings and comments are tokens of their own, so that a bracket inside one is not taken for a bracket.
-_TOKEN = re.compile(r'`[^`]*`|"(?:\\.|[^"\\])*"|#[^\n]*|[{}\[]', re.DOTALL)
+    stops = [token.start for token in lexer.tokens(expr) if token.text == "["]
+    return [
+        expr[begin : next((stop for stop in stops if stop > begin), len(expr))].strip() for begin, _ in _selectors(expr)
+    ]
 
 
 def _selectors(expr: str) -> list[tuple[int, int]]:
     """Where each stream selector opens and closes."""
-    braces = [match for match in _TOKEN.finditer(expr) if match[0] in "{}"]
-    return [(one.start(), other.start()) for one, other in zip(braces[::2], braces[1::2], strict=False)]
+    braces = [token.start for token in lexer.tokens(expr) if token.text in ("{", "}")]
+    return list(zip(braces[::2], braces[1::2], strict=False))
 
 
 def lines(selector: str, signature: Signature, window: str, by: str) -> str:

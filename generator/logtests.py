@@ -13,11 +13,13 @@ from typing import Any
 
 import yaml
 
+from generator import logql
 from generator.durations import seconds
 from generator.file import File
 from generator.model import LogStream, LogTest
+from generator.names import TEST_LABEL
 
-LABEL = "kube_proxy_alerts_test"  # keeps the tests apart in one Loki
+HIDDEN = f"{TEST_LABEL}_"  # before the names of labels in a Loki that others use
 _NANO = 1_000_000_000
 
 Rule = Mapping[str, Any]
@@ -59,8 +61,18 @@ def steps(test: LogTest, interval: float) -> int:
     return math.ceil(max(seconds(check["eval_time"]) for check in test.checks) / interval)
 
 
-def push(stream: LogStream, name: str, base: int) -> dict[str, Any]:
+def query(expr: str, test: LogTest, name: str, hidden: bool) -> str:
+    """The expression of a rule over the streams that `push` gives for the test of this name, and over no others."""
+    if hidden:
+        expr = logql.renamed(expr, HIDDEN, sorted({label for stream in test.streams for label in stream.labels}))
+    return logql.within(expr, TEST_LABEL, name)
+
+
+def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any]:
     """A stream as Loki's push API takes it. `base` is the start of the test in nanoseconds.
+
+    Hidden, its labels have names that nobody else uses. Loki finds no stream by labels that it does not have, so only
+    the rules under test see it, and nothing takes it for a log of the site.
 
     Loki drops a line that it has at that very time already, so lines of one time get times of their own, a
     nanosecond apart; the last of them has the time that was asked for.
@@ -68,7 +80,8 @@ def push(stream: LogStream, name: str, base: int) -> dict[str, Any]:
     values = []
     for number, (offset, line) in enumerate(stream.lines):
         values.append([str(base + round(offset * _NANO) - (len(stream.lines) - 1 - number)), line])
-    return {"stream": {**stream.labels, LABEL: name}, "values": values}
+    labels = {HIDDEN + label: value for label, value in stream.labels.items()} if hidden else stream.labels
+    return {"stream": {**labels, TEST_LABEL: name}, "values": values}
 
 
 def as_promtool(
@@ -79,7 +92,7 @@ def as_promtool(
     written = [{**rule, "expr": _series_name(number)} for number, rule in enumerate(rules)]
     series = [
         {
-            "series": _series_name(number) + _braces({key: value for key, value in one.labels.items() if key != LABEL}),
+            "series": _series_name(number) + _braces(_shown(one.labels)),
             "values": _values(one.values, count),
         }
         for number, answer in enumerate(answers)
@@ -103,6 +116,11 @@ def as_promtool(
 
 def _series_name(number: int) -> str:
     return f"loki_rule_{number}"
+
+
+def _shown(labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels as the rule gives them outside of a test; absent_over_time() makes some of those of the selector."""
+    return {key.removeprefix(HIDDEN): value for key, value in labels.items() if key != TEST_LABEL}
 
 
 def _braces(labels: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from generator.write import populate
 
 _START_SECONDS = 90
 _STREAMS = 20  # in one push
+_NO_RULER = (403, 404, 405)  # none runs, its API is off, or it is not for us
 _LIMIT = 5000  # lines in one answer, Loki's default limit
 _NANO = 1_000_000_000
 
@@ -87,6 +88,12 @@ class Loki:
                 return lines
             start = page[-1][0] + 1
 
+    def rules(self) -> list[Mapping[str, Any]]:
+        """The rules that its ruler evaluates, as Prometheus's rules API shows them; none if no ruler can be asked."""
+        ruler = self._client.as_prometheus
+        groups = ruler.json("/api/v1/rules", lambda data: list(data["data"]["groups"] or ()), absent=_NO_RULER)
+        return [rule for group in groups or () for rule in group["rules"]]
+
     def _query(self, parameters: Mapping[str, Any]) -> list[Any]:
         rows: list[Any] = self._client.json(
             "/loki/api/v1/query_range", lambda data: data["data"]["result"], params=parameters
@@ -132,9 +139,10 @@ def local(
             except OSError as error:
                 raise ToolError(f"{binary}: {error.strerror}") from error
         try:
-            loki = Loki(Client(Endpoint("Loki", f"http://127.0.0.1:{http}"), tries=1))
-            _wait(loki, process, work / "log")
-            yield loki
+            with Client(Endpoint("Loki", f"http://127.0.0.1:{http}", prefix="/prometheus"), tries=1) as client:
+                loki = Loki(client)
+                _wait(loki, process, work / "log")
+                yield loki
         finally:
             process.kill()  # there is nothing to save
             process.wait()

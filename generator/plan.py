@@ -1,9 +1,6 @@
 """What has to change on a ruler so that it holds the rule groups that it should. No IO."""
 
-import ast
 import difflib
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +8,8 @@ from typing import Any, Literal
 
 import yaml
 
-from generator import durations, names
+from generator import durations, lexer, logql_tree, names, promql
+from generator.rules import Engine
 
 Group = Mapping[str, Any]
 
@@ -38,14 +36,49 @@ class Change:
         return list(difflib.unified_diff(before, after, lineterm="", n=3))[2:]
 
 
-def changes(wanted: Iterable[Group], loaded: Iterable[Group]) -> list[Change]:
+def changes(engine: Engine, wanted: Iterable[Group], loaded: Iterable[Group]) -> list[Change]:
     """The groups that differ, in the order of their names. Groups that mean the same do not."""
     new, old = ({str(group["name"]): group for group in groups} for groups in (wanted, loaded))
+    old = {name: _reworded(engine, group, new[name]) if name in new else group for name, group in old.items()}
     return [
         Change(name, new.get(name), old.get(name))
         for name in sorted(new.keys() | old.keys())
         if name not in new or name not in old or meaning(new[name]) != meaning(old[name])
     ]
+
+
+def _reworded(engine: Engine, loaded: Group, wanted: Group) -> Group:
+    """What is loaded, each expression in the words of the one wanted that means the same: only the rest is a change."""
+    exprs: dict[str, list[str]] = {}
+    for rule in wanted["rules"]:
+        exprs.setdefault(rule_name(rule), []).append(str(rule["expr"]))
+
+    def reworded(rule: Group) -> Group:
+        expr = str(rule.get("expr", ""))
+        alike = (other for other in exprs.get(rule_name(rule), ()) if same(engine, other, expr))
+        return {**rule, "expr": next(alike, expr)}
+
+    return {**loaded, "rules": [reworded(rule) for rule in loaded.get("rules") or ()]}
+
+
+def rule_name(rule: Group) -> str:
+    return str(rule.get("alert") or rule.get("record") or "")
+
+
+def shown_otherwise(engine: Engine, rule: Group, shown: Group) -> list[str]:
+    """What of a rule a server shows otherwise than its file says; `shown` is in the form of Prometheus's rules API."""
+    differs = {
+        "its expression": not same(engine, str(rule["expr"]), str(shown.get("query", ""))),
+        "its labels": dict(rule.get("labels") or {}) != dict(shown.get("labels") or {}),
+        "its annotations": dict(rule.get("annotations") or {}) != dict(shown.get("annotations") or {}),
+        "`for`": _seconds(rule.get("for")) != float(shown.get("duration") or 0),
+        "`keep_firing_for`": _seconds(rule.get("keep_firing_for")) != float(shown.get("keepFiringFor") or 0),
+    }
+    return [what for what, is_so in differs.items() if is_so]
+
+
+def _seconds(value: Any) -> float:
+    return durations.seconds(str(value)) if value else 0.0
 
 
 def foreign(loaded: Iterable[Group]) -> list[str]:
@@ -73,23 +106,10 @@ def _text(group: Group | None) -> str:
     return yaml.safe_dump(meaning(group), sort_keys=False, allow_unicode=True, width=1_000_000) if group else ""
 
 
-_PART = re.compile(
-    r"""#[^\n]*|`[^`]*`|"(?:\\.|[^"\\])*"|[0-9][0-9a-zA-Z.]*|[a-zA-Z_:][a-zA-Z0-9_:]*|[|!=<>~+*/%^@-]+""", re.DOTALL
-)
-
-
-def parts(expr: str) -> Counter[str]:
-    """The words, numbers, operators and texts of an expression, however it is laid out, quoted and bracketed."""
-    found = (match[0] for match in _PART.finditer(expr) if not match[0].startswith("#"))
-    return Counter(_value(part) for part in found)
-
-
-def _value(part: str) -> str:
-    if part[0] == "`":
-        return f"text {part[1:-1]}"
-    if part[0] == '"':
-        return f"text {ast.literal_eval(part)}"
+def same(engine: Engine, one: str, other: str) -> bool:
+    """Whether two expressions mean the same. What the parser does not know is compared word for word."""
+    tree = logql_tree.tree if engine == "loki" else promql.tree_of
     try:
-        return f"{float(part):g}"
+        return bool(tree(one) == tree(other))
     except ValueError:
-        return part
+        return lexer.plain(one) == lexer.plain(other)

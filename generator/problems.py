@@ -38,6 +38,10 @@ class ToolError(Exception):
     """The command could not run (exit code 2); the message says what to do."""
 
 
+class UnreachableError(ToolError):
+    """A server does not answer at all."""
+
+
 def errors(problems: Iterable[Problem]) -> list[Problem]:
     return [p for p in problems if p.severity == "error"]
 

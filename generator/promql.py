@@ -1,14 +1,19 @@
 """Fills in and inspects PromQL."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
 from typing import Any
 
 import promql_parser
 
+from generator import lexer
+from generator.lexer import Token
 from generator.model import Profile
+
+_GROUPED = (promql_parser.VectorMatchCardinality.ManyToOne, promql_parser.VectorMatchCardinality.OneToMany)
 
 
 def matchers(selector: str) -> list[Any]:
@@ -16,7 +21,7 @@ def matchers(selector: str) -> list[Any]:
 
     Raises ValueError if it is not a plain selector.
     """
-    parsed = promql_parser.parse(selector)
+    parsed = parse(selector)
     if not isinstance(parsed, promql_parser.VectorSelector) or parsed.name or parsed.matchers.or_matchers:
         raise ValueError('not a selector like {job="kube-proxy"}')
     return list(parsed.matchers.matchers)
@@ -72,7 +77,12 @@ def fill(expr: str, values: Mapping[str, str]) -> str:
 
 def parse(expr: str) -> Any:
     """The syntax tree. Raises ValueError with the parser's reason."""
-    return promql_parser.parse(expr)
+    return promql_parser.parse("".join(map(_quoted, lexer.tokens(expr))))
+
+
+def _quoted(token: Token) -> str:
+    """Strings in double quotes: the parser takes a backslash of a raw one for an escape."""
+    return json.dumps(token.value, ensure_ascii=False) if token.kind == "string" else token.text
 
 
 @dataclass(frozen=True)
@@ -109,3 +119,96 @@ def grouping_labels(tree: Any) -> set[str]:
                 named.update(node.modifier.matching.labels)
             named.update(node.modifier.group_labels or ())
     return named
+
+
+def tree_of(expr: str) -> Any:
+    """What an expression means, as nested tuples: equal for all texts that a server may print it as.
+
+    Raises ValueError with the parser's reason.
+    """
+    return _tree(parse("".join(_literally(lexer.tokens(expr)))))
+
+
+def _literally(tokens: Iterable[Token]) -> Iterator[str]:
+    """With values marked in place of regular expressions, which the parser would judge by another syntax than Go's."""
+    mark = ""
+    for token in tokens:
+        if token.kind == "sign":
+            mark = {"=~": "~", "!~": "~", "=": "=", "!=": "="}.get(token.text, "")
+            yield {"=~": "=", "!~": "!="}.get(token.text, token.text)
+        elif token.kind == "string":
+            yield json.dumps(mark + token.value, ensure_ascii=False)
+        else:
+            yield token.text
+
+
+def _tree(node: Any) -> Any:
+    match node:
+        case promql_parser.ParenExpr():
+            return _tree(node.expr)
+        case promql_parser.NumberLiteral():
+            return ("number", repr(node.val))
+        case promql_parser.StringLiteral():
+            return ("string", node.val)
+        case promql_parser.UnaryExpr():
+            return ("-", _tree(node.expr))
+        case promql_parser.Call():
+            return (node.func.name, *map(_tree, node.args))
+        case promql_parser.AggregateExpr():
+            name = re.match(r"\w+", str(node))
+            param = None if node.param is None else _tree(node.param)
+            return (name and name[0], _grouping(node.modifier), param, _tree(node.expr))
+        case promql_parser.BinaryExpr():
+            # The parser tells the operator in the text alone.
+            sign = str(node).removeprefix(str(node.lhs)).split()[0]
+            return (sign, _matching(node.modifier), _tree(node.lhs), _tree(node.rhs))
+        case promql_parser.VectorSelector():
+            return ("series", _selected(node), node.offset, _at(node.at))
+        case promql_parser.MatrixSelector():
+            return ("range", node.range, _tree(node.vector_selector))
+        case promql_parser.SubqueryExpr():
+            return ("subquery", node.range, node.step, node.offset, _at(node.at), _tree(node.expr))
+    raise ValueError(f"a {type(node).__name__} is not known")
+
+
+def _selected(node: Any) -> Any:
+    """The matchers of a selector; the name of a series is one of them."""
+    name = [("__name__", str(promql_parser.MatchOp.Equal), f"={node.name}")] if node.name else []
+    alternatives = [_matchers(row) for row in node.matchers.or_matchers]
+    return frozenset([*name, *_matchers(node.matchers.matchers)]), frozenset(alternatives)
+
+
+def _matchers(row: Sequence[Any]) -> frozenset[tuple[str, str, str]]:
+    """As `_literally` has marked them; a name in quotes, as in {"a.b"}, has no mark."""
+    return frozenset(
+        (matcher.name, str(matcher.op), matcher.value if matcher.value[:1] in ("=", "~") else f"={matcher.value}")
+        for matcher in row
+    )
+
+
+def _at(modifier: Any) -> Any:
+    return modifier and (str(modifier.type), modifier.at)
+
+
+def _grouping(modifier: Any) -> Any:
+    """`by ()` is what stands for no grouping."""
+    if modifier is None or (modifier.type == promql_parser.AggModifierType.By and not modifier.labels):
+        return ()
+    return (str(modifier.type), frozenset(modifier.labels))
+
+
+def _matching(modifier: Any) -> Any:
+    """How the two sides belong together; `ignoring ()` is what stands for nothing said."""
+    if modifier is None:
+        return ()
+    how = modifier.matching
+    if how is not None and how.type == promql_parser.LabelModifierType.Exclude and not how.labels:
+        how = None
+    fills = modifier.fill_values
+    said = {
+        "bool": modifier.return_bool,
+        "on or ignoring": how and (str(how.type), frozenset(how.labels)),
+        "group": modifier.card in _GROUPED and (str(modifier.card), frozenset(modifier.group_labels or ())),
+        "fill": (fills.lhs, fills.rhs) != (None, None) and (fills.lhs, fills.rhs),
+    }
+    return tuple((key, value) for key, value in said.items() if value)

@@ -3,21 +3,24 @@
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from generator import logql, logtests, tools
 from generator.dress import DRESSES
-from generator.logtests import LABEL, Rule
+from generator.logtests import Rule
 from generator.loki import Loki
 from generator.model import Catalog, LogTest, LogTests
+from generator.names import TEST_LABEL
 from generator.problems import Location, Problem, ToolError
 from generator.signature import signature
 from generator.write import populate
 
 _NANO = 1_000_000_000
 _SHOWN = 20  # matching lines in a report
+_ADDED = {"service_name": "unknown_service"}  # by Loki 3 to streams that have no such label
 _MARGIN = 60  # seconds between a test's end and now, as Loki refuses lines of the future
 
 
@@ -46,22 +49,25 @@ def suite(tests: LogTests, rule_files: Iterable[str]) -> Suite:
         raise ToolError(f"{tests.path}: {error}") from error
 
 
-def run_tests(loki: Loki, promtool: Path, suite: Suite) -> Iterator[Outcome]:
-    """Run the tests of a file one after the other. Raises ToolError if Loki or promtool cannot."""
+def run_tests(loki: Loki, promtool: Path, suite: Suite, hidden: bool = False) -> Iterator[Outcome]:
+    """Run the tests of a file one after the other, hidden in a Loki that others use.
+
+    Raises ToolError if Loki or promtool cannot.
+    """
     for test in suite.tests.tests:
         try:
-            said = _run(loki, promtool, suite.tests, test, logtests.looked_at(test, suite.rules))
+            said = _run(loki, promtool, suite.tests, test, logtests.looked_at(test, suite.rules), hidden)
         except ValueError as error:
             said = str(error)
         yield Outcome(suite.tests.path, test.name, said)
 
 
-def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequence[Rule]) -> str:
+def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequence[Rule], hidden: bool) -> str:
     name = uuid.uuid4().hex
     count = logtests.steps(test, tests.interval)
     start = int(time.time() - count * tests.interval - _MARGIN)
-    loki.push([logtests.push(stream, name, start * _NANO) for stream in test.streams if stream.lines])
-    exprs = [logql.within(rule["expr"], LABEL, name) for rule in rules]
+    loki.push([logtests.push(stream, name, start * _NANO, hidden) for stream in test.streams if stream.lines])
+    exprs = [logtests.query(rule["expr"], test, name, hidden) for rule in rules]
     answers = [loki.evaluate(expr, start, tests.interval, count) for expr in exprs]
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -80,6 +86,26 @@ def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequ
     return "\n".join(report)
 
 
+def unseen(loki: Loki, suites: Iterable[Suite]) -> None:
+    """Raises ToolError if a rule that is loaded in this Loki would see the streams that the tests push hidden."""
+    tests = [test for suite in suites for test in suite.tests.tests]
+    pushed = [logtests.push(stream, "any", 0, hidden=True)["stream"] for test in tests for stream in test.streams]
+    streams = [{**_ADDED, **labels} for labels in [*pushed, {TEST_LABEL: "any"}]]
+    names = sorted({rule["name"] for rule in loki.rules() if _sees(rule, streams)})
+    if names:
+        raise ToolError(
+            f"the ruler of {loki.url} has rules that would see the lines of the tests, and might alert: "
+            f"{', '.join(names)}; leave --loki out, and one is started for the tests, or name one without these rules"
+        )
+
+
+def _sees(rule: Mapping[str, Any], streams: Sequence[Mapping[str, str]]) -> bool:
+    try:
+        return logql.selects(str(rule["query"]), streams)
+    except ValueError:
+        return True  # what cannot be read may select anything
+
+
 def samples_agree(loki: Loki, catalog: Catalog) -> tuple[list[Problem], int]:
     """A problem for each sample line that Loki sees otherwise than the line-level check, and how many were compared."""
     name = uuid.uuid4().hex
@@ -95,10 +121,10 @@ def samples_agree(loki: Loki, catalog: Catalog) -> tuple[list[Problem], int]:
     ]
     values = [[str(start + number), line] for number, (_, line) in enumerate(rows)]
     for begin in range(0, len(values), 1000):
-        loki.push([{"stream": {LABEL: name}, "values": values[begin : begin + 1000]}])
+        loki.push([{"stream": {TEST_LABEL: name}, "values": values[begin : begin + 1000]}])
     problems = []
     for owner, filters in signatures.items():
-        query = " ".join([f'{{{LABEL}="{name}"}}', *logql.filters(filters)])
+        query = " ".join([f'{{{TEST_LABEL}="{name}"}}', *logql.filters(filters)])
         seen = {at - start for at, _ in loki.lines(query, start, start + len(rows))}
         ours = {number for number, (_, line) in enumerate(rows) if filters.matches(line)}
         for number in sorted(seen ^ ours):

@@ -1,6 +1,6 @@
 """Which servers a command speaks to, and with what credentials: option, environment, profile, in this order."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from generator.http import Endpoint
@@ -55,6 +55,28 @@ def endpoint(
         cert=site.cert_file,
         key=site.key_file,
     )
+
+
+def named(
+    kinds: Iterable[str],
+    urls: Mapping[str, str | None],
+    only: Collection[str],
+    profiles: Mapping[str, ServerProfile],
+    environment: Mapping[str, str],
+) -> dict[str, Endpoint]:
+    """The servers of these kinds that something names; with `only`, no others. Raises ToolError as `endpoint` does."""
+    found = {}
+    for kind in kinds:
+        if only and kind not in only:
+            if urls[kind]:
+                raise ToolError(f"--{kind} names a server that --only leaves out; remove one of the two")
+            continue
+        server = endpoint(kind, urls[kind], profiles, environment)
+        if server:
+            found[kind] = server
+        elif only:
+            raise ToolError(f"--only names {kind}, whose address nothing says; give --{kind} URL")
+    return found
 
 
 def _secret(path: Path | None) -> str | None:

@@ -1,7 +1,7 @@
 """From what Loki and Prometheus of a site hold to its profile, and to what the rules would not see there. No IO."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from generator.checks.metrics import metrics_read
@@ -20,6 +20,9 @@ _FOUND_AT = {"cAdvisor": "cAdvisor (kubelet's /metrics/cadvisor)"}
 _BIND = (
     "scrape it, and let it listen where Prometheus reaches it: metricsBindAddress: 0.0.0.0:10249 in its configuration "
     "or --metrics-bind-address=0.0.0.0:10249; its default is 127.0.0.1:10249"
+)
+_SET_LABEL = (
+    "let the collector set one and name it in the profile, or say null there; structured metadata of Loki 3 is not seen"
 )
 
 
@@ -121,8 +124,23 @@ def _of_logs(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Findi
         yield Finding(f"Loki has no stream {selector}", f"{change}{seen}", alerts)
     elif not any(_has(streams, label) for label in (labels.node, labels.pod) if label):
         what = f"no stream {selector} has a label for the node or the Pod, so an alert does not say where it is"
-        change = "let the collector set one and name it in the profile; structured metadata of Loki 3 is not seen here"
-        yield Finding(what, change, alerts, blind=False)
+        yield Finding(what, _SET_LABEL, alerts, blind=False)
+    else:
+        yield from _of_labels(profile, streams, alerts)
+
+
+def _of_labels(profile: Profile, streams: Sequence[Labels], alerts: tuple[str, ...]) -> Iterator[Finding]:
+    """Labels of the profile that streams lack, each by itself."""
+    for kind, label in asdict(profile.loki.labels).items():
+        lacking = sum(label not in row for row in streams)
+        if label and lacking and (lacking < len(streams) or _is_expected(kind, label, profile)):
+            what = f"{lacking} of {len(streams)} streams {profile.loki.selector} have no label {label} for the {kind}"
+            yield Finding(what, _SET_LABEL, alerts, blind=False)
+
+
+def _is_expected(kind: str, label: str, profile: Profile) -> bool:
+    """Every site has nodes and Pods; a cluster or namespace is no more than a default, if nothing else speaks of it."""
+    return kind in ("node", "pod") or label != kind or (kind == "cluster" and bool(profile.clusters))
 
 
 def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Finding]:

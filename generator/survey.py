@@ -7,6 +7,7 @@ from typing import Any
 
 from generator.http import Client
 from generator.model import Profile
+from generator.names import TEST_LABEL
 from generator.sites import CPU, RESTARTS, Facts, Job, Labels, State
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
@@ -29,12 +30,14 @@ def _streams(loki: Client, selectors: Sequence[str]) -> dict[str, tuple[Labels, 
     since = {"start": (int(time.time()) - _BACK_SECONDS) * 1_000_000_000}
 
     def streams(selector: str) -> tuple[Labels, ...]:
-        return tuple(_listed(loki, "/loki/api/v1/series", {"match[]": selector, **since}))
+        rows = _listed(loki, "/loki/api/v1/series", {"match[]": selector, **since})
+        return tuple(row for row in rows if TEST_LABEL not in row)  # which are no log of the site
 
     found = {selector: streams(selector) for selector in selectors}
     if any(found.values()):
         return found
-    for label in _listed(loki, "/loki/api/v1/labels", since):
+    labels = [label for label in _listed(loki, "/loki/api/v1/labels", since) if not label.startswith(TEST_LABEL)]
+    for label in labels:
         selector = _by_word(label, _listed(loki, f"/loki/api/v1/label/{label}/values", since))
         if selector:
             found[selector] = streams(selector)

@@ -20,7 +20,7 @@ _HANG_SECONDS = 60
 class Front:
     """`faults` are used up one a request, the first one first: a status, CUT, HANG, or a body of another server.
 
-    After `writes_left` requests that write, the others fail. `asked` are the headers
+    After `writes_left` requests that write, the others fail with `refusal`. `asked` are the headers
     of each request that came, `paths` what it asked for.
     """
 
@@ -28,6 +28,7 @@ class Front:
     url: str = ""
     demanded: Mapping[str, str] = field(default_factory=dict)
     writes_left: int | None = None
+    refusal: int = 500
     faults: list[int | str] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)
     asked: list[Mapping[str, str]] = field(default_factory=list)
@@ -49,7 +50,7 @@ def front(upstream: str, context: ssl.SSLContext | None = None) -> Iterator[Fron
                 fault = 401
             if self.command != "GET" and state.writes_left is not None:
                 state.writes_left -= 1
-                fault = 500 if state.writes_left < 0 else fault
+                fault = state.refusal if state.writes_left < 0 else fault
             if fault == HANG:
                 time.sleep(_HANG_SECONDS)
             elif fault == CUT:

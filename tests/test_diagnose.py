@@ -64,8 +64,8 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
     assert done.stdout.splitlines()[:8] == [
         "1 documented failure is there, causes first (291 bytes in 1 log).",
         "",
-        "1. KubeProxyIptablesBackendMismatch (critical): kube-proxy does not find kubelet's chain KUBE-MARK-DROP in",
-        "   its iptables backend",
+        "1. KubeProxyIptablesBackendMismatch (critical): kube-proxy does not find kubelet's chain KUBE-MARK-DROP in its",
+        "   iptables backend",
         "   where      kube-proxy.log (2 lines)",
         f"   when       {first} to {last} (2 lines), still going on",
         '   do first   Make the chain KUBE-MARK-DROP where kube-proxy looks for it (two commands, "Stop the damage" in',
@@ -314,7 +314,8 @@ def test_a_line_of_a_neighbour_explains_no_error(run: Run, tmp_path: Path) -> No
 def test_only_the_time_that_is_asked_for_counts(run: Run, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     lines = [f"{(now - timedelta(minutes=age)).isoformat(timespec='seconds')} stderr F {LINE}" for age in (90, 45, 5)]
-    (tmp_path / "log").write_text("\n".join(lines) + f"\n{LINE.partition('] ')[2]}\n")
+    # Of the first line no message before it tells the time.
+    (tmp_path / "log").write_text("\n".join([LINE.partition("] ")[2], *lines, ""]))
     for options, count in (
         ([], 4),
         (["--since", "1h"], 3),
@@ -341,7 +342,7 @@ def test_more_failures_have_a_table_first_and_the_worst_again_last(run: Run, tmp
         ["2", "KubeProxyIptablesLockHeldTooLong", "warning", "2", "30"],
     ]
     assert [" over since " in line for line in lines[3:5]] == [True, True]
-    assert any(line.startswith("Begin with 1: Compare the backend") for line in lines[-3:])
+    assert any(line.startswith("Begin with 1: Make the chain KUBE-MARK-DROP") for line in lines[-3:])
 
 
 WAYS_TO_STEER = ["\x1b]0;owned\x07", "\x1b[2J", "\x1bc", "\x9b2J", "\r", "\x08", "\x00", "\u202e"]

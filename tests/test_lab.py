@@ -172,7 +172,7 @@ def test_the_newest_of_each_scenario_is_kept() -> None:
 
 def test_the_documents_show_what_the_lab_saw() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
-    assert page.put(text, report.load(report.SEEN)) == text, "run make lab"
+    assert page.put(text, page.ALERTS, report.account(report.load(report.SEEN))) == text, "run make lab"
 
 
 def test_the_lab_saw_every_scenario_with_the_rules_of_today() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.logql import always, count, filters, log_queries, quote, within
+from generator.logql import always, count, filters, log_queries, quote, renamed, selects, within
 from generator.signature import Signature
 
 
@@ -76,3 +76,49 @@ def test_a_matcher_is_added_to_each_stream_selector_and_to_nothing_else(expr: st
 def test_what_an_expression_counts() -> None:
     expr = 'sum(count_over_time({a="["} |= `[1m]`\n !~ "x"\n [5m])) > 0 or rate({c="d"}[1m])'
     assert log_queries(expr) == ['{a="["} |= `[1m]`\n !~ "x"', '{c="d"}']
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        ('{a="b"}', '{t_a="b"} | label_format a=t_a, c=t_c'),
+        ('rate({a="b", d!~`e`}[1m])', 'rate({t_a="b", t_d!~`e`}[1m] | label_format a=t_a, c=t_c)'),
+        ('rate({a="b"}[1m] offset -5m |= "x")', 'rate({t_a="b"}[1m] offset -5m | label_format a=t_a, c=t_c |= "x")'),
+        ('rate(({a="b"} |= `{a="b"}`)[1m])', 'rate(({t_a="b"} | label_format a=t_a, c=t_c |= `{a="b"}`)[1m])'),
+        (
+            'sum by (a) (rate({a="b"} | json [1m])) / rate({c="d"}[1m]) # {a="b"}',
+            'sum by (a) (rate({t_a="b"} | label_format a=t_a, c=t_c | json [1m])) / '
+            'rate({t_c="d"}[1m] | label_format a=t_a, c=t_c) # {a="b"}',
+        ),
+    ],
+)
+def test_labels_have_other_names_in_the_selectors_and_their_own_after_them(expr: str, expected: str) -> None:
+    assert renamed(expr, "t_", ["a", "c"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("selector", "is_so"),
+    [
+        ('{a="b"}', True),
+        ('{a="b", c="d"}', False),
+        ('{a="b", c=""}', True),
+        ('{a="b", c!="d"}', True),
+        ('{a=~"b|x"}', True),
+        ('{a=~"."}', True),
+        ('{a=~"b.+"}', False),
+        ('{a!~"b", a!=""}', False),
+        ('{a!~"b"}', True),
+        ('{c=~".+"}', False),
+        ('{x="y"}', False),
+    ],
+)
+def test_which_streams_an_expression_asks_for(selector: str, is_so: bool) -> None:
+    assert (
+        selects(f'sum(rate({{x="z"}}[1m])) / sum(rate({selector} |= `}}` [1m])) > 1', [{"q": "r"}, {"a": "b"}]) is is_so
+    )
+
+
+@pytest.mark.parametrize("expr", ['{a=~"("}', "{a}", "{a=b}"])
+def test_a_selector_that_is_none_is_said(expr: str) -> None:
+    with pytest.raises(ValueError, match=r"expected|missing"):
+        selects(expr, [{"a": "b"}])

@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
-from generator.logtests import LABEL, Series, alerting_rules, as_promtool, looked_at, push, steps
+from generator.logtests import HIDDEN, Series, alerting_rules, as_promtool, looked_at, push, query, steps
 from generator.model import LogStream, LogTest
+from generator.names import TEST_LABEL
 
 RULES = """
 groups:
@@ -47,16 +48,33 @@ def test_evaluations_reach_to_the_last_look(last: str, interval: float, count: i
 
 
 def test_lines_of_one_time_get_times_of_their_own_that_are_not_later() -> None:
-    pushed = push(LogStream({"a": "b"}, ((60, "one"), (60, "one"), (90, "two"))), "t1", 1_000_000_000_000)
+    pushed = push(LogStream({"a": "b"}, ((60, "one"), (60, "one"), (90, "two"))), "t1", 1_000_000_000_000, hidden=False)
     assert pushed == {
-        "stream": {"a": "b", LABEL: "t1"},
+        "stream": {"a": "b", TEST_LABEL: "t1"},
         "values": [["1059999999998", "one"], ["1059999999999", "one"], ["1090000000000", "two"]],
     }
 
 
+def test_in_a_loki_of_others_a_stream_has_no_label_that_they_use_and_the_rule_sees_its_own_ones() -> None:
+    stream = LogStream({"container": "kube-proxy", "pod": "p"}, ((60, "one"),))
+    test = LogTest("a test", (stream,), ())
+    assert push(stream, "t1", 0, hidden=True)["stream"] == {
+        f"{TEST_LABEL}_container": "kube-proxy",
+        f"{TEST_LABEL}_pod": "p",
+        TEST_LABEL: "t1",
+    }
+    rule = 'sum by (pod) (count_over_time({container="kube-proxy"} |= "x" [5m])) > 0'
+    assert query(rule, test, "t1", hidden=True) == (
+        'sum by (pod) (count_over_time({kube_proxy_alerts_test_container="kube-proxy", kube_proxy_alerts_test=`t1`}'
+        " | label_format container=kube_proxy_alerts_test_container, pod=kube_proxy_alerts_test_pod"
+        ' |= "x" [5m])) > 0'
+    )
+    assert query(rule, test, "t1", hidden=False) == rule.replace("}", ", kube_proxy_alerts_test=`t1`}")
+
+
 def test_lokis_answers_become_series_and_gaps_are_marked() -> None:
     test = LogTest("a test", (), ({"eval_time": "3m", "alertname": "A", "exp_alerts": []},))
-    answer = [Series({"node": 'n"1', LABEL: "t1"}, {1: "2", 2: "3", 4: "1"}), Series({}, {})]
+    answer = [Series({f"{HIDDEN}node": 'n"1', TEST_LABEL: "t1"}, {1: "2", 2: "3", 4: "1"}), Series({}, {})]
     rules, tests = as_promtool(test, alerting_rules([RULES])[:1], [answer], 30)
     assert yaml.safe_load(rules.text) == {
         "groups": [

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import httpx
 import pytest
 import yaml
 
-from generator import dress, logql, logtests, loki, profiles, prove_logs, tools, verify
+from generator import dress, logql, logtests, loki, profiles, prove_logs, tools, verify_routes
 from generator.checks.inhibitions import logs_and_metrics_meet
 from generator.compiler import compile_catalog
 from generator.deployment import words
@@ -27,9 +28,11 @@ from generator.load import Inputs, load, shipped_catalog
 from generator.logtests import Rule
 from generator.loki import Loki
 from generator.model import Catalog, Failure, LogStream, LogTest, LogTests, Profile
+from generator.names import TEST_LABEL
 from generator.prove_logs import Suite
-from generator.rules import compile_rules
+from generator.rules import Engine, compile_rules
 from generator.steps import fill
+from generator.verify_routes import Site
 from tests import kubernetes_api
 from tests.conftest import ROOT, compiled_for, obtained
 from tests.lab import servers
@@ -68,12 +71,16 @@ def test_each_preset_is_tested_for_what_it_sets() -> None:
 
 # How many alerts hold something back: seven on logs and one on metrics, which k3s has not.
 INHIBITIONS = {
+    "aks": 8,
     "alloy": 8,
     "cri": 8,
     "docker-json": 8,
+    "eks": 8,
     "fluent-bit": 8,
+    "gke": 8,
     "journald": 8,
     "k3s": 0,
+    "kops": 8,
     "kube-prometheus-stack": 8,
     "mimir": 8,
     "opentelemetry": 8,
@@ -101,9 +108,20 @@ def test_the_command_that_verifies_has_no_complaint_about_the_inhibitions_genera
     catalog, profile = inputs_of(name)
     rules = compile_rules(catalog, profile)
     config = yaml.safe_load(generated(site(name), "alertmanager"))
-    labels = [*asdict(profile.loki.labels).values(), *asdict(profile.prometheus.labels).values()]
-    found = list(verify.routes_lead_somewhere(rules, config, [label for label in labels if label]))
-    assert [str(one) for one in found if one.state != "ok"] == []
+    labels = {"loki": asdict(profile.loki.labels), "prometheus": asdict(profile.prometheus.labels)}
+    places: dict[Engine, Site] = {
+        "loki": Site(frozenset(label for label in labels["loki"].values() if label)),
+        "prometheus": Site(frozenset(label for label in labels["prometheus"].values() if label)),
+    }
+
+    def said(loaded: Mapping[str, Any]) -> list[str]:
+        found = verify_routes.routes_lead_somewhere(rules, loaded, places, config, date(2026, 1, 2))
+        return [finding.subject for finding in found if finding.state != "ok"]
+
+    assert said(config) == []
+    # Without them each pair of a cause and its symptom is missed.
+    pairs = [f"{one.cause} → {symptom}" for one in rules.inhibitions for symptom in one.symptoms]
+    assert sorted(said({**config, "inhibit_rules": []})) == sorted(pairs)
 
 
 def inputs_of(name: str) -> tuple[Catalog, Profile]:
@@ -316,8 +334,8 @@ def test_near_misses_stay_silent_as_the_agent_ships_them(name: str, worn: str, r
         mark = uuid.uuid4().hex
         lines = tuple((0.0, row) for row in dressed(entry, worn, fires=False) * REPEATED)
         stream = LogStream(located(shipped, entry.id)["stream"], lines)
-        real_loki.push([logtests.push(stream, mark, start * 1_000_000_000)])
-        assert real_loki.evaluate(logql.within(rules[entry.alert], logtests.LABEL, mark), start, 60, 1) == []
+        real_loki.push([logtests.push(stream, mark, start * 1_000_000_000, hidden=False)])
+        assert real_loki.evaluate(logql.within(rules[entry.alert], TEST_LABEL, mark), start, 60, 1) == []
 
 
 def failures(inputs: Inputs) -> list[Failure]:

@@ -86,3 +86,59 @@ def test_what_is_no_selector(text: str) -> None:
 
 def test_matchers_of_a_selector() -> None:
     assert [(m.name, m.value) for m in promql.matchers('{a="b", c!~"d"}')] == [("a", "b"), ("c", "d")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("rate(x[60m])", "rate(x[1h])"),
+        ("rate(x[90s] offset 60m)", "rate(x[1m30s] offset 1h)"),
+        ("x > 1000000", "x > 1e+06"),
+        ("x > 0.0000001", "x > 1e-07"),
+        ("x > .5", "x > 0.5"),
+        ("x{job='a b'}", 'x{job="a b"}'),
+        ("x{a=~`\\d`, b='c'}", 'x{b="c",a=~"\\\\d"}'),
+        ("sum(x) by (a, b)", "sum by (b,a) ((x))"),
+        ("sum by () (x)", "sum(x)"),
+        ("a * ignoring () b # c", "a*b"),
+        ('{"x"}', "x"),
+        ("x @ 5", "x @ 5.000"),
+        ("max_over_time((x)[1h:60s])", "max_over_time(x[60m:1m])"),
+    ],
+)
+def test_an_expression_means_the_same_however_it_is_written(one: str, other: str) -> None:
+    assert promql.tree_of(one) == promql.tree_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a - b", "b - a"),
+        ("a - (b - c)", "a - b - c"),
+        ("a or b", "a and b"),
+        ("a + on (x) b", "a + b"),
+        ("a + on (x) b", "a + ignoring (x) b"),
+        ("a * on (x) group_left () b", "a * on (x) group_right () b"),
+        ("a == bool 1", "a == 1"),
+        ("a >= 1", "a > 1"),
+        ("sum(a)", "max(a)"),
+        ("sum by (x) (a)", "sum without (x) (a)"),
+        ("topk(3, a)", "topk(4, a)"),
+        ("x[60m]", "x[60s]"),
+        ("x[1h:1m]", "x[1h:2m]"),
+        ("x offset 1m", "x offset -1m"),
+        ("x @ start()", "x @ end()"),
+        ("x > 1e3", "x > 1e4"),
+        ("x{a='b'}", "x{a='c'}"),
+        ("x{a='b'}", "x{a=~'b'}"),
+        ("x{a!='~b'}", "x{a!~'b'}"),
+        ("-a", "a"),
+        ("label_replace(a, 'b', 'c', 'd', 'e')", "label_replace(a, 'b', 'c', 'e', 'd')"),
+    ],
+)
+def test_what_means_something_else_is_another_tree(one: str, other: str) -> None:
+    assert promql.tree_of(one) != promql.tree_of(other)
+
+
+def test_a_raw_string_keeps_its_backslashes() -> None:
+    assert promql.pinned(r"{job=`a\d`}") == {"job": r"a\d"}

@@ -67,20 +67,60 @@ tests:
 """
 
 
-def run_one(tmp_path: Path, tests: str, loki: Loki, promtool: Path, rule: str = RULE) -> str:
+def run_one(tmp_path: Path, tests: str, loki: Loki, promtool: Path, rule: str = RULE, hidden: bool = False) -> str:
     (tmp_path / "rules.yaml").write_text(rule)
     (tmp_path / "tests.yaml").write_text(tests)
     read = load_tests(tmp_path / "tests.yaml")
     assert read.problems == ()
     assert read.log_tests
-    (outcome,) = prove_logs.run_tests(loki, promtool, prove_logs.suite(read.log_tests, read.rules))
+    (outcome,) = prove_logs.run_tests(loki, promtool, prove_logs.suite(read.log_tests, read.rules), hidden)
     return outcome.said
 
 
+@pytest.mark.parametrize("hidden", [False, True])
 def test_any_rule_file_is_tested_with_its_for_its_end_and_its_templates(
-    tmp_path: Path, real_loki: Loki, promtool: Path
+    hidden: bool, tmp_path: Path, real_loki: Loki, promtool: Path
 ) -> None:
-    assert run_one(tmp_path, TESTS, real_loki, promtool) == ""
+    assert run_one(tmp_path, TESTS, real_loki, promtool, hidden=hidden) == ""
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize(
+    "expr",
+    [
+        'sum by (house) (count_over_time({app="door"}[2m] |= `open`)) > 1',
+        'sum by (house) (count_over_time({app=~"d.*", house!=""} | line_format "{{.app}} {{.house}}" [2m])) > 1',
+        'sum by (house) (count_over_time({app="door", gate=""} | house="red" | app!="x" |= `open` [2m])) > 1',
+        'sum by (house) (count_over_time({app="door"} | regexp "(?P<what>op)en" | what="op" [2m])) > 1',
+        'sum without (app, kube_proxy_alerts_test) (count_over_time({app="door"} |= `open` [2m])) > 1',
+    ],
+)
+def test_a_rule_sees_the_labels_of_its_streams_wherever_it_names_them(
+    expr: str, hidden: bool, tmp_path: Path, real_loki: Loki, promtool: Path
+) -> None:
+    old = 'sum by (house) (count_over_time({app="door"} |= `open` [2m])) > 1'
+    assert run_one(tmp_path, TESTS, real_loki, promtool, RULE.replace(old, expr), hidden) == ""
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_what_is_absent_has_the_labels_of_its_selector(
+    hidden: bool, tmp_path: Path, real_loki: Loki, promtool: Path
+) -> None:
+    rule = RULE.replace(
+        'sum by (house) (count_over_time({app="door"} |= `open` [2m])) > 1', 'absent_over_time({app="door"}[1m])'
+    )
+    tests = (
+        TESTS[: TESTS.index("  alert_rule_test")]
+        + """
+  alert_rule_test:
+  - eval_time: 4m
+    alertname: DoorOpen
+    exp_alerts:
+    - exp_labels: {app: door}
+      exp_annotations: {summary: "1 times at "}
+"""
+    )
+    assert run_one(tmp_path, tests, real_loki, promtool, rule, hidden) == ""
 
 
 @pytest.mark.parametrize(
@@ -96,8 +136,11 @@ def test_any_rule_file_is_tested_with_its_for_its_end_and_its_templates(
         ('app="door"', 'app="gate"'),
     ],
 )
-def test_a_rule_that_is_otherwise_fails(old: str, new: str, tmp_path: Path, real_loki: Loki, promtool: Path) -> None:
-    assert "FAILED" in run_one(tmp_path, TESTS, real_loki, promtool, RULE.replace(old, new))
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_rule_that_is_otherwise_fails(
+    old: str, new: str, hidden: bool, tmp_path: Path, real_loki: Loki, promtool: Path
+) -> None:
+    assert "FAILED" in run_one(tmp_path, TESTS, real_loki, promtool, RULE.replace(old, new), hidden)
 
 
 def test_a_failure_says_what_was_expected_what_came_the_query_and_the_lines(

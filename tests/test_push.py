@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from generator import loki, tools
+from generator.file import File
 from tests.conftest import ROOT, Run, obtained
 from tests.faulty import CUT, front
 from tests.lab import programs, servers
@@ -175,6 +177,67 @@ def test_a_push_that_breaks_off_says_how_far_it_came_and_goes_on_from_there(
         assert run("diff", *where, **state).returncode == 0
 
 
+def test_a_loki_that_reads_its_rules_from_a_folder_says_so(
+    tmp_path_factory: pytest.TempPathFactory, run: Run, state: dict[str, str]
+) -> None:
+    binary = obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory)
+    said = (
+        "reads its rules from a folder (ruler storage `local`), so they cannot be written over HTTP. Put the rule file"
+    )
+    shipped = (ROOT / "output" / "loki" / "kube-proxy.rules.yaml").read_text(encoding="utf-8")
+    with loki.local(binary) as empty:
+        for verb in (("diff",), ("push", "--no-validate")):
+            done = run(*verb, "--loki", empty.url, **state)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert f"Loki at {empty.url} {said}" in done.stderr
+    with loki.local(binary, [File("ours.yaml", shipped)]) as filled:
+        where = ("--loki", filled.url, "--namespace", "ours.yaml")
+        assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (0, "")
+        (Path(state["XDG_STATE_HOME"]).parent / "site.yaml").write_text("labels: {team: net}\n")
+        site = str(Path(state["XDG_STATE_HOME"]).parent / "site.yaml")
+        assert run("diff", *where, "--profile", site, **state).returncode == 1
+        done = run("push", *where, "--profile", site, "--no-validate", **state)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
+def test_a_loki_without_a_rules_api_says_so(
+    tmp_path_factory: pytest.TempPathFactory, run: Run, state: dict[str, str]
+) -> None:
+    with loki.local(obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory), ruler=False) as without:
+        done = run("push", "--loki", without.url, "--no-validate", **state)
+    assert done.returncode == 2
+    assert (
+        "has no rules API at /loki/api/v1/rules/kube-proxy-alerts (404: 404 page not found); is this Loki"
+        in done.stderr
+    )
+
+
+def test_a_ruler_that_may_only_be_read_says_so(rulers: Mapping[str, Ruler], run: Run, state: dict[str, str]) -> None:
+    with front(rulers["loki"].url) as proxy:
+        proxy.writes_left, proxy.refusal = 0, 405
+        done = run("push", "--loki", proxy.url, "--namespace", "read", "--no-validate", **state)
+    assert done.returncode == 2
+    assert "does not let its rules be written (405 to POST /loki/api/v1/rules/read)" in done.stderr
+
+
+def test_servers_of_the_profile_can_be_left_out(
+    prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
+    """A Loki that is fed by other means does not stand in the way of the rest."""
+    url, rules = prometheus
+    site = {"servers": {"loki": {"url": "http://127.0.0.1:1"}, "prometheus": {"url": url}}}
+    (tmp_path / "site.yaml").write_text(yaml.safe_dump(site))
+    where = ("--profile", str(tmp_path / "site.yaml"), "--rules-dir", str(rules))
+    assert run("push", *where, "--no-validate", **state).returncode == 2
+    for verb in (("push", "--no-validate"), ("diff",), ("push", "--rollback")):
+        done = run(*verb, *where, "--only", "prometheus", **state)
+        assert done.returncode == 0, done.stderr
+    refused = run("diff", *where, "--only", "prometheus,mimir", **state)
+    assert refused.returncode == 2
+    assert "--only names mimir, whose address nothing says; give --mimir URL" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -263,10 +326,10 @@ def test_a_rollback_needs_no_catalog_that_compiles(
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A Prometheus, and the empty folder that it reads rules from."""
-    binary = obtained(programs.PROMETHEUS, programs.PROMETHEUS.pinned[0], tmp_path_factory)
+@pytest.fixture(scope="module", params=programs.PROMETHEUS.pinned)
+def prometheus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A Prometheus of each pinned version, and the empty folder that it reads rules from."""
+    binary = obtained(programs.PROMETHEUS, request.param, tmp_path_factory)
     work = tmp_path_factory.mktemp("prometheus")
     rules = work / "rules"
     rules.mkdir()
@@ -295,6 +358,66 @@ def test_prometheus_loads_the_file_and_goes_back(prometheus: tuple[str, Path], r
     assert run("push", *where, "--rollback", **state).returncode == 0
     assert loaded(url) == set()
     assert not file.exists()
+
+
+SITE = """
+prometheus: {interval: 1s}
+alerts:
+  KubeProxyRestarting: {range: 60m, threshold: 1000000, for: 90s}
+  KubeProxyIptablesRestoreFailing: {range: 90s, for: 60m}
+  KubeProxyNeverSynced: {age: 0.0000001}
+"""
+
+
+def test_values_that_prometheus_prints_anew_are_pushed_and_verified(
+    prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
+    url, rules = prometheus
+    (tmp_path / "site.yaml").write_text(SITE)
+    ours = ("--profile", str(tmp_path / "site.yaml"), "--prometheus", url)
+    where = (*ours, "--rules-dir", str(rules), "--namespace", "anew")
+    pushed = run("push", *where, "--no-validate", **state)
+    assert pushed.returncode == 0, pushed.stderr
+    assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (0, "")
+    deadline = time.monotonic() + 60
+    while True:
+        done = run("verify", *ours, "--no-runbooks", "--json", **state)
+        rows = [row for row in json.loads(done.stdout) if row["check"] == "rules" and "Prometheus" in row["subject"]]
+        if [row["state"] for row in rows] == ["ok"]:
+            break
+        assert time.monotonic() < deadline, done.stdout
+        time.sleep(1)
+    assert run("push", *where, "--rollback", **state).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("for: 90s", "for: 91s"), ("1000000", "1000001"), ("severity: info", "severity: warning"), ("First", "1st")],
+)
+def test_a_rule_of_which_prometheus_shows_another_version_is_a_difference(
+    old: str, new: str, prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
+    url, rules = prometheus
+    (tmp_path / "site.yaml").write_text(SITE)
+    where = (
+        "--profile",
+        str(tmp_path / "site.yaml"),
+        "--prometheus",
+        url,
+        "--rules-dir",
+        str(rules),
+        "--namespace",
+        "shown",
+    )
+    assert run("push", *where, "--no-validate", **state).returncode == 0
+    file = rules / "shown.rules.yaml"
+    ours = file.read_text()
+    file.write_text(ours.replace(old, new))
+    httpx.post(f"{url}/-/reload").raise_for_status()
+    file.write_text(ours)  # as it should be, and not what is loaded
+    assert ours != ours.replace(old, new)
+    assert run("diff", *where, **state).returncode == 1
+    assert run("push", *where, "--no-validate", **state).returncode == 0
 
 
 def test_a_file_that_prometheus_has_not_loaded_is_a_difference(
@@ -332,6 +455,21 @@ def test_a_folder_that_prometheus_does_not_read_is_said(
     assert done.returncode == 2
     assert f"does its rule_files name {tmp_path / 'elsewhere'}/*.rules.yaml?" in done.stderr
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_prometheus_that_reads_another_file_of_this_name_is_said(
+    prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
+    url, rules = prometheus
+    where = ("--prometheus", url, "--namespace", "twin")
+    assert run("push", *where, "--rules-dir", str(rules), "--no-validate", **state).returncode == 0
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "site.yaml").write_text("labels: {team: net}\n")
+    site = ("--profile", str(tmp_path / "site.yaml"))
+    done = run("push", *where, "--rules-dir", str(tmp_path / "copy"), *site, "--no-validate", **state)
+    assert done.returncode == 2
+    assert f"shows other rules than those of {tmp_path / 'copy'}/twin.rules.yaml, in kube-proxy." in done.stderr
+    assert run("push", *where, "--rules-dir", str(rules), "--rollback", **state).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from generator.load import load
 from generator.model import ServerProfile
 from generator.problems import ToolError
-from generator.servers import endpoint
+from generator.servers import endpoint, named
 
 SITE = {"loki": ServerProfile(url="http://of.profile", tenant="t1", user="u1")}
 
@@ -62,3 +62,23 @@ def test_a_secret_has_no_place_in_an_address(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("servers:\n  loki: {url: 'http://user:secret@loki'}\n")
     (problem,) = load(profile=tmp_path / "site.yaml").problems
     assert str(problem.where).endswith("site.yaml:2:10")
+
+
+KINDS = ("loki", "prometheus")
+BOTH = {"loki": ServerProfile(url="http://l"), "prometheus": ServerProfile(url="http://p")}
+
+
+@pytest.mark.parametrize(
+    ("only", "kinds"),
+    [((), ["loki", "prometheus"]), (("prometheus",), ["prometheus"]), (KINDS, ["loki", "prometheus"])],
+)
+def test_the_servers_that_are_spoken_to_can_be_chosen(only: tuple[str, ...], kinds: list[str]) -> None:
+    found = named(KINDS, dict.fromkeys(KINDS), only, BOTH, {})
+    assert list(found) == kinds
+
+
+def test_an_address_of_a_server_that_is_left_out_and_a_chosen_one_without_any_are_said() -> None:
+    with pytest.raises(ToolError, match="--loki names a server that --only leaves out"):
+        named(KINDS, {"loki": "http://l", "prometheus": None}, ("prometheus",), BOTH, {})
+    with pytest.raises(ToolError, match="--only names prometheus, whose address nothing says; give --prometheus URL"):
+        named(KINDS, dict.fromkeys(KINDS), ("prometheus",), {}, {})

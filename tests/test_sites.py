@@ -1,6 +1,8 @@
 """Which preset fits what a site holds. What its agents ship stands in tests/presets."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +66,37 @@ def test_a_selector_of_no_preset_is_kept_with_the_labels_that_fit_best() -> None
 
 def test_where_nothing_is_found_nothing_is_chosen() -> None:
     assert sites.choose(PRESETS, "loki", {'{container="kube-proxy"}': []}) is None
+
+
+@pytest.mark.parametrize(
+    ("profile", "streams", "lacking"),
+    [
+        ("", [{"pod": "p", "node_name": "n"}], []),
+        ("", [{"pod": "p"}], ["1 of 1 node_name node"]),
+        ("", [{"node_name": "n"}], ["1 of 1 pod pod"]),
+        ("", [{"pod": "p", "node_name": "n"}, {"pod": "p"}], ["1 of 2 node_name node"]),
+        (
+            "",
+            [{"pod": "p", "node_name": "n", "cluster": "a"}, {"pod": "q", "node_name": "n"}],
+            ["1 of 2 cluster cluster"],
+        ),
+        ("clusters: [a]\n", [{"pod": "p", "node_name": "n"}], ["1 of 1 cluster cluster"]),
+        ("loki: {labels: {cluster: k8s}}\n", [{"pod": "p", "node_name": "n"}], ["1 of 1 k8s cluster"]),
+        ("loki: {labels: {pod: null}}\n", [{"node_name": "n"}], []),
+    ],
+)
+def test_each_label_that_streams_lack_is_said(
+    profile: str, streams: list[dict[str, str]], lacking: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "site.yaml").write_text(profile or "{}\n")
+    read = load(profile=tmp_path / "site.yaml")
+    facts = Facts({read.profile.loki.selector: tuple(streams)})
+    found = [
+        re.fullmatch("(.*) streams {.*} have no label (.*) for the (.*)", gap.what)
+        for gap in sites.findings(read.catalog, read.profile, facts)
+    ]
+    assert [f"{row[1]} {row[2]} {row[3]}" for row in found if row] == lacking
+    assert len(found) == len(lacking)
 
 
 def test_clusters_are_those_of_streams_and_targets() -> None:

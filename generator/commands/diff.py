@@ -21,6 +21,7 @@ from generator.commands.shared import FOUND, compile_or_stop, examples, say
 def command(
     catalogs: tuple[Path, ...],
     profile: Path | None,
+    only: frozenset[str],
     rules_dir: Path | None,
     namespace: str,
     as_json: bool,
@@ -28,7 +29,7 @@ def command(
 ) -> None:
     """Compare the rules that rulers hold with those that the catalog gives; exit code 1 if they differ."""
     read, rules, _ = compile_or_stop(catalogs, profile)
-    found = ruling.differences(rules, ruling.rulers(read.profile, urls, rules_dir, namespace))
+    found = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
     if as_json:
         click.echo(json.dumps(ruling.as_data(found), indent=2, ensure_ascii=False))
     else:

@@ -21,7 +21,7 @@ from generator.commands.shared import (
     short_help="Load the rules into rulers.",
     epilog=examples(
         "push --loki http://loki.example:3100 --dry-run",
-        "push --profile site.yaml",
+        "push --profile site.yaml --only prometheus --rules-dir /etc/prometheus/rules",
         "push --mimir https://mimir.example --namespace kube-proxy",
         "push --profile site.yaml --rollback",
     ),
@@ -33,6 +33,7 @@ from generator.commands.shared import (
 def command(
     catalogs: tuple[Path, ...],
     profile: Path | None,
+    only: frozenset[str],
     rules_dir: Path | None,
     namespace: str,
     as_json: bool,
@@ -47,13 +48,13 @@ def command(
     where nothing differs. What was there is kept, for --rollback.
     """
     if rollback:
-        plans = ruling.backwards(ruling.rulers(profile_of(profile), urls, rules_dir, namespace))
+        plans = ruling.backwards(ruling.rulers(profile_of(profile), urls, only, rules_dir, namespace))
     else:
         read, rules, files = compile_or_stop(catalogs, profile, warn=True)
         problems, proof = validate_compiled(read, files, "output", no_validate)
         stop_on_errors(problems)
         say(proof)
-        plans = ruling.differences(rules, ruling.rulers(read.profile, urls, rules_dir, namespace))
+        plans = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
     if as_json:
         click.echo(json.dumps(ruling.as_data(plans), indent=2, ensure_ascii=False))
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.shared import inputs, json_option, server_options
+from generator.commands.shared import inputs, json_option, only_option, server_options
 from generator.names import TOOL
 from generator.problems import ToolError
 
@@ -36,6 +36,7 @@ def ruler_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         inputs,
         server_options(*_KINDS),
+        only_option(*_KINDS),
         click.option(
             "--rules-dir",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -55,25 +56,31 @@ def ruler_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def rulers(
-    profile: "Profile", urls: Mapping[str, str | None], rules_dir: Path | None, namespace: str
+    profile: "Profile", urls: Mapping[str, str | None], only: frozenset[str], rules_dir: Path | None, namespace: str
 ) -> list[tuple["Engine", "Ruler"]]:
-    """The rulers that are named, each with the engine whose rules it takes. Raises ToolError if there is none."""
+    """The rulers that are named, each with the engine whose rules it takes; they are closed with the command.
+
+    Raises ToolError if there is none.
+    """
     from generator import servers
     from generator.http import Client
     from generator.rulers import Api, RuleFile
 
     found: list[tuple[Engine, Ruler]] = []
-    for kind in _KINDS:
-        server = servers.endpoint(kind, urls[kind], profile.servers, os.environ)
-        if server is None or (kind == "prometheus" and not rules_dir and not urls[kind]):
-            continue
-        if kind != "prometheus":
-            found.append(("loki" if kind == "loki" else "prometheus", Api(Client(server), namespace)))
-        elif rules_dir:
-            found.append(("prometheus", RuleFile(Client(server), rules_dir, namespace)))
-        else:
+    for kind, server in servers.named(_KINDS, urls, only, profile.servers, os.environ).items():
+        engine: Engine = "loki" if kind == "loki" else "prometheus"
+        asked_for = urls[kind] or kind in only
+        if kind == "prometheus" and not rules_dir and not asked_for:
+            continue  # `verify` alone asks it
+        if kind == "prometheus" and not rules_dir:
             raise ToolError("Prometheus takes rules from files: name the folder that it reads with --rules-dir")
-    if rules_dir and not any(isinstance(ruler, RuleFile) for _, ruler in found):
+        client = click.get_current_context().with_resource(Client(server))
+        if kind == "prometheus" and rules_dir:
+            found.append((engine, RuleFile(client, rules_dir, namespace)))
+        else:
+            found.append((engine, Api(client, namespace)))
+    left_out = only and "prometheus" not in only
+    if rules_dir and not left_out and not any(isinstance(ruler, RuleFile) for _, ruler in found):
         raise ToolError("--rules-dir needs the address of the Prometheus that reads it: --prometheus URL")
     if not found:
         raise ToolError("no ruler is named; give --loki URL and the like, or `servers:` in the profile")
@@ -84,24 +91,24 @@ def differences(rules: "Rules", found: Sequence[tuple["Engine", "Ruler"]]) -> li
     """What each ruler lacks. Raises ToolError if it cannot be asked, or holds groups that are not ours."""
     from generator.file import groups_data
 
-    return [_difference(ruler, groups_data(rules.groups[engine])) for engine, ruler in found]
+    return [_difference(engine, ruler, groups_data(rules.groups[engine])) for engine, ruler in found]
 
 
 def backwards(found: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
     """What each ruler lacks of that which it held before the last push. Raises ToolError as `differences` does."""
     from generator import kept
 
-    return [_difference(ruler, kept.kept(ruler.place)) for _, ruler in found]
+    return [_difference(engine, ruler, kept.kept(ruler.place)) for engine, ruler in found]
 
 
-def _difference(ruler: "Ruler", wanted: Sequence["Group"]) -> Difference:
+def _difference(engine: "Engine", ruler: "Ruler", wanted: Sequence["Group"]) -> Difference:
     from generator import plan
 
     loaded = ruler.groups()
     others = plan.foreign(loaded)
     if others:
         raise ToolError(f"{ruler.place} holds groups that are not ours: {', '.join(others)}; use another --namespace")
-    return Difference(ruler, loaded, wanted, plan.changes(wanted, loaded))
+    return Difference(ruler, loaded, wanted, plan.changes(engine, wanted, loaded))
 
 
 def told(found: Sequence[Difference]) -> str:

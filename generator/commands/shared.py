@@ -82,6 +82,23 @@ def server_options(*kinds: str) -> Callable[..., Any]:
     return add
 
 
+def only_option(*kinds: str) -> Callable[..., Any]:
+    """Which of the servers that are named somewhere the command speaks to."""
+
+    def names(_: click.Context, option: click.Parameter, given: str | None) -> frozenset[str]:
+        found = frozenset(name.strip() for name in given.split(",")) if given else frozenset()
+        for name in sorted(found - set(kinds)):
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(kinds)}", param=option)
+        return found
+
+    return click.option(
+        "--only",
+        metavar="NAMES",
+        callback=names,
+        help=f"Speak to these servers only, with commas between them ({', '.join(kinds)}), whatever the profile names.",
+    )
+
+
 def json_option(text: str = "For programs.") -> Callable[..., Any]:
     return click.option("as_json", "--json", is_flag=True, help=text)
 

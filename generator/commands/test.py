@@ -1,6 +1,7 @@
 """`test`: unit tests, those of log rules on a real Loki."""
 
 import json
+import os
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -37,7 +38,12 @@ if TYPE_CHECKING:
 )
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @inputs
-@click.option("url", "--loki", metavar="URL", help="Use this Loki; the lines of the tests are pushed to it and stay.")
+@click.option(
+    "url",
+    "--loki",
+    metavar="URL",
+    help="Use this Loki. The lines of the tests are pushed to it and stay, under labels that other rules do not see.",
+)
 @json_option()
 @format_option
 @click.pass_context
@@ -54,6 +60,10 @@ def command(
 
     Tests with input_series go to promtool. Tests with input_streams, log lines, go to a real Loki: the one given, or
     a local one that is started for the run. Loki must also see every sample of the catalog as the checks do.
+
+    In a Loki that is given, the lines stand under labels of other names, which the rules under test are rewritten for:
+    no other rule selects them, and `init`, `verify` and `diagnose` pass them over. If one of its rules would see them
+    all the same, nothing is pushed (exit code 2).
     """
     from generator import prove_logs, tools
 
@@ -67,8 +77,10 @@ def command(
     compared, unseen = 0, list[Problem]()
     if suites or catalog:
         with _loki(url) as loki:
+            if url:
+                prove_logs.unseen(loki, suites)
             for suite in suites:
-                outcomes += prove_logs.run_tests(loki, promtool, suite)
+                outcomes += prove_logs.run_tests(loki, promtool, suite, hidden=url is not None)
             if catalog:
                 unseen, compared = prove_logs.samples_agree(loki, catalog)
     failures = [Problem(Location(row.file), f"{row.test}: {row.said}") for row in outcomes if row.said]
@@ -130,7 +142,10 @@ def _stop_on_errors(problems: Sequence[Problem], style: str) -> None:
 def _loki(url: str | None) -> "AbstractContextManager[Loki]":
     from contextlib import nullcontext
 
-    from generator import loki, tools
-    from generator.http import Client, Endpoint
+    from generator import loki, servers, tools
+    from generator.http import Client
 
-    return nullcontext(loki.Loki(Client(Endpoint("Loki", url)))) if url else loki.local(tools.find(tools.LOKI, say))
+    there = servers.endpoint("loki", url, {}, os.environ) if url else None
+    if there is None:
+        return loki.local(tools.find(tools.LOKI, say))
+    return nullcontext(loki.Loki(click.get_current_context().with_resource(Client(there))))

@@ -3,25 +3,40 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.shared import FOUND, compile_or_stop, examples, inputs, json_option, say, server_options
-from generator.problems import ToolError
+from generator.commands.shared import (
+    COULD_NOT_RUN,
+    FOUND,
+    compile_or_stop,
+    examples,
+    inputs,
+    json_option,
+    only_option,
+    say,
+    server_options,
+)
+from generator.problems import ToolError, UnreachableError
 
 if TYPE_CHECKING:
-    from generator.http import Endpoint
+    from generator.file import File
+    from generator.http import Client
     from generator.load import Inputs
     from generator.rules import Engine, Rules
-    from generator.verify import Finding
+    from generator.sites import Facts
+    from generator.verify import Check, Finding
+    from generator.verify_routes import Site
 
 _KINDS = ("loki", "mimir", "cortex", "prometheus", "alertmanager")
 _MARKS = {"ok": "ok", "fault": "FAULT", "warning": "warning", "not checked": "NOT CHECKED"}
 _COLOURS = {"ok": "green", "fault": "red", "warning": "yellow", "not checked": "yellow"}
+# The servers whose ruler evaluates the rules of an engine; the first that is named does.
+_RULERS: Mapping["Engine", Sequence[str]] = {"loki": ("loki",), "prometheus": ("mimir", "cortex", "prometheus")}
 
 
 @click.command(
@@ -29,107 +44,220 @@ _COLOURS = {"ok": "green", "fault": "red", "warning": "yellow", "not checked": "
     epilog=examples(
         "verify --profile site.yaml",
         "verify --loki http://loki.example:3100 --alertmanager http://alertmanager.example:9093",
-        "verify --profile site.yaml --json",
+        "verify --profile site.yaml --only prometheus,alertmanager --json",
     ),
 )
 @inputs
 @server_options(*_KINDS)
+@only_option(*_KINDS)
 @click.option("--no-runbooks", is_flag=True, help="Leave out the links, if they cannot be reached from here.")
 @json_option()
+@click.pass_context
 def command(
-    catalogs: tuple[Path, ...], profile: Path | None, no_runbooks: bool, as_json: bool, **urls: str | None
+    ctx: click.Context,
+    /,
+    catalogs: tuple[Path, ...],
+    profile: Path | None,
+    only: frozenset[str],
+    no_runbooks: bool,
+    as_json: bool,
+    **urls: str | None,
 ) -> None:
     """Prove that every rule is loaded, healthy and evaluated, that it sees something, that its alert reaches a receiver
     that notifies somebody, and that its runbook link leads to its page.
 
-    What is not asked for lack of an address is said. Exit code 1 if anything is wrong.
+    What was not asked is said. Exit code 1 if anything is wrong, also if a server does not answer; 2 if none does.
     """
-    from generator import servers
+    from generator import servers, verify
+    from generator.http import Client
 
-    read, rules, _ = compile_or_stop(catalogs, profile)
-    named = {kind: servers.endpoint(kind, urls[kind], read.profile.servers, os.environ) for kind in _KINDS}
-    there = {kind: server for kind, server in named.items() if server}
-    if not there:
+    read, rules, files = compile_or_stop(catalogs, profile)
+    endpoints = servers.named(_KINDS, urls, only, read.profile.servers, os.environ)
+    if not endpoints:
         raise ToolError("no server is named; give --loki URL and the like, or `servers:` in the profile")
-    findings = list(_findings(read, rules, there, no_runbooks))
+    asked = _Asked({kind: ctx.with_resource(Client(server)) for kind, server in endpoints.items()})
+    findings = verify.grouped(_findings(read, rules, files, asked, no_runbooks))
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+        rows = [{**asdict(finding), "count": len(finding.names)} for finding in findings]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         for finding in findings:
             mark = click.style(_MARKS[finding.state], fg=_COLOURS[finding.state]) if sys.stdout.isatty() else None
             click.echo(f"{mark or _MARKS[finding.state]}\t{finding.check}\t{finding}")
-    counts = {state: sum(finding.state == state for finding in findings) for state in _MARKS}
-    say(", ".join(f"{count} {state}" for state, count in counts.items() if count))
-    if counts["fault"]:
-        raise click.exceptions.Exit(FOUND)
+    say(_summary(findings))
+    if asked.silent == endpoints.keys():
+        ctx.exit(COULD_NOT_RUN)
+    if any(finding.state == "fault" for finding in findings):
+        ctx.exit(FOUND)
+
+
+def _summary(findings: Sequence["Finding"]) -> str:
+    """Such as `5 ok, 2 FAULT (of 25 subjects)`."""
+    words = []
+    for state, mark in _MARKS.items():
+        rows = [finding for finding in findings if finding.state == state]
+        subjects = sum(len(finding.names) for finding in rows)
+        words += (
+            [f"{len(rows)} {mark}" + (f" (of {subjects} subjects)" if subjects > len(rows) else "")] if rows else []
+        )
+    return ", ".join(words)
+
+
+class _Asked:
+    """The servers, each of which is asked as long as it answers: what is wrong with one hides nothing of the others."""
+
+    def __init__(self, clients: Mapping[str, "Client"]) -> None:
+        self.clients = clients
+        self.silent: set[str] = set()
+
+    def ask(
+        self, check: "Check", kind: str, subject: str, judge: Callable[["Client"], Iterable["Finding"]]
+    ) -> Iterator["Finding"]:
+        """What is found by asking a server, or that it could not be asked."""
+        from generator.verify import Finding, not_checked
+
+        client = self.clients[kind]
+        if kind in self.silent:
+            yield not_checked(check, subject, f"{client.endpoint.name} does not answer")
+            return
+        try:
+            yield from list(judge(client))
+        except ToolError as error:
+            if isinstance(error, UnreachableError):
+                self.silent.add(kind)
+            said = str(error).removeprefix(f"{client.name} ")
+            yield Finding(check, client.name, "fault", said, "see to it, and verify again")
 
 
 def _findings(
-    read: "Inputs", rules: "Rules", there: Mapping[str, "Endpoint"], no_runbooks: bool
+    read: "Inputs", rules: "Rules", files: Sequence["File"], asked: _Asked, no_runbooks: bool
 ) -> Iterator["Finding"]:
     from generator import probe, verify
-    from generator.verify import Finding
 
-    engines = _rulers(there)
-    yield from _of_rules(rules, engines)
-    alertmanager = there.get("alertmanager")
-    if alertmanager:
-        yield from verify.watchdogs_arrived(rules, engines, probe.firing(alertmanager))
-    yield from _of_selectors(read, there, engines)
-    if alertmanager:
-        config = probe.configuration(alertmanager)
-        yield from verify.routes_lead_somewhere(rules, config, _varying(read))
-    else:
-        yield Finding("watchdogs", "Alertmanager", "not checked", "no address", "give --alertmanager URL")
-        yield Finding("routes", "Alertmanager", "not checked", "no address", "give --alertmanager URL")
+    facts: dict[Engine, Facts] = {}
+    yield from _of_rules(rules, asked)
+    yield from _of_watchdogs(rules, asked)
+    yield from _of_selectors(read, rules, asked, facts)
+    yield from _of_routes(read, rules, files, asked, facts)
     if no_runbooks:
-        yield Finding("runbooks", "all", "not checked", "left out by --no-runbooks")
+        yield verify.not_checked("runbooks", "all", "left out by --no-runbooks")
     else:
         links = [alert.rule.annotations["runbook_url"] for alert in rules.alerts]
         yield from verify.runbooks_answer(rules, probe.pages(links))
 
 
-def _rulers(there: Mapping[str, "Endpoint"]) -> dict["Engine", "Endpoint"]:
-    """The server whose ruler evaluates the rules of an engine."""
-    metrics = next((there[kind] for kind in ("mimir", "cortex", "prometheus") if kind in there), None)
-    rulers: dict[Engine, Endpoint | None] = {"loki": there.get("loki"), "prometheus": metrics}
-    return {engine: server for engine, server in rulers.items() if server}
+def _ruler(engine: "Engine", asked: _Asked) -> str | None:
+    """The kind of server whose ruler evaluates the rules of an engine."""
+    return next((kind for kind in _RULERS[engine] if kind in asked.clients), None)
 
 
-def _of_rules(rules: "Rules", rulers: Mapping["Engine", "Endpoint"]) -> Iterator["Finding"]:
+def _not_asked(check: "Check", engine: str) -> "Finding":
+    from generator.verify import not_checked
+
+    return not_checked(check, engine, "no address", "give it as an option, or in the profile")
+
+
+def _of_rules(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
     from datetime import UTC, datetime
 
     from generator import probe, verify
-    from generator.verify import Finding
 
     for engine, groups in rules.groups.items():
-        server = rulers.get(engine)
+        ruler = _ruler(engine, asked)
         if not groups:
             continue
-        if server is None:
-            yield Finding("rules", engine, "not checked", "no address", f"give --{engine} URL")
+        if ruler is None:
+            yield _not_asked("rules", engine)
             continue
-        yield from verify.rules_are_live(server.name, groups, probe.loaded_groups(server), datetime.now(UTC))
+
+        def judge(client: "Client", engine: "Engine" = engine, groups: Any = groups) -> Iterable["Finding"]:
+            loaded, name = probe.loaded_groups(client), client.endpoint.name
+            return verify.rules_are_live(engine, name, groups, loaded, datetime.now(UTC))
+
+        yield from asked.ask("rules", ruler, engine, judge)
+        for other in _RULERS[engine]:
+            if other in asked.clients and other != ruler:
+                name = asked.clients[ruler].endpoint.name
+                yield verify.not_checked("rules", other, f"{name} is asked in its place", f"--only {other} asks it")
 
 
-def _of_selectors(
-    read: "Inputs", there: Mapping[str, "Endpoint"], rulers: Mapping["Engine", "Endpoint"]
-) -> Iterator["Finding"]:
-    from generator import probe, sites, survey, verify
-    from generator.http import Client
+def _of_watchdogs(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
+    from generator import probe, verify
 
-    loki, metrics = rulers.get("loki"), rulers.get("prometheus")
-    facts = survey.look(
-        [read.profile],
-        Client(loki) if loki else None,
-        [read.profile],
-        probe.as_prometheus(metrics) if metrics else None,
+    if "alertmanager" not in asked.clients:
+        yield _not_asked("watchdogs", "alertmanager")
+        return
+    engines = [engine for engine in rules.groups if _ruler(engine, asked)]
+    yield from asked.ask(
+        "watchdogs",
+        "alertmanager",
+        "alertmanager",
+        lambda client: verify.watchdogs_arrived(rules, engines, probe.firing(client)),
     )
-    gaps = sites.findings(read.catalog, read.profile, facts)
-    yield from verify.selectors_match(gaps, [server.name for server in rulers.values()])
 
 
-def _varying(read: "Inputs") -> list[str]:
-    """Labels whose values differ from one kube-proxy to the next."""
-    logs, metrics = asdict(read.profile.loki.labels), asdict(read.profile.prometheus.labels)
-    return list(dict.fromkeys(label for label in (*logs.values(), *metrics.values()) if label))
+def _of_selectors(read: "Inputs", rules: "Rules", asked: _Asked, facts: dict["Engine", "Facts"]) -> Iterator["Finding"]:
+    """Keeps in `facts` what was seen."""
+    from generator import sites, survey, verify
+
+    for engine, groups in rules.groups.items():
+        ruler = _ruler(engine, asked)
+        if not groups:
+            continue
+        if ruler is None:
+            yield _not_asked("selectors", engine)
+            continue
+
+        def judge(client: "Client", engine: "Engine" = engine) -> Iterable["Finding"]:
+            if engine == "loki":
+                facts[engine] = survey.look([read.profile], client, [], None)
+            else:
+                facts[engine] = survey.look([], None, [read.profile], client.as_prometheus)
+            gaps = sites.findings(read.catalog, read.profile, facts[engine])
+            return verify.selectors_match(gaps, client.endpoint.name)
+
+        yield from asked.ask("selectors", ruler, engine, judge)
+
+
+def _of_routes(
+    read: "Inputs", rules: "Rules", files: Sequence["File"], asked: _Asked, facts: Mapping["Engine", "Facts"]
+) -> Iterator["Finding"]:
+    from datetime import UTC, datetime
+
+    import yaml
+
+    from generator import probe, verify_routes
+
+    if "alertmanager" not in asked.clients:
+        yield _not_asked("routes", "alertmanager")
+        return
+    text = next(file.text for file in files if file.path == "alertmanager/kube-proxy.alertmanager.yaml")
+    generated, today = yaml.safe_load(text), datetime.now(UTC).date()
+    yield from asked.ask(
+        "routes",
+        "alertmanager",
+        "alertmanager",
+        lambda client: verify_routes.routes_lead_somewhere(
+            rules, probe.configuration(client), _sites(read, facts), generated, today
+        ),
+    )
+
+
+def _sites(read: "Inputs", facts: Mapping["Engine", "Facts"]) -> dict["Engine", "Site"]:
+    """Where alerts come from, as far as it was seen."""
+    from generator.sites import Job
+    from generator.verify_routes import Site
+
+    profile = read.profile
+    logs, metrics = profile.loki, profile.prometheus
+    streams = (facts["loki"].streams or {}).get(logs.selector, ()) if "loki" in facts else ()
+    jobs = facts["prometheus"].jobs or {} if "prometheus" in facts else {}
+    targets = jobs.get(metrics.selector, Job()).targets
+
+    def site(labels: Any, cluster: str | None, seen: Sequence[Mapping[str, str]]) -> "Site":
+        return Site(frozenset(name for name in asdict(labels).values() if name), tuple(seen), cluster, profile.clusters)
+
+    return {
+        "loki": site(logs.labels, logs.labels.cluster, streams),
+        "prometheus": site(metrics.labels, metrics.labels.cluster, targets),
+    }

@@ -10,6 +10,7 @@ from generator.diagnose.findings import Findings, Proof, Span
 from generator.diagnose.unwrap import unwrap
 from generator.http import Client
 from generator.model import MetricAlert, Profile
+from generator.names import TEST_LABEL
 from generator.rules import CompiledAlert, RecordingRule, Rules
 
 _NANO = 1_000_000_000
@@ -26,7 +27,7 @@ def in_loki(loki: Client, rules: Rules, profile: Profile, span: Span, findings: 
     asked = [alert for alert in rules.alerts if alert.engine == "loki" and alert.entry.logs]
     findings.sought(alert.entry.id for alert in asked)
     for alert in asked:
-        (query,) = logql.log_queries(alert.rule.expr)
+        (query,) = logql.log_queries(logql.within(alert.rule.expr, TEST_LABEL, ""))
         expr = f"sum by ({by}) (count_over_time({query} [{round(since)}s]))"
         for row in _rows(loki, "/loki/api/v1/query", query=expr, time=_nanoseconds(now)):
             place = _place(row["metric"], (labels.node, labels.pod)) or "not told"

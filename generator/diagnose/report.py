@@ -244,12 +244,9 @@ def _state(found: Data) -> str:
 def _rest(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
     """What is no failure: style, name and text."""
     for one in data["elsewhere"]:
-        lines = f"{one['count']:,} {'line' if one['count'] == 1 else 'lines'}"
-        yield (
-            "",
-            "not ours",
-            f"{lines} of {one['program']} look like {one['alert']}; not counted, it is another program",
-        )
+        program, alert = one["program"], one["alert"]
+        looks = f"1 line of {program} looks" if one["count"] == 1 else f"{one['count']:,} lines of {program} look"
+        yield "", "not ours", f"{looks} like {alert}; not counted, another program"
     for one in data["harmless"]:
         yield "dim", "harmless", f"{one['count']:,} × {one['id']}: {one['reason']}"
     if data["verdict"] == "cannot tell":

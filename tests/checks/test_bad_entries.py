@@ -156,28 +156,29 @@ CASES = [
         "inhibits-a-graver-symptom",
         "severity: {level: critical, reason: nothing passes}",
         "severity: {level: warning, reason: some pass}",
-        f"{GATE}:53:12: KubeProxyBrokenGate (warning) must not hold back KubeProxyGateSlow, which is critical; "
-        "name 'gate-slow' under `explains:` instead",
+        f"{GATE}:74:12: KubeProxyBrokenGate (warning) must not hold back KubeProxyGateSlow, which is critical; "
+        "name 'gate-slow' under `explains:` instead\n"
+        f"{SLOW}:15:1: nothing stops the damage of a critical failure; mark what does with `stops_damage: true`",
         also=(SLOW, "severity: {level: warning", "severity: {level: critical"),
     ),
     Case(
         "an-info-inhibits-a-warning",
         "severity: {level: critical, reason: nothing passes}",
         "severity: {level: info, reason: all pass}",
-        f"{GATE}:53:12: KubeProxyBrokenGate (info) must not hold back KubeProxyGateSlow, which is warning; "
+        f"{GATE}:74:12: KubeProxyBrokenGate (info) must not hold back KubeProxyGateSlow, which is warning; "
         "name 'gate-slow' under `explains:` instead",
     ),
     Case(
         "explains-no-symptom",
         "inhibits: [gate-slow]",
         "explains: [gate-watchdog]",
-        f"{GATE}:53:12: 'gate-watchdog' is not another entry of kind symptom",
+        f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom",
     ),
     Case(
         "explains-what-it-inhibits",
         "inhibits: [gate-slow]",
         "inhibits: [gate-slow]\nexplains: [gate-slow]",
-        f"{GATE}:54:12: 'gate-slow' stands under `inhibits:` too; name it once",
+        f"{GATE}:75:12: 'gate-slow' stands under `inhibits:` too; name it once",
     ),
     Case(
         "build-without-need",
@@ -377,44 +378,44 @@ CASES = [
         "edition-of-no-source",
         '{cluster: "> 1.18", action: none}',
         '{cluster: "> 1.18", action: none, edition: hearsay}',
-        f"{GATE}:38:9: the edition 'hearsay' is none of the sources of the table; list it there",
+        f"{GATE}:59:9: the edition 'hearsay' is none of the sources of the table; list it there",
     ),
     Case(
         "build-with-a-word",
         "minimum: v1.18.4-tke.26",
         "minimum: v1.18.4-tke.26-beta1",
-        f"{GATE}:39:55: minimum: 'v1.18.4-tke.26-beta1' does not have the form "
+        f"{GATE}:60:55: minimum: 'v1.18.4-tke.26-beta1' does not have the form "
         "^v1\\.[0-9]+\\.[0-9]+-tke\\.[0-9]+(-rc[0-9]+)?$: Smallest kube-proxy build with the fix; with upgrade-kube-proxy only.",
     ),
     Case(
         "setting-that-nobody-can-look-at",
         "flag: --oil, ",
         "",
-        f"{GATE}:49:14: give one of `flag`, `variable` and `path`, which say what is looked at",
+        f"{GATE}:70:14: give one of `flag`, `variable` and `path`, which say what is looked at",
     ),
     Case(
         "setting-with-two-places",
         "flag: --oil, ",
         "flag: --oil, variable: OIL, ",
-        f"{GATE}:49:14: give one of `flag`, `variable` and `path`, which say what is looked at",
+        f"{GATE}:70:14: give one of `flag`, `variable` and `path`, which say what is looked at",
     ),
     Case(
         "mount-with-a-value",
         "flag: --oil, ",
         "path: /oil, ",
-        f"{GATE}:49:14: a `path` is mounted or not; `value` and `safe` are for flags and variables",
+        f"{GATE}:70:14: a `path` is mounted or not; `value` and `safe` are for flags and variables",
     ),
     Case(
         "setting-that-decides-by-no-value",
         'value: {equals: "0"}, ',
         "ends: true, ",
-        f"{GATE}:49:14: `ends` needs the `value` that hurts",
+        f"{GATE}:70:14: `ends` needs the `value` that hurts",
     ),
     Case(
         "component-by-a-bad-pattern",
         "match: hinge",
         'match: "hinge("',
-        f"{GATE}:48:30: not an RE2 pattern: missing ): hinge(",
+        f"{GATE}:69:30: not an RE2 pattern: missing ): hinge(",
     ),
     Case(
         "systems-without-a-name",

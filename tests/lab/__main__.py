@@ -1,11 +1,8 @@
 """Brings up the lab in namespaces of its own, provokes the failures, and shows what came of them."""
 
 import asyncio
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,19 +12,15 @@ import yaml
 from generator.commands.shared import COULD_NOT_RUN, FOUND
 from generator.compiler import compile_catalog
 from generator.load import load
-from generator.loki import die_with_parent
 from generator.problems import ToolError, errors
-from tests.lab import afterwards, page, report, samples
+from tests.lab import afterwards, namespaces, page, report, samples
+from tests.lab.namespaces import WORK
 from tests.lab.node import Node
 from tests.lab.observe import Observer
 from tests.lab.programs import Programs, programs
 from tests.lab.report import Seen
 from tests.lab.scenarios import SCENARIOS, SHORT, Scenario
 from tests.lab.stack import Receiver, stack
-
-_NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-_INSIDE = "KUBE_PROXY_ALERTS_LAB"
-_WORK = Path("/mnt")  # a file system in memory is mounted over it, and ends with the lab
 
 
 @click.command(
@@ -64,8 +57,8 @@ def main(
         raise click.UsageError(f"no scenario is called {', '.join(sorted(unknown))}; --list names them")
     try:
         found = programs([scenario.build for scenario in chosen], _say)
-        if _INSIDE not in os.environ:
-            sys.exit(_in_namespaces(sys.argv[1:]))
+        if not namespaces.inside():
+            sys.exit(namespaces.enter("tests.lab", sys.argv[1:]))
         seen, wrong = asyncio.run(_run(chosen, found, minutes * 60))
     except ToolError as error:
         click.echo(f"lab: {error}", err=True)
@@ -78,40 +71,27 @@ def main(
     if documented and not problems:
         known = report.merge(report.load(report.SEEN), seen, [scenario.name for scenario in SCENARIOS])
         report.save(known, report.SEEN)
-        page.write(known)
+        page.write(page.ALERTS, report.account(known))
     if kept:
         samples.write(seen)
     sys.exit(FOUND if problems else 0)
 
 
-def _in_namespaces(arguments: Sequence[str]) -> int:
-    """Run the same command alone in the world; when it ends, in whatever way, nothing of it is left."""
-    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    unshare = ["unshare", *user, *_NAMESPACES]
-    probe = subprocess.run([*unshare, "true"], capture_output=True, text=True, check=False)
-    if probe.returncode:
-        raise ToolError(f"no namespaces here: {probe.stderr.strip()}; run as root, or allow user namespaces")
-    mounts = f"mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs {_WORK} && ip link set lo up"
-    command = [*unshare, "sh", "-c", f'{mounts} && exec "$@"', "sh", sys.executable, "-m", "tests.lab", *arguments]
-    environment = {**os.environ, _INSIDE: "1", "TMPDIR": str(_WORK)}
-    process = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)
-    with suppress(KeyboardInterrupt):
-        return process.wait()
-    process.kill()
-    return COULD_NOT_RUN
-
-
 async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) -> tuple[list[Seen], list[str]]:
     receiver = Receiver()
-    profile = _WORK / "profile.yaml"
-    profile.write_text(yaml.safe_dump({"runbooks": {"base_url": f"{receiver.url}/runbooks"}}), encoding="utf-8")
+    profile = WORK / "profile.yaml"
+    site = {
+        "runbooks": {"base_url": f"{receiver.url}/runbooks"},
+        "disabled": ["not-running"],  # needs kube-state-metrics, and the lab has no Pods
+    }
+    profile.write_text(yaml.safe_dump(site), encoding="utf-8")
     inputs = load(profile=profile)
     compiled = compile_catalog(inputs, "output")
     if errors(compiled.problems) or not compiled.rules:
         raise ToolError("the catalog has errors; run `make check`")
-    async with stack(found, receiver, profile, compiled.files, _WORK) as running:
+    async with stack(found, receiver, profile, compiled.files, WORK) as running:
         pairs = [
-            (scenario, Node(number, scenario.name, scenario.build, found, _WORK, running.ship))
+            (scenario, Node(number, scenario.name, scenario.build, found.nodes, WORK, running.ship))
             for number, scenario in enumerate(scenarios, 1)
         ]
         running.scrape([node for _, node in pairs])

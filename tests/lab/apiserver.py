@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,6 +25,7 @@ _RESOURCES = {
     "/apis/discovery.k8s.io/v1/endpointslices": ("EndpointSlice", "discovery.k8s.io/v1"),
     "/apis/networking.k8s.io/v1/servicecidrs": ("ServiceCIDR", "networking.k8s.io/v1"),
 }
+_POD_PORT = 8080
 _BACKLOG = 65536  # bytes read at a time
 
 
@@ -76,13 +77,17 @@ class ApiServer:
         own = {**default, "sessionAffinity": "None", **(spec or {})}
         self.put("Service", {"metadata": {"name": name}, "spec": own, "status": status or {}})
         pod = "10.244.0." + address.rpartition(".")[2]
-        backend = {"name": "http", "port": 8080, "protocol": "TCP"}
+        backend = {"name": "http", "port": _POD_PORT, "protocol": "TCP"}
         subsets = [{"addresses": [{"ip": pod}], "ports": [backend]}]
         self.put("Endpoints", {"metadata": {"name": name}, "subsets": subsets})
-        owner = {"name": f"{name}-1", "labels": {"kubernetes.io/service-name": name}}
-        endpoints = [{"addresses": [pod], "conditions": {"ready": True}}]
-        piece = {"metadata": owner, "addressType": "IPv4", "endpoints": endpoints, "ports": [backend]}
-        self.put("EndpointSlice", piece)
+        self.slice(name, 1, [pod])
+
+    def slice(self, service: str, number: int, pods: Sequence[str]) -> None:
+        """Some of the Pods behind a Service, as releases from 1.19 on read them."""
+        metadata = {"name": f"{service}-{number}", "labels": {"kubernetes.io/service-name": service}}
+        endpoints = [{"addresses": [pod], "conditions": {"ready": True}} for pod in pods]
+        ports = [{"name": "http", "port": _POD_PORT, "protocol": "TCP"}]
+        self.put("EndpointSlice", {"metadata": metadata, "addressType": "IPv4", "endpoints": endpoints, "ports": ports})
 
     def answer(self, connection: "_Connection", stream: int, method: str, target: str) -> None:
         """Answer a request, or begin a watch."""
@@ -131,7 +136,7 @@ class ApiServer:
 
 
 class _Connection:
-    """One client. Answers are small: they fit into the window that HTTP/2 grants at the start."""
+    """One client. Answers fit into the window that Go's clients grant at the start, some megabytes."""
 
     def __init__(self, server: ApiServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._server, self._reader, self._writer = server, reader, writer
@@ -162,19 +167,25 @@ class _Connection:
 
     def send(self, stream: int, events: Iterable[Object]) -> None:
         """Events of a watch."""
-        self._http.send_data(stream, "".join(json.dumps(event) + "\n" for event in events).encode())
+        self._data(stream, "".join(json.dumps(event) + "\n" for event in events))
         self._flush()
 
     def reply(self, stream: int, status: int, answer: Object) -> None:
         self.begin(stream, status)
-        self._http.send_data(stream, json.dumps(answer).encode(), end_stream=True)
+        self._data(stream, json.dumps(answer))
+        self._http.end_stream(stream)
 
     def cut(self, stream: int, half: str) -> None:
         """Half an answer, and then what Go's server sends when a handler aborts."""
         self.begin(stream, 200)
-        self._http.send_data(stream, half.encode())
+        self._data(stream, half)
         self._flush()
         self._http.reset_stream(stream, ErrorCodes.INTERNAL_ERROR)
+
+    def _data(self, stream: int, text: str) -> None:
+        data, size = text.encode(), self._http.max_outbound_frame_size
+        for start in range(0, len(data), size):
+            self._http.send_data(stream, data[start : start + size])
 
     def _flush(self) -> None:
         self._writer.write(self._http.data_to_send())

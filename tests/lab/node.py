@@ -14,12 +14,14 @@ import yaml
 
 from generator.problems import ToolError
 from tests.lab.apiserver import ApiServer
-from tests.lab.programs import Build, Programs, libraries
+from tests.lab.programs import Build, NodePrograms, libraries
 
-_NAMES = [f"ip{six}tables{verb}" for six in ("", "6") for verb in ("", "-save", "-restore")]
+NAMES = [f"ip{six}tables{verb}" for six in ("", "6") for verb in ("", "-save", "-restore")]
 _API_PORT = 6443
 _LINE_LIMIT = 1 << 20  # bytes of one line
+_RESTART_SECONDS = 1
 METRICS_PORT = 10249
+OTHER_CHAIN = "OTHER"  # made and removed by whoever writes beside kube-proxy
 
 Ship = Callable[["Node", str], None]
 
@@ -28,10 +30,11 @@ class Node:
     """Use it as an async context; everything it started is gone afterwards.
 
     `lines` are what kube-proxy printed, with their times; `caused` is when the cause of the failure was in place, in
-    seconds of the epoch.
+    seconds of the epoch. Services change only while `restless` is set. `supervised`: a kube-proxy that ends is started
+    again, as kubelet and systemd do. `pid` is that of the one that runs.
     """
 
-    def __init__(self, number: int, name: str, build: Build, programs: Programs, work: Path, ship: Ship) -> None:
+    def __init__(self, number: int, name: str, build: Build, programs: NodePrograms, work: Path, ship: Ship) -> None:
         self.name, self.pod = f"node-{number}", f"kube-proxy-{name}"
         self.address, self._gateway = f"10.77.{number}.2", f"10.77.{number}.1"
         # As Promtail and the Prometheus operator label what comes from a Pod. A cluster for each node, as alerts of one
@@ -42,20 +45,28 @@ class Node:
         self.api = ApiServer(self.name, self.address)
         self.lines: list[tuple[float, str]] = []
         self.caused = 0.0
-        self._kube_proxy = programs.kube_proxy[build.kube_proxy]
-        self._iptables = programs.iptables[build.iptables]
-        self._multi = self._iptables / "usr" / "sbin" / f"xtables-{build.backend}-multi"
+        self.restless = asyncio.Event()
+        self.restless.set()
+        self.supervised = False
+        self.pid = 0
+        self._others: list[asyncio.subprocess.Process] = []
+        self.build, self.programs = build, programs
+        self.kube_proxy = programs.kube_proxy[build.kube_proxy]
+        self.folder = work / self.name
+        self.commands = self.folder / "bin"  # the iptables that kube-proxy has
+        self.iptables = programs.iptables[build.iptables]
+        self._multi = self.iptables / "usr" / "sbin" / f"xtables-{build.backend}-multi"
+        self._outside = f"veth-{self.name}"  # the end of its cable on this side
         self._ship = ship
-        self._folder = work / self.name
-        self._commands = self._folder / "bin"
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         for name in ("bin", "run", "other-run"):
-            (self._folder / name).mkdir(parents=True)
-        for name in _NAMES:
-            (self._commands / name).symlink_to(self._multi)
-        outside = f"veth-{self.name}"
+            (self.folder / name).mkdir(parents=True)
+        self._set_commands()
+        nft = self.programs.tools / "usr" / "sbin" / "nft"
+        script(self.commands / "nft", f'LD_LIBRARY_PATH={libraries(self.programs.tools)} exec {nft} "$@"')
+        outside = self._outside
         for command in (
             f"ip netns add {self.name}",
             f"ip link add {outside} type veth peer name eth0 netns {self.name}",
@@ -75,17 +86,29 @@ class Node:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+        await must(["ip", "link", "del", self._outside])
+        await must(["ip", "netns", "del", self.name])
 
-    def command(self, name: str, script: str) -> None:
+    async def put_right(self) -> None:
+        """End the other programs, and let iptables and the API server be as they should."""
+        for process in reversed(self._others):  # who waits for the lock does not get it
+            await _stop(process)
+        self._set_commands()
+        self.api.broken = False
+
+    def _set_commands(self) -> None:
+        for name in NAMES:
+            (self.commands / name).unlink(missing_ok=True)
+            (self.commands / name).symlink_to(self._multi)
+
+    def command(self, name: str, text: str) -> None:
         """Put a shell script in the place of an iptables command; `$REAL` in it is the real one."""
-        path = self._commands / name
-        path.unlink()
-        path.write_text(f'#!/bin/sh\nREAL="{self._multi} {name}"\n{script}\n', encoding="utf-8")
-        path.chmod(0o755)
+        (self.commands / name).unlink()
+        script(self.commands / name, f'REAL="{self._multi} {name}"\n{text}')
 
     async def start_kube_proxy(self, *flags: str) -> None:
         """kube-proxy as a DaemonSet starts it, without the sysctls that a lab may not set."""
-        kubeconfig = self._folder / "kubeconfig"
+        kubeconfig = self.folder / "kubeconfig"
         cluster = {"server": f"https://{self._gateway}:{_API_PORT}", "insecure-skip-tls-verify": True}
         kubeconfig.write_text(yaml.safe_dump({
             "apiVersion": "v1", "kind": "Config", "current-context": "lab",
@@ -93,29 +116,28 @@ class Node:
             "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
         }), encoding="utf-8")  # fmt: skip
         command = [
-            str(self._kube_proxy),
+            str(self.kube_proxy),
             f"--kubeconfig={kubeconfig}",
             f"--hostname-override={self.name}",
             "--proxy-mode=iptables",
             "--cluster-cidr=10.244.0.0/16",
-            f"--metrics-bind-address={self.address}",
+            "--metrics-bind-address=0.0.0.0",
             "--conntrack-max-per-core=0",
             "--conntrack-tcp-timeout-established=0",
             "--conntrack-tcp-timeout-close-wait=0",
             "-v=2",
             *flags,
         ]
-        process = await self._spawn(command, "run", asyncio.subprocess.PIPE)
-        reading = asyncio.create_task(self._read(process))
-        self._stack.callback(reading.cancel)
+        running = asyncio.create_task(self._follow(await self._started(command), command))
+        self._stack.callback(running.cancel)
 
     async def run(self, *command: str) -> None:
         """Start another program on the node; it sees the node's /run, and so the node's lock."""
-        await self._spawn(list(command), "run")
+        self._others.append(await self._spawn(list(command), "run"))
 
     async def run_without_the_lock(self, *command: str) -> None:
         """Start a program as in a Pod that does not mount the lock: the node's network, a /run of its own."""
-        await self._spawn(list(command), "other-run")
+        self._others.append(await self._spawn(list(command), "other-run"))
 
     def log(self, line: str) -> None:
         """A line of kube-proxy's log."""
@@ -128,7 +150,7 @@ class Node:
     async def _spawn(
         self, command: Sequence[str], run: str, stderr: int = asyncio.subprocess.DEVNULL
     ) -> asyncio.subprocess.Process:
-        inside = f'mount --bind {self._folder / run} /run && exec "$@"'
+        inside = f'mount --bind {self.folder / run} /run && exec "$@"'
         process = await asyncio.create_subprocess_exec(
             *("nsenter", f"--net=/run/netns/{self.name}", "unshare", "--mount", "sh", "-c", inside, "sh", *command),
             stdin=asyncio.subprocess.DEVNULL,
@@ -136,9 +158,9 @@ class Node:
             stderr=stderr,
             env={
                 **os.environ,
-                "PATH": f"{self._commands}:/usr/sbin:/usr/bin:/sbin:/bin",
-                "LD_LIBRARY_PATH": str(libraries(self._iptables)),
-                "XTABLES_LIBDIR": str(libraries(self._iptables) / "xtables"),
+                "PATH": f"{self.commands}:/usr/sbin:/usr/bin:/sbin:/bin",
+                "LD_LIBRARY_PATH": str(libraries(self.iptables)),
+                "XTABLES_LIBDIR": str(libraries(self.iptables) / "xtables"),
             },
             start_new_session=True,
             limit=_LINE_LIMIT,
@@ -146,10 +168,26 @@ class Node:
         self._stack.push_async_callback(_stop, process)
         return process
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stderr
-        async for line in process.stderr:
-            self.log(line.decode(errors="replace").rstrip("\n"))
+    async def _started(self, command: Sequence[str]) -> asyncio.subprocess.Process:
+        process = await self._spawn(command, "run", asyncio.subprocess.PIPE)
+        self.pid = process.pid
+        return process
+
+    async def _follow(self, process: asyncio.subprocess.Process, command: Sequence[str]) -> None:
+        while True:
+            assert process.stderr
+            async for line in process.stderr:
+                self.log(line.decode(errors="replace").rstrip("\n"))
+            if not self.supervised:
+                return
+            await asyncio.sleep(_RESTART_SECONDS)
+            process = await self._started(command)
+
+
+def script(path: Path, text: str) -> None:
+    """Write a command for sh."""
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -26,9 +26,10 @@ KUBE_PROXY = Tool(
 )
 PROMETHEUS = Tool(
     "prometheus",
-    ("3.16",),
+    tools.PROMTOOL.pinned,
     "github.com/prometheus/prometheus/cmd/prometheus",
     "-X github.com/prometheus/common/version.Version={version}.0",
+    tools.PROMTOOL.package,
     pins=_PINS,
 )
 ALERTMANAGER = Tool(
@@ -66,6 +67,11 @@ _IPTABLES_PACKAGES = (
     *("iptables", "libxtables12", "libip4tc2", "libip6tc2"),
     *("libnftnl11", "libmnl0", "libnetfilter-conntrack3", "libnfnetlink0"),
 )
+# What an administrator has on a node beside iptables. It is taken from the newest release above.
+_TOOLS = (
+    *("nftables", "libnftables1", "libedit2", "libbsd0", "libmd0", "libjansson4", "libgmp10", "libxtables12"),
+    *("libnftnl11", "libmnl0", "ipset", "libipset13", "conntrack", "libnetfilter-conntrack3", "libnfnetlink0"),
+)
 _COMMANDS = {
     "ip": "iproute2",
     "nsenter": "util-linux",
@@ -90,6 +96,15 @@ class Build:
 
 
 @dataclass(frozen=True)
+class NodePrograms:
+    """What runs on the nodes: kube-proxy and iptables by version, and the folder of an administrator's tools."""
+
+    kube_proxy: dict[str, Path]
+    iptables: dict[str, Path]
+    tools: Path
+
+
+@dataclass(frozen=True)
 class Programs:
     """Where everything is."""
 
@@ -97,37 +112,49 @@ class Programs:
     prometheus: Path
     alertmanager: Path
     object_store: Path
-    kube_proxy: dict[str, Path]
-    iptables: dict[str, Path]
+    nodes: NodePrograms
 
 
 def programs(builds: Sequence[Build], say: Say) -> Programs:
     """Find or obtain the programs that these builds need. Raises ToolError that names all that is missing."""
-    missing = [f"{name} (package {package})" for name, package in _COMMANDS.items() if not shutil.which(name)]
-    if missing:
-        raise ToolError("the lab needs, and this machine has not: " + ", ".join(missing))
+    nodes = node_programs(builds, say)
     return Programs(
         tools.pinned(LOKI, LOKI.pinned[0], say),
         tools.pinned(PROMETHEUS, PROMETHEUS.pinned[0], say),
         tools.pinned(ALERTMANAGER, ALERTMANAGER.pinned[0], say),
         tools.pinned(OBJECT_STORE, OBJECT_STORE.pinned[0], say),
+        nodes,
+    )
+
+
+def node_programs(builds: Sequence[Build], say: Say) -> NodePrograms:
+    """Find or obtain what runs on the nodes of these builds. Raises ToolError that names all that is missing."""
+    missing = [f"{name} (package {package})" for name, package in _COMMANDS.items() if not shutil.which(name)]
+    if missing:
+        raise ToolError("the lab needs, and this machine has not: " + ", ".join(missing))
+    return NodePrograms(
         {version: tools.pinned(KUBE_PROXY, version, say) for version in sorted({build.kube_proxy for build in builds})},
         {version: _iptables(version, say) for version in sorted({build.iptables for build in builds})},
+        _unpacked("node-tools", _IPTABLES["1.8.9"], _TOOLS, say),
     )
 
 
 def _iptables(version: str, say: Say) -> Path:
-    """The folder that Debian's packages of this iptables were unpacked into; nothing is installed."""
-    target = platformdirs.user_cache_path(TOOL) / f"iptables-{version}"
+    return _unpacked(f"iptables-{version}", _IPTABLES[version], _IPTABLES_PACKAGES, say)
+
+
+def _unpacked(name: str, release: str, packages: Sequence[str], say: Say) -> Path:
+    """The folder that a Debian release's packages were unpacked into; nothing is installed."""
+    target = platformdirs.user_cache_path(TOOL) / name
     if target.is_dir():
         return target
-    say(f"getting iptables {version} from Debian {_IPTABLES[version]}")
+    say(f"getting {name} from Debian {release}")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         work = Path(folder)
-        apt = _apt(work, _IPTABLES[version])
+        apt = _apt(work, release)
         _must(["apt-get", *apt, "--quiet", "update"], work)
-        _must(["apt-get", *apt, "--quiet", "download", *_IPTABLES_PACKAGES], work)
+        _must(["apt-get", *apt, "--quiet", "download", *packages], work)
         for package in sorted(work.glob("*.deb")):
             _must(["dpkg-deb", "-x", str(package), "unpacked"], work)
         (work / "unpacked").rename(target)
@@ -162,6 +189,6 @@ def _must(command: list[str], work: Path) -> str:
 
 
 @cache
-def libraries(iptables: Path) -> Path:
-    """The folder with the shared libraries of an unpacked iptables."""
-    return next(iptables.glob("usr/lib/*/xtables")).parent
+def libraries(unpacked: Path) -> Path:
+    """The folder with the shared libraries of unpacked packages."""
+    return next(unpacked.glob("usr/lib/*/libxtables.so.*")).parent

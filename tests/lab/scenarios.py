@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.node import Node
+from tests.lab.node import OTHER_CHAIN, Node
 from tests.lab.programs import Build
 
 Provoke = Callable[[Node], Coroutine[Any, Any, None]]
@@ -42,16 +42,17 @@ async def backend_mismatch(node: Node) -> None:
     )
     node.cause()
     await node.start_kube_proxy()
-    await _change_services(node, 5)
+    await change_services(node, 5)
 
 
 async def lock_not_mounted(node: Node) -> None:
     await node.start_kube_proxy("--iptables-sync-period=2s", "--iptables-min-sync-period=100ms")
     await asyncio.sleep(_SETTLE_SECONDS)
     node.cause()
-    writer = "while :; do for t in nat filter; do iptables -t $t -N OTHER; iptables -t $t -X OTHER; done; done"
+    twice = f"iptables -t $t -N {OTHER_CHAIN}; iptables -t $t -X {OTHER_CHAIN}"
+    writer = f"while :; do for t in nat filter; do {twice}; done; done"
     await node.run_without_the_lock("sh", "-c", writer)
-    await _change_services(node, 0.5)
+    await change_services(node, 0.5)
 
 
 async def restore_without_wait(node: Node) -> None:
@@ -60,7 +61,7 @@ async def restore_without_wait(node: Node) -> None:
         node.command(f"{name}-restore", '[ "$1" = --version ] && exit 2; exec $REAL "$@"')
     node.cause()
     await node.start_kube_proxy()
-    await _change_services(node, 5)
+    await change_services(node, 5)
 
 
 async def lock_held_too_long(node: Node) -> None:
@@ -68,7 +69,7 @@ async def lock_held_too_long(node: Node) -> None:
     await asyncio.sleep(_SETTLE_SECONDS)
     node.cause()
     await node.run("sh", "-c", "while :; do flock /run/xtables.lock sleep 20; sleep 3; done")
-    await _change_services(node, 2)
+    await change_services(node, 2)
 
 
 async def apiserver_connection_broken(node: Node) -> None:
@@ -86,11 +87,12 @@ async def frequent_sync(node: Node) -> None:
 
 async def healthy(node: Node) -> None:
     await node.start_kube_proxy()
-    await _change_services(node, 20)
+    await change_services(node, 20)
 
 
-async def _change_services(node: Node, period: float) -> None:
+async def change_services(node: Node, period: float) -> None:
     for number in range(1_000_000):
+        await node.restless.wait()
         node.api.service(f"web-{number % 8}", f"10.96.1.{number % 250 + 1}")
         await asyncio.sleep(period)
 
