@@ -181,6 +181,17 @@ def test_a_step_needs_nothing_of_the_steps_before_it(entry: str) -> None:
     assert {run: names for run, names in needed.items() if names} == {}
 
 
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_step_that_is_named_by_its_number_is_there(entry: str) -> None:
+    known = ENTRIES[entry]
+    lists = {"diagnosis": known.diagnosis, "mitigation": known.mitigation}
+    # The file says what the page says, first steps, causes and false positives among it.
+    text = " ".join((ROOT / "catalog" / entry / "failure.yaml").read_text(encoding="utf-8").split())
+    named = re.findall(r"step ([0-9]+) of the (diagnosis|mitigation)", text)
+    named += [(number, section) for section, number in re.findall(r"\((diagnosis|mitigation), step ([0-9]+)\)", text)]
+    assert [(number, section) for number, section in named if not 1 <= int(number) <= len(lists[section])] == []
+
+
 def test_a_server_that_does_not_answer_is_told() -> None:
     """curl -s alone says nothing then, and what reads it shows nothing, which looks like an answer."""
     scripts = [fill(step.run or "", deployment.words(site)).text for site in SITES for step in all_steps()]
