@@ -206,7 +206,11 @@ class Scanner:
 def _words(data: bytes, at: int) -> int:
     """What tells the line at a place from others, whenever it was printed: a hash of all but its times."""
     start, stop = _bounds(data, at)
-    return hash(_KLOG_TIME.sub(rb"\1 ", _TIME.sub(b"", data[start:stop], count=1), count=1))
+    klog = _KLOG_TIME.search(data, start, min(stop, start + _FRONT_BYTES))
+    if klog is None:
+        return hash(_TIME.sub(b"", data[start:stop], count=1))
+    front = data[start : klog.start()]
+    return hash((_TIME.sub(b"", front, count=1) if front else front, klog[1], data[klog.end() : stop]))
 
 
 def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
