@@ -59,12 +59,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class Finding:
-    """What is missing at the site, the alerts that suffer, and what to change. They are blind, or see less."""
+    """What is missing at the site, the alerts that suffer, and what to change. They are blind, or see less.
+
+    `needed`: rules rest on it; metrics of other programs than kube-proxy are used where a site has them.
+    """
 
     what: str
     change: str
     alerts: tuple[str, ...]
     blind: bool = True
+    needed: bool = True
 
     def __str__(self) -> str:
         return f"{'blind' if self.blind else 'weaker'}: {', '.join(self.alerts)}: {self.what}; {self.change}"
@@ -182,7 +186,7 @@ def _of_program(
     if not job.up:
         blind, others = blind + others, ()
     if blind:
-        yield Finding(what, change, blind)
+        yield Finding(what, change, blind, needed=False)
     if others:
         yield Finding(what, change, others, blind=False)
 

@@ -158,12 +158,12 @@ def _alertmanager_setting(engine: str) -> str:
 
 
 def selectors_match(gaps: Sequence[Gap], server: str) -> Iterator[Finding]:
-    """What the rules would not see is a fault where they see nothing at all, else a warning."""
+    """What the rules would not see is a fault where they see nothing of kube-proxy itself, else a warning."""
     for gap in gaps:
-        state: State = "fault" if gap.blind else "warning"
+        state: State = "fault" if gap.blind and gap.needed else "warning"
         suffers = "blind" if gap.blind else "sees less"
         yield Finding("selectors", gap.what, state, f"{suffers}: {', '.join(gap.alerts)}", gap.change)
-    if not any(gap.blind for gap in gaps):
+    if not any(gap.blind and gap.needed for gap in gaps):
         yield Finding("selectors", server, "ok", "there is what the rules select")
 
 

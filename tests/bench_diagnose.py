@@ -10,12 +10,14 @@ the catalog's signatures, on the same single core. Exit codes: 0 measured, 2 cou
 
 import json
 import os
+import random
 import re
 import shutil
 import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count, cycle, islice
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -33,6 +35,9 @@ from tests.bench import CannotRunError, Run, measure
 
 ROOT = Path(__file__).parent.parent
 HEALTHY = sorted((ROOT / "tests" / "captures" / "healthy").glob("*.log"))
+SICK = sorted((ROOT / "tests" / "captures").glob("*/fires/*.log"))
+SICK_MB, DIFFERENT = 50, 100_000
+LETTERS = str.maketrans("0123456789", "ghijklmnop")  # numbers alone would not make errors different
 SIZES = (10, 100, 1_000, 4_000)
 AIM = 0.5  # of ripgrep's speed
 _CANDIDATES_BYTES = 128 << 20
@@ -47,6 +52,41 @@ def healthy_log(path: Path, megabytes: int) -> None:
     with path.open("wb") as file:
         while (left := megabytes * 1_000_000 - file.tell()) > 0:
             file.write(text[: max(left, 1)] if left < len(text) else text)
+
+
+def sick_logs(folder: Path) -> dict[str, Path]:
+    """Logs of nothing but errors, by what they are: of 40 Pods at once; one message on and on; errors all different."""
+    shown = [line for file in SICK for line in file.read_text(errors="replace").split("\n") if line]
+    by_pod = (f"[pod/kube-proxy-{number % 40:02}/kube-proxy] {line}\n" for number, line in enumerate(cycle(shown)))
+    one = next(line for line in shown if line.startswith("E") and "xtables lock" in line)
+    again = (f"E1124 05:{n // 60 % 60:02}:{n % 60:02}.1{one[20:]}\n" for n in count())
+    words = random.Random(1)
+    message = (f"{words.getrandbits(256):064x}".translate(LETTERS) for _ in count())
+    different = (f"E1124 05:02:22.1       1 a.go:7] {text}\n" for text in message)
+    logs = {"errors of 40 Pods": by_pod, "one error on and on": again, "different errors": different}
+    paths = {}
+    for name, lines in logs.items():
+        paths[name] = folder / f"{name}.log"
+        with paths[name].open("w", encoding="utf-8") as file:
+            if name == "different errors":
+                file.writelines(islice(lines, DIFFERENT))
+            else:
+                while file.tell() < SICK_MB * 1_000_000:
+                    file.writelines(islice(lines, 1000))
+    return paths
+
+
+def sickness(folder: Path) -> list[dict[str, Any]]:
+    """Processor time of each sick log, and of a healthy one of its size, one after the other; memory in KiB."""
+    rows = []
+    for name, path in sick_logs(folder).items():
+        size = path.stat().st_size
+        healthy = folder / "as large.log"
+        healthy_log(healthy, round(size / 1_000_000))
+        sick = measure([sys.executable, "-m", "generator", "diagnose", "--json", str(path)], codes=(0, 1))
+        well = measure([sys.executable, "-m", "generator", "diagnose", "--json", str(healthy)])
+        rows.append({"log": name, "bytes": size, "seconds": sick.cpu, "ratio": sick.cpu / well.cpu, "kib": sick.kib})
+    return rows
 
 
 def patterns() -> list[str]:
@@ -145,6 +185,18 @@ def report(speeds: dict[str, float], rows: list[dict[str, float]]) -> Iterator[s
             yield f"aim: {row['megabytes']:,.0f} MB at {AIM:g} of ripgrep's speed or more: {verdict}"
 
 
+def report_sick(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        size, memory = row["bytes"] / 1e6, row["kib"] / 1024
+        ratio = f"{row['ratio']:.1f} times a healthy log"
+        yield f"{row['log']}, {size:.0f} MB: {row['seconds']:.2f} s, {ratio}, {memory:.0f} MiB"
+        if row["log"] == "different errors":
+            verdict = "met" if row["seconds"] <= 10 else "MISSED"
+            yield f"aim: {DIFFERENT:,} different errors in at most 10 s of processor time: {verdict}"
+        else:
+            yield f"aim: at most 3 times a healthy log: {'met' if row['ratio'] <= 3 else 'MISSED'}"
+
+
 @click.command(help=__doc__)
 @click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True, help="Of the log, in megabytes.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -164,13 +216,15 @@ def main(sizes: str, as_json: bool) -> None:
                 healthy_log(log, size)
                 rows.append(compare(log, size, rg, words))
             speeds = rates(log)
+            print("measuring sick logs …", file=sys.stderr)
+            sick = sickness(Path(folder))
     except CannotRunError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     if as_json:
-        print(json.dumps({"candidates": speeds, "sizes": rows}, indent=2))
+        print(json.dumps({"candidates": speeds, "sizes": rows, "sick": sick}, indent=2))
     else:
-        print("\n".join(report(speeds, rows)))
+        print("\n".join([*report(speeds, rows), *report_sick(sick)]))
 
 
 if __name__ == "__main__":

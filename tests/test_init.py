@@ -188,7 +188,8 @@ def test_a_site_that_has_everything(run: Run, tmp_path: Path, prometheus: Addres
 def test_how_kube_proxy_runs_is_a_preset_too(runs: str, extends: list[str], run: Run, tmp_path: Path) -> None:
     done = run("init", "--runs", runs, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert written(tmp_path) == {"extends": extends}
+    release = {"labels": {"release": "kube-prometheus-stack"}}
+    assert written(tmp_path) == {"extends": extends, "kubernetes": release}
 
 
 def test_a_preset_that_does_not_say_how_it_runs_is_refused(run: Run, tmp_path: Path) -> None:

@@ -214,5 +214,5 @@ def test_a_symptom_names_the_causes_that_come_beside_it(profile: str, symptom: s
     (tmp_path / "site.yaml").write_text(profile, encoding="utf-8")
     inputs = load(profile=tmp_path / "site.yaml")
     described = alert(compile_rules(inputs.catalog, inputs.profile), symptom).annotations["description"]
-    found = re.search(r".* If (.+) fires there too, it names the cause\.", described)
+    found = re.search(r" If (KubeProxy[^.]+) fires there too, it names the cause\.", described)
     assert (found[1] if found else "") == named

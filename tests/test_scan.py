@@ -74,7 +74,7 @@ def test_the_lines_of_a_whole_log_are_all_found() -> None:
     """As the lines follow each other, no line hides its neighbour."""
     for dress in DRESSES:
         data = "".join(f"{dress(line)}\n" for line in LINES).encode()
-        found = [owner for event in events(data) for owner in event.owners]
+        found = [owner for event in events(data) for owner in event.owners for _ in range(event.count)]
         rule = [owner for line in LINES for owner, one in SIGNATURES.items() if one.matches(line)]
         assert sorted(found) == sorted(rule)
 
@@ -102,6 +102,23 @@ def test_errors_that_differ_in_numbers_are_one_event_for_the_first_and_one_for_t
     first, others = events(log.encode())
     assert (first.count, others.count) == (1, 9)
     assert others.line.time == datetime(2026, 11, 24, 3, 12, 19, 118273, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["", "[pod/kube-proxy-a/kube-proxy] ", "2026-01-02T03:04:{n}Z stderr F ", "Jan  2 03:04:{n} n1 kube-proxy[1]: "],
+)
+def test_a_line_that_comes_again_and_again_is_judged_once_and_counted(front: str) -> None:
+    text = "Failed to ensure: Another app is currently holding the xtables lock. Stopped waiting after 5s."
+    lines = [f"{front.format(n=n)}E0102 03:04:{n}.118273       1 a.go:7] {text}\n" for n in range(10, 40)]
+    other = lines[0].replace("a.go:7", "a.go:8")
+    first, second, others = events("".join([*lines, other]).encode())
+    assert [event.count for event in (first, second, others)] == [1, 1, 29]
+    assert others.line.time
+    assert others.line.time.second == 39
+    assert all(event.owners == {"iptables-lock-held-too-long"} for event in (first, second, others))
+    scanner = Scanner(SIGNATURES, each=True)
+    assert [event.count for event in events("".join(lines).encode(), scanner)] == [1] * 30
 
 
 def test_a_line_without_a_time_has_that_of_its_message() -> None:
@@ -163,7 +180,7 @@ def test_lines_across_the_borders_of_blocks_are_found_once() -> None:
     for size in (100_003, BLOCK):
         blocks = (text[at : at + size] for at in range(0, len(text), size))
         found = [event for window in windows(blocks) for event in scanner.events(window, NOW) if event.owners]
-        assert len(found) == 200
+        assert sum(event.count for event in found) == 200
         assert {event.line.text for event in found} == {wanted.decode().strip()}
 
 

@@ -121,7 +121,7 @@ class Findings:
         self._catalog = catalog
         self._entries = {entry.id: entry for entry in catalog.entries if entry.kind != "watchdog"}
         matchers = {entry.id: signature(entry.logs) for entry in self._entries.values() if entry.logs}
-        self._scanner = Scanner(matchers)
+        self._scanner = Scanner(matchers, each=span != _ALWAYS)
         self._now = now
         self._in_lines = set(matchers)
         self._sought: set[str] = set()
@@ -153,7 +153,7 @@ class Findings:
         program = foreign(line)
         if program:
             for owner in event.owners:
-                self._of_another(program, owner, line.text)
+                self._of_another(program, owner, event)
             return
         place = line.node or node or line.pod or pod or source
         if event.hints != Hints():
@@ -166,7 +166,7 @@ class Findings:
             self._undated += event.count
         for owner in event.owners:
             named = self._known.get(place, Hints()).node or place
-            self.count(owner, named)
+            self.count(owner, named, event.count)
             self.prove(owner, Proof(line.text[:_LONGEST], source, line.time, named))
         if event.error and not event.owners and not self._scanner.explained(event.rest):
             self._unexplained(event)
@@ -185,12 +185,12 @@ class Findings:
         else:
             self._templates.add(event.line, event.rest, event.count)
 
-    def _of_another(self, program: str, owner: str, text: str) -> None:
+    def _of_another(self, program: str, owner: str, event: Event) -> None:
         key = program, owner
         if key not in self._elsewhere and len(self._elsewhere) < _PROGRAMS:
-            self._elsewhere[key] = Elsewhere(program, self._entries[owner], text[:_LONGEST])
+            self._elsewhere[key] = Elsewhere(program, self._entries[owner], event.line.text[:_LONGEST])
         if key in self._elsewhere:
-            self._elsewhere[key].count += 1
+            self._elsewhere[key].count += event.count
 
     def told(self, place: str, hints: Hints) -> None:
         """Note what is known of a kube-proxy from elsewhere."""

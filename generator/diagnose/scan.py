@@ -42,6 +42,10 @@ _KLOG_ANYWHERE: Any = re2.compile(  # many times faster over much that does not 
 )
 _LAST_LINES = 20
 _LOOKS = 1000  # lines of other programs in a window, after which there is probably none of kube-proxy
+_TIME = re.compile(
+    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)? |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d "
+)
+_KLOG_TIME = re.compile(rb"([IWEF])[01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ +\d+ ")
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
@@ -57,7 +61,7 @@ class Event:
     """A line that matters: `owners` are the entries it proves, `hints` what it tells of its kube-proxy.
 
     `error`: it is the first line of an error, and `rest` are the lines that belong to it. `count`: it stands for so
-    many errors that differ in numbers only, and is the last of them.
+    many lines that differ in their times only, or errors that differ in numbers only, and is the last of them.
     """
 
     line: Line
@@ -74,7 +78,9 @@ _NOTHING = Hints()
 class Scanner:
     """Finds what a signature matches in whatever wrapping, what tells of the kube-proxy, and all errors."""
 
-    def __init__(self, signatures: Mapping[str, Signature]) -> None:
+    def __init__(self, signatures: Mapping[str, Signature], each: bool = False) -> None:
+        """`each`: no event stands for several lines, as their times may matter one by one."""
+        self._each = each
         own = [_keys(signature) for signature in signatures.values()]
         self._every = not all(own)
         self._signatures = Signatures(signatures)
@@ -95,10 +101,12 @@ class Scanner:
         data, done = window.data, window.begin
         places = self._places(window)
         alike: dict[int, tuple[int, int]] = {}
+        repeated: dict[int, tuple[int, int]] = {}
+        counting = not self._each and not _CRI_CUT.search(data)  # a piece of a line can look like another line
         for number, (at, key) in enumerate(places):
             if at < done:
                 continue
-            if key in _ERRORS:
+            if key in _ERRORS and not self._each:
                 start, stop = _bounds(data, at)
                 if _errors_only(places, number, stop):
                     # klog's JSON is one line; an error in text is told from another by the lines that follow too.
@@ -109,11 +117,19 @@ class Scanner:
                     if before:
                         done = stop
                         continue
+            words = _words(data, at) if counting else 0
+            if words in repeated:
+                repeated[words] = (repeated[words][0] + 1, at)
+                done = _bounds(data, at)[1]
+                continue
             event, done = self._event(data, at, now)
+            if counting and event.owners:
+                repeated[words] = (0, at)
             if event.owners or event.error or event.hints != _NOTHING:
                 yield event
-        for count, at in alike.values():
-            if count and (last := self._event(data, at, now)[0]).error:
+        for count, at in (*alike.values(), *repeated.values()):
+            last = self._event(data, at, now)[0] if count else None
+            if last and (last.error or last.owners):
                 yield replace(last, count=count)
 
     def speaks(self, window: Window, now: datetime) -> bool:
@@ -185,6 +201,16 @@ class Scanner:
             line = _with_neighbours(data, start, stop, line, now)
         rest = tuple(_rest(data, start, stop, line, now)) if error and not owners else ()
         return Event(line, owners, told, error, rest), stop
+
+
+def _words(data: bytes, at: int) -> int:
+    """What tells the line at a place from others, whenever it was printed: a hash of all but its times."""
+    start, stop = _bounds(data, at)
+    klog = _KLOG_TIME.search(data, start, min(stop, start + _FRONT_BYTES))
+    if klog is None:
+        return hash(_TIME.sub(b"", data[start:stop], count=1))
+    front = data[start : klog.start()]
+    return hash((_TIME.sub(b"", front, count=1) if front else front, klog[1], data[klog.end() : stop]))
 
 
 def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
