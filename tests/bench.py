@@ -198,7 +198,7 @@ def proofs(scratch: Path) -> tuple[float, float]:
     promtool = tools.find(tools.PROMTOOL, lambda message: print(message, file=sys.stderr))
     path = {"PATH": os.pathsep.join([str(promtool.parent), os.environ["PATH"]])}
     command = [sys.executable, "-m", "generator", "generate", "--output", str(scratch / "output")]
-    first, again = (measure(command, **cache, **path).cpu for _ in range(2))
+    first, again = (measure(command, (0,), **cache, **path).cpu for _ in range(2))
     return first, again
 
 

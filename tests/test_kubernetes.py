@@ -81,9 +81,7 @@ def test_the_recording_rules_count_what_the_alerts_count(real_loki: Loki) -> Non
     for failure, expr in records.items():
         assert logql.log_queries(expr) == logql.log_queries(alerts[failure])
         assert expr.count("[5m]") == 1
-        assert (
-            real_loki.evaluate(expr, int(time.time()) - 3600, 30, 2) == []
-        )  # numbers, or Loki refuses
+        assert real_loki.evaluate(expr, int(time.time()) - 3600, 30, 2) == []  # numbers, or Loki refuses
 
 
 def test_the_base_lists_files_that_are_there() -> None:
