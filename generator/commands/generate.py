@@ -29,10 +29,10 @@ from generator.problems import errors
 @inputs
 @click.option(
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     default=Path("output"),
     show_default=True,
-    help="Folder to fill; it is replaced as a whole.",
+    help="Folder to fill; all that was generated there is replaced, and nothing else may be there.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; show what would change and exit 1 if anything would.")
 @format_option
@@ -71,7 +71,11 @@ def command(
             ctx.exit(FOUND)
         say(f"{output}: up to date, {len(compiled.files)} files; {proof}")
         return
-    changed = write.replace(output, compiled.files)
+    try:
+        changed = write.replace(output, compiled.files)
+    except write.ForeignError as late:  # it came while promtool ran
+        report(late.problems, style)
+        ctx.exit(FOUND)
     state = "written" if changed else "unchanged"
     say(f"{output}: {state}, {size(compiled)}; {proof}")
 

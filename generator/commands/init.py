@@ -96,7 +96,7 @@ def command(
     if output == _STDOUT:
         click.echo(file.text, nl=False)
     else:
-        write.create(Path(), [file])
+        write.put(Path(output), file.text)
     if as_json:
         click.echo(json.dumps(_for_programs(file, choices, facts, findings), indent=2, ensure_ascii=False))
     for line in (*_seen(choices, facts), *map(str, findings)):
