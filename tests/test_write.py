@@ -306,7 +306,8 @@ from pathlib import Path
 from generator import write
 from generator.file import File
 from generator.names import GENERATED
-write.replace(Path('out'), [File('$word.md', '# ' + GENERATED), File('sub/a.md', '# ' + GENERATED + chr(10) + '$word')])"
+head = '# ' + GENERATED + chr(10)
+write.replace(Path('out'), [File('$word.md', head), File('sub/a.md', head + '$word')])"
 done
 find out -type f; find . -maxdepth 1 -name '.out*'
 """
