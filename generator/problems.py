@@ -60,7 +60,8 @@ def render(problems: Sequence[Problem], style: str) -> str:
 def _github(problem: Problem) -> str:
     # Escapes of GitHub's workflow commands: data escapes %, CR and LF; properties also ':' and ','.
     data = problem.message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    path = problem.where.path.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    path = problem.where.path.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    path = path.replace(":", "%3A").replace(",", "%2C")
     place = f"file={path}"
     if problem.where.line:
         place += f",line={problem.where.line},col={problem.where.column}"

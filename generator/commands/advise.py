@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SEVERITIES = ("critical", "warning", "info")
 _HEADINGS = {"affected": "can happen", "unknown": "not known", "not affected": "cannot happen"}
 _SHOWN = 5  # names of nodes
+_LARGEST = 1 << 30  # bytes of what kubectl prints, of ten thousands of nodes
 Read = TypeVar("Read")
 
 
@@ -149,8 +150,10 @@ def _version(text: str | None) -> "Version | None":
 
 
 def _document(path: Path) -> Any:
+    from generator.reader import contents
+
     try:
-        text = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        text = sys.stdin.buffer.read(_LARGEST) if str(path) == "-" else contents(path, _LARGEST)
     except OSError as error:
         raise ToolError(f"{path} cannot be read: {error.strerror}") from error
     try:

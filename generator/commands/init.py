@@ -1,6 +1,7 @@
 """`init`: a site's first profile, from what its Loki and Prometheus hold, and what the rules would not see there."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -62,15 +63,13 @@ def command(
     The presets stand in docs/sites.md. What the rules would not see at the site is said, and what to change there.
     Credentials come from the environment, such as KUBE_PROXY_ALERTS_LOKI_TOKEN.
     """
-    import os
-
     from generator import profiles, servers, sites, survey, write
     from generator.http import Client
     from generator.load import shipped_catalog
 
     if as_json and output == _STDOUT:
         raise click.UsageError("--json and --output - both want standard output")
-    if output != _STDOUT and Path(output).exists() and not force:
+    if output != _STDOUT and os.path.lexists(output) and not force:
         say(f"{TOOL}: {output} exists already; choose another name with --output, or replace it with --force")
         raise click.exceptions.Exit(FOUND)
     presets = profiles.read_presets(shipped_catalog())
