@@ -73,7 +73,7 @@ def _gitlab(problem: Problem) -> dict[str, Any]:
     return {
         "description": problem.message,
         "check_name": TOOL,
-        "fingerprint": hashlib.sha256(str(problem).encode()).hexdigest(),
+        "fingerprint": hashlib.sha256(str(problem).encode(errors="backslashreplace")).hexdigest(),
         "severity": "major" if problem.severity == "error" else "minor",
         "location": {"path": problem.where.path, "lines": {"begin": max(problem.where.line, 1)}},
     }

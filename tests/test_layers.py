@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 ORDER = [
-    ["generator", "names", "durations", "dress", "markdown", "shell", "versions"],
+    ["generator", "names", "streams", "durations", "dress", "markdown", "shell", "versions"],
     ["problems"],
     ["document", "http"],
     ["model"],
@@ -46,6 +46,7 @@ ORDER = [
     ["commands.ruling"],
     ["commands.*"],
     ["cli"],
+    ["start"],
     ["__main__"],
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}

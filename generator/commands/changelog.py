@@ -1,6 +1,5 @@
 """`changelog`: which rules changed between two versions, and whether CHANGELOG.md names them."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.shared import examples, format_option, json_option, report, say, stop_on_errors, table
+from generator.commands.shared import (
+    examples,
+    format_option,
+    json_option,
+    report,
+    say,
+    stop_on_errors,
+    table,
+    tell,
+    tell_json,
+)
 from generator.names import LOCK
 from generator.problems import Location, ToolError
 
@@ -80,9 +89,9 @@ def command(
     if check:
         _check(found, before, after, changelog, style)
     elif as_json:
-        click.echo(json.dumps([_data(change) for change in found], indent=2, ensure_ascii=False))
+        tell_json([_data(change) for change in found])
     elif markdown:
-        click.echo(changes.markdown(found), nl=False)
+        tell(changes.markdown(found), nl=False)
     else:
         rows = [{"change": row.kind, "rule": row.name, "what": ", ".join(row.what())} for row in found]
         table(["change", "rule", "what"], rows)

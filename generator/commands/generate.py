@@ -13,6 +13,7 @@ from generator.commands.shared import (
     format_option,
     inputs,
     no_validate_option,
+    printable,
     report,
     say,
     size,
@@ -66,7 +67,7 @@ def command(
     if check:
         changes = write.diff(output, compiled.files)
         if changes:
-            click.echo(changes, nl=False, err=style in ("json", "gitlab"))
+            click.echo(printable(changes), nl=False, err=style in ("json", "gitlab"))
             say(f"{output} is not what the catalog gives; repair it with:\n  {_repair(catalogs, profile, output)}")
             ctx.exit(FOUND)
         say(f"{output}: up to date, {len(compiled.files)} files; {proof}")

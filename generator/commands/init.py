@@ -1,6 +1,5 @@
 """`init`: a site's first profile, from what its Loki and Prometheus hold, and what the rules would not see there."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.shared import FOUND, examples, json_option, say, server_options
+from generator.commands.shared import FOUND, examples, json_option, say, server_options, tell, tell_json
 from generator.names import TOOL
 
 if TYPE_CHECKING:
@@ -93,11 +92,11 @@ def command(
     )
     findings = _findings(file, facts)
     if output == _STDOUT:
-        click.echo(file.text, nl=False)
+        tell(file.text, nl=False)
     else:
         write.put(Path(output), file.text)
     if as_json:
-        click.echo(json.dumps(_for_programs(file, choices, facts, findings), indent=2, ensure_ascii=False))
+        tell_json(_for_programs(file, choices, facts, findings))
     for line in (*_seen(choices, facts), *map(str, findings)):
         say(line)
     if assumed and not release:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from generator.commands.shared import FOUND, examples, say
+from generator.commands.shared import FOUND, examples, say, tell
 from generator.names import TOOL
 
 
@@ -48,7 +48,7 @@ def command(ctx: click.Context, entry_id: str, kind: str, alert: str | None, cat
     files = scaffold.files(entry_id, name, kind)
     write.create(folder, files)
     for file in files:
-        click.echo((folder / file.path).as_posix())
+        tell((folder / file.path).as_posix())
     say("fill in every TODO, then run: " + shlex.join([TOOL, "check", *_added(catalog)]))
 
 
