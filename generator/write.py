@@ -148,8 +148,7 @@ def put(path: Path, text: str | None) -> None:
         if text is None:
             path.unlink(missing_ok=True)
             return
-        if path.exists() and not path.is_file():
-            raise ToolError(f"{path}: is no file; choose another name")
+        takes_a_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             partial.write_bytes(text.encode("utf-8"))
@@ -158,6 +157,13 @@ def put(path: Path, text: str | None) -> None:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def takes_a_file(path: Path) -> None:
+    """Raises ToolError if no file can be at a path: it is a folder, a device, or no name for one."""
+    with _said(path):
+        if path.exists() and not path.is_file():
+            raise ToolError(f"{path}: is no file; choose another name")
 
 
 @contextlib.contextmanager

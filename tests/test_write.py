@@ -365,3 +365,16 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> 
     )
     assert done.stdout == "site.yaml: cannot be written: File too large\n"
     assert tree(tmp_path) == {"site.yaml": "old"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [(".", ".: is no file"), ("fifo", "fifo: is no file"), ("x" * 300, "cannot be written: File name too long")],
+)
+def test_a_profile_is_written_where_a_file_can_be(tmp_path: Path, run: Run, name: str, said: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    result = run("init", "--force", "--output", name, cwd=tmp_path)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["fifo"]

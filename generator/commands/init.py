@@ -68,6 +68,8 @@ def command(
 
     if as_json and output == _STDOUT:
         raise click.UsageError("--json and --output - both want standard output")
+    if output != _STDOUT:
+        write.takes_a_file(Path(output))
     if output != _STDOUT and os.path.lexists(output) and not force:
         say(f"{TOOL}: {output} exists already; choose another name with --output, or replace it with --force")
         raise click.exceptions.Exit(FOUND)
