@@ -1,11 +1,16 @@
 """One bad profile for each kind of error, and exactly what is said about it."""
 
+import json
+import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from generator.compiler import compile_catalog
-from generator.load import load
+from generator.load import load, shipped_catalog
 from tests.conftest import TINY
 
 HOME = "runbooks: {base_url: https://runbooks.test/kp}\n"
@@ -88,3 +93,53 @@ def test_bad_profiles_are_said_exactly(text: str, said: str, tmp_path: Path, mon
 def test_what_is_well_is_not_warned_of(text: str, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(text + HOME, encoding="utf-8")
     assert compile_catalog(load(profile=tmp_path / "site.yaml", base=TINY), "output").problems == ()
+
+
+SCHEMA = json.loads((shipped_catalog() / "profile.schema.json").read_text(encoding="utf-8"))
+PLACES = [
+    (section, key)
+    for section, part in SCHEMA["properties"].items()
+    for key in (*part.get("properties", {}), "KubeProxyBrokenGate", "KubeProxyGateSlow", "loki")
+]
+ODD: st.SearchStrategy[object] = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1,
+        10**400,
+        1.5,
+        "",
+        "x",
+        "0s",
+        "10m",
+        "999999y",
+        "a\n",
+        "{a='b'}",
+        '{a=~"("}',
+        "http://[",
+        "by",
+        "\x1b[2J",
+        [],
+        ["x"],
+        {"threshold": 10**400},
+        {"range": "0s"},
+        {"for": "999999w"},
+        {"node": "by"},
+        {"url": "http://u:p@h"},
+        {"x": {}},
+    ]
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(PLACES), ODD, min_size=1, max_size=3))
+def test_no_profile_ends_in_a_traceback(values: dict[tuple[str, str], object]) -> None:
+    data: dict[str, dict[str, object]] = {}
+    for (section, key), value in values.items():
+        data.setdefault(section, {})[key] = value
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "site.yaml"
+        path.write_text(yaml.safe_dump(data), encoding="utf-8")
+        compiled = compile_catalog(load(profile=path, base=TINY), "output")
+    assert compiled.files or compiled.problems
