@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test lint lab mutants bench clean
+.PHONY: help generate check test lint lab mutants fuzz bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ lab: $(VENV)/.ready ## provoke every failure in real kube-proxy builds, an hour;
 
 mutants: $(VENV)/.ready ## weaken every rule, piece by piece, and show that the tests notice
 	$(BIN)/python -m tests.mutants
+
+fuzz: $(VENV)/.ready ## run the tests that make up their own inputs, a hundred times as long
+	$(BIN)/pytest -m hypothesis --hypothesis-profile=long
 
 bench: $(VENV)/.ready ## speed against sigma-cli and how cost grows; what the rules cost Loki; diagnose against ripgrep
 	$(BIN)/python -m tests.bench

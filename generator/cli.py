@@ -4,14 +4,15 @@ Adding a command: one module of commands/, and its name in COMMANDS.
 """
 
 import gc
+import sys
 import traceback
 from importlib import import_module
 from typing import Any
 
 import click
 
-from generator import __version__
-from generator.commands.shared import COULD_NOT_RUN, say
+from generator import __version__, streams
+from generator.commands.shared import COULD_NOT_RUN, STDOUT, say
 from generator.names import TOOL
 from generator.problems import ToolError
 
@@ -33,8 +34,36 @@ COMMANDS = (
 )
 
 
+INTERRUPTED = 130  # as shells say it
+
+
 class _Group(click.Group):
     """Imports a command when it is asked for; turns its ToolError into a message and exit code 2."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run, and end with an exit code that means what it says: click's 1 for a broken pipe or ^C means "found"."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
+        refused = ""
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
+        except click.ClickException as error:
+            error.show()
+            code = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            code = INTERRUPTED
+        except SystemExit:  # the reader of a pipe, such as head, has seen enough
+            code = COULD_NOT_RUN
+        except OSError as error:  # the machine refuses what every command relies on: a full disk, a removed folder
+            refused = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+            code = COULD_NOT_RUN
+        undelivered = streams.finish()
+        if undelivered is not None:
+            refused = undelivered and f"{STDOUT}: {undelivered}"
+            code = COULD_NOT_RUN
+        if refused:
+            say(f"{TOOL}: {refused}")
+        sys.exit(code)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -51,8 +80,8 @@ class _Group(click.Group):
         except ToolError as error:
             say(f"{TOOL}: {error}")
             ctx.exit(COULD_NOT_RUN)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise  # click ends quietly where the reader of a pipe, such as head, has seen enough
+        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+            raise
         except Exception:
             # Not 1, which would say that the input is wrong, or that rulers differ.
             say(f"{traceback.format_exc()}{TOOL}: this is a fault of {TOOL}, not of yours; please report it")

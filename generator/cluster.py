@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from generator import document
 from generator.advice import Facts
 from generator.versions import parse
 
@@ -199,7 +200,7 @@ def _configuration(workload: Object, path: str, maps: Sequence[Object]) -> Mappi
             text = one.get("data", {}).get(path.rpartition("/")[2])
             if text is not None:
                 try:
-                    config = yaml.safe_load(text)
+                    config = document.load(text)
                 except yaml.YAMLError:
                     return None
                 return config if isinstance(config, Mapping) else None

@@ -13,6 +13,8 @@ Path = tuple[str | int, ...]
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times faster where it is built
 _BOOLEANS = {"true": True, "false": False}
+_DEPTH = 100  # libyaml's composer ends the process at some 20,000
+_ALIASED = 100_000  # values that aliases stand for
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,7 @@ class Document:
 
     @cached_property
     def _marks(self) -> Mapping[Path, Location]:
-        loader = _Loader(self.text)
-        try:
-            node = loader.get_single_node()
-        finally:
-            loader.dispose()
+        node = _composed(self.text)
         return dict(_places(node, (), self.path)) if node else {}
 
 
@@ -65,20 +63,73 @@ def _merged(upper: Any, lower: Any) -> Any:
 def parse(text: str, path: str) -> tuple[Document, list[Problem]]:
     """Parse YAML text. Syntax errors and duplicate keys are problems; the data of a broken file is None."""
     problems: list[Problem] = []
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
+        node = _composed(text)
         data = None if node is None else _value(node, path, problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)
         return Document(path, None), [Problem(where, f"not valid YAML: {error.problem}")]
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         reason = getattr(error, "reason", None) or str(error).splitlines()[0]
         return Document(path, None), [Problem(Location(path), f"not valid YAML: {reason}")]
+    return Document(path, data, text), problems
+
+
+def load(text: str) -> Any:
+    """Plain values, as YAML is read elsewhere: dates, `yes` and `0x1f` are what they stand for, the last of two equal
+    keys counts. Raises yaml.YAMLError for all that cannot be read, whatever it is."""
+    node = _composed(text)
+    loader = _Loader("")
+    try:
+        return None if node is None else loader.construct_document(node)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # the 99th of a month
+        raise yaml.YAMLError(str(error)) from error
     finally:
         loader.dispose()
-    return Document(path, data, text), problems
+
+
+def _composed(text: str) -> Any:
+    """The one document of a text as nodes, of which none is too deep and no alias stands for too much."""
+    _within_limits(text)
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+def _within_limits(text: str) -> None:
+    """Raises yaml.YAMLError for a text that would take the memory or the stack; its events cost neither."""
+    sizes: dict[str, int] = {}  # of what has an anchor, in values
+    opened: list[tuple[str | None, int]] = []  # collections that we are in: anchor, and the count where each began
+    count = aliased = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            opened.append((event.anchor, count))
+            count += 1
+            if len(opened) > _DEPTH:
+                raise _beyond(event, f"nested more than {_DEPTH} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = opened.pop()
+            if anchor:
+                sizes[anchor] = count - before
+        elif isinstance(event, yaml.ScalarEvent):
+            count += 1
+            if event.anchor:
+                sizes[event.anchor] = 1
+        elif isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in opened):
+                raise _beyond(event, f"the alias *{event.anchor} stands inside of what it names")
+            size = sizes.get(event.anchor or "", 1)
+            count += size
+            aliased += size
+            if aliased > _ALIASED:
+                raise _beyond(event, f"aliases stand for more than {_ALIASED} values")
+
+
+def _beyond(event: Any, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
 def _value(node: yaml.Node, path: str, problems: list[Problem]) -> Any:

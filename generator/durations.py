@@ -4,6 +4,8 @@ import re
 
 from promql_parser import parse_duration
 
+_YEARS = 100  # rulers count nanoseconds, of which 64 bits hold 292 years
+
 
 def seconds(text: str) -> float:
     """Length of a duration in seconds. Raises ValueError if it is not one."""
@@ -13,7 +15,13 @@ def seconds(text: str) -> float:
         raise ValueError("not a duration such as 90s, 10m or 1h30m")
     if re.fullmatch("0+(ms|[smhdwy])", text):
         return 0.0  # which the parser refuses, and `for: 0s` is
-    return float(parse_duration(text).total_seconds())
+    try:
+        length = float(parse_duration(text).total_seconds())
+    except OverflowError as error:
+        raise ValueError(f"longer than {_YEARS} years") from error
+    if length > _YEARS * 365 * 86_400:
+        raise ValueError(f"longer than {_YEARS} years")
+    return length
 
 
 def text(length: float) -> str:

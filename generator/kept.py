@@ -8,7 +8,7 @@ from typing import Any
 import platformdirs
 import yaml
 
-from generator import write
+from generator import document, write
 from generator.names import TOOL
 from generator.plan import Group
 from generator.problems import ToolError
@@ -53,7 +53,7 @@ def _write(place: str, groups: Sequence[Group], unfinished: bool) -> None:
 def _read(place: str) -> dict[str, Any] | None:
     file = _file(place)
     try:
-        held = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
+        held = document.load(file.read_text(encoding="utf-8")) if file.exists() else None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ToolError(f"{file}: cannot be read: {error}") from error
     if held is not None and (not isinstance(held, dict) or held.keys() != {"place", "unfinished", "groups"}):

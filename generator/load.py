@@ -1,5 +1,6 @@
 """Reads the catalog, and with `profiles` the profile."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -44,9 +45,11 @@ from generator.model import (
     Versions,
 )
 from generator.problems import Location, Problem
-from generator.reader import Reader, display
+from generator.reader import Reader, display, is_file
 from generator.versions import minor
 
+_ENTRY = "failure.yaml"
+_OF_AN_ENTRY = {"tests.yaml", "samples"}
 _SAMPLE_FOLDERS = ("fires", "silent")
 _LOG_TESTS = "input_streams"  # what only a file of unit tests with log lines has; promtool's have input_series
 
@@ -124,11 +127,20 @@ def load_tests(path: Path) -> TestFile:
     tests = reader.log_tests(path) if _LOG_TESTS in (reader.text(path) or "") else None
     rules: list[str] = []
     for pattern in tests.rule_files if tests else ():
-        found = sorted(path.parent.glob(pattern) if not Path(pattern).is_absolute() else [Path(pattern)])
+        found = _matching(path.parent, pattern)
         if not found:
             reader.problems.append(Problem(Location(display(path)), f"no rule file matches {pattern}"))
         rules += [text for file in found if (text := reader.text(file)) is not None]
     return TestFile(tests, tuple(rules), tuple(reader.problems))
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    if Path(pattern).is_absolute():
+        return [Path(pattern)]
+    try:
+        return sorted(path for path in folder.glob(pattern) if path.is_file())
+    except (ValueError, NotImplementedError, IndexError):  # what pathlib says of '', '.' and '**x'
+        return []
 
 
 class _Reader(Reader):
@@ -148,7 +160,7 @@ class _Reader(Reader):
         return tuple(_harmless(parsed, name) for name in parsed.data) if parsed else ()
 
     def entries(self, folder: Path, log_tests: bool) -> Iterable[Failure]:
-        found = sorted(path.parent for path in folder.glob("*/failure.yaml"))
+        found = self.entry_folders(folder)
         if not found:
             self.problems.append(
                 Problem(Location(display(folder)), "no entry here; a catalog holds folders with a failure.yaml each")
@@ -162,11 +174,38 @@ class _Reader(Reader):
                     Problem(parsed.at("id"), f"id '{parsed.data['id']}' must be the name of its folder, '{path.name}'")
                 )
             tests = path / "tests.yaml"
-            unit_tests = self.text(tests) if tests.is_file() else None
+            unit_tests = self.text(tests) if os.path.lexists(tests) else None
             on_loki = None
             if unit_tests is not None and _LOG_TESTS in unit_tests:
                 unit_tests, on_loki = None, self.log_tests(tests) if log_tests else None
             yield _failure(parsed, tuple(self.samples(path, parsed)), unit_tests, on_loki)
+
+    def entry_folders(self, catalog: Path) -> list[Path]:
+        """The folders of entries. What looks like one and cannot be read as one is a problem, not left out."""
+        found = []
+        for path in self.children(catalog):
+            if path.name.startswith(".") or not path.is_dir():
+                continue
+            names = {child.name for child in self.children(path)}
+            for wrong, right in _misnamed(names):
+                self.problems.append(Problem(Location(display(path / wrong)), f"is not read; name it {right}"))
+            if _ENTRY in names:
+                found.append(path)
+            elif names & _OF_AN_ENTRY:
+                self.problems.append(Problem(Location(display(path)), f"looks like an entry and has no {_ENTRY}"))
+        return found
+
+    def children(self, folder: Path) -> list[Path]:
+        """What is in a folder; links that lead nowhere and folders that cannot be read are problems."""
+        try:
+            found = sorted(folder.iterdir())
+        except OSError as error:
+            self.problems.append(Problem(Location(display(folder)), f"cannot be read: {error.strerror}"))
+            return []
+        for path in found:
+            if path.is_symlink() and not path.exists():
+                self.problems.append(Problem(Location(display(path)), "is a link that leads nowhere"))
+        return [path for path in found if path.exists()]
 
     def log_tests(self, path: Path) -> LogTests | None:
         parsed = self.document(path, self.tests_schema)
@@ -205,16 +244,25 @@ class _Reader(Reader):
             self.problems.append(Problem(where, "`times` needs `every`"))
         elif "line" in row:
             return [row["line"]]
-        elif not (folder / row["file"]).is_file():
+        elif not is_file(folder / row["file"]):
             self.problems.append(Problem(where, f"there is no file {row['file']} beside this one"))
         else:
             return _lines(self.bytes(folder / row["file"]))
         return ()
 
+    def sample_files(self, folder: Path) -> list[Path]:
+        found = self.children(folder) if os.path.lexists(folder) else []
+        for path in found:
+            if not path.is_file():
+                self.problems.append(Problem(Location(display(path)), "is no file; samples are files of lines"))
+        return [path for path in found if path.is_file()]
+
     def samples(self, entry: Path, parsed: Document) -> Iterable[Sample]:
         listed = parsed.data.get("samples", {})
         present = {
-            f"{folder}/{path.name}": path for folder in _SAMPLE_FOLDERS for path in _files(entry / "samples" / folder)
+            f"{folder}/{path.name}": path
+            for folder in _SAMPLE_FOLDERS
+            for path in self.sample_files(entry / "samples" / folder)
         }
         for name in sorted(listed.keys() - present.keys()):
             self.problems.append(
@@ -234,8 +282,16 @@ def _lines(data: bytes) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+def _misnamed(names: Iterable[str]) -> list[tuple[str, str]]:
+    """File names that stand for another one, as people write them, and that one."""
+    rights = {name.removesuffix(".yaml"): name for name in (_ENTRY, "tests.yaml")}
+    found = []
+    for name in sorted(names):
+        stem, dot, ending = name.lower().rpartition(".")
+        right = rights.get(stem) if dot and ending in ("yaml", "yml", "json") else None
+        if right and right != name:
+            found.append((name, right))
+    return found
 
 
 def _metric(name: str, row: Mapping[str, Any]) -> Metric:

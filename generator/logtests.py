@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from generator import logql
+from generator import document, logql
 from generator.durations import seconds
 from generator.file import File
 from generator.model import LogStream, LogTest
@@ -38,7 +38,7 @@ def alerting_rules(rule_files: Iterable[str]) -> list[Rule]:
     rules: list[Rule] = []
     for text in rule_files:
         try:
-            groups = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["groups"]  # noqa: S506
+            groups = document.load(text)["groups"]
             found = [rule for group in groups for rule in group["rules"] if "alert" in rule]
             rules += [{**rule, "expr": str(rule["expr"])} for rule in found]
         except (yaml.YAMLError, KeyError, TypeError) as error:

@@ -64,7 +64,8 @@ def render(problems: Sequence[Problem], style: str) -> str:
 def _github(problem: Problem) -> str:
     # Escapes of GitHub's workflow commands: data escapes %, CR and LF; properties also ':' and ','.
     data = problem.message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    path = problem.where.path.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    path = problem.where.path.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    path = path.replace(":", "%3A").replace(",", "%2C")
     place = f"file={path}"
     if problem.where.line:
         place += f",line={problem.where.line},col={problem.where.column}"
@@ -76,7 +77,7 @@ def _gitlab(problem: Problem) -> dict[str, Any]:
     return {
         "description": problem.message,
         "check_name": TOOL,
-        "fingerprint": hashlib.sha256(str(problem).encode()).hexdigest(),
+        "fingerprint": hashlib.sha256(str(problem).encode(errors="backslashreplace")).hexdigest(),
         "severity": "major" if problem.severity == "error" else "minor",
         "location": {"path": problem.where.path, "lines": {"begin": max(problem.where.line, 1)}},
     }

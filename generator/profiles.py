@@ -24,7 +24,7 @@ from generator.model import (
     ServerProfile,
 )
 from generator.problems import Problem
-from generator.reader import Reader
+from generator.reader import Reader, is_file
 
 
 def presets(catalog: Path) -> dict[str, Path]:
@@ -83,7 +83,7 @@ def _target(name: str, catalog: Path, folder: Path, chain: tuple[Path, ...]) -> 
             return no_preset(name, known)
     else:
         found = folder / name
-        if not found.is_file():
+        if not is_file(found):
             return f"there is no file {name}; a path is relative to the file it stands in"
     return f"{name} extends this file in turn; remove one of the two" if found.resolve() in chain else found
 

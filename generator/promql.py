@@ -14,6 +14,19 @@ from generator.lexer import Token
 from generator.model import Profile
 
 _GROUPED = (promql_parser.VectorMatchCardinality.ManyToOne, promql_parser.VectorMatchCardinality.OneToMany)
+_TEXT = r'"(?:[^"\\\n]|\\.)*"|`[^`]*`'
+_LABEL = r"\s*[A-Za-z_][A-Za-z0-9_]*\s*(?:=~|!~|!=|=)\s*"
+_SELECTOR = re.compile(rf"\s*\{{(?:{_LABEL}(?:{_TEXT}|'(?:[^'\\\n]|\\.)*')\s*(?:,|(?=\}})))*\s*\}}\s*")
+# Loki is stricter: no single quotes, no comma at the end, and none of the words that its language consists of.
+_OF_LOKI = re.compile(rf"\s*\{{{_LABEL}(?:{_TEXT})\s*(?:,{_LABEL}(?:{_TEXT})\s*)*\}}\s*")
+LOKI_WORDS = {"and", "bool", "by", "or", "unless", "without"} | {
+    *("json", "label_format", "label_replace", "line_format", "logfmt", "regexp", "unpack", "unwrap")
+}
+
+
+def is_of_loki(selector: str) -> bool:
+    """Whether Loki reads a selector that Prometheus reads."""
+    return bool(_OF_LOKI.fullmatch(selector))
 
 
 def matchers(selector: str) -> list[Any]:
@@ -22,6 +35,8 @@ def matchers(selector: str) -> list[Any]:
     Raises ValueError if it is not a plain selector.
     """
     parsed = parse(selector)
+    if not _SELECTOR.fullmatch(selector):  # offset, @, comments and quoted names, which only Prometheus understands
+        raise ValueError('not a selector like {job="kube-proxy"}')
     if not isinstance(parsed, promql_parser.VectorSelector) or parsed.name or parsed.matchers.or_matchers:
         raise ValueError('not a selector like {job="kube-proxy"}')
     return list(parsed.matchers.matchers)

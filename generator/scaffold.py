@@ -21,13 +21,12 @@ _TEMPLATES = {
 
 
 def files(entry_id: str, alert: str, kind: str) -> list[File]:
-    """Files of a new entry, below its catalog. `kind` is failure (log lines) or symptom (metrics)."""
+    """Files of a new entry, below its folder. `kind` is failure (log lines) or symptom (metrics)."""
     names = ["failure.yaml", "tests.yaml"]
     if kind == "failure":
         names += ["samples/fires/example.log", "samples/silent/example.log"]
     return [
-        File(f"{entry_id}/{name}", _render(_TEMPLATES[kind].get(name, name), id=entry_id, alert=alert, kind=kind))
-        for name in names
+        File(name, _render(_TEMPLATES[kind].get(name, name), id=entry_id, alert=alert, kind=kind)) for name in names
     ]
 
 

@@ -5,6 +5,7 @@ jsonschema-rs tells in microseconds that nothing is wrong, which is nearly alway
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -20,8 +21,15 @@ _TYPES = {
     "string": "text; put it in quotes",
     "number": "a number",
     "integer": "a whole number",
+    "boolean": "true or false",
     "null": "empty",
 }
+
+
+_QUOTED = 200  # characters
+_SECRET = re.compile(r"""^(['"]?(?:\w+://)?).*@""", re.DOTALL)  # what may be user and password, to the last @
+_QUERY = re.compile(r"(://[^?#]*[?#]).*", re.DOTALL)
+_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)  # of a pattern: an escape, a class, an end
 
 
 @cache
@@ -33,7 +41,22 @@ def _accepts(schema_text: str) -> Callable[[Any], bool]:
 def _validator(schema_text: str) -> Any:
     import jsonschema  # costs a third of a run that finds nothing wrong
 
-    return jsonschema.Draft202012Validator(json.loads(schema_text))
+    ours = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+        jsonschema.Draft202012Validator, {"pattern": _pattern}
+    )
+    return ours(json.loads(schema_text))
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
+    """A pattern as JSON Schema means it: `$` is the end of the text, not also the place before a last line break."""
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not re.search(_PART.sub(_whole_text, pattern), instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _whole_text(part: re.Match[str]) -> str:
+    return r"\Z" if part[0] == "$" else part[0]
 
 
 def check(document: Document, schema_text: str) -> list[Problem]:
@@ -42,9 +65,17 @@ def check(document: Document, schema_text: str) -> list[Problem]:
         return [Problem(document.at(), "the file is empty; `kube-proxy-alerts new <id>` writes a complete one")]
     if _accepts(schema_text)(document.data):
         return []
-    return [
+    found = [
         problem for error in _validator(schema_text).iter_errors(document.data) for problem in _say(document, error)
     ]
+    # What one of the two refuses is refused, even if the other finds no words for it.
+    return found or [Problem(document.at(), "is not what its schema asks; compare it with one that is")]
+
+
+def _shown(value: Any) -> str:
+    """A value as it is quoted: in one line, not without end, and without what of an address may be secret."""
+    text = _QUERY.sub(r"\1…'", _SECRET.sub(r"\1…@", repr(value)))
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
 def _say(document: Document, error: Any) -> Iterator[Problem]:
@@ -72,18 +103,19 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
             )
         case "enum":
             words = [str(word) for word in error.validator_value]
-            yield Problem(where, f"{name}: '{error.instance}' is not one of {', '.join(words)}")
+            yield Problem(where, f"{name}: {_quoted(error.instance)} is not one of {', '.join(words)}")
         case "type":
             wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
             yield Problem(where, f"{name} must be {' or '.join(_TYPES[kind] for kind in wanted)}")
         case "pattern":
             yield Problem(
                 where,
-                f"{name}: {error.instance!r} does not have the form {error.validator_value}{_describe(error.schema)}",
+                f"{name}: {_shown(error.instance)} does not have the form "
+                f"{error.validator_value}{_describe(error.schema)}{_line_break(error.instance)}",
             )
         case "anyOf":
             forms = [_form(option) for option in error.validator_value]
-            yield Problem(where, f"{name}: {error.instance!r} is neither {' nor '.join(forms)}")
+            yield Problem(where, f"{name}: {_shown(error.instance)} is neither {' nor '.join(forms)}")
         case "minProperties" | "minItems" | "minLength":
             yield Problem(where, f"{name} is empty; give at least {error.validator_value}")
         case "uniqueItems":
@@ -93,7 +125,15 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
                 where, f"{name}: {error.instance} is too small; the smallest value is {error.validator_value}"
             )
         case _:
-            yield Problem(where, f"{name}: {error.message}")
+            yield Problem(where, f"{name}: {_shown(error.instance)} does not satisfy {error.validator}")
+
+
+def _quoted(value: Any) -> str:
+    return f"'{_shown(str(value))[1:-1]}'"
+
+
+def _line_break(value: Any) -> str:
+    return "; it ends with a line break" if isinstance(value, str) and value.endswith("\n") else ""
 
 
 def _suggest(word: str, known: list[str]) -> str:

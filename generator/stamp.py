@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from generator.names import TOOL
+from generator.reader import is_file
 
 _KEPT = 1000  # marks, some kilobytes of names
 
@@ -25,7 +26,7 @@ def mark(tool: Path, words: Iterable[str]) -> str:
 
 def passed(marks: Iterable[str]) -> set[str]:
     """Those of the marks that are remembered."""
-    return {one for one in marks if (_folder() / one).is_file()}
+    return {one for one in marks if is_file(_folder() / one)}
 
 
 def remember(marks: Iterable[str]) -> None:

@@ -8,9 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
-from generator import stamp, tools
+from generator import document, stamp, tools
 from generator.file import File, rules_file
 from generator.model import Catalog, Failure
 from generator.problems import Location, Problem
@@ -111,8 +109,7 @@ def _names(text: str) -> set[str]:
 
 
 def _count(file: File) -> int:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return sum(len(group["rules"]) for group in yaml.load(file.text, Loader=loader)["groups"])  # noqa: S506
+    return sum(len(group["rules"]) for group in document.load(file.text)["groups"])
 
 
 def _of_file(file: File, output: str) -> _Question:

@@ -84,7 +84,7 @@ def our_entries(folder: Path, number: int) -> None:
     for index in range(number):
         files = scaffold.files(f"failure-{index:05}", f"KubeProxyFailure{index:05}", "failure")
         filled = [type(file)(file.path, file.text.replace("TODO", f"thing {index:05}")) for file in files]
-        write.populate(folder, filled)
+        write.populate(folder / f"failure-{index:05}", filled)
 
 
 def sigma_rules(folder: Path, entries: Iterable[Failure]) -> None:

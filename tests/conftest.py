@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from generator import loki, tools
 from generator.compiler import compile_catalog
@@ -17,6 +18,8 @@ from generator.tools import Tool
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
+
+settings.register_profile("long", max_examples=10_000, deadline=None)  # of `make fuzz`
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -106,7 +106,7 @@ def test_a_release_newer_than_all_that_were_read_is_said_to_be_so(run: Run) -> N
         (["--cluster-file", "binary"], "binary is not JSON ("),
         (["--cluster-file", "deep"], "deep is not JSON ("),
         (["--cluster-file", "items"], "this is not what `kubectl get … -o json` prints"),
-        (["--cluster-file", "/proc/self/mem"], "/proc/self/mem cannot be read: Input/output error"),
+        (["--cluster-file", "/proc/self/mem"], "/proc/self/mem: cannot be read: Input/output error"),
         (["--from-cluster"], "kubectl is not on PATH; install it, or give what it prints with --cluster-file"),
         (["--kube-proxy-version", "v1.18.4", "--flags", "--a='b"], '--flags "--a=\'b" cannot be split into words: '),
     ],

@@ -100,7 +100,12 @@ def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> No
 
     done = run("generate", "--no-validate", cwd=checkout)
     assert done.returncode == 0, done.stderr
-    assert changed(before, snapshot(checkout)) == {name, "generator/targets/__init__.py", "output/alerts.json"}
+    assert changed(before, snapshot(checkout)) == {
+        name,
+        "generator/targets/__init__.py",
+        "output/.generated",
+        "output/alerts.json",
+    }
     index = yaml.safe_load((checkout / "output" / "alerts.json").read_text(encoding="utf-8"))["alerts"]
     assert index["KubeProxySyncSlow"] == {
         "severity": "warning",

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 ORDER = [
-    ["generator", "names", "durations", "dress", "headings", "lexer", "markdown", "shell", "versions"],
+    ["generator", "names", "streams", "durations", "dress", "headings", "lexer", "markdown", "shell", "versions"],
     ["problems"],
     ["document", "http"],
     ["model"],
@@ -47,6 +47,7 @@ ORDER = [
     ["commands.ruling"],
     ["commands.*"],
     ["cli"],
+    ["start"],
     ["__main__"],
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,20 @@ from generator import write
 from generator.file import File
 from generator.names import GENERATED
 from generator.problems import ToolError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Run
 
 OLD = [File("a.md", f"<!-- {GENERATED} -->\nold\n"), File("sub/b.md", f"<!-- {GENERATED} -->\nsame\n")]
 NEW = [File("a.md", f"<!-- {GENERATED} -->\nnew\n"), File("sub/b.md", f"<!-- {GENERATED} -->\nsame\n")]
 
 
 def tree(folder: Path) -> dict[str, str]:
-    return {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()}
+    """The files of a folder, without the list of them."""
+    files = {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()}
+    return {path: text for path, text in files.items() if path != write.MANIFEST}
+
+
+def everything(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*"))
 
 
 def texts(files: list[File]) -> dict[str, str]:
@@ -59,6 +67,7 @@ def test_the_diff_is_unified_and_names_added_and_removed_files(tmp_path: Path) -
     write.replace(tmp_path / "out", OLD)
     out = f"{tmp_path}/out"
     assert write.diff(tmp_path / "out", [NEW[0], File("c.md", "no newline")]) == (
+        f"--- {out}/.generated\n+++ {out}/.generated\n@@ -1,3 +1,3 @@\n # {GENERATED}\n a.md\n-sub/b.md\n+c.md\n"
         f"--- {out}/a.md\n+++ {out}/a.md\n@@ -1,2 +1,2 @@\n <!-- {GENERATED} -->\n-old\n+new\n"
         f"--- /dev/null\n+++ {out}/c.md\n@@ -0,0 +1 @@\n+no newline\n\\ No newline at end of file\n"
         f"--- {out}/sub/b.md\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-<!-- {GENERATED} -->\n-same\n"
@@ -73,25 +82,21 @@ def test_where_names_cannot_be_exchanged_two_renames_do(tmp_path: Path, monkeypa
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-def test_what_a_killed_run_left_is_swept_up(tmp_path: Path) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    left = tmp_path / f".out.kube-proxy-alerts-{gone.pid}"
-    left.mkdir()
-    alive = tmp_path / f".out.kube-proxy-alerts-{os.getppid()}"
-    alive.mkdir()
+def test_the_tree_names_its_own_files(tmp_path: Path) -> None:
     write.replace(tmp_path / "out", OLD)
-    assert not left.exists()
-    assert alive.exists()
+    assert (tmp_path / "out" / ".generated").read_text() == f"# {GENERATED}\na.md\nsub/b.md\n"
 
 
-def test_an_old_tree_put_aside_by_a_killed_run_comes_back(tmp_path: Path) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    write.populate(tmp_path / f".out.kube-proxy-alerts-{gone.pid}-old", OLD)
-    assert write.replace(tmp_path / "out", NEW)
-    assert tree(tmp_path / "out") == texts(NEW)
-    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+def test_an_old_tree_put_aside_by_a_killed_run_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "_exchange", lambda one, other: False)
+    write.replace(tmp_path / "out", OLD)
+    (tmp_path / ".out.kube-proxy-alerts").mkdir()
+    (tmp_path / "out").rename(tmp_path / ".out.kube-proxy-alerts" / "old")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ToolError):
+        write.replace(tmp_path / "out", [File("a.md/x", "a file cannot be a folder"), *OLD])
+    assert tree(tmp_path / "out") == texts(OLD)
+    assert everything(tmp_path) == ["file", "out", "out/.generated", "out/a.md", "out/sub", "out/sub/b.md"]
 
 
 def test_a_disk_that_refuses_is_said(tmp_path: Path) -> None:
@@ -107,7 +112,7 @@ from generator import write
 from generator.file import File
 from generator.names import GENERATED
 def files(word):
-    return [File(f"{n}.md", f"<!-- {GENERATED} -->\\n{word}\\n") for n in range(200)]
+    return [File(f"{word if n % 20 == 0 else 'both'}/{n}.md", f"<!-- {GENERATED} -->\\n{word}\\n") for n in range(200)]
 print("ready", flush=True)
 while True:
     for word in ("one", "two"):
@@ -115,26 +120,68 @@ while True:
 """
 
 
-@pytest.mark.parametrize("after", [n / 100 for n in range(1, 26)])
-def test_a_run_killed_at_any_moment_leaves_the_old_tree_or_the_new(tmp_path: Path, after: float) -> None:
-    out = tmp_path / "out"
+def killed(out: Path, after: float, cwd: Path) -> None:
+    """Kill a process that replaces a tree of 200 files over and over."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(out)],
-        cwd=ROOT,
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
     )
     assert process.stdout
     process.stdout.readline()
-    while not out.exists():
+    while not (cwd / out / write.MANIFEST).exists():
         time.sleep(0.001)
     time.sleep(after)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
+
+
+MOMENTS = [n / 40 for n in range(1, 11)]
+
+
+@pytest.mark.parametrize("after", MOMENTS)
+def test_a_run_killed_at_any_moment_leaves_the_old_tree_or_the_new(tmp_path: Path, after: float) -> None:
+    out = tmp_path / "out"
+    killed(out, after, tmp_path)
     words = {text.splitlines()[1] for text in tree(out).values()}
     assert len(tree(out)) == 200
     assert words in ({"one"}, {"two"})
+    write.replace(out, OLD)
+    assert everything(tmp_path) == ["out", "out/.generated", "out/a.md", "out/sub", "out/sub/b.md"]
+
+
+@pytest.mark.parametrize("after", MOMENTS)
+def test_a_run_killed_in_the_folder_that_it_works_in_is_healed_by_the_next(tmp_path: Path, after: float) -> None:
+    killed(Path(), after, tmp_path)
+    assert write.foreign(tmp_path, OLD) == []
+    write.replace(tmp_path, OLD)
+    assert everything(tmp_path) == [".generated", "a.md", "sub", "sub/b.md"]
+    assert tree(tmp_path) == texts(OLD)
+
+
+def test_a_half_staged_tree_of_a_killed_run_does_not_get_into_the_new_one(tmp_path: Path) -> None:
+    """Whatever the number of its process was: in a container every run has number 1."""
+    staged = tmp_path / ".out.kube-proxy-alerts" / "new"
+    write.populate(
+        staged, [File(".generated", f"# {GENERATED}\na.md\nold/c.md\n"), File("a.md", "cut"), File("old/c.md", "")]
+    )
+    assert write.replace(tmp_path / "out", OLD)
+    assert everything(tmp_path) == ["out", "out/.generated", "out/a.md", "out/sub", "out/sub/b.md"]
+
+
+def test_runs_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    program = WRITER.replace("while True:", "for _ in range(4):")
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, "out"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        for _ in range(3)
+    ]
+    assert [run.wait(120) for run in runs] == [0, 0, 0]
+    assert len(tree(tmp_path / "out")) == 200
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_drift_is_a_problem_at_the_first_line_that_differs(tmp_path: Path) -> None:
@@ -143,8 +190,191 @@ def test_drift_is_a_problem_at_the_first_line_that_differs(tmp_path: Path) -> No
     out = (tmp_path / "out").as_posix()
     drift = write.drift(tmp_path / "out", [*NEW, File("more.md", GENERATED)])
     assert [str(problem) for problem in drift] == [
+        f"{out}/.generated:3:1: {message}",
         f"{out}/a.md:2:1: {message}",
         f"{out}/gone.md:1:1: {message}",
         f"{out}/more.md: {message}",
     ]
     assert write.drift(tmp_path / "out", [*OLD, File("gone.md", GENERATED)]) == []
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("/etc")
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+
+
+HEADED = f"<!-- {GENERATED} -->\nmy own copy\n"
+STRANGERS: list[tuple[str, Callable[[Path], object]]] = [
+    ("a.md", lambda path: path.write_text("mine, with the name of a generated file\n")),
+    ("a.md", lambda path: path.write_text(f"> {GENERATED}\nwhat does this mean?\n")),
+    ("a.md", lambda path: path.symlink_to("/etc/passwd")),
+    ("a.md", os.mkfifo),
+    ("a.md", Path.mkdir),
+    ("notes.md", lambda path: path.write_text(f"They say: {GENERATED}\n")),
+    ("copy.md", lambda path: path.write_text(HEADED)),
+    ("sub/copy.md", lambda path: path.write_text(HEADED)),
+    ("sub/name\nof two lines.md", lambda path: path.write_text("")),
+    (os.fsdecode(b"caf\xe9.md"), lambda path: path.write_text("")),
+    ("empty", Path.mkdir),
+    ("linked", _link),
+    ("dangling", lambda path: path.symlink_to("nowhere")),
+    ("fifo", os.mkfifo),
+    ("socket", _socket),
+]
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["beside", "inside"])
+@pytest.mark.parametrize(("name", "make"), STRANGERS, ids=[f"{n}-{name!a}" for n, (name, _) in enumerate(STRANGERS)])
+def test_what_was_not_generated_is_named_and_stays(
+    tmp_path: Path, name: str, make: Callable[[Path], object], inside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    write.replace(out, OLD)
+    monkeypatch.setattr(write, "_stays", lambda folder: inside)
+    (out / name).unlink(missing_ok=True)
+    make(out / name)
+    before = (out / name).lstat()
+    assert [problem.where.path for problem in write.foreign(out, NEW)] == [f"{out}/{name}"]
+    with pytest.raises(write.ForeignError):
+        write.replace(out, NEW)
+    after = (out / name).lstat()
+    assert (after.st_ino, after.st_mode, after.st_size) == (before.st_ino, before.st_mode, before.st_size)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert not (out / ".kube-proxy-alerts").exists()
+
+
+def test_a_file_that_arrives_at_the_last_moment_stays_at_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    write.replace(out, OLD)
+    exchange = write._exchange
+
+    def late(one: Path, other: Path) -> bool:
+        if "old" in (out / "a.md").read_text():
+            (out / "late.md").write_text("mine\n")
+        return exchange(one, other)
+
+    monkeypatch.setattr(write, "_exchange", late)
+    with pytest.raises(write.ForeignError, match=r"late\.md"):
+        write.replace(out, NEW)
+    assert tree(out) == {**texts(OLD), "late.md": "mine\n"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def _file(path: Path) -> None:
+    path.write_text("")
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, _socket, _file, _loop])
+def test_an_output_that_is_no_folder_is_refused_and_stays(
+    tmp_path: Path, make: Callable[[Path], object], run: Run
+) -> None:
+    make(tmp_path / "out")
+    before = (tmp_path / "out").lstat()
+    result = run("generate", "--no-validate", "--output", "out", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("kube-proxy-alerts: out: ")
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "out").lstat() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_folder_that_one_works_in_stays_the_same_folder(tmp_path: Path, run: Run) -> None:
+    before = tmp_path.stat().st_ino
+    for _ in range(2):
+        result = run("generate", "--no-validate", "--output", ".", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    assert tmp_path.stat().st_ino == before
+    assert (tmp_path / "runbooks" / "README.md").exists()
+    assert not (tmp_path / ".kube-proxy-alerts").exists()
+
+
+MOUNTED = """
+mount -t tmpfs none out
+for word in one two; do
+    {python} -c "
+from pathlib import Path
+from generator import write
+from generator.file import File
+from generator.names import GENERATED
+head = '# ' + GENERATED + chr(10)
+write.replace(Path('out'), [File('$word.md', head), File('sub/a.md', head + '$word')])"
+done
+find out -type f; find . -maxdepth 1 -name '.out*'
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux has them")
+def test_a_mount_point_is_filled_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", MOUNTED.format(python=sys.executable)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stderr, sorted(done.stdout.split())) == ("", ["out/.generated", "out/sub/a.md", "out/two.md"])
+
+
+def test_a_new_folder_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="cannot be written"):
+        write.create(tmp_path / "entry", [File("a.md", "x"), File("a.md/b", "a file cannot be a folder")])
+    assert everything(tmp_path) == []
+    write.create(tmp_path / "entry", OLD)
+    assert everything(tmp_path) == ["entry", "entry/a.md", "entry/sub", "entry/sub/b.md"]
+    with pytest.raises(ToolError, match="File exists"):
+        write.create(tmp_path / "entry", NEW)
+    assert tree(tmp_path / "entry") == texts(OLD)
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from generator import write
+from generator.problems import ToolError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    write.put(Path("site.yaml"), "x" * 10000)
+except ToolError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("old")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "site.yaml: cannot be written: File too large\n"
+    assert tree(tmp_path) == {"site.yaml": "old"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [(".", ".: is no file"), ("fifo", "fifo: is no file"), ("x" * 300, "cannot be written: File name too long")],
+)
+def test_a_profile_is_written_where_a_file_can_be(tmp_path: Path, run: Run, name: str, said: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    result = run("init", "--force", "--output", name, cwd=tmp_path)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["fifo"]

@@ -12,6 +12,7 @@ Check = Callable[[Catalog, Profile], Iterable[Problem]]
 SITE_CHECKS: tuple[Check, ...] = (
     site.settings_are_known,
     site.selectors_pin_kube_proxy,
+    site.labels_are_no_words_of_loki,
     site.intervals_are_positive,
     site.clusters_are_told_apart,
     site.labels_are_free,

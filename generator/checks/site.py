@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,8 +10,10 @@ from generator import names, promql
 from generator.durations import seconds
 from generator.known_builds import known_builds
 from generator.model import Catalog, Profile
-from generator.problems import Problem
+from generator.problems import Location, Problem
 from generator.signature import compile_re2
+
+_LARGEST = 10**15  # beyond it a float cannot count
 
 
 def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -38,14 +41,22 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                 yield Problem(where, f"{name} has no setting '{key}'; it has {', '.join(sorted(known[name]))}")
             elif isinstance(known[name][key], str) and not isinstance(value, str):
                 yield Problem(where, f"{key} must be text such as 10m")
-            elif isinstance(known[name][key], int | float) and (not isinstance(value, int | float) or value < 0):
-                yield Problem(where, f"{key} must be a number, 0 or more")
+            elif isinstance(known[name][key], int | float) and (
+                not isinstance(value, int | float) or not 0 <= value <= _LARGEST
+            ):
+                yield Problem(where, f"{key} must be a number, 0 or more{_too_large(value)}")
             elif key != "severity" and isinstance(value, str) and not _is_duration(value):
                 yield Problem(where, f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m")
+            elif key not in ("severity", "for") and isinstance(value, str) and seconds(value) == 0:
+                yield Problem(where, f"{key} must be longer than 0")
     ids = [*(entry.id for entry in catalog.entries), *builds]
     for key in sorted(profile.disabled):
         if key not in ids:
             yield Problem(at("disabled", key), f"there is no entry '{key}'{_suggest(key, ids)}")
+
+
+def _too_large(value: Any) -> str:
+    return ", and not larger than 10^15" if isinstance(value, int | float) and value > _LARGEST else ""
 
 
 def _is_duration(text: str) -> bool:
@@ -70,14 +81,44 @@ def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Pro
     ):
         try:
             matchers = promql.matchers(selector)
+            for matcher in matchers:
+                _pattern(matcher)
         except ValueError as error:
             yield Problem(
                 at(section, key), f'{selector!r} is not a selector such as {{container="kube-proxy"}}: {error}'
             )
             continue
+        if section == "loki" and not promql.is_of_loki(selector):
+            message = "is not a selector that Loki reads: each text in double quotes, no comma at the end"
+            yield Problem(at(section, key), f"{selector} {message}")
+            continue
         if section == "loki" and not any(_refuses(matcher, "loki") for matcher in matchers):
             message = "selects Loki's own log, which quotes these rules and would fire them; name kube-proxy's streams"
             yield Problem(at(section, key), f"{selector} {message}")
+
+
+def labels_are_no_words_of_loki(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Loki takes no label whose name is a word of its language."""
+    at = profile.document.at
+    try:
+        selected = [matcher.name for matcher in promql.matchers(profile.loki.selector)]
+    except ValueError:
+        selected = []  # reported by selectors_pin_kube_proxy
+    for name in selected:
+        yield from _word_of_loki(at("loki", "selector"), name)
+    for key, label in asdict(profile.loki.labels).items():
+        yield from _word_of_loki(at("loki", "labels", key), label or "")
+
+
+def _word_of_loki(where: Location, name: str) -> Iterable[Problem]:
+    if name.lower() in promql.LOKI_WORDS:
+        yield Problem(where, f"'{name}' is a word of LogQL and names no label; let the collector rename it")
+
+
+def _pattern(matcher: Any) -> Any:
+    """What a matcher with a pattern searches for, None for others. Raises ValueError if RE2 refuses it."""
+    operator = str(matcher.op).rpartition(".")[2]
+    return None if operator in ("Equal", "NotEqual") else compile_re2(f"^(?:{matcher.value})$")
 
 
 def _refuses(matcher: Any, value: str) -> bool:
@@ -85,15 +126,24 @@ def _refuses(matcher: Any, value: str) -> bool:
     operator = str(matcher.op).rpartition(".")[2]
     if operator in ("Equal", "NotEqual"):
         return bool((matcher.value == value) != (operator == "Equal"))
-    found = compile_re2(f"^(?:{matcher.value})$").search(value) is not None
+    found = _pattern(matcher).search(value) is not None
     return found != (operator == "Re")
 
 
 def intervals_are_positive(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Rules are evaluated every so often, not all the time."""
-    for section, interval in (("loki", profile.loki.interval), ("prometheus", profile.prometheus.interval)):
-        if seconds(interval) == 0:
-            yield Problem(profile.document.at(section, "interval"), "the interval must be longer than 0")
+    durations = (
+        ("loki", "interval", profile.loki.interval),
+        ("loki", "range", profile.loki.range),
+        ("loki", "ingest_delay", profile.loki.ingest_delay),
+        ("prometheus", "interval", profile.prometheus.interval),
+    )
+    for section, key, text in durations:
+        where = profile.document.at(section, key)
+        if not _is_duration(text):
+            yield Problem(where, f"{key}: '{text}' is longer than a ruler can count; 100 years are the most")
+        elif key == "interval" and seconds(text) == 0:
+            yield Problem(where, "the interval must be longer than 0")
 
 
 def clusters_are_told_apart(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -119,7 +169,11 @@ def labels_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
 
 def runbooks_have_a_home(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A warning while runbook links lead to the example address."""
-    host = urlsplit(profile.base_url).hostname or ""
+    try:
+        host = urlsplit(profile.base_url).hostname or ""
+    except ValueError as error:
+        yield Problem(profile.document.at("runbooks", "base_url"), f"{profile.base_url} is no address: {error}")
+        return
     if host == "example.com" or host.endswith((".example.com", ".example")):
         yield Problem(
             profile.document.at("runbooks", "base_url"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from generator.commands.shared import FOUND, examples, inputs, json_option, say, stop_on_errors
+from generator.commands.shared import FOUND, examples, inputs, json_option, say, stop_on_errors, tell, tell_json
 from generator.names import TOOL
 from generator.problems import ToolError, errors
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SEVERITIES = ("critical", "warning", "info")
 _HEADINGS = {"affected": "can happen", "unknown": "not known", "not affected": "cannot happen"}
 _SHOWN = 5  # names of nodes
+_LARGEST = 1 << 30  # bytes of what kubectl prints, of ten thousands of nodes
 Read = TypeVar("Read")
 
 
@@ -110,7 +111,7 @@ def command(
     doubtful = [writer for writer in found.writers if writer.wrong and not writer.known]
     if as_json:
         data = {"kube_proxies": report, "may_write_without_lock": [str(one) for one in doubtful], "notes": remarks}
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        tell_json(data)
     else:
         _print(report, doubtful, remarks)
     if any(row["verdict"] == "affected" for one in report for row in one["failures"]):
@@ -134,7 +135,7 @@ def _print_matrix(entries: Sequence["Failure"], style: str) -> None:
     from generator import matrix
 
     write = {"markdown": matrix.as_markdown, "csv": matrix.as_csv, "json": matrix.as_json}[style]
-    click.echo(write(entries), nl=False)
+    tell(write(entries), nl=False)
 
 
 def _version(text: str | None) -> "Version | None":
@@ -149,8 +150,10 @@ def _version(text: str | None) -> "Version | None":
 
 
 def _document(path: Path) -> Any:
+    from generator.reader import contents
+
     try:
-        text = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        text = sys.stdin.buffer.read(_LARGEST) if str(path) == "-" else contents(path, _LARGEST)
     except OSError as error:
         raise ToolError(f"{path} cannot be read: {error.strerror}") from error
     try:
@@ -225,21 +228,21 @@ def _row(advice: "Advice") -> dict[str, Any]:
 
 def _print(report: Sequence[dict[str, Any]], doubtful: Sequence["Writer"], remarks: Sequence[str]) -> None:
     for one in report:
-        click.echo(_who(one))
+        tell(_who(one))
         for verdict, heading in _HEADINGS.items():
             rows = [row for row in one["failures"] if row["verdict"] == verdict]
             if rows:
-                click.echo(f"  {heading}:")
+                tell(f"  {heading}:")
             for row in rows:
                 for line in _lines(row):
-                    click.echo(f"    {line}")
+                    tell(f"    {line}")
         if one["upgrade_for_all"]:
-            click.echo(f"  all that a version can end, ends with: {one['upgrade_for_all']}")
-        click.echo()
+            tell(f"  all that a version can end, ends with: {one['upgrade_for_all']}")
+        tell("")
     if doubtful:
-        click.echo("These may change iptables and do not share the lock; see whether they call iptables:")
+        tell("These may change iptables and do not share the lock; see whether they call iptables:")
         for writer in doubtful:
-            click.echo(f"  {writer}")
+            tell(f"  {writer}")
     for remark in remarks:
         say(f"{TOOL}: {remark}")
 

@@ -1,6 +1,6 @@
 """`changelog`: which rules changed between two versions, and whether CHANGELOG.md names them."""
 
-import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.shared import examples, format_option, json_option, report, say, stop_on_errors, table
+from generator.commands.shared import (
+    examples,
+    format_option,
+    json_option,
+    report,
+    say,
+    stop_on_errors,
+    table,
+    tell,
+    tell_json,
+)
 from generator.names import LOCK
 from generator.problems import Location, ToolError
 
@@ -79,9 +89,9 @@ def command(
     if check:
         _check(found, before, after, changelog, style)
     elif as_json:
-        click.echo(json.dumps([_data(change) for change in found], indent=2, ensure_ascii=False))
+        tell_json([_data(change) for change in found])
     elif markdown:
-        click.echo(changes.markdown(found), nl=False)
+        tell(changes.markdown(found), nl=False)
     else:
         rows = [{"change": row.kind, "rule": row.name, "what": ", ".join(row.what())} for row in found]
         table(["change", "rule", "what"], rows)
@@ -103,7 +113,7 @@ class _Version:
         text = self.text(self.file or path)
         try:
             return None if text is None else lock.parse(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ToolError(f"{self.file or f'{path} of {self.name}'} is not a lock file: {error}") from error
 
     def text(self, path: Path) -> str | None:
@@ -111,18 +121,26 @@ class _Version:
 
         if self.commit:
             return git.text(self.commit, path, _HERE)
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        from generator.reader import contents
+
+        if not os.path.lexists(path):
+            return None
+        try:
+            return contents(path).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ToolError(f"{path}: not UTF-8 text; save the file as UTF-8") from error
 
 
 def _versions(span: str | None) -> tuple[_Version | None, _Version]:
     """The two to compare; the first is None where git has nothing to offer and nobody named it."""
     from generator import git
+    from generator.reader import is_file
 
     here = _Version("the files here")
     if span is None:
         base = git.base(_HERE)
         return (_Version(base[1], base[0]) if base else None), here
-    if Path(span).is_file():
+    if is_file(Path(span)):
         return _version(span), here
     first, dots, last = span.partition("..")
     if last.startswith("."):
@@ -132,8 +150,9 @@ def _versions(span: str | None) -> tuple[_Version | None, _Version]:
 
 def _version(name: str) -> _Version:
     from generator import git
+    from generator.reader import is_file
 
-    if Path(name).is_file():
+    if is_file(Path(name)):
         return _Version(name, file=Path(name))
     commit = git.commit(name, _HERE)
     if commit is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from generator.commands.shared import compile_or_stop, examples, inputs, unknown
+from generator.commands.shared import compile_or_stop, examples, inputs, on_terminal, printable, tell, unknown
 
 
 @click.command(epilog=examples("explain KubeProxyIptablesBackendMismatch", "explain KubeProxySyncSlow | less"))
@@ -21,10 +21,10 @@ def command(ctx: click.Context, alert: str, catalogs: tuple[Path, ...], profile:
     text = pages.get(f"runbooks/{runbook_file(alert)}")
     if text is None:
         unknown(alert, [row.rule.alert for row in rules.alerts])
-    elif sys.stdout.isatty():
+    elif on_terminal(sys.stdout):
         from rich.console import Console
         from rich.markdown import Markdown
 
-        Console().print(Markdown(text.partition("\n")[2]))
+        Console(emoji=False).print(Markdown(printable(text).partition("\n")[2]))
     else:
-        click.echo(text, nl=False)
+        tell(text, nl=False)

@@ -13,6 +13,7 @@ from generator.commands.shared import (
     format_option,
     inputs,
     no_validate_option,
+    printable,
     report,
     say,
     size,
@@ -29,10 +30,10 @@ from generator.problems import errors
 @inputs
 @click.option(
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     default=Path("output"),
     show_default=True,
-    help="Folder to fill; it is replaced as a whole.",
+    help="Folder to fill; all that was generated there is replaced, and nothing else may be there.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; show what would change and exit 1 if anything would.")
 @format_option
@@ -66,12 +67,16 @@ def command(
     if check:
         changes = write.diff(output, compiled.files)
         if changes:
-            click.echo(changes, nl=False, err=style in ("json", "gitlab"))
+            click.echo(printable(changes), nl=False, err=style in ("json", "gitlab"))
             say(f"{output} is not what the catalog gives; repair it with:\n  {_repair(catalogs, profile, output)}")
             ctx.exit(FOUND)
         say(f"{output}: up to date, {len(compiled.files)} files; {proof}")
         return
-    changed = write.replace(output, compiled.files)
+    try:
+        changed = write.replace(output, compiled.files)
+    except write.ForeignError as late:  # it came while promtool ran
+        report(late.problems, style)
+        ctx.exit(FOUND)
     state = "written" if changed else "unchanged"
     say(f"{output}: {state}, {size(compiled)}; {proof}")
 

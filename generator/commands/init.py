@@ -1,6 +1,6 @@
 """`init`: a site's first profile, from what its Loki and Prometheus hold, and what the rules would not see there."""
 
-import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.shared import FOUND, examples, json_option, say, server_options
+from generator.commands.shared import FOUND, examples, json_option, say, server_options, tell, tell_json
 from generator.names import TOOL
 
 if TYPE_CHECKING:
@@ -62,15 +62,15 @@ def command(
     The presets stand in docs/sites.md. What the rules would not see at the site is said, and what to change there.
     Credentials come from the environment, such as KUBE_PROXY_ALERTS_LOKI_TOKEN.
     """
-    import os
-
     from generator import profiles, servers, sites, survey, write
     from generator.http import Client
     from generator.load import shipped_catalog
 
     if as_json and output == _STDOUT:
         raise click.UsageError("--json and --output - both want standard output")
-    if output != _STDOUT and Path(output).exists() and not force:
+    if output != _STDOUT:
+        write.takes_a_file(Path(output))
+    if output != _STDOUT and os.path.lexists(output) and not force:
         say(f"{TOOL}: {output} exists already; choose another name with --output, or replace it with --force")
         raise click.exceptions.Exit(FOUND)
     presets = profiles.read_presets(shipped_catalog())
@@ -94,11 +94,11 @@ def command(
     )
     findings = _findings(file, facts)
     if output == _STDOUT:
-        click.echo(file.text, nl=False)
+        tell(file.text, nl=False)
     else:
-        write.create(Path(), [file])
+        write.put(Path(output), file.text)
     if as_json:
-        click.echo(json.dumps(_for_programs(file, choices, facts, findings), indent=2, ensure_ascii=False))
+        tell_json(_for_programs(file, choices, facts, findings))
     for line in (*_seen(choices, facts), *map(str, findings)):
         say(line)
     if assumed and not release:

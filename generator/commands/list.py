@@ -1,12 +1,11 @@
 """`list`: the entries, and what their log lines are known from."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.shared import entries_of, examples, inputs, json_option, table
+from generator.commands.shared import entries_of, examples, inputs, json_option, table, tell_json
 
 if TYPE_CHECKING:
     from generator.model import Failure
@@ -26,7 +25,7 @@ def command(
     entries = entries_of(catalogs, profile)
     rows = [row for entry in entries for row in _wordings(entry)] if evidence else [_row(entry) for entry in entries]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        tell_json(rows)
     else:
         table(list(rows[0]) if rows else [], rows)
 

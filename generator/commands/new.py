@@ -1,11 +1,12 @@
 """`new`: a new entry to fill in."""
 
+import os
 import shlex
 from pathlib import Path
 
 import click
 
-from generator.commands.shared import FOUND, examples, say
+from generator.commands.shared import FOUND, examples, say, tell
 from generator.names import TOOL
 
 
@@ -41,13 +42,13 @@ def command(ctx: click.Context, entry_id: str, kind: str, alert: str | None, cat
         say(f"{TOOL}: an id is like my-failure, an alert like KubeProxyMyFailure; choose another name")
         ctx.exit(FOUND)
     folder = catalog / entry_id
-    if folder.exists():
+    if os.path.lexists(folder):
         say(f"{TOOL}: {folder} exists already; choose another id")
         ctx.exit(FOUND)
     files = scaffold.files(entry_id, name, kind)
-    write.create(catalog, files)
+    write.create(folder, files)
     for file in files:
-        click.echo((catalog / file.path).as_posix())
+        tell((folder / file.path).as_posix())
     say("fill in every TODO, then run: " + shlex.join([TOOL, "check", *_added(catalog)]))
 
 

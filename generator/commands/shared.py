@@ -1,7 +1,9 @@
 """What the commands share: options, messages, tables, and the way from input to validated files."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
@@ -19,13 +21,43 @@ if TYPE_CHECKING:
 
 FOUND = 1
 COULD_NOT_RUN = 2
+STDOUT = "standard output"
 
 # Modules that cost time to import are imported by the functions that need them.
 
 
 def say(message: str) -> None:
-    """A message for the person at the terminal, away from what a program reads."""
-    click.echo(printable(message), err=True)
+    """A message for the person at the terminal, away from what a program reads; where nobody can read it, none."""
+    with suppress(OSError):
+        click.echo(printable(message), err=True)
+
+
+def tell(text: str, nl: bool = True) -> None:
+    """What the command was asked for, on standard output."""
+    _print(printable(text), nl)
+
+
+def tell_json(data: Any) -> None:
+    """The same for programs."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    _print(_printable_json(json.dumps(data, indent=2, ensure_ascii=not unicode)))
+
+
+def _print(text: str, nl: bool = True) -> None:
+    try:
+        click.echo(text, nl=nl)
+    except OSError as error:
+        error.filename = STDOUT  # what cannot be written
+        raise
+
+
+def _printable_json(text: str) -> str:
+    """JSON that steers no terminal and fits every encoding of Unicode, and is the same JSON."""
+    return "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]
 
 
 def printable(text: str) -> str:
@@ -40,8 +72,11 @@ def on_terminal(stream: IO[str] | None) -> bool:
 
 def report(problems: Sequence[Problem], style: str = "text") -> None:
     text = render(problems, style)
-    if text:
-        click.echo(text, nl=False, err=style == "text")
+    if style == "text":
+        if text:
+            say(text.removesuffix("\n"))
+    elif text:
+        _print(_printable_json(text) if style in ("json", "gitlab") else printable(text), nl=False)
 
 
 catalog_option = click.option(
@@ -196,7 +231,7 @@ def table(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
     """A table on a terminal, tab-separated lines for everything that reads a pipe."""
     if not on_terminal(sys.stdout):
         for row in rows:
-            click.echo("\t".join(row[column] for column in columns))
+            tell("\t".join(row[column] for column in columns))
         return
     from rich.console import Console
     from rich.table import Table
@@ -205,7 +240,7 @@ def table(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(row[column] for column in columns))
+        table.add_row(*(printable(row[column]) for column in columns))
     Console(emoji=False).print(table, markup=False)
 
 

@@ -1,6 +1,5 @@
 """`show`: one entry and its rules."""
 
-import json
 from pathlib import Path
 
 import click
@@ -11,6 +10,8 @@ from generator.commands.shared import (
     examples,
     inputs,
     json_option,
+    tell,
+    tell_json,
     unknown,
 )
 
@@ -30,14 +31,14 @@ def command(ctx: click.Context, entry_id: str, catalogs: tuple[Path, ...], profi
         unknown(entry_id, list(entries))
     entry = entries[entry_id]
     if as_json:
-        click.echo(json.dumps(entry.document.data, indent=2, ensure_ascii=False))
+        tell_json(entry.document.data)
         return
     from generator.file import rules_file
     from generator.names import rule_group
 
     _, rules, _ = compile_or_stop(catalogs, profile)
-    click.echo(f"{entry.id}: {entry.title}\n{entry.document.path}\n{entry.severity}: {entry.severity_reason}\n")
+    tell(f"{entry.id}: {entry.title}\n{entry.document.path}\n{entry.severity}: {entry.severity_reason}\n")
     for groups in rules.groups.values():
         own = [group for group in groups if group.name == rule_group(entry.id)]
         if own:
-            click.echo(rules_file("", own).text.partition("\n")[2], nl=False)
+            tell(rules_file("", own).text.partition("\n")[2], nl=False)

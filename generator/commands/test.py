@@ -1,6 +1,5 @@
 """`test`: unit tests, those of log rules on a real Loki."""
 
-import json
 import os
 import textwrap
 from collections.abc import Sequence
@@ -20,6 +19,8 @@ from generator.commands.shared import (
     report,
     say,
     stop_on_errors,
+    tell,
+    tell_json,
     validate_compiled,
 )
 from generator.problems import Location, Problem, errors
@@ -89,12 +90,12 @@ def command(
     if style != "text":
         report([*failures, *unseen], style)
     elif as_json:
-        click.echo(json.dumps([asdict(outcome) for outcome in outcomes], indent=2, ensure_ascii=False))
+        tell_json([asdict(outcome) for outcome in outcomes])
     else:
         for outcome in outcomes:
-            click.echo(f"{'FAILED' if outcome.said else 'ok'}\t{outcome.file}: {outcome.test}")
+            tell(f"{'FAILED' if outcome.said else 'ok'}\t{outcome.file}: {outcome.test}")
             if outcome.said:
-                click.echo(textwrap.indent(outcome.said, "    "))
+                tell(textwrap.indent(outcome.said, "    "))
     seen = f"; Loki sees {compared} sample lines as the checks do" if compared and not failed else ""
     say(f"{len(outcomes) - len(failed)} tests pass, {len(failed)} fail{seen}")
     if failed:

@@ -1,11 +1,16 @@
 """One bad profile for each kind of error, and exactly what is said about it."""
 
+import json
+import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from generator.compiler import compile_catalog
-from generator.load import load
+from generator.load import load, shipped_catalog
 from tests.conftest import TINY
 
 HOME = "runbooks: {base_url: https://runbooks.test/kp}\n"
@@ -13,6 +18,23 @@ HOME = "runbooks: {base_url: https://runbooks.test/kp}\n"
 CASES = {
     "loky: {}\n": "site.yaml:1:1: unknown key 'loky'; did you mean 'loki'?",
     "loki: {interval: often}\n": "site.yaml:1:8: interval: 'often' does not have the form ^(?=[0-9])([0-9]{1,6}y)?([0-9]{1,6}w)?([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?([0-9]{1,9}ms)?$(?!\\n): such as 90s, 10m or 1h30m",
+    "runbooks: {base_url: 'https://[::1'}\n": "site.yaml:1:12: https://[::1 is no address: Invalid IPv6 URL",
+    "loki: {selector: '{container=~\"(?x)k\"}'}\n": 'site.yaml:1:8: \'{container=~"(?x)k"}\' is not a selector such as {container="kube-proxy"}: invalid perl operator: (?x',
+    "loki: {selector: '{container=~\"ka{1001}\"}'}\n": 'site.yaml:1:8: \'{container=~"ka{1001}"}\' is not a selector such as {container="kube-proxy"}: invalid repetition size: {1001}',
+    "loki: {selector: \"{container='kube-proxy'}\"}\n": "site.yaml:1:8: {container='kube-proxy'} is not a selector that Loki reads: each text in double quotes, no comma at the end",
+    "loki: {selector: '{container=\"kube-proxy\",}'}\n": 'site.yaml:1:8: {container="kube-proxy",} is not a selector that Loki reads: each text in double quotes, no comma at the end',
+    "loki: {selector: '{container=\"kube-proxy\"} offset 5m'}\n": 'site.yaml:1:8: \'{container="kube-proxy"} offset 5m\' is not a selector such as {container="kube-proxy"}: not a selector like {job="kube-proxy"}',
+    'loki: {selector: \'{"container"="kube-proxy"}\'}\n': 'site.yaml:1:8: \'{"container"="kube-proxy"}\' is not a selector such as {container="kube-proxy"}: not a selector like {job="kube-proxy"}',
+    "prometheus: {selector: '{job=\"kube-proxy\"} @ 5'}\n": 'site.yaml:1:14: \'{job="kube-proxy"} @ 5\' is not a selector such as {container="kube-proxy"}: not a selector like {job="kube-proxy"}',
+    "loki: {labels: {node: unwrap}}\n": "site.yaml:1:17: 'unwrap' is a word of LogQL and names no label; let the collector rename it",
+    "loki: {range: 999999w}\n": "site.yaml:1:8: range: '999999w' is longer than a ruler can count; 100 years are the most",
+    "alerts: {KubeProxyBrokenGate: {for: 999999y}}\n": "site.yaml:1:32: for: '999999y' is not a duration such as 90s, 10m or 1h30m",
+    "alerts: {KubeProxyBrokenGate: {range: 0s}}\n": "site.yaml:1:32: range must be longer than 0",
+    f"alerts: {{KubeProxyBrokenGate: {{threshold: {'9' * 400}}}}}\n": "site.yaml:1:32: threshold must be a number, 0 or more, and not larger than 10^15",
+    "runbooks:\n  base_url: |\n    https://runbooks.test/kp\n": "site.yaml:2:3: base_url: 'https://runbooks.test/kp\\n' does not have the form ^https?://[^\\s<>\"{}|^`\\\\?#]+$: Address of the published runbooks folder; the page's file name is added to it.; it ends with a line break",
+    "servers: {loki: {url: 'http://u:PASS/W@RD@h'}}\n": "site.yaml:1:18: url: 'http://…@h' does not have the form ^https?://[^\\s@?#]+$: Its address, without user and password.",
+    "servers: {loki: {url: 'http://h/?token=SECRET'}}\n": "site.yaml:1:18: url: 'http://h/?…' does not have the form ^https?://[^\\s@?#]+$: Its address, without user and password.",
+    "servers: {loki: {url: 'u:PASSWORD@h'}}\n": "site.yaml:1:18: url: '…@h' does not have the form ^https?://[^\\s@?#]+$: Its address, without user and password.",
     "loki: {interval: 0s}\n": "site.yaml:1:8: the interval must be longer than 0",
     "loki: {labels: {node: a-b}}\n": "site.yaml:1:17: node: 'a-b' is neither empty nor text; put it in quotes",
     "loki: {selector: container}\n": 'site.yaml:1:8: \'container\' is not a selector such as {container="kube-proxy"}: not a selector like {job="kube-proxy"}',
@@ -71,3 +93,53 @@ def test_bad_profiles_are_said_exactly(text: str, said: str, tmp_path: Path, mon
 def test_what_is_well_is_not_warned_of(text: str, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(text + HOME, encoding="utf-8")
     assert compile_catalog(load(profile=tmp_path / "site.yaml", base=TINY), "output").problems == ()
+
+
+SCHEMA = json.loads((shipped_catalog() / "profile.schema.json").read_text(encoding="utf-8"))
+PLACES = [
+    (section, key)
+    for section, part in SCHEMA["properties"].items()
+    for key in (*part.get("properties", {}), "KubeProxyBrokenGate", "KubeProxyGateSlow", "loki")
+]
+ODD: st.SearchStrategy[object] = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1,
+        10**400,
+        1.5,
+        "",
+        "x",
+        "0s",
+        "10m",
+        "999999y",
+        "a\n",
+        "{a='b'}",
+        '{a=~"("}',
+        "http://[",
+        "by",
+        "\x1b[2J",
+        [],
+        ["x"],
+        {"threshold": 10**400},
+        {"range": "0s"},
+        {"for": "999999w"},
+        {"node": "by"},
+        {"url": "http://u:p@h"},
+        {"x": {}},
+    ]
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(PLACES), ODD, min_size=1, max_size=3))
+def test_no_profile_ends_in_a_traceback(values: dict[tuple[str, str], object]) -> None:
+    data: dict[str, dict[str, object]] = {}
+    for (section, key), value in values.items():
+        data.setdefault(section, {})[key] = value
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "site.yaml"
+        path.write_text(yaml.safe_dump(data), encoding="utf-8")
+        compiled = compile_catalog(load(profile=path, base=TINY), "output")
+    assert compiled.files or compiled.problems
