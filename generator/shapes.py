@@ -13,7 +13,7 @@ Schema = Mapping[str, Any]
 _SHOWN = 60  # characters of a value
 
 TEXT: Schema = {"type": "string"}
-NUMBER: Schema = {"type": "number"}
+NUMBER: Schema = {"type": "number", "minimum": -1e18, "maximum": 1e18}
 FLAG: Schema = {"type": "boolean"}
 ANY: Schema = {}
 # Numbers in text, as Prometheus and Loki write values and times.
@@ -67,7 +67,7 @@ class Shape:
         """The data, without fields that are null. Raises ShapeError that says where, below a place, they differ."""
         try:
             if self._checker.is_valid(data):
-                return _without_nulls(data)
+                return _plain(data)
             found = [(list(error.instance_path), error.message) for error in self._checker.iter_errors(data)]
         except (ValueError, RecursionError) as error:  # what no JSON can hold
             raise ShapeError(f"it holds what JSON cannot ({error})") from error
@@ -79,11 +79,14 @@ class Shape:
         return jsonschema_rs.Draft202012Validator(json.loads(json.dumps(self.schema)))
 
 
-def _without_nulls(data: Any) -> Any:
+def _plain(data: Any) -> Any:
+    """Without fields that are null, and without halves of characters, which nothing can print."""
     if isinstance(data, dict):
-        return {key: _without_nulls(value) for key, value in data.items() if value is not None}
+        return {_plain(key): _plain(value) for key, value in data.items() if value is not None}
     if isinstance(data, list):
-        return [_without_nulls(value) for value in data]
+        return [_plain(value) for value in data]
+    if isinstance(data, str) and not data.isascii():
+        return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return data
 
 

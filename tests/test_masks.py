@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from generator.http import Endpoint
 from generator.masks import Mask
+from tests.conftest import Run
+from tests.misbehaving import answering, whole
 
 SECRETS = [
     "never-seen",
@@ -68,3 +70,38 @@ def test_no_form_of_any_secret_is_left(secret: str, form: str) -> None:
 def test_without_secrets_nothing_changes_and_two_masks_are_one() -> None:
     assert Mask()("any *** text") == "any *** text"
     assert (Mask(("one1",)) + Mask(("two2",)))("one1 two2 three") == "*** *** three"
+
+
+TOKEN = 'se"cret &  <token>'  # noqa: S105
+
+
+@pytest.mark.parametrize("style", [[], ["--json"]])
+def test_a_diff_does_not_show_what_a_ruler_echoes(run: Run, style: list[str]) -> None:
+    group = {"name": f"kube-proxy.{TOKEN}", "rules": [{"alert": "A", "expr": "up", "annotations": {"x": TOKEN}}]}
+    body = json.dumps({"kube-proxy-alerts": [group]}).encode()
+    with answering([whole(body)]) as url:
+        done = run("diff", "--loki", url, *style, KUBE_PROXY_ALERTS_LOKI_TOKEN=TOKEN)
+    assert done.returncode == 1, done.stderr
+    assert "delete" in done.stdout
+    for word in ("cret", "<token>", "u003c"):
+        assert word not in (done.stdout + done.stderr).replace("no secret", "")
+
+
+@pytest.mark.parametrize("style", [[], ["--json"]])
+def test_a_finding_does_not_show_what_a_server_echoes(run: Run, style: list[str]) -> None:
+    rule = {"name": "KubeProxyLogRulesWatchdog", "health": "err", "lastError": f"401 for {TOKEN}"}
+    body = json.dumps({"data": {"groups": [{"name": TOKEN, "file": TOKEN, "rules": [rule, rule]}]}}).encode()
+    with answering([whole(body)]) as url:
+        done = run("verify", "--loki", url, "--no-runbooks", *style, KUBE_PROXY_ALERTS_LOKI_TOKEN=TOKEN)
+    assert "***" in done.stdout
+    assert "cret" not in (done.stdout + done.stderr).replace("secret", "")
+
+
+@pytest.mark.parametrize("style", [[], ["--json"], ["--markdown"]])
+def test_a_diagnosis_does_not_show_what_loki_echoes(run: Run, style: list[str]) -> None:
+    streams = {"data": {"result": [{"metric": {"node_name": TOKEN}, "value": [1, "3"], "values": [["1", TOKEN]]}]}}
+    with answering([whole(json.dumps(streams).encode())]) as url:
+        done = run("diagnose", "--loki", url, *style, KUBE_PROXY_ALERTS_LOKI_TOKEN=TOKEN)
+    assert done.returncode == 1, done.stderr
+    assert "<token>" not in done.stdout + done.stderr
+    assert "3" in done.stdout

@@ -1,6 +1,7 @@
 """`changelog`: which rules changed between two versions, and whether CHANGELOG.md names them."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -111,7 +112,12 @@ class _Version:
 
         if self.commit:
             return git.text(self.commit, path, _HERE)
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        try:
+            return path.read_text(encoding="utf-8") if _is_file(path) else None
+        except UnicodeDecodeError as error:
+            raise ToolError(f"{path} is not UTF-8; save it as UTF-8") from error
+        except OSError as error:
+            raise ToolError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _versions(span: str | None) -> tuple[_Version | None, _Version]:
@@ -122,7 +128,7 @@ def _versions(span: str | None) -> tuple[_Version | None, _Version]:
     if span is None:
         base = git.base(_HERE)
         return (_Version(base[1], base[0]) if base else None), here
-    if Path(span).is_file():
+    if _is_file(span):
         return _version(span), here
     first, dots, last = span.partition("..")
     if last.startswith("."):
@@ -130,10 +136,15 @@ def _versions(span: str | None) -> tuple[_Version | None, _Version]:
     return _version(first or "HEAD"), _version(last or "HEAD") if dots else here
 
 
+def _is_file(path: str | Path) -> bool:
+    """Also of what no path can be, such as a name that is too long."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def _version(name: str) -> _Version:
     from generator import git
 
-    if Path(name).is_file():
+    if _is_file(name):
         return _Version(name, file=Path(name))
     commit = git.commit(name, _HERE)
     if commit is None:

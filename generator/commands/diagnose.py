@@ -15,10 +15,12 @@ import click
 from generator.commands.shared import (
     COULD_NOT_RUN,
     FOUND,
+    client_of,
     compile_or_stop,
     examples,
     inputs,
     json_option,
+    masked,
     on_terminal,
     printable,
     say,
@@ -134,6 +136,7 @@ def command(
     if diagnosis.undated:
         notes.append(f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for")
     data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, list(dict.fromkeys(notes)))
+    data = json.loads(masked(json.dumps(data)))  # before lines are folded and cut
     if as_json:
         click.echo(json.dumps(data, indent=2))  # ASCII: what a log holds steers no terminal
     elif as_markdown:
@@ -222,13 +225,12 @@ def _ask(
     """Ask the servers that are named by an option; credentials come as for the other commands."""
     from generator import servers
     from generator.diagnose import asking
-    from generator.http import Client
 
     for kind, url in (("loki", loki), ("prometheus", prometheus)):
         endpoint = servers.endpoint(kind, url, read.profile.servers, os.environ) if url else None
         if endpoint is None:
             continue
-        client = Client(endpoint)
+        client = client_of(endpoint)
         if kind == "loki":
             asking.in_loki(client, rules, read.profile, span, findings)
         else:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.shared import FOUND, examples, json_option, say, server_options
+from generator.commands.shared import (
+    FOUND,
+    client_of,
+    examples,
+    json_option,
+    out,
+    say,
+    server_options,
+)
 from generator.names import TOOL
 
 if TYPE_CHECKING:
@@ -65,7 +73,6 @@ def command(
     import os
 
     from generator import profiles, servers, sites, survey, write
-    from generator.http import Client
     from generator.load import shipped_catalog
 
     if as_json and output == _STDOUT:
@@ -80,7 +87,7 @@ def command(
     }
     deployment = _named(presets, "kube_proxy", runs)[0] if runs else None
     endpoints = {kind: servers.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
-    loki, prometheus = (Client(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"]))
+    loki, prometheus = (client_of(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"]))
     profiles_of = {engine: [preset.profile for preset in found] for engine, found in wanted.items()}
     facts = survey.look(profiles_of["loki"], loki, profiles_of["prometheus"], prometheus)
     found = {"loki": facts.streams, "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()}}
@@ -94,11 +101,11 @@ def command(
     )
     findings = _findings(file, facts)
     if output == _STDOUT:
-        click.echo(file.text, nl=False)
+        out(file.text, nl=False)
     else:
         write.create(Path(), [file])
     if as_json:
-        click.echo(json.dumps(_for_programs(file, choices, facts, findings), indent=2, ensure_ascii=False))
+        out(json.dumps(_for_programs(file, choices, facts, findings), indent=2, ensure_ascii=False))
     for line in (*_seen(choices, facts), *map(str, findings)):
         say(line)
     if assumed and not release:

@@ -10,6 +10,7 @@ from generator.commands.shared import (
     compile_or_stop,
     examples,
     no_validate_option,
+    out,
     profile_of,
     say,
     stop_on_errors,
@@ -56,9 +57,9 @@ def command(
         say(proof)
         plans = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
     if as_json:
-        click.echo(json.dumps(ruling.as_data(plans), indent=2, ensure_ascii=False))
+        out(json.dumps(ruling.as_data(plans), indent=2, ensure_ascii=False))
     else:
-        click.echo(ruling.told(plans), nl=False)
+        out(ruling.told(plans), nl=False)
     for each in plans:
         if not dry_run:
             _apply(each, rollback)

@@ -13,19 +13,43 @@ from generator.problems import Problem, ToolError, errors, render
 if TYPE_CHECKING:
     from generator.compiler import Compiled
     from generator.file import File
+    from generator.http import Client, Endpoint
     from generator.load import Inputs
+    from generator.masks import Mask
     from generator.model import Failure, Profile
     from generator.rules import Rules
 
 FOUND = 1
 COULD_NOT_RUN = 2
+_MASK = "generator.masks"  # in the context of the command
 
 # Modules that cost time to import are imported by the functions that need them.
 
 
 def say(message: str) -> None:
     """A message for the person at the terminal, away from what a program reads."""
-    click.echo(printable(message), err=True)
+    click.echo(printable(masked(message)), err=True)
+
+
+def out(text: str, nl: bool = True) -> None:
+    """What the command was asked for, without the secrets of the servers that said a part of it."""
+    click.echo(masked(text), nl=nl)
+
+
+def masked(text: str) -> str:
+    context = click.get_current_context(silent=True)
+    mask: Mask | None = context.meta.get(_MASK) if context else None
+    return mask(text) if mask else text
+
+
+def client_of(endpoint: "Endpoint") -> "Client":
+    """Speaks to a server, until the command ends; what it is told in confidence is printed nowhere."""
+    from generator.http import Client
+
+    context = click.get_current_context()
+    before: Mask | None = context.meta.get(_MASK)
+    context.meta[_MASK] = before + endpoint.mask if before else endpoint.mask
+    return context.with_resource(Client(endpoint))
 
 
 def printable(text: str) -> str:
