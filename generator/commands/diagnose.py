@@ -16,6 +16,7 @@ from generator.commands.shared import (
     COULD_NOT_RUN,
     FOUND,
     client_of,
+    colour_option,
     compile_or_stop,
     examples,
     inputs,
@@ -70,6 +71,7 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 @click.option("--since", metavar="TIME", help="Only what came later: 30m ago, or 2026-01-02T03:04:05Z (Loki: 1h ago).")
 @click.option("--until", metavar="TIME", help="Only what came earlier, given in the same way.")
 @click.option("-v", "--verbose", is_flag=True, help="Also the lines that prove it, causes, and what to rule out.")
+@colour_option
 @inputs
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an incident ticket.")
 @json_option("For programs; catalog/diagnosis.schema.json describes it.")
@@ -91,6 +93,7 @@ def command(
     since: str | None,
     until: str | None,
     verbose: bool,
+    colour: bool,
     catalogs: tuple[Path, ...],
     profile: Path | None,
     as_markdown: bool,
@@ -144,7 +147,7 @@ def command(
     else:
         # What goes through a pipe is the same everywhere.
         width = min(shutil.get_terminal_size().columns, 140) if on_terminal(sys.stdout) else _PIPE_COLUMNS
-        _print(list(report.as_text(data, width, verbose)), paged=not follow)
+        _print(list(report.as_text(data, width, verbose)), colour, paged=not follow)
     if not as_json and not as_markdown:
         for note in data["notes"]:
             say(f"{TOOL}: {note}")
@@ -238,21 +241,21 @@ def _ask(
         seen["servers"].append(client.name)
 
 
-def _print(lines: Sequence[tuple[str, str]], paged: bool) -> None:
+def _print(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:
     """On a terminal in colour, and page by page where it is longer than the screen, as git does it."""
-    if not on_terminal(sys.stdout):
+    if not (colour or on_terminal(sys.stdout)):
         for _, line in lines:
             click.echo(printable(line))
         return
     from rich.console import Console
 
-    console = Console(highlight=False, emoji=False)
+    console = Console(highlight=False, emoji=False, force_terminal=colour or None)
 
     def show() -> None:
         for style, line in lines:
             console.print(printable(line), style=style or None, markup=False, soft_wrap=True)
 
-    if not paged or len(lines) < console.height:
+    if not paged or len(lines) < console.height or not on_terminal(sys.stdout):
         show()
         return
     os.environ.setdefault("LESS", "FRX")  # colours, and no page where the text fits
