@@ -33,7 +33,7 @@ ORDER = [
     ["diagnose.scan", "diagnose.templates", "diagnose.exports"],
     ["diagnose.sources"],
     ["diagnose.findings", "diagnose.pods"],
-    ["diagnose.report", "diagnose.asking"],
+    ["diagnose.report", "diagnose.asking", "diagnose.news"],
     ["changes"],
     ["logtests"],
     ["targets.*"],

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -37,11 +37,15 @@ if TYPE_CHECKING:
     from generator.diagnose.findings import Findings, Span
     from generator.diagnose.sources import Source
     from generator.load import Inputs
-    from generator.model import Catalog
     from generator.rules import Rules
     from generator.versions import Version
 
 _PIPE_COLUMNS = 110
+_COLOURS: Mapping[str, dict[str, Any]] = {
+    "critical": {"fg": "red", "bold": True},
+    "warning": {"fg": "yellow", "bold": True},
+    "info": {"fg": "cyan", "bold": True},
+}
 _IN_LOKI = timedelta(hours=1)  # how far back, if nothing is said
 _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 
@@ -112,8 +116,8 @@ def command(
     from generator.diagnose.findings import Findings, Span
     from generator.load import load
 
-    if follow and (len(paths) > 1 or with_kubectl):
-        raise click.UsageError("--follow reads one file, or -")
+    if follow and (len(paths) > 1 or with_kubectl or loki or prometheus or any(map(os.path.isdir, paths))):
+        raise click.UsageError("--follow reads one file, or -; no folder, no cluster and no server")
     given = Facts(_version(cluster_version), _version(kube_proxy_version), system, mode)
     read = load(catalogs, profile)
     stop_on_errors(errors(read.problems))
@@ -130,7 +134,10 @@ def command(
     if with_kubectl:
         seconds = f"{max(1, round((now - span.begin).total_seconds()))}s" if span.begin else None
         logs = _chained(logs, pods.logs(pods.Pods(namespace, selector, context, seconds), notes.append))
-    _read(logs, findings, seen, notes, _news(read.catalog) if follow else None)
+    if follow:
+        name = paths[0] if paths and paths[0] != "-" else "standard input"
+        say(f"following {name}; Ctrl-C ends it and prints the report")
+    _read(logs, findings, seen, notes, _follower(findings, seen) if follow else None)
     if loki or prometheus:
         read, rules, _ = compile_or_stop(catalogs, profile)
         _ask(read, rules, findings, seen, loki, prometheus, Span(span.begin or now - _IN_LOKI, span.end or now))
@@ -167,7 +174,7 @@ def _read(
     findings: "Findings",
     seen: dict[str, Any],
     notes: list[str],
-    news: Callable[[set[str]], None] | None,
+    look: Callable[[], None] | None,
 ) -> None:
     """Read all logs; in what is followed, until Ctrl-C."""
     from generator.diagnose.hints import Hints
@@ -180,16 +187,14 @@ def _read(
             if source.version:
                 findings.told(place, Hints(version=source.version))
             with _progress(source) as advance:
-                for window in windows(source.blocks):
-                    new = findings.read(window, source.name, source.pod, source.node)
+                for window in windows(_watched(source.blocks, look) if look else source.blocks):
+                    findings.read(window, source.name, source.pod, source.node)
                     seen["bytes"] += window.end - window.begin
                     advance(window.end - window.begin)
                     if window.cut:
                         notes.append(f"{source.name}: a line is so long that it is looked at in pieces")
-                    if news and new:
-                        news(new)
     except KeyboardInterrupt:
-        if news is None:
+        if look is None:
             raise
 
 
@@ -207,13 +212,36 @@ def _progress(source: "Source") -> Iterator[Callable[[int], None]]:
         yield lambda count: progress.update(task, advance=count)
 
 
-def _news(catalog: "Catalog") -> Callable[[set[str]], None]:
-    def tell(entry_ids: set[str]) -> None:
-        for entry in catalog.entries:
-            if entry.id in entry_ids:
-                say(f"{entry.alert}: {entry.title}. First step: {entry.first_step}")
+def _watched(blocks: Iterator[bytes], look: Callable[[], None]) -> Iterator[bytes]:
+    """The blocks; whenever there is no more for now, and all before was read, somebody looks at what was found."""
+    for block in blocks:
+        yield block
+        if not block:
+            look()
 
-    return tell
+
+def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], None]:
+    """Tells what was there when the reading began, and then what changes."""
+    from datetime import UTC, datetime
+
+    from generator.diagnose.news import Watch, told
+    from generator.diagnose.report import size
+
+    watch, columns = Watch(), shutil.get_terminal_size().columns if on_terminal(sys.stderr) else _PIPE_COLUMNS
+    began = False
+
+    def look() -> None:
+        nonlocal began
+        if not began:
+            count = sum(1 for _ in findings.found)
+            say(f"read {size(seen['bytes'])} that were there: {count or 'no'} documented failure{'s' * (count != 1)}")
+            began = True
+        for news in watch.news(findings.found, datetime.now(UTC)):
+            grave = _COLOURS[news.entry.severity] if news.kind != "ends" else {}
+            for line in told(news, columns):
+                click.secho(printable(masked(line)), err=True, **grave)
+
+    return look
 
 
 def _ask(

@@ -351,7 +351,7 @@ def _when(found: Data) -> str:
 def _headline(data: Data) -> str:
     number = len(data["found"])
     logs = len(data["read"]["sources"])
-    seen = f"{_size(data['read']['bytes'])} in {logs} {'log' if logs == 1 else 'logs'}"
+    seen = f"{size(data['read']['bytes'])} in {logs} {'log' if logs == 1 else 'logs'}"
     seen = ", ".join([*([seen] if data["read"]["sources"] else []), *data["read"]["servers"]])
     if data["verdict"] == "cannot tell":
         return f"Cannot tell: no line of kube-proxy's is in what was read ({seen})."
@@ -421,7 +421,7 @@ def _iso(time: datetime | None) -> str | None:
     return time.isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
     size = float(count)
     for unit in ("bytes", "KiB", "MiB"):
         if size < 1024:
