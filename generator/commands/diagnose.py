@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from generator.versions import Version
 
 _PIPE_COLUMNS = 110
+_NOTES = 100
 _COLOURS: Mapping[str, dict[str, Any]] = {
     "critical": {"fg": "red", "bold": True},
     "warning": {"fg": "yellow", "bold": True},
@@ -121,7 +122,7 @@ def command(
     given = Facts(_version(cluster_version), _version(kube_proxy_version), system, mode)
     read = load(catalogs, profile)
     stop_on_errors(errors(read.problems))
-    notes: list[str] = []
+    notes = _Notes()
     now = datetime.now(UTC)
     span = Span(_time("--since", since, now), _time("--until", until, now))
     findings = Findings(read.catalog, now, span)
@@ -130,10 +131,10 @@ def command(
     if paths or not (with_kubectl or loki or prometheus):
         if not paths and on_terminal(sys.stdin):
             raise click.UsageError("give files, - for standard input, --kubectl, --loki URL or --prometheus URL")
-        logs = sources.sources(paths, notes.append, follow)
+        logs = sources.sources(paths, notes.add, follow)
     if with_kubectl:
         seconds = f"{max(1, round((now - span.begin).total_seconds()))}s" if span.begin else None
-        logs = _chained(logs, pods.logs(pods.Pods(namespace, selector, context, seconds), notes.append))
+        logs = _chained(logs, pods.logs(pods.Pods(namespace, selector, context, seconds), notes.add))
     if follow:
         name = paths[0] if paths and paths[0] != "-" else "standard input"
         say(f"following {name}; Ctrl-C ends it and prints the report")
@@ -144,8 +145,8 @@ def command(
 
     diagnosis = findings.diagnosis()
     if diagnosis.undated:
-        notes.append(f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for")
-    data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, list(dict.fromkeys(notes)))
+        notes.add(f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for")
+    data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, notes.all)
     data = json.loads(masked(json.dumps(data)))  # before lines are folded and cut
     if as_json:
         click.echo(json.dumps(data, indent=2))  # ASCII: what a log holds steers no terminal
@@ -164,6 +165,24 @@ def command(
         ctx.exit(COULD_NOT_RUN)
 
 
+class _Notes:
+    """What was noticed while reading, each once; of very many the first, and how many there were."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, None] = {}
+        self._more = 0
+
+    def add(self, note: str) -> None:
+        if len(self._kept) < _NOTES:
+            self._kept[note] = None
+        elif note not in self._kept:
+            self._more += 1
+
+    @property
+    def all(self) -> list[str]:
+        return [*self._kept, *([f"and {self._more:,} more notes"] if self._more else [])]
+
+
 def _chained(first: Iterator["Source"], second: Iterator["Source"]) -> Iterator["Source"]:
     yield from first
     yield from second
@@ -173,7 +192,7 @@ def _read(
     logs: Iterator["Source"],
     findings: "Findings",
     seen: dict[str, Any],
-    notes: list[str],
+    notes: "_Notes",
     look: Callable[[], None] | None,
 ) -> None:
     """Read all logs; in what is followed, until Ctrl-C."""
@@ -192,7 +211,7 @@ def _read(
                     seen["bytes"] += window.end - window.begin
                     advance(window.end - window.begin)
                     if window.cut:
-                        notes.append(f"{source.name}: a line is so long that it is looked at in pieces")
+                        notes.add(f"{source.name}: a line is so long that it is looked at in pieces")
     except KeyboardInterrupt:
         if look is None:
             raise

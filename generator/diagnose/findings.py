@@ -56,7 +56,7 @@ class Found:
         if proof.time:
             self.first = min(self.first or proof.time, proof.time)
             self.last = max(self.last or proof.time, proof.time)
-        if len(self.proofs) < _PROOFS:
+        if len(self.proofs) < _PROOFS and proof not in self.proofs:
             self.proofs.append(proof)
 
 
