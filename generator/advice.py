@@ -336,7 +336,10 @@ def _below(version: str, minimum: str) -> bool | None:
     return got[:length] < wanted[:length]
 
 
+_DIGITS = 18  # of a number that somebody means
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     """The first dotted number of a text."""
     found = re.search(r"[0-9]+(\.[0-9]+)*", text)
-    return tuple(map(int, found[0].split("."))) if found else ()
+    return tuple(int(part[:_DIGITS]) for part in found[0].split(".")) if found else ()

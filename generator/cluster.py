@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import yaml
-
 from generator import document
 from generator.advice import Facts
+from generator.shapes import FLAG, LABELS, NUMBER, TEXT, Schema, Shape, ShapeError, each, record, values
 from generator.versions import parse
 
 Object = Mapping[str, Any]
 
 XTABLES_LOCK = "/run/xtables.lock"
+_DIGITS = 18  # of a number in a tag
 
 # Programs that are known to write iptables rules on the host network, by the names of their containers and images.
 _WRITERS = re.compile(
@@ -31,6 +31,42 @@ _FIELDS = {
     ("iptables", "syncPeriod"): "--iptables-sync-period",
     ("iptables", "minSyncPeriod"): "--iptables-min-sync-period",
 }
+
+
+# What is read of the objects. A name becomes an argument of kubectl, so it must be one that Kubernetes has.
+_NAME: Schema = {"type": "string", "pattern": r"^[A-Za-z0-9][-A-Za-z0-9_.:]*\z"}
+_META = record({"namespace": _NAME, "labels": LABELS, "ownerReferences": each(record(kind=TEXT))}, name=_NAME)
+_CONTAINER = record(
+    {
+        "image": TEXT,
+        "command": each(TEXT),
+        "args": each(TEXT),
+        "env": each(record({"value": TEXT}, name=TEXT)),
+        "securityContext": record({"privileged": FLAG, "capabilities": record({"add": each(TEXT)})}),
+        "volumeMounts": each(record({"readOnly": FLAG}, name=TEXT, mountPath=TEXT)),
+    },
+    name=_NAME,
+)
+_VOLUME = record({"configMap": record({"name": _NAME}), "hostPath": record({"type": TEXT}, path=TEXT)}, name=TEXT)
+_POD_SPEC = record({"nodeName": TEXT, "hostNetwork": FLAG, "volumes": each(_VOLUME)}, containers=each(_CONTAINER))
+_NODE_INFO = record({"kubeProxyVersion": TEXT}, kubeletVersion=TEXT, osImage=TEXT, kernelVersion=TEXT)
+_POD_STATUS = record({"containerStatuses": each(record({"restartCount": NUMBER}, name=TEXT))})
+_DOCUMENT = Shape(
+    {
+        **record({"kind": TEXT, "items": each(record({"kind": TEXT}))}),
+        "anyOf": [record(kind=TEXT), record(serverVersion={})],
+    }
+)
+_OTHER = Shape(record())
+_SHAPES = {
+    "Version": Shape(record(serverVersion=record(gitVersion=TEXT))),
+    "Node": Shape(record(metadata=_META, status=record(nodeInfo=_NODE_INFO))),
+    "Pod": Shape(record({"status": _POD_STATUS}, metadata=_META, spec=_POD_SPEC)),
+    "DaemonSet": Shape(record(metadata=_META, spec=record(template=record(spec=_POD_SPEC)))),
+    "ConfigMap": Shape(record({"data": values(TEXT)}, metadata=_META)),
+}
+_PERIODS = record({"syncPeriod": TEXT, "minSyncPeriod": TEXT})
+_CONFIGURATION = Shape(record({"mode": TEXT, "ipvs": _PERIODS, "iptables": _PERIODS}))
 
 
 @dataclass(frozen=True)
@@ -66,22 +102,22 @@ class Cluster:
 
 def read(documents: Iterable[Any]) -> Cluster:
     """What the documents hold. Raises ValueError if one is not what kubectl prints as JSON."""
-    objects = [one for document in documents for one in _objects(document)]
+    found = [one for document in documents for one in objects(document)]
     by_kind: dict[str, list[Object]] = {}
-    for one in objects:
-        by_kind.setdefault(one.get("kind", "Version"), []).append(one)
+    for one in found:
+        by_kind.setdefault(one["kind"], []).append(one)
     nodes = [node for node in by_kind.get("Node", []) if not _windows(node)]
     workloads = [*by_kind.get("DaemonSet", []), *by_kind.get("Pod", [])]
     writers = tuple(sorted(set(_writers(workloads)), key=lambda one: (not one.known, one.workload, one.container)))
-    server = next((one["serverVersion"]["gitVersion"] for one in objects if "serverVersion" in one), "")
+    server = next((one["serverVersion"]["gitVersion"] for one in found if "serverVersion" in one), "")
     mounts = _mounts(writers) if workloads else {}
     base = Facts(cluster=parse(server), mounts=mounts, components=_components(workloads))
     notes: list[str] = []
     alike: dict[Any, list[str]] = {}
     facts: dict[Any, Facts] = {}
-    for name, found in _kube_proxies(base, nodes, by_kind, notes):
-        key = (found.kube_proxy, found.os, found.mode, str(found.settings), found.components.get("linux"))
-        facts.setdefault(key, found)
+    for name, seen in _kube_proxies(base, nodes, by_kind, notes):
+        key = (seen.kube_proxy, seen.os, seen.mode, str(seen.settings), seen.components.get("linux"))
+        facts.setdefault(key, seen)
         alike.setdefault(key, []).extend([name] if name else [])
     groups = (Alike(facts[key], tuple(sorted(names))) for key, names in alike.items())
     return Cluster(tuple(sorted(groups, key=lambda one: -len(one.nodes))), writers, tuple(notes))
@@ -89,14 +125,14 @@ def read(documents: Iterable[Any]) -> Cluster:
 
 def config_maps(documents: Iterable[Any]) -> list[tuple[str, str]]:
     """Namespace and name of the ConfigMaps that kube-proxies read, for a caller who has yet to ask for them."""
-    objects = [one for document in documents for one in _objects(document)]
+    found = [one for document in documents for one in objects(document)]
     return sorted(
         {
             (_namespace(one), volume["configMap"]["name"])
-            for one in objects
+            for one in found
             if _container(one)
-            for volume in _spec(one).get("volumes", ())
-            if "configMap" in volume
+            for volume in _volumes(one)
+            if "name" in volume.get("configMap", ())
         }
     )
 
@@ -114,14 +150,20 @@ def settings_of(words: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _objects(document: Any) -> Iterator[Object]:
-    if not isinstance(document, Mapping) or not ({"kind", "serverVersion"} & document.keys()):
-        raise ValueError("not what kubectl prints with -o json")
-    if "items" in document:
-        for item in document["items"]:
-            yield {"kind": str(document["kind"]).removesuffix("List"), **item}
-    else:
-        yield document
+def objects(document: Any) -> list[Object]:
+    """The objects in a document. Raises ValueError if it is not what kubectl prints as JSON."""
+    try:
+        read: Object = _DOCUMENT.checked(document)
+        kind = read.get("kind", "Version")
+        if "items" not in read:
+            return [_SHAPES.get(kind, _OTHER).checked({"kind": kind, **read})]
+        kind = kind.removesuffix("List")
+        return [
+            _SHAPES.get(one.get("kind", kind), _OTHER).checked({"kind": kind, **one}, f"items[{number}]")
+            for number, one in enumerate(read["items"])
+        ]
+    except ShapeError as error:
+        raise ValueError(f"not what `kubectl get … -o json` prints: {error}") from error
 
 
 def _kube_proxies(
@@ -194,16 +236,16 @@ def _split(word: str) -> list[str]:
 
 def _configuration(workload: Object, path: str, maps: Sequence[Object]) -> Mapping[str, Any] | None:
     """The KubeProxyConfiguration at a path in the container, from the ConfigMaps that it mounts."""
-    mounted = {volume["configMap"]["name"] for volume in _spec(workload).get("volumes", ()) if "configMap" in volume}
+    mounted = {volume["configMap"]["name"] for volume in _volumes(workload) if "name" in volume.get("configMap", ())}
     for one in maps:
         if one["metadata"]["name"] in mounted and _namespace(one) == _namespace(workload):
             text = one.get("data", {}).get(path.rpartition("/")[2])
             if text is not None:
                 try:
-                    config = document.load(text)
-                except yaml.YAMLError:
+                    config: Object = _CONFIGURATION.checked(document.load(text))
+                except ValueError:
                     return None
-                return config if isinstance(config, Mapping) else None
+                return config
     return None
 
 
@@ -267,7 +309,7 @@ def _components(workloads: Iterable[Object]) -> dict[str, str]:
 
 
 def _by_numbers(tag: str) -> list[int]:
-    return [int(number) for number in re.findall("[0-9]+", tag)]
+    return [int(number[:_DIGITS]) for number in re.findall("[0-9]+", tag)]
 
 
 def _container(workload: Object) -> Object | None:
@@ -280,6 +322,11 @@ def _container(workload: Object) -> Object | None:
             found: Object = container
             return found
     return None
+
+
+def _volumes(workload: Object) -> Sequence[Object]:
+    volumes: Sequence[Object] = _spec(workload).get("volumes", ())
+    return volumes
 
 
 def _spec(workload: Object) -> Object:

@@ -78,13 +78,13 @@ def parse(text: str, path: str) -> tuple[Document, list[Problem]]:
 
 def load(text: str) -> Any:
     """Plain values, as YAML is read elsewhere: dates, `yes` and `0x1f` are what they stand for, the last of two equal
-    keys counts. Raises yaml.YAMLError for all that cannot be read, whatever it is."""
-    node = _composed(text)
+    keys counts. Raises ValueError for all that cannot be read, whatever it is."""
     loader = _Loader("")
     try:
+        node = _composed(text)
         return None if node is None else loader.construct_document(node)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # the 99th of a month
-        raise yaml.YAMLError(str(error)) from error
+    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError) as error:  # the 99th of a month
+        raise ValueError(" ".join(str(error).split())) from error
     finally:
         loader.dispose()
 

@@ -1,8 +1,6 @@
 """Speaks HTTP to the servers that rules are loaded into: credentials, time-outs, bounded retries, errors for people."""
 
-import base64
 import ssl
-from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +8,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
-from httpx_retries import Retry, RetryTransport
+from httpx_retries import Retry
 
+from generator import web
+from generator.masks import Mask
 from generator.problems import ToolError, UnreachableError
+from generator.shapes import Shape, ShapeError
 
-_CONNECT_SECONDS = 5
-_ANSWER_SECONDS = 30
 _WAITING_SECONDS = 20  # between the tries of one request, all together
 _SHOWN = 300  # characters of an answer in an error
 
@@ -46,12 +45,11 @@ class Endpoint:
     cert: Path | None = None
     key: Path | None = None
 
-    def mask(self, text: str) -> str:
-        """A text without our secrets, should a server or a library say them."""
-        pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        for secret in (self.token, self.password, pair if self.password else None):
-            text = text.replace(secret, "***") if secret else text
-        return text
+    @property
+    def mask(self) -> Mask:
+        """Takes our secrets out of a text, should a server or a library say them."""
+        pair = f"{self.user or ''}:{self.password}" if self.password else ""
+        return Mask(tuple(secret for secret in (self.token, self.password) if secret), (pair,) if pair else ())
 
 
 class Client:
@@ -76,20 +74,17 @@ class Client:
             total_timeout=_WAITING_SECONDS,
             allowed_methods=("GET", "PUT", "POST", "DELETE"),  # what we ask for twice comes to the same
             status_forcelist=(429, 500, 502, 503, 504),
-            validate_response=_read,
         )
         try:
-            transport = RetryTransport(httpx.HTTPTransport(verify=_trust(endpoint)), retry)
-        except (OSError, ssl.SSLError) as error:
+            self._session = web.Session(_trust(endpoint), retry, headers=headers, auth=auth)
+        except (OSError, ValueError) as error:
             raise ToolError(f"{self.name}: its certificate files cannot be used: {error}") from error
-        timeout = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
-        self._client = httpx.Client(headers=headers, auth=auth, transport=transport, timeout=timeout)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._session.close()
 
     @property
     def as_prometheus(self) -> "Client":
@@ -105,8 +100,8 @@ class Client:
     def request(self, method: str, path: str, allow: tuple[int, ...] = (), **arguments: Any) -> httpx.Response:
         """An answer that is a success, or has one of the statuses in `allow`."""
         try:
-            answer = self._client.request(method, self.url + self._below + path, **arguments)
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+            answer = self._session.request(method, self.url + self._below + path, **arguments)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(str(self.error(_trouble(error)))) from error
         if answer.is_success or answer.status_code in allow:
             return answer
@@ -114,14 +109,14 @@ class Client:
 
     def refusal(self, method: str, path: str, answer: httpx.Response) -> ToolError:
         """The error for an answer that is no success."""
-        return self.error(f"answers {answer.status_code} to {method} {path}: {_meaning(answer)}")
+        return self.error(f"answers {answer.status_code} to {method} {path}: {self._meaning(answer)}")
 
     def error(self, said: str) -> ToolError:
         """The error for what this server does or says; our secrets are masked in it."""
         return ToolError(self.endpoint.mask(f"{self.name} {said}"))
 
-    def json(self, path: str, pick: Callable[[Any], Any], absent: tuple[int, ...] = (), **arguments: Any) -> Any:
-        """What `pick` takes out of a JSON answer; if it is not there, this is not the server it should be.
+    def json(self, path: str, shape: Shape, absent: tuple[int, ...] = (), **arguments: Any) -> Any:
+        """A JSON answer of this shape; if it has another one, this is not the server it should be.
 
         None if the status is one that says that there is no such thing.
         """
@@ -129,14 +124,29 @@ class Client:
         if answer.status_code in absent:
             return None
         try:
-            return pick(answer.json())
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            return shape.checked(answer.json())
+        except ShapeError as error:
+            raise self.stranger(path, answer, str(error)) from error
+        except (ValueError, RecursionError) as error:
             raise self.stranger(path, answer) from error
 
-    def stranger(self, path: str, answer: httpx.Response) -> ToolError:
-        """The error for an answer that such a server does not give."""
+    def stranger(self, path: str, answer: httpx.Response, where: str = "") -> ToolError:
+        """The error for an answer that such a server does not give; `where` says in what."""
         name = self.endpoint.name
-        return self.error(f"answers {path}, but not as {name} does ({_said(answer)}); is this the address of {name}?")
+        found = f": {where}" if where else f" ({self.said(answer)})"
+        return self.error(f"answers {path}, but not as {name} does{found}; is this the address of {name}?")
+
+    def _meaning(self, answer: httpx.Response) -> str:
+        code = answer.status_code
+        known = _MEANING.get(code) or ("it failed" if code >= 500 else "")
+        if answer.is_redirect:
+            known = f"it sends on to {answer.headers.get('location', 'nowhere')}; give that address, or log in before"
+        return "; ".join(text for text in (known, f"it says: {self.said(answer)}") if text)
+
+    def said(self, answer: httpx.Response) -> str:
+        """The beginning of a text. Masked before it is cut, or half a secret would be left."""
+        words = " ".join(self.endpoint.mask(answer.text).split())
+        return words[:_SHOWN] + ("…" if len(words) > _SHOWN else "") or "nothing"
 
 
 def _address(endpoint: Endpoint) -> str:
@@ -160,44 +170,35 @@ def _credentials(endpoint: Endpoint) -> None:
     for setting in ("tenant", "user", "password", "token"):
         if not (getattr(endpoint, setting) or "").isprintable():
             raise ToolError(f"{endpoint.name}: the {setting} holds a line break or another character that is no text")
+    for setting in ("tenant", "token"):  # which stand in a header as they are
+        if not (getattr(endpoint, setting) or "").isascii():
+            raise ToolError(f"{endpoint.name}: the {setting} holds a character that is not ASCII; HTTP cannot send it")
 
 
 def _trust(endpoint: Endpoint) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=endpoint.ca)
+    context = web.trusted(endpoint.ca)
     if endpoint.cert:
         context.load_cert_chain(endpoint.cert, endpoint.key)
     return context
 
 
-def _read(answer: httpx.Response) -> None:
-    """Read to the end, so that an answer that is cut is asked for again."""
-    answer.read()
-
-
 def _trouble(error: Exception) -> str:
     match error:
         case httpx.ConnectTimeout():
-            return f"cannot be reached within {_CONNECT_SECONDS} s"
+            return f"cannot be reached within {web.CONNECT_SECONDS} s"
         case httpx.TimeoutException():
-            return f"does not answer within {_ANSWER_SECONDS} s, asked again and again"
+            return f"does not answer within {web.ANSWER_SECONDS} s, asked again and again"
+        case web.DeadlineError():
+            return f"does not come to an end: {error}"
+        case web.TooLargeError():
+            return f"answers too much: {error}; is something else at this address?"
         case httpx.RemoteProtocolError():
             return f"cuts its answers short, asked again and again: {error}"
+        case httpx.DecodingError():
+            return f"answers what cannot be read: {error}"
         case _ if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return f"has a certificate that is not trusted here ({error}); name its authority with ca_file"
         case _ if "ssl" in str(error).lower():
             return f"does not agree on TLS: {error}; look at http or https, and at the client's certificate"
         case _:
             return f"cannot be reached: {error}"
-
-
-def _meaning(answer: httpx.Response) -> str:
-    code = answer.status_code
-    known = _MEANING.get(code) or ("it failed" if code >= 500 else "")
-    if answer.is_redirect:
-        known = f"it sends on to {answer.headers.get('location', 'nowhere')}; give that address, or log in before"
-    return "; ".join(text for text in (known, f"it says: {_said(answer)}") if text)
-
-
-def _said(answer: httpx.Response) -> str:
-    words = " ".join(answer.text.split())
-    return words[:_SHOWN] + ("…" if len(words) > _SHOWN else "") or "nothing"

@@ -8,10 +8,13 @@ from typing import Any
 import platformdirs
 import yaml
 
-from generator import document, write
+from generator import answers, document, write
 from generator.names import TOOL
 from generator.plan import Group
 from generator.problems import ToolError
+from generator.shapes import FLAG, TEXT, Shape, record
+
+_KEPT = Shape(record(place=TEXT, unfinished=FLAG, **answers.RULE_FILE.schema["properties"]))
 
 
 def begin(place: str, groups: Sequence[Group]) -> None:
@@ -53,11 +56,12 @@ def _write(place: str, groups: Sequence[Group], unfinished: bool) -> None:
 def _read(place: str) -> dict[str, Any] | None:
     file = _file(place)
     try:
-        held = document.load(file.read_text(encoding="utf-8")) if file.exists() else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = file.read_text(encoding="utf-8") if file.exists() else None
+        held: dict[str, Any] | None = None if text is None else _KEPT.checked(document.load(text))
+    except (OSError, UnicodeDecodeError) as error:
         raise ToolError(f"{file}: cannot be read: {error}") from error
-    if held is not None and (not isinstance(held, dict) or held.keys() != {"place", "unfinished", "groups"}):
-        raise ToolError(f"{file}: is not what this tool keeps; remove it")
+    except ValueError as error:
+        raise ToolError(f"{file}: is not what this tool keeps ({error}); remove it") from error
     return held
 
 

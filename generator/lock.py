@@ -15,8 +15,18 @@ from generator import lexer
 from generator.model import Catalog
 from generator.names import GENERATED
 from generator.rules import AlertRule, RecordingRule, Rules
+from generator.shapes import LABELS, TEXT, Shape, each, record
 
 _DIGITS = 16  # of SHA-256; enough to tell a rule from its former self
+_ROW = record(
+    {"failure": TEXT, "for": TEXT, "labels": LABELS, "text": TEXT},
+    name=TEXT,
+    engine=TEXT,
+    status=TEXT,
+    interval=TEXT,
+    expr=TEXT,
+)
+_LOCK = Shape(record(rules=each(_ROW)))
 
 
 @dataclass(frozen=True)
@@ -63,9 +73,10 @@ def dump(rows: Iterable[Locked]) -> str:
 def parse(text: str) -> list[Locked]:
     """The rows of a lock file. Raises ValueError if it is none."""
     try:
-        return [_row(row) for row in json.loads(text)["rules"]]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no list of rules with {error}") from error
+        data = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is too deep") from error
+    return [_row(row) for row in _LOCK.checked(data)["rules"]]
 
 
 def _alert(rule: AlertRule) -> tuple[str, Mapping[str, str], str]:

@@ -41,7 +41,7 @@ def alerting_rules(rule_files: Iterable[str]) -> list[Rule]:
             groups = document.load(text)["groups"]
             found = [rule for group in groups for rule in group["rules"] if "alert" in rule]
             rules += [{**rule, "expr": str(rule["expr"])} for rule in found]
-        except (yaml.YAMLError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise ValueError("a rule file is not groups of rules in YAML") from error
     return rules
 

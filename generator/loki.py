@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from generator import answers
 from generator.file import File
 from generator.http import Client, Endpoint
 from generator.logtests import Series
 from generator.problems import ToolError
+from generator.shapes import Shape
 from generator.write import populate
 
 _START_SECONDS = 90
@@ -68,7 +70,7 @@ class Loki:
     def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
         """The answers to an expression at `count` steps after the first; `start` in seconds."""
         parameters = {"query": expr, "start": start * _NANO, "end": start * _NANO + round(count * step * _NANO)}
-        found = self._query({**parameters, "step": f"{step:g}"})
+        found = self._query(answers.MATRIX, {**parameters, "step": f"{step:g}"})
         return [
             Series(row["metric"], {round((float(at) - start) / step): str(value) for at, value in row["values"]})
             for row in found
@@ -82,7 +84,8 @@ class Loki:
         lines: list[tuple[int, str]] = []
         while True:
             parameters = {"query": query, "start": start, "end": end, "limit": _LIMIT, "direction": "forward"}
-            page = sorted((int(at), line) for row in self._query(parameters) for at, line in row["values"])
+            rows = self._query(answers.LINES, parameters)
+            page = sorted((int(at), line) for row in rows for at, line in row["values"])
             lines += page
             if len(page) < _LIMIT:
                 return lines
@@ -91,13 +94,12 @@ class Loki:
     def rules(self) -> list[Mapping[str, Any]]:
         """The rules that its ruler evaluates, as Prometheus's rules API shows them; none if no ruler can be asked."""
         ruler = self._client.as_prometheus
-        groups = ruler.json("/api/v1/rules", lambda data: list(data["data"]["groups"] or ()), absent=_NO_RULER)
-        return [rule for group in groups or () for rule in group["rules"]]
+        answer = ruler.json("/api/v1/rules", answers.RULES, absent=_NO_RULER)
+        groups = answer["data"].get("groups", ()) if answer else ()
+        return [rule for group in groups for rule in group.get("rules", ())]
 
-    def _query(self, parameters: Mapping[str, Any]) -> list[Any]:
-        rows: list[Any] = self._client.json(
-            "/loki/api/v1/query_range", lambda data: data["data"]["result"], params=parameters
-        )
+    def _query(self, shape: Shape, parameters: Mapping[str, Any]) -> list[Any]:
+        rows: list[Any] = self._client.json("/loki/api/v1/query_range", shape, params=parameters)["data"]["result"]
         return rows
 
 

@@ -58,7 +58,7 @@ def _reworded(engine: Engine, loaded: Group, wanted: Group) -> Group:
         alike = (other for other in exprs.get(rule_name(rule), ()) if same(engine, other, expr))
         return {**rule, "expr": next(alike, expr)}
 
-    return {**loaded, "rules": [reworded(rule) for rule in loaded.get("rules") or ()]}
+    return {**loaded, "rules": [reworded(rule) for rule in loaded.get("rules", ())]}
 
 
 def rule_name(rule: Group) -> str:

@@ -84,5 +84,5 @@ def _secret(path: Path | None) -> str | None:
         return None
     try:
         return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ToolError(f"{path}: cannot be read: {error}") from error

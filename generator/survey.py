@@ -3,11 +3,14 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
+from generator import answers
 from generator.http import Client
 from generator.model import Profile
 from generator.names import TEST_LABEL
+from generator.shapes import Shape
 from generator.sites import CPU, RESTARTS, Facts, Job, Labels, State
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
@@ -30,7 +33,7 @@ def _streams(loki: Client, selectors: Sequence[str]) -> dict[str, tuple[Labels, 
     since = {"start": (int(time.time()) - _BACK_SECONDS) * 1_000_000_000}
 
     def streams(selector: str) -> tuple[Labels, ...]:
-        rows = _listed(loki, "/loki/api/v1/series", {"match[]": selector, **since})
+        rows = _listed(loki, "/loki/api/v1/series", {"match[]": selector, **since}, answers.SERIES)
         return tuple(row for row in rows if TEST_LABEL not in row)  # which are no log of the site
 
     found = {selector: streams(selector) for selector in selectors}
@@ -75,7 +78,7 @@ def _job(prometheus: Client, selector: str) -> Job:
     versions: dict[str, int] = {}
     for labels, value in _query(prometheus, f"count by (gitVersion, git_version) (kubernetes_build_info{selector})"):
         version = labels.get("git_version") or labels.get("gitVersion")
-        if version:
+        if version and isfinite(value):
             versions[version] = int(value)
     labels_only = tuple({key: value for key, value in row.items() if key != "__name__"} for row, _ in targets)
     return Job(labels_only, sum(value == 1 for _, value in targets), frozenset(names), versions)
@@ -88,14 +91,11 @@ def _state(prometheus: Client, metric: str, containers: Iterable[str]) -> State:
 
 
 def _query(prometheus: Client, expr: str) -> list[tuple[Labels, float]]:
-    def rows(answer: Any) -> list[tuple[Labels, float]]:
-        return [(row["metric"], float(row["value"][1])) for row in answer["data"]["result"]]
-
-    found: list[tuple[Labels, float]] = prometheus.json("/api/v1/query", rows, params={"query": expr})
-    return found
+    answer = prometheus.json("/api/v1/query", answers.VECTOR, params={"query": expr})
+    return [(row["metric"], float(row["value"][1])) for row in answer["data"]["result"]]
 
 
-def _listed(server: Client, path: str, parameters: Mapping[str, Any]) -> list[Any]:
-    """The list that both programs answer with; Loki leaves out an empty one."""
-    found: list[Any] = server.json(path, lambda answer: list(answer.get("data") or ()), params=parameters)
+def _listed(server: Client, path: str, parameters: Mapping[str, Any], shape: Shape = answers.LISTED) -> list[Any]:
+    """The list that both programs answer with."""
+    found: list[Any] = server.json(path, shape, params=parameters).get("data", [])
     return found

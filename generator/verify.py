@@ -127,7 +127,10 @@ def _age(time: str, now: datetime) -> float | None:
     if not match or time.startswith("0001-"):
         return None
     zone = "+00:00" if match[3] == "Z" else match[3]
-    return (now - datetime.fromisoformat(match[1] + zone).astimezone(UTC)).total_seconds()
+    try:
+        return (now - datetime.fromisoformat(match[1] + zone).astimezone(UTC)).total_seconds()
+    except (ValueError, OverflowError):  # no day of any calendar
+        return None
 
 
 def watchdogs_arrived(rules: Rules, engines: Iterable[str], alerts: Sequence[Json]) -> Iterator[Finding]:

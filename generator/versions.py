@@ -60,10 +60,13 @@ def minor(release: str) -> int:
     return int(release.split(".")[1])
 
 
+_LONGEST = 200  # characters of a version
+
+
 def parse(text: str) -> Version | None:
     """None for what is no version of Kubernetes 1.x, such as `latest` or the `v0.0.0-master` of an unstamped build."""
     text = text.strip()
-    found = _FORM.fullmatch(text)
+    found = _FORM.fullmatch(text) if len(text) <= _LONGEST else None
     if not found:
         return None
     release = tuple(map(int, found["release"].split(".")))

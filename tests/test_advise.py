@@ -107,7 +107,7 @@ def test_a_release_newer_than_all_that_were_read_is_said_to_be_so(run: Run) -> N
         (["--cluster-file", "deep"], "deep is not JSON ("),
         (["--cluster-file", "items"], "this is not what `kubectl get … -o json` prints"),
         (["--cluster-file", "/proc/self/mem"], "/proc/self/mem: cannot be read: Input/output error"),
-        (["--from-cluster"], "kubectl is not on PATH; install it, or give what it prints with --cluster-file"),
+        (["--from-cluster"], "kubectl is not on PATH; install it, or give files with what it prints"),
         (["--kube-proxy-version", "v1.18.4", "--flags", "--a='b"], '--flags "--a=\'b" cannot be split into words: '),
     ],
 )
@@ -348,9 +348,7 @@ def test_a_cluster_that_does_not_answer_is_exit_2(run: Run, tmp_path: Path) -> N
         pass
     done = run("advise", "--from-cluster", "--context", "test", KUBECONFIG=str(kubeconfig), HOME=str(tmp_path))
     assert done.returncode == 2
-    assert (
-        "`kubectl --context test get nodes,daemonsets.apps,pods --all-namespaces --output json` failed: " in done.stderr
-    )
+    assert "kubectl reaches no cluster: The connection to the server 127.0.0.1:" in done.stderr
 
 
 def test_what_was_saved_is_read_from_standard_input_too(tmp_path: Path) -> None:

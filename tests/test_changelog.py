@@ -153,3 +153,47 @@ def test_what_cannot_be_compared_is_said(arguments: list[str], said: str, site: 
     done = run("changelog", *arguments, cwd=site.folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("lock", "said"),
+    [
+        (b"\xff\xfe{\x00}\x00", "output/rules.lock.json: not UTF-8 text; save the file as UTF-8"),
+        (b'{"rules": "\xff"}', "output/rules.lock.json: not UTF-8 text; save the file as UTF-8"),
+        (b"[" * 100_000, "output/rules.lock.json of the files here is not a lock file: it is too deep"),
+        (b'{"rules": null}', "output/rules.lock.json of the files here is not a lock file: at rules: null"),
+        (b'{"rules": [{"name": 5}]}', "is not a lock file: at rules[0].name: 5"),
+        (b'{"rules": [{"name": "x"}]}', 'is not a lock file: at rules[0]: no "engine"'),
+    ],
+)
+def test_a_lock_that_is_none_is_said(site: Repository, run: Run, lock: bytes, said: str) -> None:
+    (site.folder / LOCK).write_bytes(lock)
+    done = run("changelog", "v1", cwd=site.folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_half_a_character_in_a_lock_is_printed_as_a_sign(site: Repository, run: Run) -> None:
+    (site.folder / LOCK).write_text(dump([replace(SLOW, hold="HOLD")]).replace("HOLD", r"\ud800"), encoding="utf-8")
+    for style in ([], ["--json"], ["--markdown"]):
+        done = run("changelog", "v1", *style, cwd=site.folder)
+        assert done.returncode == 0, done.stderr
+        assert "\N{REPLACEMENT CHARACTER}" in done.stdout
+
+
+def test_a_changelog_that_is_not_utf_8_is_said(site: Repository, run: Run) -> None:
+    site.commit({LOCK: dump([SLOWER])})
+    (site.folder / "CHANGELOG.md").write_bytes(NAMED.encode("utf-16"))
+    done = run("changelog", "--check", cwd=site.folder)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "kube-proxy-alerts: CHANGELOG.md: not UTF-8 text; save the file as UTF-8\n",
+    )
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 5000])
+def test_a_name_that_no_file_can_have_is_no_file(site: Repository, run: Run, name: str) -> None:
+    done = run("changelog", name, cwd=site.folder)
+    assert done.returncode == 2
+    assert f"git knows no commit {name[:20]}" in done.stderr

@@ -1,7 +1,9 @@
 """The command as its users meet it: exit codes, messages, files."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -177,17 +179,113 @@ def test_show_gives_the_rules_of_one_entry(run: Run) -> None:
 def test_explain_prints_the_committed_page(run: Run) -> None:
     done = run("explain", "KubeProxySyncSlow")
     assert done.returncode == 0
-    assert done.stdout == (ROOT / "output" / "runbooks" / "KubeProxySyncSlow.md").read_text()
+    page = (ROOT / "output" / "runbooks" / "KubeProxySyncSlow.md").read_text()
+    assert done.stdout == page.partition("\n\n")[2]  # without the comment on who generated it
+    for name in ("sync-slow", "SYNC-SLOW", "kubeproxysyncslow"):
+        assert run("explain", name).stdout == done.stdout
+
+
+def test_explain_names_the_node_in_the_commands(run: Run) -> None:
+    done = run("explain", "iptables-restore-failing", "--node", "n 1", "--section", "find")
+    assert done.stdout.splitlines()[:7] == [
+        "## Find the node",
+        "",
+        "With kubectl:",
+        "",
+        "```sh",
+        "NODE='n 1'",
+        'POD=$(kubectl -n kube-system get pods -l k8s-app=kube-proxy --field-selector spec.nodeName="$NODE" '
+        "-o jsonpath='{.items[0].metadata.name}')",
+    ]
+    assert "name-of-the-node" not in run("explain", "sync-slow", "--node", "n1").stdout
+
+
+def test_explain_prints_a_section_or_says_which_there_are(run: Run) -> None:
+    done = run("explain", "sync-slow", "--section", "MITIGATION")
+    assert done.stdout.startswith("## Mitigation\n")
+    assert done.stdout.count("\n## ") == 0
+    done = run("explain", "sync-slow", "--section", "nonsense")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "has no section 'nonsense'; its sections: " in done.stderr
+    assert "Mitigation" in done.stderr
+
+
+def test_code_is_never_wrapped_on_a_terminal(run: Run) -> None:
+    """What is longer than the screen the terminal breaks by itself, so that it is copied as one line."""
+    shown = run("explain", "iptables-backend-mismatch", "--color", "always", COLUMNS="60", TERM="xterm").stdout
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    page = run("explain", "iptables-backend-mismatch").stdout
+    code = [line for block in re.findall(r"```\w*\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    assert max(map(len, code)) > 100
+    assert {line.strip() for line in code} <= {line.strip() for line in plain.splitlines()}
+    assert [line for line in plain.splitlines() if line.startswith("POD=")] == [
+        'POD=$(kubectl -n kube-system get pods -l k8s-app=kube-proxy --field-selector spec.nodeName="$NODE" '
+        "-o jsonpath='{.items[0].metadata.name}')"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "environment", "coloured"),
+    [
+        ([], {}, False),
+        ([], {"FORCE_COLOR": "1"}, True),
+        ([], {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (["--color", "never"], {"FORCE_COLOR": "1"}, False),
+        (["--color", "always"], {}, True),
+    ],
+)
+def test_colours_are_forced_and_forbidden(
+    run: Run, option: list[str], environment: dict[str, str], coloured: bool
+) -> None:
+    for command in (["explain", "sync-slow"], ["diagnose", "tests/captures/iptables-restore-without-wait/fires"]):
+        done = run(*command, *option, TERM="xterm-256color", **environment)
+        assert ("\x1b[" in done.stdout) == coloured, command
+
+
+def on_screen(columns: int, *arguments: str) -> str:
+    """What a terminal of so many columns shows."""
+    here, there = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "generator", *arguments], cwd=ROOT, env=environment, stdout=there, stderr=there
+    )
+    os.close(there)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while block := os.read(here, 65536):
+            shown += block
+    os.close(here)
+    assert process.wait() == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r", "")
+
+
+def test_list_fits_80_columns(run: Run) -> None:
+    lines = on_screen(80, "list").splitlines()
+    assert lines[0].split() == ["alert", "severity", "title"]
+    assert max(map(len, lines)) <= 80
+    alerts = [row["alert"] for row in json.loads(run("list", "--json").stdout)]
+    assert [line.split()[0] for line in lines[1:] if not line.startswith("  ")] == alerts
+    assert "signals" in on_screen(200, "list", "--wide").splitlines()[0]
+
+
+def test_list_begins_with_what_is_grave(run: Run) -> None:
+    severities = [row["severity"] for row in json.loads(run("list", "--json").stdout)]
+    assert severities == sorted(severities, key=["critical", "warning", "info"].index)
+
+
+def test_one_close_name_is_it_and_is_said(run: Run) -> None:
+    for name in ("sync-slo", "KubeProxySyncSlo"):
+        done = run("show", name)
+        assert done.returncode == 0
+        assert done.stdout.startswith("sync-slow: ")
+        assert done.stderr.startswith(f"kube-proxy-alerts: there is no {name}; this is ")
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["show", "sync-slo"], "kube-proxy-alerts: there is no sync-slo; did you mean sync-slow?\n"),
-        (
-            ["explain", "KubeProxySyncSlo"],
-            "kube-proxy-alerts: there is no KubeProxySyncSlo; did you mean KubeProxySyncSlow?\n",
-        ),
+        (["show", "sync-slack"], "kube-proxy-alerts: there is no sync-slack; did you mean sync-slow?\n"),
+        (["explain", "sync-slack"], "kube-proxy-alerts: there is no sync-slack; did you mean sync-slow?\n"),
         (["show", "zzz"], "kube-proxy-alerts: there is no zzz; `kube-proxy-alerts list` shows what there is\n"),
     ],
 )

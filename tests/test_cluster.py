@@ -282,5 +282,5 @@ def test_a_config_map_that_is_no_yaml_is_one_that_was_not_read() -> None:
 
 @pytest.mark.parametrize("document", [[], "text", {}, {"a": 1}])
 def test_what_is_not_of_kubectl_is_refused(document: object) -> None:
-    with pytest.raises(ValueError, match="not what kubectl prints"):
+    with pytest.raises(ValueError, match="not what `kubectl get … -o json` prints: at "):
         read([document])

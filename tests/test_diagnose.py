@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from generator.diagnose.findings import Findings
+from generator.advice import Facts
+from generator.diagnose import report
+from generator.diagnose.findings import Findings, Found
+from generator.diagnose.hints import Hints
 from generator.diagnose.windows import Window
 from generator.load import load
 from generator.loki import Loki, free_ports
@@ -162,9 +165,13 @@ def test_standard_input(tmp_path: Path) -> None:
     assert json.loads(out)["found"][0]["nodes"] == [{"name": "kube-proxy-x7k2p", "count": 1}]
 
 
-def first_words(process: "subprocess.Popen[bytes]") -> bytes:
+def told(process: "subprocess.Popen[bytes]", alert: str) -> str:
+    """The line of an alert that comes next."""
     assert process.stderr is not None
-    return process.stderr.readline()
+    while line := process.stderr.readline().decode():
+        if f" {alert} " in line:
+            return line
+    raise AssertionError(f"nothing was told of {alert}")
 
 
 def test_a_file_is_followed_also_where_it_is_rotated(tmp_path: Path) -> None:
@@ -173,12 +180,12 @@ def test_a_file_is_followed_also_where_it_is_rotated(tmp_path: Path) -> None:
     process = piped("--follow", "--json", str(path))
     with path.open("a") as file:
         file.write(f"{LINE}\n")
-    assert first_words(process).startswith(b"KubeProxyIptablesBackendMismatch: ")
+    assert told(process, "KubeProxyIptablesBackendMismatch").startswith("2026-11-24T04:5")
     path.rename(tmp_path / "kube-proxy.log.1")
     path.write_text(
         "E1124 04:55:02.0   11948 x.go:1] [signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=0x1]\n"
     )
-    assert first_words(process).startswith(b"KubeProxyIPVSStartupPanic: ")
+    assert " warning KubeProxyIPVSStartupPanic on" in told(process, "KubeProxyIPVSStartupPanic")
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -191,12 +198,27 @@ def test_a_file_is_followed_also_where_it_is_rotated(tmp_path: Path) -> None:
 def test_a_pipe_is_followed(tmp_path: Path) -> None:
     process = piped("--follow", "--json", "-", stdin=subprocess.PIPE)
     assert process.stdin is not None
-    process.stdin.write(f"{LINE}\n".encode())
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"following standard input; Ctrl-C ends it and prints the report\n"
+    process.stdin.write(f"[pod/kube-proxy-a/kube-proxy] {LINE}\n".encode())
     process.stdin.flush()
-    assert first_words(process).startswith(b"KubeProxyIptablesBackendMismatch: ")
-    process.stdin.write(f"{LINE}\n".encode())
+    assert process.stderr.readline().startswith(b"read ")
+    assert " critical KubeProxyIptablesBackendMismatch on kube-proxy-a: " in process.stderr.readline().decode()
+    process.stdin.write(f"[pod/kube-proxy-b/kube-proxy] {LINE}\n".encode())
+    process.stdin.flush()
+    assert told(process, "KubeProxyIptablesBackendMismatch").endswith(" also on kube-proxy-b\n")
     out, _ = process.communicate(timeout=60)
     assert json.loads(out)["found"][0]["count"] == 2
+
+
+def test_what_cannot_be_followed_is_refused(run: Run, tmp_path: Path) -> None:
+    for arguments in ([str(tmp_path)], [str(MISMATCH), str(MISMATCH)], ["--kubectl"], ["--loki", "http://h"]):
+        done = run("diagnose", "--follow", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "--follow reads one file, or -; no folder, no cluster and no server" in done.stderr
+    done = run("diagnose", str(MISMATCH), "--since", "nonsense")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--since nonsense" in done.stderr
 
 
 def test_the_pods_of_a_cluster_are_read_with_kubectl(run: Run, tmp_path: Path) -> None:
@@ -365,3 +387,21 @@ def test_a_log_steers_the_terminal_by_no_way_out(run: Run, tmp_path: Path, place
         told = done.stdout + done.stderr
         assert [char for char in told if not char.isprintable() and char not in "\n\t"] == []
         (tmp_path / name).unlink()
+
+
+def test_notes_on_very_many_files_are_bounded(run: Run, tmp_path: Path) -> None:
+    for number in range(150):
+        (tmp_path / f"{number}.log").touch()
+    data = json.loads(run("diagnose", str(tmp_path), "--json").stdout)
+    assert len(data["notes"]) == 101
+    assert data["notes"][-1] == "and 50 more notes"
+
+
+def test_a_version_for_each_node_costs_no_square() -> None:
+    """Processor time of 16,000 nodes of 16,000 versions; with each compared to all others it was more than a minute."""
+    known = tuple(Hints(version=f"v1.18.4-tke.{number}") for number in range(16_000))
+    found = Found(next(one for one in CATALOG.entries if one.id == "iptables-backend-mismatch"), 1, known=known)
+    begin = time.process_time()
+    fix = report._fix(found, Facts())
+    assert len(fix["for_versions"]) == 16_000
+    assert time.process_time() - begin < 20

@@ -97,13 +97,13 @@ def test_broken_files_are_problems_not_tracebacks(text: str, message: str) -> No
     ],
 )
 def test_what_cannot_be_loaded_is_one_kind_of_error(text: str) -> None:
-    with pytest.raises(yaml.YAMLError):
+    with pytest.raises(ValueError, match=r"\S"):
         load(text)
 
 
 def test_merged_mappings_count_as_often_as_they_are_merged() -> None:
     layers = "".join(f"- &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 20)}]\n" for n in range(1, 9))
-    with pytest.raises(yaml.YAMLError, match="aliases stand for more"):
+    with pytest.raises(ValueError, match="aliases stand for more"):
         load(f"- &a0 {{k: v}}\n{layers}")
 
 
@@ -154,5 +154,5 @@ def test_no_text_does_harm(text: str) -> None:
     found, problems = parse(text, "f.yaml")
     assert found.data is None or json.dumps(found.data)
     assert all(problem.where.path == "f.yaml" for problem in problems)
-    with suppress(yaml.YAMLError):
+    with suppress(ValueError):
         load(text)

@@ -98,3 +98,9 @@ def test_what_lines_tell_of_a_kube_proxy() -> None:
         'FLAG: --version="false"': Hints(),
     }
     assert {line: read(line) for line in told} == told
+
+
+def test_the_same_line_is_no_second_proof() -> None:
+    (found,) = diagnosed(MISMATCH * 3 + MISMATCH.replace("11948", "11949")).found
+    assert found.count == 4
+    assert [proof.text.split()[2] for proof in found.proofs] == ["11948", "11949"]

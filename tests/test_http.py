@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from generator import http
+from generator import answers, web
 from generator.http import Client, Endpoint
 from generator.loki import Loki
 from generator.problems import ToolError
@@ -18,7 +18,7 @@ SECRET = "never-to-be-seen"  # noqa: S105
 
 def failure(client: Client) -> str:
     with pytest.raises(ToolError) as caught:
-        client.json(QUERY, lambda data: data["data"])
+        client.json(QUERY, answers.LISTED)
     return str(caught.value)
 
 
@@ -55,7 +55,7 @@ def test_a_cut_answer_is_said(real_loki: Loki) -> None:
 
 
 def test_a_server_that_does_not_answer_is_said(real_loki: Loki, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(web, "ANSWER_SECONDS", 0.5)
     with front(real_loki.url) as state:
         state.faults = [HANG]
         assert failure(client(state)) == f"Loki at {state.url} does not answer within 0.5 s, asked again and again"

@@ -7,8 +7,8 @@ from tests.conftest import ROOT
 
 ORDER = [
     ["generator", "names", "streams", "durations", "dress", "headings", "lexer", "markdown", "shell", "versions"],
-    ["problems"],
-    ["document", "http"],
+    ["problems", "masks", "shapes", "web"],
+    ["document", "answers", "http", "kubectl"],
     ["model"],
     ["schema", "signature", "settings", "inhibition", "promql", "logql_tree", "tables", "deployment", "verbs"],
     ["advice"],
@@ -33,7 +33,7 @@ ORDER = [
     ["diagnose.scan", "diagnose.templates", "diagnose.exports"],
     ["diagnose.sources"],
     ["diagnose.findings", "diagnose.pods"],
-    ["diagnose.report", "diagnose.asking"],
+    ["diagnose.report", "diagnose.asking", "diagnose.news"],
     ["changes"],
     ["logtests"],
     ["targets.*"],
@@ -41,7 +41,7 @@ ORDER = [
     ["links"],
     ["compiler", "scaffold"],
     ["write"],
-    ["kept", "kubectl", "loki", "rulers", "servers", "stamp", "survey", "tools"],
+    ["kept", "loki", "rulers", "servers", "stamp", "survey", "tools"],
     ["git", "prove_logs", "validate", "probe"],
     ["commands", "commands.shared"],
     ["commands.ruling"],

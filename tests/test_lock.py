@@ -76,7 +76,7 @@ def test_the_file_is_read_back_as_it_was_written() -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"rules": [{"name": "A"}]}', '{"rules": [1]}', "null"])
 def test_what_is_no_lock_file_is_said(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no list of rules|Expecting value"):
+    with pytest.raises(ValueError, match=r"^at .*: |Expecting value"):
         lock.parse(text)
 
 

@@ -44,6 +44,11 @@ def test_a_missing_secret_is_said(tmp_path: Path) -> None:
         endpoint("loki", None, {"loki": ServerProfile(url="http://loki", token_file=tmp_path / "token")}, {})
 
 
+def test_a_secret_file_that_no_file_can_be_is_said() -> None:
+    with pytest.raises(ToolError, match="cannot be read: "):
+        endpoint("loki", None, {"loki": ServerProfile(url="http://loki", token_file=Path("a\0b"))}, {})
+
+
 def test_files_are_relative_to_the_profile_that_names_them(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "all.yaml").write_text("servers: {loki: {url: 'http://loki', token_file: secret}}\n")

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +15,13 @@ import click
 from generator.commands.shared import (
     COULD_NOT_RUN,
     FOUND,
+    client_of,
+    colour_option,
     compile_or_stop,
     examples,
     inputs,
     json_option,
+    masked,
     on_terminal,
     printable,
     say,
@@ -34,11 +37,16 @@ if TYPE_CHECKING:
     from generator.diagnose.findings import Findings, Span
     from generator.diagnose.sources import Source
     from generator.load import Inputs
-    from generator.model import Catalog
     from generator.rules import Rules
     from generator.versions import Version
 
 _PIPE_COLUMNS = 110
+_NOTES = 100
+_COLOURS: Mapping[str, dict[str, Any]] = {
+    "critical": {"fg": "red", "bold": True},
+    "warning": {"fg": "yellow", "bold": True},
+    "info": {"fg": "cyan", "bold": True},
+}
 _IN_LOKI = timedelta(hours=1)  # how far back, if nothing is said
 _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 
@@ -68,6 +76,7 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 @click.option("--since", metavar="TIME", help="Only what came later: 30m ago, or 2026-01-02T03:04:05Z (Loki: 1h ago).")
 @click.option("--until", metavar="TIME", help="Only what came earlier, given in the same way.")
 @click.option("-v", "--verbose", is_flag=True, help="Also the lines that prove it, causes, and what to rule out.")
+@colour_option
 @inputs
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an incident ticket.")
 @json_option("For programs; catalog/diagnosis.schema.json describes it.")
@@ -89,6 +98,7 @@ def command(
     since: str | None,
     until: str | None,
     verbose: bool,
+    colour: bool,
     catalogs: tuple[Path, ...],
     profile: Path | None,
     as_markdown: bool,
@@ -107,12 +117,12 @@ def command(
     from generator.diagnose.findings import Findings, Span
     from generator.load import load
 
-    if follow and (len(paths) > 1 or with_kubectl):
-        raise click.UsageError("--follow reads one file, or -")
+    if follow and (len(paths) > 1 or with_kubectl or loki or prometheus or any(map(os.path.isdir, paths))):
+        raise click.UsageError("--follow reads one file, or -; no folder, no cluster and no server")
     given = Facts(_version(cluster_version), _version(kube_proxy_version), system, mode)
     read = load(catalogs, profile)
     stop_on_errors(errors(read.problems))
-    notes: list[str] = []
+    notes = _Notes()
     now = datetime.now(UTC)
     span = Span(_time("--since", since, now), _time("--until", until, now))
     findings = Findings(read.catalog, now, span)
@@ -121,19 +131,23 @@ def command(
     if paths or not (with_kubectl or loki or prometheus):
         if not paths and on_terminal(sys.stdin):
             raise click.UsageError("give files, - for standard input, --kubectl, --loki URL or --prometheus URL")
-        logs = sources.sources(paths, notes.append, follow)
+        logs = sources.sources(paths, notes.add, follow)
     if with_kubectl:
         seconds = f"{max(1, round((now - span.begin).total_seconds()))}s" if span.begin else None
-        logs = _chained(logs, pods.logs(pods.Pods(namespace, selector, context, seconds), notes.append))
-    _read(logs, findings, seen, notes, _news(read.catalog) if follow else None)
+        logs = _chained(logs, pods.logs(pods.Pods(namespace, selector, context, seconds), notes.add))
+    if follow:
+        name = paths[0] if paths and paths[0] != "-" else "standard input"
+        say(f"following {name}; Ctrl-C ends it and prints the report")
+    _read(logs, findings, seen, notes, _follower(findings, seen) if follow else None)
     if loki or prometheus:
         read, rules, _ = compile_or_stop(catalogs, profile)
         _ask(read, rules, findings, seen, loki, prometheus, Span(span.begin or now - _IN_LOKI, span.end or now))
 
     diagnosis = findings.diagnosis()
     if diagnosis.undated:
-        notes.append(f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for")
-    data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, list(dict.fromkeys(notes)))
+        notes.add(f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for")
+    data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, notes.all)
+    data = json.loads(masked(json.dumps(data)))  # before lines are folded and cut
     if as_json:
         click.echo(json.dumps(data, indent=2))  # ASCII: what a log holds steers no terminal
     elif as_markdown:
@@ -141,7 +155,7 @@ def command(
     else:
         # What goes through a pipe is the same everywhere.
         width = min(shutil.get_terminal_size().columns, 140) if on_terminal(sys.stdout) else _PIPE_COLUMNS
-        _print(list(report.as_text(data, width, verbose)), paged=not follow)
+        _print(list(report.as_text(data, width, verbose)), colour, paged=not follow)
     if not as_json and not as_markdown:
         for note in data["notes"]:
             say(f"{TOOL}: {note}")
@@ -149,6 +163,24 @@ def command(
         ctx.exit(FOUND)
     if data["verdict"] == "cannot tell":
         ctx.exit(COULD_NOT_RUN)
+
+
+class _Notes:
+    """What was noticed while reading, each once; of very many the first, and how many there were."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, None] = {}
+        self._more = 0
+
+    def add(self, note: str) -> None:
+        if len(self._kept) < _NOTES:
+            self._kept[note] = None
+        elif note not in self._kept:
+            self._more += 1
+
+    @property
+    def all(self) -> list[str]:
+        return [*self._kept, *([f"and {self._more:,} more notes"] if self._more else [])]
 
 
 def _chained(first: Iterator["Source"], second: Iterator["Source"]) -> Iterator["Source"]:
@@ -160,8 +192,8 @@ def _read(
     logs: Iterator["Source"],
     findings: "Findings",
     seen: dict[str, Any],
-    notes: list[str],
-    news: Callable[[set[str]], None] | None,
+    notes: "_Notes",
+    look: Callable[[], None] | None,
 ) -> None:
     """Read all logs; in what is followed, until Ctrl-C."""
     from generator.diagnose.hints import Hints
@@ -174,16 +206,14 @@ def _read(
             if source.version:
                 findings.told(place, Hints(version=source.version))
             with _progress(source) as advance:
-                for window in windows(source.blocks):
-                    new = findings.read(window, source.name, source.pod, source.node)
+                for window in windows(_watched(source.blocks, look) if look else source.blocks):
+                    findings.read(window, source.name, source.pod, source.node)
                     seen["bytes"] += window.end - window.begin
                     advance(window.end - window.begin)
                     if window.cut:
-                        notes.append(f"{source.name}: a line is so long that it is looked at in pieces")
-                    if news and new:
-                        news(new)
+                        notes.add(f"{source.name}: a line is so long that it is looked at in pieces")
     except KeyboardInterrupt:
-        if news is None:
+        if look is None:
             raise
 
 
@@ -201,13 +231,36 @@ def _progress(source: "Source") -> Iterator[Callable[[int], None]]:
         yield lambda count: progress.update(task, advance=count)
 
 
-def _news(catalog: "Catalog") -> Callable[[set[str]], None]:
-    def tell(entry_ids: set[str]) -> None:
-        for entry in catalog.entries:
-            if entry.id in entry_ids:
-                say(f"{entry.alert}: {entry.title}. First step: {entry.first_step}")
+def _watched(blocks: Iterator[bytes], look: Callable[[], None]) -> Iterator[bytes]:
+    """The blocks; whenever there is no more for now, and all before was read, somebody looks at what was found."""
+    for block in blocks:
+        yield block
+        if not block:
+            look()
 
-    return tell
+
+def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], None]:
+    """Tells what was there when the reading began, and then what changes."""
+    from datetime import UTC, datetime
+
+    from generator.diagnose.news import Watch, told
+    from generator.diagnose.report import size
+
+    watch, columns = Watch(), shutil.get_terminal_size().columns if on_terminal(sys.stderr) else _PIPE_COLUMNS
+    began = False
+
+    def look() -> None:
+        nonlocal began
+        if not began:
+            count = sum(1 for _ in findings.found)
+            say(f"read {size(seen['bytes'])} that were there: {count or 'no'} documented failure{'s' * (count != 1)}")
+            began = True
+        for news in watch.news(findings.found, datetime.now(UTC)):
+            grave = _COLOURS[news.entry.severity] if news.kind != "ends" else {}
+            for line in told(news, columns):
+                click.secho(printable(masked(line)), err=True, **grave)
+
+    return look
 
 
 def _ask(
@@ -222,13 +275,12 @@ def _ask(
     """Ask the servers that are named by an option; credentials come as for the other commands."""
     from generator import servers
     from generator.diagnose import asking
-    from generator.http import Client
 
     for kind, url in (("loki", loki), ("prometheus", prometheus)):
         endpoint = servers.endpoint(kind, url, read.profile.servers, os.environ) if url else None
         if endpoint is None:
             continue
-        client = Client(endpoint)
+        client = client_of(endpoint)
         if kind == "loki":
             asking.in_loki(client, rules, read.profile, span, findings)
         else:
@@ -236,21 +288,21 @@ def _ask(
         seen["servers"].append(client.name)
 
 
-def _print(lines: Sequence[tuple[str, str]], paged: bool) -> None:
+def _print(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:
     """On a terminal in colour, and page by page where it is longer than the screen, as git does it."""
-    if not on_terminal(sys.stdout):
+    if not (colour or on_terminal(sys.stdout)):
         for _, line in lines:
             click.echo(printable(line))
         return
     from rich.console import Console
 
-    console = Console(highlight=False, emoji=False)
+    console = Console(highlight=False, emoji=False, force_terminal=colour or None)
 
     def show() -> None:
         for style, line in lines:
             console.print(printable(line), style=style or None, markup=False, soft_wrap=True)
 
-    if not paged or len(lines) < console.height:
+    if not paged or len(lines) < console.height or not on_terminal(sys.stdout):
         show()
         return
     os.environ.setdefault("LESS", "FRX")  # colours, and no page where the text fits

@@ -1,12 +1,18 @@
 """`diff`: how the rules of real rulers differ from those compiled."""
 
-import json
 from pathlib import Path
 
 import click
 
 from generator.commands import ruling
-from generator.commands.shared import FOUND, compile_or_stop, examples, say
+from generator.commands.shared import (
+    FOUND,
+    compile_or_stop,
+    examples,
+    say,
+    tell,
+    tell_json,
+)
 
 
 @click.command(
@@ -31,9 +37,9 @@ def command(
     read, rules, _ = compile_or_stop(catalogs, profile)
     found = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
     if as_json:
-        click.echo(json.dumps(ruling.as_data(found), indent=2, ensure_ascii=False))
+        tell_json(ruling.as_data(found))
     else:
-        click.echo(ruling.told(found), nl=False)
+        tell(ruling.told(found), nl=False)
     for each in found:
         say(f"{each.ruler.place}: {ruling.counted(each.changes)}")
     if any(each.changes for each in found):

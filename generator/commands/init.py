@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.shared import FOUND, examples, json_option, say, server_options, tell, tell_json
+from generator.commands.shared import FOUND, client_of, examples, json_option, say, server_options, tell, tell_json
 from generator.names import TOOL
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ def command(
     Credentials come from the environment, such as KUBE_PROXY_ALERTS_LOKI_TOKEN.
     """
     from generator import profiles, servers, sites, survey, write
-    from generator.http import Client
     from generator.load import shipped_catalog
 
     if as_json and output == _STDOUT:
@@ -80,7 +79,7 @@ def command(
     }
     deployment = _named(presets, "kube_proxy", runs)[0] if runs else None
     endpoints = {kind: servers.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
-    loki, prometheus = (Client(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"]))
+    loki, prometheus = (client_of(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"]))
     profiles_of = {engine: [preset.profile for preset in found] for engine, found in wanted.items()}
     facts = survey.look(profiles_of["loki"], loki, profiles_of["prometheus"], prometheus)
     found = {"loki": facts.streams, "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()}}

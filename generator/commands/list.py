@@ -5,29 +5,31 @@ from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.shared import entries_of, examples, inputs, json_option, table, tell_json
+from generator.commands.shared import SEVERITIES, entries_of, examples, inputs, json_option, table, tell_json
+
+_NARROW = ("alert", "severity", "title")  # what fits 80 columns
 
 if TYPE_CHECKING:
     from generator.model import Failure
 
 
 @click.command(
-    "list", short_help="List the entries.", epilog=examples("list", "list --json", "list --evidence | grep source")
+    "list",
+    short_help="List the entries.",
+    epilog=examples("list", "list --wide", "list --json", "list --evidence | grep source"),
 )
 @inputs
+@click.option("--wide", is_flag=True, help="All columns on a terminal too, as in a pipe.")
 @click.option("--evidence", is_flag=True, help="List each wording of a log line, and what it is known from.")
 @json_option()
-@click.pass_context
-def command(
-    ctx: click.Context, catalogs: tuple[Path, ...], profile: Path | None, evidence: bool, as_json: bool
-) -> None:
-    """List the entries: id, kind, severity, alert, what it is known from."""
-    entries = entries_of(catalogs, profile)
+def command(catalogs: tuple[Path, ...], profile: Path | None, wide: bool, evidence: bool, as_json: bool) -> None:
+    """List the entries, the grave ones first: alert, severity and title; in a pipe also id, kind, signals, evidence."""
+    entries = sorted(entries_of(catalogs, profile), key=lambda entry: SEVERITIES.index(entry.severity))
     rows = [row for entry in entries for row in _wordings(entry)] if evidence else [_row(entry) for entry in entries]
     if as_json:
         tell_json(rows)
     else:
-        table(list(rows[0]) if rows else [], rows)
+        table(list(rows[0]) if rows else [], rows, () if wide or evidence else _NARROW)
 
 
 def _row(entry: "Failure") -> dict[str, str]:

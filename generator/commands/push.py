@@ -1,6 +1,5 @@
 """`push`: the compiled rules into real rulers."""
 
-import json
 from pathlib import Path
 
 import click
@@ -13,6 +12,8 @@ from generator.commands.shared import (
     profile_of,
     say,
     stop_on_errors,
+    tell,
+    tell_json,
     validate_compiled,
 )
 
@@ -56,9 +57,9 @@ def command(
         say(proof)
         plans = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
     if as_json:
-        click.echo(json.dumps(ruling.as_data(plans), indent=2, ensure_ascii=False))
+        tell_json(ruling.as_data(plans))
     else:
-        click.echo(ruling.told(plans), nl=False)
+        tell(ruling.told(plans), nl=False)
     for each in plans:
         if not dry_run:
             _apply(each, rollback)

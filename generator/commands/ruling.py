@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.shared import inputs, json_option, only_option, server_options
+from generator.commands.shared import (
+    client_of,
+    inputs,
+    json_option,
+    only_option,
+    server_options,
+)
 from generator.names import TOOL
 from generator.problems import ToolError
 
@@ -63,7 +69,6 @@ def rulers(
     Raises ToolError if there is none.
     """
     from generator import servers
-    from generator.http import Client
     from generator.rulers import Api, RuleFile
 
     found: list[tuple[Engine, Ruler]] = []
@@ -74,7 +79,7 @@ def rulers(
             continue  # `verify` alone asks it
         if kind == "prometheus" and not rules_dir:
             raise ToolError("Prometheus takes rules from files: name the folder that it reads with --rules-dir")
-        client = click.get_current_context().with_resource(Client(server))
+        client = client_of(server)
         if kind == "prometheus" and rules_dir:
             found.append((engine, RuleFile(client, rules_dir, namespace)))
         else:

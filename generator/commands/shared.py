@@ -1,11 +1,12 @@
 """What the commands share: options, messages, tables, and the way from input to validated files."""
 
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -15,12 +16,20 @@ from generator.problems import Problem, ToolError, errors, render
 if TYPE_CHECKING:
     from generator.compiler import Compiled
     from generator.file import File
+    from generator.http import Client, Endpoint
     from generator.load import Inputs
+    from generator.masks import Mask
     from generator.model import Failure, Profile
     from generator.rules import Rules
 
 FOUND = 1
 COULD_NOT_RUN = 2
+Value = TypeVar("Value", bound=Hashable)
+
+SEVERITIES = ("critical", "warning", "info")
+_NAMES = ("id", "alert", "severity", "kind")  # columns that are typed or copied, so never broken
+_ALMOST = 0.85  # as difflib measures how much two names are alike
+_MASK = "generator.masks"  # in the context of the command
 STDOUT = "standard output"
 
 # Modules that cost time to import are imported by the functions that need them.
@@ -29,18 +38,18 @@ STDOUT = "standard output"
 def say(message: str) -> None:
     """A message for the person at the terminal, away from what a program reads; where nobody can read it, none."""
     with suppress(OSError):
-        click.echo(printable(message), err=True)
+        click.echo(printable(masked(message)), err=True)
 
 
 def tell(text: str, nl: bool = True) -> None:
-    """What the command was asked for, on standard output."""
-    _print(printable(text), nl)
+    """What the command was asked for, on standard output, without the secrets of the servers that said a part of it."""
+    _print(printable(masked(text)), nl)
 
 
 def tell_json(data: Any) -> None:
     """The same for programs."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    _print(_printable_json(json.dumps(data, indent=2, ensure_ascii=not unicode)))
+    _print(_printable_json(masked(json.dumps(data, indent=2, ensure_ascii=not unicode))))
 
 
 def _print(text: str, nl: bool = True) -> None:
@@ -60,6 +69,22 @@ def _escaped(char: str) -> str:
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]
 
 
+def masked(text: str) -> str:
+    context = click.get_current_context(silent=True)
+    mask: Mask | None = context.meta.get(_MASK) if context else None
+    return mask(text) if mask else text
+
+
+def client_of(endpoint: "Endpoint") -> "Client":
+    """Speaks to a server, until the command ends; what it is told in confidence is printed nowhere."""
+    from generator.http import Client
+
+    context = click.get_current_context()
+    before: Mask | None = context.meta.get(_MASK)
+    context.meta[_MASK] = before + endpoint.mask if before else endpoint.mask
+    return context.with_resource(Client(endpoint))
+
+
 def printable(text: str) -> str:
     """Text that steers no terminal, whatever was read: control characters, and halves of surrogate pairs, replaced."""
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
@@ -68,6 +93,25 @@ def printable(text: str) -> str:
 def on_terminal(stream: IO[str] | None) -> bool:
     """Whether a stream is a terminal; a program may have been started without it, or have lost it."""
     return stream is not None and not stream.closed and stream.isatty()
+
+
+def _colour(_: click.Context, __: click.Parameter, given: str) -> bool:
+    """Whether colours are wanted though no terminal is seen, as FORCE_COLOR says too; NO_COLOR counts on a terminal."""
+    if given == "never":
+        os.environ["NO_COLOR"] = "1"
+    forced = os.environ.get("FORCE_COLOR", "") not in ("", "0") and not os.environ.get("NO_COLOR")
+    return given == "always" or (given == "auto" and forced)
+
+
+colour_option = click.option(
+    "colour",
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    callback=_colour,
+    help="Colours: on a terminal, always, or never; NO_COLOR and FORCE_COLOR of the environment count.",
+)
 
 
 def report(problems: Sequence[Problem], style: str = "text") -> None:
@@ -227,8 +271,8 @@ def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Fail
     return read.catalog.entries
 
 
-def table(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
-    """A table on a terminal, tab-separated lines for everything that reads a pipe."""
+def table(columns: Sequence[str], rows: Sequence[dict[str, str]], narrow: Sequence[str] = ()) -> None:
+    """A table on a terminal, of the `narrow` columns if any are named; lines of all columns, with tabs, in a pipe."""
     if not on_terminal(sys.stdout):
         for row in rows:
             tell("\t".join(row[column] for column in columns))
@@ -237,11 +281,27 @@ def table(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for column in narrow or columns:
+        table.add_column(column, overflow="fold", no_wrap=column in _NAMES)
     for row in rows:
-        table.add_row(*(printable(row[column]) for column in columns))
+        table.add_row(*(printable(row[column]) for column in narrow or columns))
     Console(emoji=False).print(table, markup=False)
+
+
+def meant(word: str, known: Mapping[str, Value]) -> Value:
+    """What is called so, in upper or lower case, or almost so if it can be nothing else; else ends the command."""
+    import difflib
+
+    names = {name.casefold(): name for name in known}
+    exact = names.get(word.casefold())
+    if exact is not None:
+        return known[exact]
+    close = difflib.get_close_matches(word.casefold(), names, n=5, cutoff=_ALMOST)
+    candidates = list(dict.fromkeys(known[names[name]] for name in close))
+    if len(candidates) != 1:
+        unknown(word, list(known))
+    say(f"{TOOL}: there is no {word}; this is {names[close[0]]}")
+    return candidates[0]
 
 
 def unknown(word: str, known: list[str]) -> NoReturn:

@@ -1,6 +1,7 @@
 """`show`: one entry and its rules."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,26 +11,27 @@ from generator.commands.shared import (
     examples,
     inputs,
     json_option,
+    meant,
     tell,
     tell_json,
-    unknown,
 )
+
+if TYPE_CHECKING:
+    from generator.model import Failure
 
 
 @click.command(
     short_help="Show an entry and its rules.",
     epilog=examples("show iptables-backend-mismatch", "show sync-slow --json"),
 )
-@click.argument("entry_id", metavar="ID")
+@click.argument("name", metavar="ID")
 @inputs
 @json_option("The entry as it stands in the catalog, for programs.")
-@click.pass_context
-def command(ctx: click.Context, entry_id: str, catalogs: tuple[Path, ...], profile: Path | None, as_json: bool) -> None:
-    """Show one entry: what it is, where it is kept, and the rules it gives."""
+def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json: bool) -> None:
+    """Show one entry: what it is, where it is kept, and the rules it gives. The name of an alert will do too."""
     entries = {entry.id: entry for entry in entries_of(catalogs, profile)}
-    if entry_id not in entries:
-        unknown(entry_id, list(entries))
-    entry = entries[entry_id]
+    alerts = {alert: entry.id for entry in entries.values() for alert in _alerts(entry)}
+    entry = entries[meant(name, {**alerts, **{entry_id: entry_id for entry_id in entries}})]
     if as_json:
         tell_json(entry.document.data)
         return
@@ -42,3 +44,7 @@ def command(ctx: click.Context, entry_id: str, catalogs: tuple[Path, ...], profi
         own = [group for group in groups if group.name == rule_group(entry.id)]
         if own:
             tell(rules_file("", own).text.partition("\n")[2], nl=False)
+
+
+def _alerts(entry: "Failure") -> list[str]:
+    return [entry.alert, *(metric.name for metric in entry.metric_alerts)]

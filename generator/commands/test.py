@@ -11,6 +11,7 @@ import click
 
 from generator.commands.shared import (
     FOUND,
+    client_of,
     compile_for,
     examples,
     format_option,
@@ -144,9 +145,8 @@ def _loki(url: str | None) -> "AbstractContextManager[Loki]":
     from contextlib import nullcontext
 
     from generator import loki, servers, tools
-    from generator.http import Client
 
     there = servers.endpoint("loki", url, {}, os.environ) if url else None
     if there is None:
         return loki.local(tools.find(tools.LOKI, say))
-    return nullcontext(loki.Loki(click.get_current_context().with_resource(Client(there))))
+    return nullcontext(loki.Loki(client_of(there)))

@@ -1,6 +1,5 @@
 """`verify`: that the rules are loaded and healthy, see something, reach somebody, and lead to a page."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ import click
 from generator.commands.shared import (
     COULD_NOT_RUN,
     FOUND,
+    client_of,
     compile_or_stop,
     examples,
     inputs,
@@ -20,6 +20,8 @@ from generator.commands.shared import (
     only_option,
     say,
     server_options,
+    tell,
+    tell_json,
 )
 from generator.problems import ToolError, UnreachableError
 
@@ -69,21 +71,20 @@ def command(
     What was not asked is said. Exit code 1 if anything is wrong, also if a server does not answer; 2 if none does.
     """
     from generator import servers, verify
-    from generator.http import Client
 
     read, rules, files = compile_or_stop(catalogs, profile)
     endpoints = servers.named(_KINDS, urls, only, read.profile.servers, os.environ)
     if not endpoints:
         raise ToolError("no server is named; give --loki URL and the like, or `servers:` in the profile")
-    asked = _Asked({kind: ctx.with_resource(Client(server)) for kind, server in endpoints.items()})
+    asked = _Asked({kind: client_of(server) for kind, server in endpoints.items()})
     findings = verify.grouped(_findings(read, rules, files, asked, no_runbooks))
     if as_json:
         rows = [{**asdict(finding), "count": len(finding.names)} for finding in findings]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        tell_json(rows)
     else:
         for finding in findings:
             mark = click.style(_MARKS[finding.state], fg=_COLOURS[finding.state]) if sys.stdout.isatty() else None
-            click.echo(f"{mark or _MARKS[finding.state]}\t{finding.check}\t{finding}")
+            tell(f"{mark or _MARKS[finding.state]}\t{finding.check}\t{finding}")
     say(_summary(findings))
     if asked.silent == endpoints.keys():
         ctx.exit(COULD_NOT_RUN)

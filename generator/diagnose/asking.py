@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from generator import logql
+from generator import answers, logql
 from generator.diagnose.findings import Findings, Proof, Span
 from generator.diagnose.unwrap import unwrap
 from generator.http import Client
 from generator.model import MetricAlert, Profile
 from generator.names import TEST_LABEL
 from generator.rules import CompiledAlert, RecordingRule, Rules
+from generator.shapes import Shape
 
 _NANO = 1_000_000_000
 _PROOFS = 2
@@ -29,7 +30,7 @@ def in_loki(loki: Client, rules: Rules, profile: Profile, span: Span, findings: 
     for alert in asked:
         (query,) = logql.log_queries(logql.within(alert.rule.expr, TEST_LABEL, ""))
         expr = f"sum by ({by}) (count_over_time({query} [{round(since)}s]))"
-        for row in _rows(loki, "/loki/api/v1/query", query=expr, time=_nanoseconds(now)):
+        for row in _rows(loki, "/loki/api/v1/query", answers.COUNTS, query=expr, time=_nanoseconds(now)):
             place = _place(row["metric"], (labels.node, labels.pod)) or "not told"
             findings.count(alert.entry.id, place, int(float(row["value"][1])))
             _prove(loki, alert, query, row["metric"], place, since, now, findings)
@@ -51,7 +52,7 @@ def _prove(
     end = _nanoseconds(now)
     span = {"query": query, "start": end - round(since * _NANO), "end": end}
     for direction, limit in (("forward", _PROOFS), ("backward", 1)):
-        found = _rows(loki, "/loki/api/v1/query_range", **span, direction=direction, limit=limit)
+        found = _rows(loki, "/loki/api/v1/query_range", answers.LINES, **span, direction=direction, limit=limit)
         for at, text in sorted((int(at), text) for row in found for at, text in row["values"]):
             time = datetime.fromtimestamp(at / _NANO, UTC)
             findings.prove(alert.entry.id, Proof(unwrap(text, now).text, loki.name, time, place))
@@ -71,7 +72,7 @@ def in_prometheus(prometheus: Client, rules: Rules, profile: Profile, findings: 
         if metric is None:
             continue
         findings.sought([alert.entry.id])
-        found = _rows(prometheus, "/api/v1/query", query=_written_out(alert.rule.expr, records))
+        found = _rows(prometheus, "/api/v1/query", answers.VECTOR, query=_written_out(alert.rule.expr, records))
         for row in found:
             place = _place(row["metric"], (labels.node, labels.pod, labels.instance))
             said = _observed(metric, float(row["value"][1]))
@@ -90,8 +91,8 @@ def _observed(metric: MetricAlert, value: float) -> str:
     return metric.observation.replace("{value}", form.format(value))
 
 
-def _rows(server: Client, path: str, **parameters: Any) -> list[Any]:
-    rows: list[Any] = server.json(path, lambda data: list(data["data"]["result"]), params=parameters)
+def _rows(server: Client, path: str, shape: Shape, **parameters: Any) -> list[Any]:
+    rows: list[Any] = server.json(path, shape, params=parameters)["data"]["result"]
     return rows
 
 

@@ -56,7 +56,7 @@ class Found:
         if proof.time:
             self.first = min(self.first or proof.time, proof.time)
             self.last = max(self.last or proof.time, proof.time)
-        if len(self.proofs) < _PROOFS:
+        if len(self.proofs) < _PROOFS and proof not in self.proofs:
             self.proofs.append(proof)
 
 
@@ -136,17 +136,20 @@ class Findings:
         self._undated = 0
         self._last: datetime | None = None
 
-    def read(self, window: Window, source: str, pod: str | None = None, node: str | None = None) -> set[str]:
-        """Look at the new lines of a window of a source; the failures that it shows for the first time."""
+    @property
+    def found(self) -> Iterable[Found]:
+        """The failures so far, in the order in which they came."""
+        return self._found.values()
+
+    def read(self, window: Window, source: str, pod: str | None = None, node: str | None = None) -> None:
+        """Look at the new lines of a window of a source."""
         self._sought |= self._in_lines
-        before = set(self._found)
         self._speaks = self._speaks or self._scanner.speaks(window, self._now)
         last = self._scanner.last_time(window, self._now)
         if last:
             self._last = max(self._last or last, last)
         for event in self._scanner.events(window, self._now):
             self._add(event, source, pod, node)
-        return set(self._found) - before
 
     def _add(self, event: Event, source: str, pod: str | None, node: str | None) -> None:
         line = event.line

@@ -136,11 +136,8 @@ def _few(found: Found, profile: Profile) -> str | None:
 
 def _fix(found: Found, given: Facts) -> dict[str, Any]:
     """What the tables say of the versions at hand; the whole tables where no version is known."""
-    kinds: list[Facts] = []
-    for told in found.known or (Hints(),):
-        facts = _facts(told, given)
-        kinds += [facts] if facts not in kinds else []
-    advice = [(facts, advise(found.entry, facts)) for facts in kinds if facts.known]
+    kinds = {_told(facts): facts for facts in (_facts(told, given) for told in found.known or (Hints(),))}
+    advice = [(facts, advise(found.entry, facts)) for facts in kinds.values() if facts.known]
     return {
         "for_versions": [
             {
@@ -160,6 +157,11 @@ def _fix(found: Found, given: Facts) -> dict[str, Any]:
             for setting in found.entry.fixes.settings
         ],
     }
+
+
+def _told(facts: Facts) -> tuple[str, str, str | None, str | None]:
+    """What tells facts from logs apart; of thousands of nodes each is looked up once."""
+    return str(facts.cluster), str(facts.kube_proxy), facts.os, facts.mode
 
 
 def _facts(told: Hints, given: Facts) -> Facts:
@@ -351,7 +353,7 @@ def _when(found: Data) -> str:
 def _headline(data: Data) -> str:
     number = len(data["found"])
     logs = len(data["read"]["sources"])
-    seen = f"{_size(data['read']['bytes'])} in {logs} {'log' if logs == 1 else 'logs'}"
+    seen = f"{size(data['read']['bytes'])} in {logs} {'log' if logs == 1 else 'logs'}"
     seen = ", ".join([*([seen] if data["read"]["sources"] else []), *data["read"]["servers"]])
     if data["verdict"] == "cannot tell":
         return f"Cannot tell: no line of kube-proxy's is in what was read ({seen})."
@@ -421,7 +423,7 @@ def _iso(time: datetime | None) -> str | None:
     return time.isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
     size = float(count)
     for unit in ("bytes", "KiB", "MiB"):
         if size < 1024:

@@ -1,0 +1,80 @@
+"""What changes while a log is followed: a failure begins, reaches another node, ends, begins again. No IO."""
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from generator.diagnose.findings import Found
+from generator.model import Failure
+
+QUIET = timedelta(minutes=10)  # without a line a failure has ended
+_SHOWN = 5  # nodes
+
+Kind = Literal["begins", "spreads", "ends", "again"]
+
+
+@dataclass(frozen=True)
+class News:
+    """`places` are those that are new, or all of them; `time` is that of the last line, as the log says it."""
+
+    kind: Kind
+    entry: Failure
+    places: tuple[str, ...]
+    time: datetime | None
+    count: int
+
+
+@dataclass
+class _Seen:
+    count: int
+    at: datetime
+    places: set[str] = field(default_factory=set)
+    ended: bool = False
+
+
+class Watch:
+    """Compares what is found with what was found when it was looked at before."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, _Seen] = {}
+
+    def news(self, found: Iterable[Found], now: datetime) -> list[News]:
+        """What is new at this time of the reader's clock."""
+        return [news for one in found if (news := self._of(one, now))]
+
+    def _of(self, found: Found, now: datetime) -> News | None:
+        seen = self._seen.setdefault(found.entry.id, _Seen(0, now))
+        new = tuple(place for place in found.places if place not in seen.places)
+        kind = self._kind(seen, found.count, bool(new), now)
+        if found.count != seen.count:
+            seen.count, seen.at = found.count, now
+        seen.places.update(new)
+        seen.ended = kind == "ends" or (seen.ended and kind is None)
+        return News(kind, found.entry, new or tuple(found.places), found.last, found.count) if kind else None
+
+    def _kind(self, seen: _Seen, count: int, elsewhere: bool, now: datetime) -> Kind | None:
+        if not seen.count:
+            return "begins"
+        if elsewhere:
+            return "spreads"
+        if count != seen.count:
+            return "again" if seen.ended else None
+        return "ends" if now - seen.at >= QUIET and not seen.ended else None
+
+
+def told(news: News, width: int) -> list[str]:
+    """For people, folded: when, how grave, what, where; at its beginning also what to do."""
+    time = news.time.isoformat(timespec="seconds").replace("+00:00", "Z") if news.time else "no time"
+    more = len(news.places) - _SHOWN
+    where = ", ".join(news.places[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    minutes = QUIET // timedelta(minutes=1)
+    said = {
+        "begins": f"on {where}: {news.entry.title}. First step: {news.entry.first_step}",
+        "spreads": f"also on {where}",
+        "ends": f"has ended: no line for {minutes} minutes, the last one was at {time}",
+        "again": f"again, on {where}",
+    }[news.kind]
+    text = " ".join(f"{time} {news.entry.severity} {news.entry.alert} {said}".split())
+    return textwrap.wrap(text, max(width, 40), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,106 @@
+"""The shapes of what other programs answer: small schemas, and the place where data differ from them. No IO."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jsonschema_rs
+
+Schema = Mapping[str, Any]
+
+_SHOWN = 60  # characters of a value
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number", "minimum": -1e18, "maximum": 1e18}
+FLAG: Schema = {"type": "boolean"}
+ANY: Schema = {}
+# Numbers in text, as Prometheus and Loki write values and times.
+VALUE: Schema = {"type": "string", "pattern": r"^([+-]?Inf|NaN|-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,3})?)\z"}
+COUNT: Schema = {"type": "string", "pattern": r"^[0-9]{1,18}(\.[0-9]+)?(e[+-]?[0-9]{1,2})?\z"}
+NANOSECONDS: Schema = {"type": "string", "pattern": r"^[0-9]{1,19}\z"}
+
+
+def record(optional: Mapping[str, Schema] | None = None, /, **required: Schema) -> Schema:
+    """An object that has the fields required, and may have others; `optional` ones may be null too."""
+    may = {name: maybe(schema) for name, schema in (optional or {}).items()}
+    return {"type": "object", "required": list(required), "properties": {**may, **required}}
+
+
+def each(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+def values(schema: Schema) -> Schema:
+    """An object whose values are all of one kind, such as labels."""
+    return {"type": "object", "additionalProperties": schema}
+
+
+def row(*schemas: Schema) -> Schema:
+    """A list of a fixed length."""
+    return {"type": "array", "prefixItems": list(schemas), "minItems": len(schemas), "maxItems": len(schemas)}
+
+
+def maybe(schema: Schema) -> Schema:
+    """Null is the same as nothing: Go writes empty lists and mappings so."""
+    kinds = schema.get("type")
+    if isinstance(kinds, str):
+        return {**schema, "type": [kinds, "null"]}
+    return {"anyOf": [schema, {"type": "null"}]} if schema else schema
+
+
+LABELS: Schema = values(TEXT)
+
+
+class ShapeError(ValueError):
+    """Data that are not of a shape; the message says where, and what is there."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A shape that data can be held against."""
+
+    schema: Schema
+
+    def checked(self, data: Any, below: str = "") -> Any:
+        """The data, without fields that are null. Raises ShapeError that says where, below a place, they differ."""
+        try:
+            if self._checker.is_valid(data):
+                return _plain(data)
+            found = [(list(error.instance_path), error.message) for error in self._checker.iter_errors(data)]
+        except (ValueError, RecursionError) as error:  # what no JSON can hold
+            raise ShapeError(f"it holds what JSON cannot ({error})") from error
+        path, said = max(found, key=lambda one: len(one[0]))
+        raise ShapeError(f"at {_place(path, below)}: {_shown(data, path, said)}")
+
+    @cached_property
+    def _checker(self) -> Any:
+        return jsonschema_rs.Draft202012Validator(json.loads(json.dumps(self.schema)))
+
+
+def _plain(data: Any) -> Any:
+    """Without fields that are null, and without halves of characters, which nothing can print."""
+    if isinstance(data, dict):
+        return {_plain(key): _plain(value) for key, value in data.items() if value is not None}
+    if isinstance(data, list):
+        return [_plain(value) for value in data]
+    if isinstance(data, str) and not data.isascii():
+        return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return data
+
+
+def _place(path: Sequence[str | int], below: str) -> str:
+    """As people write it, such as data.groups[0].rules."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return (below + text).removeprefix(".") or "the beginning"
+
+
+def _shown(data: Any, path: Sequence[str | int], said: str) -> str:
+    """The value that is there, or the name of what is missing."""
+    if said.endswith("is a required property"):
+        return f"no {said.split()[0]}"
+    for part in path:
+        data = data[part]
+    text = json.dumps(data, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
