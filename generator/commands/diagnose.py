@@ -27,6 +27,8 @@ from generator.commands.shared import (
     say,
     server_options,
     stop_on_errors,
+    tell,
+    tell_json,
 )
 from generator.names import TOOL
 from generator.problems import ToolError, errors
@@ -149,9 +151,9 @@ def command(
     data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, notes.all)
     data = json.loads(masked(json.dumps(data)))  # before lines are folded and cut
     if as_json:
-        click.echo(json.dumps(data, indent=2))  # ASCII: what a log holds steers no terminal
+        tell_json(data)
     elif as_markdown:
-        click.echo(printable(report.as_markdown(data)), nl=False)
+        tell(report.as_markdown(data), nl=False)
     else:
         # What goes through a pipe is the same everywhere.
         width = min(shutil.get_terminal_size().columns, 140) if on_terminal(sys.stdout) else _PIPE_COLUMNS
@@ -292,7 +294,7 @@ def _print(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:
     """On a terminal in colour, and page by page where it is longer than the screen, as git does it."""
     if not (colour or on_terminal(sys.stdout)):
         for _, line in lines:
-            click.echo(printable(line))
+            tell(line)
         return
     from rich.console import Console
 
