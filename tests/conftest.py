@@ -1,6 +1,7 @@
 """Shared by all tests: the command as a user runs it, a small catalog, and both promtools."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,10 @@ ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
 
 settings.register_profile("long", max_examples=10_000, deadline=None)  # of `make fuzz`
+
+# Where the tests run in the background of a script, SIGINT is ignored, and so it would be by all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

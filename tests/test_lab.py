@@ -109,7 +109,7 @@ def test_nothing_is_left_of_a_lab_that_was_stopped(kill: signal.Signals) -> None
         assert lab.poll() is None
         time.sleep(0.2)
     lab.send_signal(kill)
-    assert lab.wait() != 0
+    assert lab.wait(timeout=60) != 0
     deadline = time.monotonic() + 20
     while marked(mark) and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -242,7 +242,10 @@ def test_servers_of_the_profile_can_be_left_out(
     ("fault", "said"),
     [
         (CUT, "cuts its answers short"),
-        ("<html>Sign in</html>", "but not as Loki does (<html>Sign in</html>); is this the address of Loki?"),
+        (
+            "<html>Sign in</html>",
+            'but not as Loki does: at the beginning: "<html>Sign in</html>"; is this the address of Loki?',
+        ),
         (
             404,
             "has no rules API at /loki/api/v1/rules/kube-proxy-alerts (404: 404 for Bearer ***); is this Loki, "
