@@ -192,6 +192,11 @@ def _trouble(error: Exception) -> str:
             return f"does not come to an end: {error}"
         case web.TooLargeError():
             return f"answers too much: {error}; is something else at this address?"
+        case web.ClosedError():
+            return (
+                f"does not agree on TLS: it closes the connection before it answers ({error}); "
+                "look at the client's certificate, and at what stands between"
+            )
         case httpx.RemoteProtocolError():
             return f"cuts its answers short, asked again and again: {error}"
         case httpx.DecodingError():

@@ -85,5 +85,5 @@ async def _page(session: web.Session, url: str) -> tuple[Page, bool]:
         answer = await session.send("GET", url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reached = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-        return Page(None, str(error) or type(error).__name__), reached
+        return Page(None, str(error)), reached
     return Page(answer.text) if answer.is_success else Page(None, f"{answer.status_code}"), True

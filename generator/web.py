@@ -32,12 +32,22 @@ class DeadlineError(httpx.RequestError):
     """A request that has not ended when all the time for it was over."""
 
 
+class ClosedError(httpx.ReadError):
+    """A connection that the other side closed, TLS agreed, before it answered.
+
+    With TLS 1.3 a client's certificate is judged after that; the alert with the reason is often lost by the closing.
+    """
+
+
 class ProxyError(httpx.RequestError):
     """A proxy of the environment that cannot be used."""
 
 
 class Session:
-    """Sends requests, and again what may pass. Raises httpx.HTTPError or httpx.InvalidURL, and nothing else."""
+    """Sends requests, and again what may pass. Raises httpx.HTTPError or httpx.InvalidURL, and nothing else.
+
+    Every error says something.
+    """
 
     def __init__(self, trust: ssl.SSLContext, retry: Retry, **settings: Any) -> None:
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
@@ -53,6 +63,10 @@ class Session:
                 return await self._client.request(method, url, **arguments)
         except TimeoutError as error:
             raise DeadlineError(f"no whole answer within {WHOLE_SECONDS} s") from error
+        except httpx.TransportError as error:
+            if str(error):
+                raise
+            raise type(error)(_reason(error)) from error
         except (OSError, UnicodeError) as error:  # such as a label of a host name that is too long
             raise httpx.ConnectError(str(error)) from error
 
@@ -87,7 +101,7 @@ class _Bounded(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         request.headers["Accept-Encoding"] = "gzip"
-        answer = await self._way(request.url).handle_async_request(request)
+        answer = await self._answer(request)
         try:
             body = await _body(answer)
         finally:
@@ -95,6 +109,14 @@ class _Bounded(httpx.AsyncBaseTransport):
         headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
         headers["Content-Type"] = "text/plain; charset=utf-8"
         return httpx.Response(answer.status_code, headers=headers, content=_in_utf8(body, answer))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._way(request.url).handle_async_request(request)
+        except httpx.ReadError as error:
+            if request.url.scheme == "https":
+                raise ClosedError(_reason(error)) from error
+            raise
 
     def _way(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
         """Directly, or through the proxy that the environment names."""
@@ -112,6 +134,14 @@ class _Bounded(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         for way in self._ways.values():
             await way.aclose()
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says, or else the first of its causes that says anything."""
+    said: BaseException | None = error
+    while said and not str(said):
+        said = said.__cause__ or said.__context__
+    return str(said or type(error).__name__)
 
 
 def _proxy(url: httpx.URL) -> str | None:

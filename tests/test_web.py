@@ -135,6 +135,12 @@ def test_of_many_pages_only_the_bad_one_is_dead(monkeypatch: pytest.MonkeyPatch)
     assert found[f"{dripping}/x"].said == "no whole answer within 1 s"
 
 
+def test_a_connection_that_is_reset_is_called_so() -> None:
+    with answering([], reset=True) as url:
+        assert failure(url).startswith(f"Loki at {url} cannot be reached: [Errno 104] ")
+        assert (probe.pages([f"{url}/x"])[f"{url}/x"].said or "").startswith("[Errno 104] ")
+
+
 PROXIES = ["socks5://127.0.0.1:1", "foo://bar", "http://", "http://[::1", "://", "http://user:pass word@h:x"]
 
 
