@@ -1,9 +1,7 @@
 """The command as its users meet it: exit codes, messages, files."""
 
-import contextlib
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
@@ -14,6 +12,7 @@ import pytest
 
 from generator.cli import COMMANDS
 from tests.conftest import ROOT, TINY, Run
+from tests.terminal import shown
 
 
 def test_help_shows_every_verb(run: Run) -> None:
@@ -244,19 +243,9 @@ def test_colours_are_forced_and_forbidden(
 
 def on_screen(columns: int, *arguments: str) -> str:
     """What a terminal of so many columns shows."""
-    here, there = pty.openpty()
-    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "generator", *arguments], cwd=ROOT, env=environment, stdout=there, stderr=there
-    )
-    os.close(there)
-    shown = b""
-    with contextlib.suppress(OSError):  # the end of a terminal
-        while block := os.read(here, 65536):
-            shown += block
-    os.close(here)
-    assert process.wait() == 0
-    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r", "")
+    code, text = shown(columns, *arguments, NO_COLOR="1")
+    assert code == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def test_list_fits_80_columns(run: Run) -> None:

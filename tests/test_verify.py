@@ -1,6 +1,7 @@
 """verify, on real servers: all is well, and each of the things that can be wrong."""
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from tests.documents import SERVED, commands
 from tests.faulty import CUT, front
 from tests.lab import programs, servers
 from tests.metrics import KUBE_PROXY_1_22
+from tests.terminal import shown
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RULE = AlertRule(
@@ -402,6 +404,17 @@ def test_where_no_server_answers_it_cannot_run(run: Run) -> None:
     done = run("verify", "--loki", "http://127.0.0.1:1", "--no-runbooks")
     assert done.returncode == 2
     assert "Loki at http://127.0.0.1:1: cannot be reached: " in done.stdout
+
+
+def test_marks_have_their_colour_on_a_terminal() -> None:
+    words = ["verify", "--loki", "http://127.0.0.1:1", "--no-runbooks"]
+    code, text = shown(200, *words, NO_COLOR="")
+    assert code == 2
+    assert "\n\x1b[31mFAULT\x1b[0m\trules\tLoki at http://127.0.0.1:1: cannot be reached: " in "\n" + text
+    assert "\x1b[33mNOT CHECKED\x1b[0m\trunbooks\t" in text
+    _, plain = shown(200, *words, NO_COLOR="1")
+    assert "\n" + re.sub(r"\x1b\[[0-9;]*m", "", text) == "\n" + plain
+    assert "\x1b" not in plain
 
 
 def test_servers_of_the_profile_can_be_left_out(run: Run, site: Site) -> None:

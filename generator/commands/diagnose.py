@@ -260,7 +260,7 @@ def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], Non
         for news in watch.news(findings.found, datetime.now(UTC)):
             grave = _COLOURS[news.entry.severity] if news.kind != "ends" else {}
             for line in told(news, columns):
-                click.secho(printable(masked(line)), err=True, **grave)
+                say(line, **grave)
 
     return look
 

@@ -13,10 +13,10 @@ from generator.commands.shared import (
     format_option,
     inputs,
     no_validate_option,
-    printable,
     report,
     say,
     size,
+    tell,
     validate_compiled,
 )
 from generator.names import TOOL
@@ -67,7 +67,10 @@ def command(
     if check:
         changes = write.diff(output, compiled.files)
         if changes:
-            click.echo(printable(changes), nl=False, err=style in ("json", "gitlab"))
+            if style in ("json", "gitlab"):
+                say(changes.removesuffix("\n"))
+            else:
+                tell(changes, nl=False)
             say(f"{output} is not what the catalog gives; repair it with:\n  {_repair(catalogs, profile, output)}")
             ctx.exit(FOUND)
         say(f"{output}: up to date, {len(compiled.files)} files; {proof}")

@@ -35,15 +35,15 @@ STDOUT = "standard output"
 # Modules that cost time to import are imported by the functions that need them.
 
 
-def say(message: str) -> None:
+def say(message: str, **style: Any) -> None:
     """A message for the person at the terminal, away from what a program reads; where nobody can read it, none."""
     with suppress(OSError):
-        click.echo(printable(masked(message)), err=True)
+        click.echo(_painted(printable(masked(message)), style), err=True)
 
 
-def tell(text: str, nl: bool = True) -> None:
+def tell(text: str, nl: bool = True, **style: Any) -> None:
     """What the command was asked for, on standard output, without the secrets of the servers that said a part of it."""
-    _print(printable(masked(text)), nl)
+    _print(_painted(printable(masked(text)), style), nl)
 
 
 def tell_json(data: Any) -> None:
@@ -58,6 +58,11 @@ def _print(text: str, nl: bool = True) -> None:
     except OSError as error:
         error.filename = STDOUT  # what cannot be written
         raise
+
+
+def _painted(text: str, style: Mapping[str, Any]) -> str:
+    """In a style of click, which leaves colours out where no terminal is."""
+    return click.style(text, **style) if style and not os.environ.get("NO_COLOR") else text
 
 
 def _printable_json(text: str) -> str:

@@ -1,7 +1,6 @@
 """`verify`: that the rules are loaded and healthy, see something, reach somebody, and lead to a page."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -83,8 +82,8 @@ def command(
         tell_json(rows)
     else:
         for finding in findings:
-            mark = click.style(_MARKS[finding.state], fg=_COLOURS[finding.state]) if sys.stdout.isatty() else None
-            tell(f"{mark or _MARKS[finding.state]}\t{finding.check}\t{finding}")
+            tell(_MARKS[finding.state], nl=False, fg=_COLOURS[finding.state])
+            tell(f"\t{finding.check}\t{finding}")
     say(_summary(findings))
     if asked.silent == endpoints.keys():
         ctx.exit(COULD_NOT_RUN)
