@@ -54,8 +54,12 @@ def _refusal(status: int, path: str, verb: str) -> Object:
         404: ("NotFound", "the server could not find the requested resource"),
         503: ("ServiceUnavailable", "the server is currently unable to handle the request"),
     }[status]
+    return _status(status, reason, message)
+
+
+def _status(code: int, reason: str, message: str) -> Object:
     head = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-    return {**head, "message": message, "reason": reason, "code": status}
+    return {**head, "message": message, "reason": reason, "code": code}
 
 
 class ApiServer:
@@ -194,8 +198,8 @@ class ApiServer:
         kind = _RESOURCES.get(parent, ("", ""))[0]
         if kind and name in self._objects[kind]:
             return connection.reply(stream, 200, self._objects[kind][name])
-        reason = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
-        return connection.reply(stream, 404, reason)
+        missing = f'{parent.rpartition("/")[2]} "{name}" not found'
+        return connection.reply(stream, 404, _status(404, "NotFound", missing))
 
     def _watch(
         self, connection: "_Connection", stream: int, kind: str, group: str, initial: list[Object] | None

@@ -59,13 +59,13 @@ def _nftables(folder: str, name: str, provoke: Provoke, how: str, seconds: float
 
 _FLUSH = "iptables -t {t} -F; iptables -t {t} -X"
 _FLUSH_ALL = "; ".join(_FLUSH.format(t=table) for table in ("mangle", "nat", "filter"))
-_ANONYMOUS = "{nft} add rule ip nat POSTROUTING ip daddr { 192.0.2.1, 192.0.2.2 } counter"
+_ANONYMOUS = "{nft} add rule ip nat POSTROUTING ip daddr { 192.0.2.1, 192.0.2.2 } masquerade"
 _OWNED = "iptables -t nat -A POSTROUTING -d 192.0.2.9 -j ACCEPT"
 _NO_COMMENT = {"XTABLES_LIBDIR": "/nowhere"}
 _PRELOAD = "{node.programs.no_target}"
 _SYSCTL = ("--conntrack-max-per-core=32768", "--conntrack-min=131072")
 _NO_NAME_SERVER = "echo nameserver 127.0.0.1 > /run/resolv.conf && mount --bind /run/resolv.conf /etc/resolv.conf"
-_READ_ONLY = "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys"
+_READ_ONLY = "cd /proc/sys/net/netfilter && mount --bind . . && mount -o remount,bind,ro /proc/sys/net/netfilter; cd /"
 
 CAPTURED = (
     *_of(
@@ -238,7 +238,7 @@ CAPTURED = (
         "read-only",
         _ALL,
         p.started("--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=23h0m0s", inside=_READ_ONLY),
-        "--conntrack-tcp-timeout-established=23h with /proc/sys mounted read-only",
+        "--conntrack-tcp-timeout-established=23h with /proc/sys/net/netfilter mounted read-only",
         15,
     ),
     *_of(

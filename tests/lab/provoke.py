@@ -75,7 +75,7 @@ def old_nft(*flags: str) -> Provoke:
 
 async def no_nft(node: Node) -> None:
     (node.commands / "nft").unlink()
-    node.environment = {"PATH": f"{node.commands}"}
+    node.inside = f"export PATH={node.commands}"  # only what the lab has put there
     node.cause()
     await node.start_kube_proxy(NFTABLES)
     await asyncio.Event().wait()
@@ -187,7 +187,7 @@ async def healthcheck_port_taken(node: Node) -> None:
     await asyncio.sleep(_SETTLE_SECONDS)
     node.cause()
     local = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": _HEALTH_PORT}
-    node.api.service("guarded", "10.96.0.20", local, {"loadBalancer": {"ingress": [{"ip": "192.0.2.10"}]}})
+    node.api.service("guarded", "10.96.0.20", local)
     await change_services(node, 20)
 
 
@@ -224,7 +224,8 @@ def healthy(*flags: str, dual: bool = False) -> Provoke:
         node.api.service("web", "10.96.1.1")
         await node.start_kube_proxy(*flags)
         await asyncio.sleep(_SETTLE_SECONDS)
-        node.api.service("web", "10.96.1.1", {"sessionAffinity": "ClientIP"}, pods=["10.244.0.7", "10.244.0.8"])
+        sticky = {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10800}}}
+        node.api.service("web", "10.96.1.1", sticky, pods=["10.244.0.7", "10.244.0.8"])
         node.api.service("late", "10.96.1.2")
         await asyncio.sleep(_SETTLE_SECONDS)
         node.end_kube_proxy()
