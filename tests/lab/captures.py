@@ -187,7 +187,7 @@ CAPTURED = (
         "no-endpoints",
         "1.36.3",
         p.long_service_name,
-        "--proxy-mode=nftables; a Service without endpoints whose namespace, name and port have 63, 63 and 15 characters",
+        "--proxy-mode=nftables; a Service without endpoints, with 63, 63 and 15 characters in namespace, name and port",
         60,
         mode="nftables-",
     ),

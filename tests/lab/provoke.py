@@ -182,7 +182,8 @@ def port_taken(port: int) -> Provoke:
 
 
 async def healthcheck_port_taken(node: Node) -> None:
-    await node.run("python3", "-m", "http.server", str(_HEALTH_PORT), "--bind", node.address)
+    await node.run("iptables", "-t", "nat", "-N", "KUBE-MARK-DROP")  # as kubelet does; older releases want it
+    await node.run("python3", "-m", "http.server", str(_HEALTH_PORT), "--bind", "0.0.0.0")  # noqa: S104
     await node.start_kube_proxy()
     await asyncio.sleep(_SETTLE_SECONDS)
     node.cause()
