@@ -8,7 +8,6 @@ say what it expected and what it got.
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -16,6 +15,7 @@ import yaml
 from generator import document, logql
 from generator.durations import seconds
 from generator.file import File
+from generator.loki import Series
 from generator.model import LogStream, LogTest
 from generator.names import TEST_LABEL
 
@@ -23,14 +23,6 @@ HIDDEN = f"{TEST_LABEL}_"  # before the names of labels in a Loki that others us
 _NANO = 1_000_000_000
 
 Rule = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Series:
-    """One series of Loki's answer: labels, and the value at each step that has one."""
-
-    labels: Mapping[str, str]
-    values: Mapping[int, str]
 
 
 def alerting_rules(rule_files: Iterable[str]) -> list[Rule]:

@@ -10,13 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from generator import answers
 from generator.file import File
 from generator.http import Client, Endpoint
-from generator.logtests import Series
 from generator.problems import ToolError
 from generator.shapes import Shape
 from generator.write import populate
@@ -53,6 +53,14 @@ ruler:
   alertmanager_url: {alertmanager}
 """
 _TENANT = "fake"  # what Loki calls the only one, where there are no tenants
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of Loki's answer: labels, and the value at each step that has one."""
+
+    labels: Mapping[str, str]
+    values: Mapping[int, str]
 
 
 class Loki:
