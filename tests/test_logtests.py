@@ -3,7 +3,8 @@
 import pytest
 import yaml
 
-from generator.logtests import HIDDEN, Series, alerting_rules, as_promtool, looked_at, push, query, steps
+from generator.logtests import HIDDEN, alerting_rules, as_promtool, looked_at, push, query, steps
+from generator.loki import Series
 from generator.model import LogStream, LogTest
 from generator.names import TEST_LABEL
 
