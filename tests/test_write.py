@@ -131,6 +131,7 @@ def killed(out: Path, after: float, cwd: Path) -> None:
     assert process.stdout
     process.stdout.readline()
     while not (cwd / out / write.MANIFEST).exists():
+        assert process.poll() is None, "the process ended before it wrote anything"
         time.sleep(0.001)
     time.sleep(after)
     process.send_signal(signal.SIGKILL)
