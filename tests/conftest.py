@@ -20,6 +20,9 @@ from generator.tools import Tool
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
 
+# A deadline would make a busy machine fail a test.
+settings.register_profile("short", deadline=None)
+settings.load_profile("short")
 settings.register_profile("long", max_examples=10_000, deadline=None)  # of `make fuzz`
 
 # Where the tests run in the background of a script, SIGINT is ignored, and so it would be by all that they start.
