@@ -13,7 +13,7 @@ import click
 
 from generator import __version__, streams
 from generator.commands.shared import COULD_NOT_RUN, STDOUT, say
-from generator.names import TOOL
+from generator.names import PROJECT, TOOL
 from generator.problems import ToolError
 
 COMMANDS = (
@@ -91,7 +91,9 @@ class _Group(click.Group):
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f"Exit codes: 0 fine, 1 a problem was found, 2 could not run.\n\nBegin with: {TOOL} list",
+    epilog="--profile, --catalog and --output come from the command line, else from the environment, else from "
+    f"{PROJECT} in the working folder or above it in its repository: `{TOOL} docs sites`.\n\n"
+    f"Exit codes: 0 fine, 1 a problem was found, 2 could not run.\n\nBegin with: {TOOL} list",
 )
 @click.version_option(__version__, prog_name=TOOL)
 def main() -> None:

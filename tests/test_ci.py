@@ -185,6 +185,14 @@ def test_github_passes_a_change_that_the_changelog_names(action: Action, site: S
     assert f"1 rule changed from {site.base} to the files here; CHANGELOG.md names what it must" in said
 
 
+def test_github_needs_no_inputs_where_the_project_says_them(action: Action, site: Site) -> None:
+    files = {"site.yaml": SLOWER, "CHANGELOG.md": f"{CHANGELOG}- KubeProxyCPUHigh waits 20 minutes.\n"}
+    site.changed({**files, "kube-proxy-alerts.yaml": "profile: site.yaml\n"})
+    ended, said = action(site.clone, {"github.event.pull_request.base.sha": site.base})
+    assert ended == {"Rules and generated files": 0, "Changelog": 0}, said
+    assert "kube-proxy-alerts: takes --profile site.yaml from kube-proxy-alerts.yaml" in said
+
+
 def test_github_marks_what_is_wrong_and_goes_on_to_the_next_step(action: Action, site: Site) -> None:
     rules = "output/prometheus/kube-proxy.rules.yaml"
     site.changed({"site.yaml": SLOWER}, page=rules)

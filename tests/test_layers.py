@@ -13,7 +13,7 @@ ORDER = [
     ["schema", "signature", "settings", "inhibition", "promql", "logql_tree", "tables", "deployment", "verbs"],
     ["advice"],
     ["reader", "known_builds", "cluster", "matrix", "steps"],
-    ["profiles"],
+    ["profiles", "project"],
     ["load", "logql"],
     [
         "checks.entries",

@@ -2,15 +2,18 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from generator.names import TOOL
+from generator.names import PROJECT, TOOL
 from generator.problems import Problem, ToolError, errors, render
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 FOUND = 1
 COULD_NOT_RUN = 2
 Value = TypeVar("Value", bound=Hashable)
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 SEVERITIES = ("critical", "warning", "info")
 _NAMES = ("id", "alert", "severity", "kind")  # columns that are typed or copied, so never broken
@@ -128,19 +132,33 @@ def report(problems: Sequence[Problem], style: str = "text") -> None:
         _print(_printable_json(text) if style in ("json", "gitlab") else printable(text), nl=False)
 
 
-catalog_option = click.option(
+def project_option(key: str, *names: str, **more: Any) -> Decorator:
+    """An option that the environment can give too, and with `from_project` the project's file."""
+    return click.option(*names, envvar=_variable(key), show_envvar=True, **more)
+
+
+def _variable(key: str) -> str:
+    return f"KUBE_PROXY_ALERTS_{key.upper()}"
+
+
+catalog_option = project_option(
+    "catalog",
     "catalogs",
     "--catalog",
     multiple=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A catalog of your own, added to the shipped one. Can be given several times.",
+    help=f"A catalog of your own, added to the shipped one; else those of {PROJECT}. Can be given several times.",
 )
-profile_option = click.option(
-    "--profile", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="What differs at your site (YAML)."
+profile_option = project_option(
+    "profile",
+    "--profile",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"What differs at your site (YAML); else that of {PROJECT}.",
 )
 format_option = click.option(
     "style",
     "--format",
+    is_eager=True,  # known when what is wrong with the other options is printed
     type=click.Choice(["text", "json", "github", "gitlab"]),
     default="text",
     show_default=True,
@@ -149,9 +167,71 @@ format_option = click.option(
 no_validate_option = click.option("--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven.")
 
 
+def output_option(text: str, **type_of_path: bool) -> Decorator:
+    return project_option(
+        "output",
+        "--output",
+        type=click.Path(path_type=Path, **type_of_path),
+        default=Path("output"),
+        show_default=True,
+        help=f"{text}; else that of {PROJECT}.",
+    )
+
+
 def inputs(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is compiled: catalogs and profile."""
-    return catalog_option(profile_option(function))
+    return catalog_option(profile_option(from_project(function)))
+
+
+_KEYS = {"profile": "profile", "catalogs": "catalog", "output": "output"}  # of parameters, in the project's file
+
+
+def from_project(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Takes what the command line and the environment leave open from the project's file, and says what was taken."""
+
+    @wraps(function)
+    def command(*arguments: Any, **given: Any) -> Any:
+        context = click.get_current_context()
+        origins = {name: context.get_parameter_source(name) for name in _KEYS if name in given}
+        left_open = [name for name, origin in origins.items() if origin is ParameterSource.DEFAULT]
+        taken, place = _of_project(left_open, given.get("style", "text"))
+        _say_taken(taken, place)
+        for name, origin in origins.items():
+            if origin is ParameterSource.ENVIRONMENT:
+                _say_taken({name: given[name]}, _variable(_KEYS[name]))
+        return function(*arguments, **{**given, **taken})
+
+    return command
+
+
+def _of_project(names: Sequence[str], style: str) -> tuple[dict[str, Any], str]:
+    """What the project's file says of these parameters, and where it is; ends the command if that is wrong."""
+    from generator import project
+    from generator.load import shipped_catalog
+
+    path = None
+    with suppress(OSError):  # the working folder was removed
+        path = project.find(Path.cwd()) if names else None
+    if path is None:
+        return {}, ""
+    found, problems = project.read(path, shipped_catalog(), [_KEYS[name] for name in names])
+    stop_on_errors(problems, style)
+    said = {name: getattr(found, name) for name in names}
+    return {name: value for name, value in said.items() if value}, found.name
+
+
+def _say_taken(values: Mapping[str, Any], place: str) -> None:
+    """What nobody typed, in the words that somebody would have typed; it may be long forgotten."""
+    if values:
+        words = as_options(values.get("catalogs", ()), values.get("profile"), values.get("output"))
+        say(f"{TOOL}: takes {shlex.join(words)} from {place}")
+
+
+def as_options(catalogs: Sequence[Path], profile: Path | None, output: Path | None = None) -> list[str]:
+    """The words of a command line that give these."""
+    words = [word for path in catalogs for word in ("--catalog", str(path))]
+    words += ["--profile", str(profile)] if profile else []
+    return words + (["--output", str(output)] if output else [])
 
 
 def server_options(*kinds: str) -> Callable[..., Any]:
