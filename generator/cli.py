@@ -22,12 +22,14 @@ COMMANDS = (
     "check",
     "diagnose",
     "diff",
+    "docs",
     "explain",
     "generate",
     "init",
     "list",
     "new",
     "push",
+    "schema",
     "show",
     "test",
     "verify",
@@ -84,7 +86,10 @@ class _Group(click.Group):
             raise
         except Exception:
             # Not 1, which would say that the input is wrong, or that rulers differ.
-            say(f"{traceback.format_exc()}{TOOL}: this is a fault of {TOOL}, not of yours; please report it")
+            say(
+                f"{traceback.format_exc()}{TOOL}: this is a fault of {TOOL}, not of yours; please report it "
+                "where you have the program from, with these lines"
+            )
             ctx.exit(COULD_NOT_RUN)
 
 

@@ -353,6 +353,11 @@ class Failure:
         others = [alert.name for alert in self.metric_alerts if alert.name != self.alert]
         return (self.alert, *others)
 
+    @property
+    def tests_path(self) -> str:
+        """Where its unit tests are, or would be."""
+        return self.document.path.removesuffix("failure.yaml") + "tests.yaml"
+
 
 @dataclass(frozen=True)
 class Metric:

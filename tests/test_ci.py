@@ -20,7 +20,8 @@ import yaml
 from generator import tools
 from tests.conftest import ROOT, Repository, obtained
 
-SHIPPED = ("LICENSE", "README.md", "action.yml", "catalog", "ci", "constraints.txt", "generator", "pyproject.toml")
+DOCUMENTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs")
+SHIPPED = (*DOCUMENTS, "action.yml", "catalog", "ci", "constraints.txt", "generator", "pyproject.toml")
 HOOKS = ".pre-commit-hooks.yaml"
 TEMPLATE = "ci/kube-proxy-alerts.gitlab-ci.yml"
 PROFILE = "runbooks:\n  base_url: https://wiki.site.test/kube-proxy\n"

@@ -15,6 +15,7 @@ ORDER = [
     ["reader", "known_builds", "cluster", "matrix", "steps"],
     ["profiles", "project"],
     ["load", "logql"],
+    ["shipped"],
     [
         "checks.entries",
         "checks.inhibitions",
@@ -44,7 +45,7 @@ ORDER = [
     ["kept", "loki", "rulers", "servers", "stamp", "survey", "tools"],
     ["git", "prove_logs", "validate", "probe"],
     ["commands", "commands.shared"],
-    ["commands.ruling"],
+    ["commands.beside", "commands.page", "commands.ruling"],
     ["commands.*"],
     ["cli"],
     ["start"],

@@ -81,7 +81,7 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 @colour_option
 @inputs
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an incident ticket.")
-@json_option("For programs; catalog/diagnosis.schema.json describes it.")
+@json_option(f"For programs; `{TOOL} schema diagnosis` describes it.")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -31,7 +32,7 @@ Value = TypeVar("Value", bound=Hashable)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 SEVERITIES = ("critical", "warning", "info")
-_NAMES = ("id", "alert", "severity", "kind")  # columns that are typed or copied, so never broken
+_NAMES = ("id", "alert", "severity", "kind", "name", "page")  # columns that are typed or copied, so never broken
 _ALMOST = 0.85  # as difflib measures how much two names are alike
 _MASK = "generator.masks"  # in the context of the command
 STDOUT = "standard output"
@@ -284,9 +285,15 @@ def compile_for(
 
 
 def validate_compiled(
-    inputs: "Inputs", files: Sequence["File"], output: str, skip: bool, again: bool = False
+    inputs: "Inputs",
+    files: Sequence["File"],
+    output: str,
+    skip: bool,
+    again: bool = False,
+    entries: Sequence["Failure"] | None = None,
 ) -> tuple[Sequence[Problem], str]:
-    """Problems that promtool finds, and a sentence on what was proven."""
+    """Problems that promtool finds, and a sentence on what was proven; the unit tests are those of some entries, or
+    all."""
     if skip:
         return (), "NOT validated by promtool (--no-validate)"
     from generator import tools
@@ -298,7 +305,8 @@ def validate_compiled(
     except ToolError as error:
         raise ToolError(f"{error}; --no-validate does without it and leaves the rules unproven") from error
     tested = compile_rules(inputs.catalog, inputs.default_profile)
-    verdict = validate(tool, files, tested, inputs.catalog, output, again, _progress)
+    with_tests = inputs.catalog if entries is None else replace(inputs.catalog, entries=tuple(entries))
+    verdict = validate(tool, files, tested, with_tests, output, again, _progress)
     proof = f"promtool accepts the {verdict.rules} rules of Prometheus, unit tests of {verdict.test_files} entries pass"
     if verdict.remembered:
         proof += f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"
@@ -373,27 +381,33 @@ def table(columns: Sequence[str], rows: Sequence[dict[str, str]], narrow: Sequen
     Console(emoji=False).print(table, markup=False)
 
 
+def exactly(word: str, known: Mapping[str, Value], listed_by: str = "list") -> Value:
+    """What is called so, in upper or lower case; else ends the command. `listed_by` is the command that lists all."""
+    names = {name.casefold(): name for name in known}
+    if word.casefold() not in names:
+        unknown(word, list(known), listed_by)
+    return known[names[word.casefold()]]
+
+
 def meant(word: str, known: Mapping[str, Value]) -> Value:
-    """What is called so, in upper or lower case, or almost so if it can be nothing else; else ends the command."""
+    """The same, or what is almost called so if it can be nothing else."""
     import difflib
 
     names = {name.casefold(): name for name in known}
-    exact = names.get(word.casefold())
-    if exact is not None:
-        return known[exact]
     close = difflib.get_close_matches(word.casefold(), names, n=5, cutoff=_ALMOST)
     candidates = list(dict.fromkeys(known[names[name]] for name in close))
-    if len(candidates) != 1:
-        unknown(word, list(known))
+    if word.casefold() in names or len(candidates) != 1:
+        return exactly(word, known)
     say(f"{TOOL}: there is no {word}; this is {names[close[0]]}")
     return candidates[0]
 
 
-def unknown(word: str, known: list[str]) -> NoReturn:
+def unknown(word: str, known: list[str], listed_by: str) -> NoReturn:
     """End the command: there is nothing of this name, but perhaps one like it."""
     import difflib
 
-    close = difflib.get_close_matches(word, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"`{TOOL} list` shows what there is"
+    names = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), names, n=1)
+    hint = f"did you mean {names[close[0]]}?" if close else f"`{TOOL} {listed_by}` shows what there is"
     say(f"{TOOL}: there is no {word}; {hint}")
     raise click.exceptions.Exit(FOUND)

@@ -203,13 +203,13 @@ CASES = [
         "place-without-run",
         "    run: |\n      rm /gate/rust\n    changes: The file is gone.\n",
         "",
-        f"{GATE}:41:5: where needs the key 'run': Shell commands to paste, a Jinja template over the words of docs/steps.md; $NODE and $POD are set on top of the page.",
+        f"{GATE}:41:5: where needs the key 'run': Shell commands to paste, a Jinja template over the words of `kube-proxy-alerts docs steps`; $NODE and $POD are set on top of the page.",
     ),
     Case(
         "changes-without-run",
         "    yaml: |\n",
         "    changes: All.\n    yaml: |\n",
-        f"{GATE}:53:5: changes needs the key 'run': Shell commands to paste, a Jinja template over the words of docs/steps.md; $NODE and $POD are set on top of the page.",
+        f"{GATE}:53:5: changes needs the key 'run': Shell commands to paste, a Jinja template over the words of `kube-proxy-alerts docs steps`; $NODE and $POD are set on top of the page.",
     ),
     Case("unknown-word", RUST, "{{ metric }}", f"{GATE}:42:5: run: there is no word 'metric'; did you mean 'metrics'?"),
     Case(
@@ -222,13 +222,13 @@ CASES = [
         "word-without-what-it-takes",
         RUST,
         "{{ inside }}",
-        f'{GATE}:42:5: run is not a template that can be filled in: a word that takes something is written with it, as in {{{{ log("1h") }}}}; docs/steps.md lists the words and what they take',
+        f'{GATE}:42:5: run is not a template that can be filled in: a word that takes something is written with it, as in {{{{ log("1h") }}}}; `kube-proxy-alerts docs steps` lists the words and what they take',
     ),
     Case(
         "word-with-what-it-does-not-take",
         RUST,
         "{{ metrics(1) }}",
-        f"{GATE}:42:5: run is not a template that can be filled in: 'Command' object is not callable; docs/steps.md lists the words and what they take",
+        f"{GATE}:42:5: run is not a template that can be filled in: 'Command' object is not callable; `kube-proxy-alerts docs steps` lists the words and what they take",
     ),
     Case(
         "broken-template",
