@@ -401,5 +401,6 @@ def test_a_fault_of_our_own_is_not_taken_for_a_problem_of_the_input(run: Run, tm
     done = run("list", PYTHONPATH=os.pathsep.join([str(ROOT), str(tmp_path)]))
     assert done.returncode == 2
     assert done.stderr.endswith(
-        "kube-proxy-alerts: this is a fault of kube-proxy-alerts, not of yours; please report it\n"
+        "kube-proxy-alerts: this is a fault of kube-proxy-alerts, not of yours; please report it "
+        "where you have the program from, with these lines\n"
     )

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -320,8 +321,13 @@ def _progress(done: int, of: int) -> None:
 
 
 def size(compiled: "Compiled") -> str:
-    alerts = len(compiled.rules.alerts) if compiled.rules else 0
-    return f"{len(compiled.files)} files, {alerts} alerts"
+    """Such as `41 files, 25 alerts (11 for Loki, 14 for Prometheus) and 9 recording rules`."""
+    files = f"{len(compiled.files)} files"
+    if compiled.rules is None:
+        return files
+    alerts = Counter(row.engine for row in compiled.rules.alerts)
+    engines = ", ".join(f"{alerts[engine]} for {engine.capitalize()}" for engine in compiled.rules.groups)
+    return f"{files}, {alerts.total()} alerts ({engines}) and {len(compiled.rules.records)} recording rules"
 
 
 def stop_on_errors(problems: Sequence[Problem], style: str = "text") -> None:

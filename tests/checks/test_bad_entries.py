@@ -59,8 +59,7 @@ CASES = [
         "two-lines-where-one",
         "first_step: Look at the gate.",
         'first_step: "Look\\nat it."',
-        f"{GATE}:10:1: first_step: 'Look\\nat it.' does not have the form "
-        "^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$(?!\\n): one line without spaces at its ends",
+        f"{GATE}:10:1: first_step: 'Look\\nat it.' does not have the form asked for: one line without spaces at its ends",
     ),
     Case(
         "empty-list",
@@ -384,8 +383,8 @@ CASES = [
         "build-with-a-word",
         "minimum: v1.18.4-tke.26",
         "minimum: v1.18.4-tke.26-beta1",
-        f"{GATE}:60:55: minimum: 'v1.18.4-tke.26-beta1' does not have the form "
-        "^v1\\.[0-9]+\\.[0-9]+-tke\\.[0-9]+(-rc[0-9]+)?$: Smallest kube-proxy build with the fix; with upgrade-kube-proxy only.",
+        f"{GATE}:60:55: minimum: 'v1.18.4-tke.26-beta1' does not have the form asked for: "
+        "Smallest kube-proxy build with the fix; with upgrade-kube-proxy only (^v1\\.[0-9]+\\.[0-9]+-tke\\.[0-9]+(-rc[0-9]+)?$)",
     ),
     Case(
         "setting-that-nobody-can-look-at",
@@ -421,9 +420,9 @@ CASES = [
         "systems-without-a-name",
         "os: [CentOS 8]",
         'os: ["8"]',
-        f"{GATE}:16:8: os: '8' does not have the form "
-        "^[A-Za-z][A-Za-z ]*( [0-9]+(\\.[0-9]+)*( \\([^()]+\\))?)?$: name, and the oldest release if there is one, "
-        "such as CentOS 8",
+        f"{GATE}:16:8: os: '8' does not have the form asked for: "
+        "name, and the oldest release if there is one, "
+        "such as CentOS 8 (^[A-Za-z][A-Za-z ]*( [0-9]+(\\.[0-9]+)*( \\([^()]+\\))?)?$)",
     ),
     Case(
         "other-systems-of-none",
