@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from generator.document import Document
 from generator.versions import minor
 
 Severity = Literal["critical", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the gravest first
+Mode = Literal["iptables", "ipvs", "nftables", "userspace"]  # how kube-proxy works
+MODES: tuple[Mode, ...] = get_args(Mode)
 Evidence = Literal["documented", "source", "reproduced"]
 Unit = Literal["seconds", "per_second", "cores", "count"]
 RunsAs = Literal["daemonset", "static-pod", "systemd", "k3s"]

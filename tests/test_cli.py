@@ -292,7 +292,7 @@ def test_a_new_entry_is_complete_and_passes(run: Run, tmp_path: Path, kind: str,
     path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
     done = run("check", "--catalog", "own", "--force", cwd=tmp_path, PATH=path)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"own/my-own/failure\.yaml:6:1: warning: \d+ texts of my-own still say TODO", done.stderr)
+    assert re.search(r"own/my-own/failure\.yaml:7:1: warning: \d+ texts of my-own still say TODO", done.stderr)
 
 
 def test_a_new_entry_never_overwrites(run: Run, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from generator import write
 from generator.file import File
 from generator.names import GENERATED
 from generator.problems import ToolError
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, Run, completed
 
 OLD = [File("a.md", f"<!-- {GENERATED} -->\nold\n"), File("sub/b.md", f"<!-- {GENERATED} -->\nsame\n")]
 NEW = [File("a.md", f"<!-- {GENERATED} -->\nnew\n"), File("sub/b.md", f"<!-- {GENERATED} -->\nsame\n")]
@@ -322,15 +322,8 @@ find out -type f; find . -maxdepth 1 -name '.out*'
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux has them")
 def test_a_mount_point_is_filled_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", MOUNTED.format(python=sys.executable)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    mounted = MOUNTED.format(python=sys.executable)
+    done = completed(["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", mounted], tmp_path)
     assert (done.stderr, sorted(done.stdout.split())) == ("", ["out/.generated", "out/sub/a.md", "out/two.md"])
 
 
@@ -361,14 +354,7 @@ except ToolError as error:
 
 def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("old")
-    done = subprocess.run(
-        [sys.executable, "-c", FULL],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = completed([sys.executable, "-c", FULL], tmp_path)
     assert done.stdout == "site.yaml: cannot be written: File too large\n"
     assert tree(tmp_path) == {"site.yaml": "old"}
 

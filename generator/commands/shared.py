@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
+from generator.model import MODES
 from generator.names import PROJECT, TOOL
 from generator.problems import Problem, ToolError, errors, render
 
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from generator.masks import Mask
     from generator.model import Failure, Profile
     from generator.rules import Rules
+    from generator.versions import Version
 
 FOUND = 1
 COULD_NOT_RUN = 2
 Value = TypeVar("Value", bound=Hashable)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-SEVERITIES = ("critical", "warning", "info")
 _NAMES = ("id", "alert", "severity", "kind", "name", "page")  # columns that are typed or copied, so never broken
 _ALMOST = 0.85  # as difflib measures how much two names are alike
 _MASK = "generator.masks"  # in the context of the command
@@ -166,6 +167,7 @@ format_option = click.option(
     show_default=True,
     help="How problems are printed; github and gitlab mark the lines of a pull or merge request.",
 )
+mode_option = click.option("--mode", type=click.Choice(MODES), help="Proxy mode.")
 no_validate_option = click.option("--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven.")
 
 
@@ -234,6 +236,18 @@ def as_options(catalogs: Sequence[Path], profile: Path | None, output: Path | No
     words = [word for path in catalogs for word in ("--catalog", str(path))]
     words += ["--profile", str(profile)] if profile else []
     return words + (["--output", str(output)] if output else [])
+
+
+def version_of(text: str | None) -> "Version | None":
+    """A version that was given. Raises ToolError if it is none."""
+    from generator.versions import parse
+
+    if text is None:
+        return None
+    found = parse(text)
+    if found is None:
+        raise ToolError(f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26")
+    return found
 
 
 def server_options(*kinds: str) -> Callable[..., Any]:
@@ -327,7 +341,8 @@ def size(compiled: "Compiled") -> str:
         return files
     alerts = Counter(row.engine for row in compiled.rules.alerts)
     engines = ", ".join(f"{alerts[engine]} for {engine.capitalize()}" for engine in compiled.rules.groups)
-    return f"{files}, {alerts.total()} alerts ({engines}) and {len(compiled.rules.records)} recording rules"
+    rules = sum(len(group.rules) for groups in compiled.rules.groups.values() for group in groups)
+    return f"{files}, {alerts.total()} alerts ({engines}) and {rules - alerts.total()} recording rules"
 
 
 def stop_on_errors(problems: Sequence[Problem], style: str = "text") -> None:
