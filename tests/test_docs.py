@@ -80,7 +80,7 @@ def test_the_documents_show_every_verb() -> None:
     assert {words[1] for words in documented} == set(COMMANDS)
 
 
-def test_a_new_failure_is_one_folder(checkout: Path, run: Run) -> None:
+def test_a_new_failure_is_one_folder(checkout: Path, run: Run, pinned_loki: Path) -> None:
     before = snapshot(checkout)
     new = next(words for words in commands("CONTRIBUTING.md") if words[1] == "new")
     assert run(*new[1:], cwd=checkout).returncode == 0
@@ -91,8 +91,12 @@ def test_a_new_failure_is_one_folder(checkout: Path, run: Run) -> None:
             (checkout / name).write_text(text, encoding="utf-8")
     scaffold = (entry / "failure.yaml").read_text(encoding="utf-8")
     signals = blocks("CONTRIBUTING.md", "yaml")[0]
+    path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
     (entry / "failure.yaml").write_text(scaffold[: scaffold.index("samples:")] + signals, encoding="utf-8")
 
+    done = run("test", "--only", new[2], cwd=checkout, PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("ok\t") == 1
     done = run("generate", "--no-validate", cwd=checkout)
     assert done.returncode == 0, done.stderr
     sources = {path for path in changed(before, snapshot(checkout)) if not path.startswith("output/")}

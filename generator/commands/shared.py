@@ -322,7 +322,9 @@ def validate_compiled(
     tested = compile_rules(inputs.catalog, inputs.default_profile)
     with_tests = inputs.catalog if entries is None else replace(inputs.catalog, entries=tuple(entries))
     verdict = validate(tool, files, tested, with_tests, output, again, _progress)
-    proof = f"promtool accepts the {verdict.rules} rules of Prometheus, unit tests of {verdict.test_files} entries pass"
+    proof = f"promtool accepts the {verdict.rules} rules of Prometheus"
+    if verdict.test_files:
+        proof += f", the unit tests of {verdict.test_files} {'entry' if verdict.test_files == 1 else 'entries'} pass"
     if verdict.remembered:
         proof += f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"
     return verdict.problems, proof
