@@ -1,6 +1,7 @@
 """The output folder is replaced as a whole or not at all."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -182,6 +183,26 @@ def test_runs_at_once_wait_for_each_other(tmp_path: Path) -> None:
     assert [run.wait(120) for run in runs] == [0, 0, 0]
     assert len(tree(tmp_path / "out")) == 200
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("gone", ["a.md", "sub", "."])
+def test_what_another_run_takes_away_meanwhile_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    write.replace(tmp_path / "out", OLD)
+    real = os.scandir
+
+    def scandir(folder: Path) -> list[os.DirEntry[str]]:
+        found = list(real(folder))
+        monkeypatch.undo()
+        path = tmp_path / "out" / gone
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return found
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert write.drift(tmp_path / "out", OLD) != []
+    assert write.replace(tmp_path / "out", OLD)
+    assert tree(tmp_path / "out") == texts(OLD)
 
 
 def test_drift_is_a_problem_at_the_first_line_that_differs(tmp_path: Path) -> None:
