@@ -19,9 +19,10 @@ from tests.documents import DOCUMENTS, SERVED, blocks, commands, named_blocks, t
 @pytest.fixture
 def checkout(tmp_path: Path, run: Run) -> Path:
     """This checkout as it was before somebody did what CONTRIBUTING.md says, with its own names."""
-    for name in ("catalog", "generator", "output"):
+    for name in ("catalog", "docs", "generator", "output"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(ROOT / "CHANGELOG.md", tmp_path)
+    for page in ROOT.glob("*.md"):
+        shutil.copy2(page, tmp_path)
     if done_already(tmp_path):
         assert run("generate", "--no-validate", cwd=tmp_path).returncode == 0
     repository = Repository(tmp_path)
