@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from generator.model import LogLabels, MetricLabels, Profile
+from generator.model import SEVERITIES, LogLabels, MetricLabels, Profile
 
-_GRAVITY = ("info", "warning", "critical")
 # Agents that read files by path know the Pod by the file only: …/containers/POD_NAMESPACE_CONTAINER-ID.log, or
 # …/pods/NAMESPACE_POD_UID/….
 _FILE_OF_A_POD = "^/.*/(?:containers/|pods/[^/_]+_)([^/_]+)_.*$"
@@ -21,7 +20,7 @@ class Place:
 
 def as_grave(cause: str, symptom: str) -> bool:
     """Whether who is told of the cause need not be told of the symptom too, by their severities."""
-    return _GRAVITY.index(cause) >= _GRAVITY.index(symptom)
+    return SEVERITIES.index(cause) <= SEVERITIES.index(symptom)
 
 
 def place(engines: Set[str], profile: Profile) -> Place | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from generator.advice import Facts, smallest_upgrade
-from generator.model import Failure
+from generator.model import MODES, Failure
 from generator.tables import Span, decided_by_version, ends_with_the_first_release, span
 from generator.versions import Version, parse
 
@@ -12,7 +12,6 @@ _TKE_END = r"([-+.][\w.+-]*)?"  # such as -dirty
 _UPSTREAM_END = "(-(alpha|beta|rc)[.0-9]*)?"
 # Below every build there is.
 _FIRST_BUILD = {True: ".0-tke.0-rc0", False: ".0"}
-_MODES = ("iptables", "ipvs", "nftables", "userspace")
 # From 1.21 on a kube-proxy in iptables mode, and no other, shows how many rules it has.
 _TELLS_IPTABLES = 21
 
@@ -56,7 +55,7 @@ def known_builds(entry: Failure, mode: str | None = None) -> tuple[KnownBuilds, 
 def conditions(entry: Failure, mode: str | None = None) -> tuple[str, ...]:
     """When the alert on known builds fires and the failure cannot happen, and what it does not see, as sentences."""
     found: list[str] = []
-    if mode is None and len(entry.affected.modes) < len(_MODES):
+    if mode is None and len(entry.affected.modes) < len(MODES):
         told = any(known.not_in_iptables_mode for known in known_builds(entry))
         metric = "; from 1.21 on the alert leaves out those whose metrics show iptables mode" if told else ""
         found.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from generator import profiles, promql
-from generator.document import Document
+from generator.document import Document, parse
 from generator.dress import DRESSES
 from generator.durations import seconds
 from generator.model import (
@@ -49,7 +49,9 @@ from generator.reader import Reader, display, is_file
 from generator.versions import minor
 
 _ENTRY = "failure.yaml"
-_OF_AN_ENTRY = {"tests.yaml", "samples"}
+_TESTS = "tests.yaml"
+_METRICS = "metrics.yaml"  # those that a catalog's expressions may read, besides the shipped ones
+_OF_AN_ENTRY = {_TESTS, "samples"}
 _SAMPLE_FOLDERS = ("fires", "silent")
 _LOG_TESTS = "input_streams"  # what only a file of unit tests with log lines has; promtool's have input_series
 
@@ -86,10 +88,14 @@ def load(
     reader = _Reader()
     shipped = shipped_catalog()
     reader.read_schemas(shipped)
-    metrics = reader.metrics(shipped)
+    metrics = reader.metrics(shipped, shipped)
     harmless = reader.harmless(shipped)
     entries: dict[str, Failure] = {}
-    for folder in (base or shipped, *extra_catalogs):
+    catalogs = (base or shipped, *extra_catalogs)
+    for folder in catalogs[1:]:
+        if os.path.lexists(folder / _METRICS):
+            metrics = {**metrics, **reader.metrics(folder, shipped)}
+    for folder in catalogs:
         for entry in reader.entries(folder, log_tests):
             known = entries.get(entry.id)
             if known and entry.replaces != entry.id:
@@ -120,12 +126,26 @@ class TestFile:
     problems: tuple[Problem, ...]
 
 
+def is_of_an_entry(tests: Path) -> bool:
+    """Whether a file of unit tests is about what its entry gives: it names no rule files and is beside a failure.yaml.
+
+    Raises ToolError if it cannot be read at all.
+    """
+    if tests.name != _TESTS or not is_file(tests.parent / _ENTRY):
+        return False
+    data = parse(Reader().text(tests) or "", display(tests))[0].data
+    return isinstance(data, dict) and "rule_files" not in data
+
+
 def load_tests(path: Path) -> TestFile:
     """Read one file of unit tests. Raises ToolError if it cannot be read at all."""
     reader = _Reader()
     reader.read_schemas(shipped_catalog())
     tests = reader.log_tests(path) if _LOG_TESTS in (reader.text(path) or "") else None
     rules: list[str] = []
+    if tests and not tests.rule_files:
+        message = f"key 'rule_files' is missing; only {_TESTS} of an entry, beside its {_ENTRY}, does without it"
+        reader.problems.append(Problem(Location(display(path), 1, 1), message))
     for pattern in tests.rule_files if tests else ():
         found = _matching(path.parent, pattern)
         if not found:
@@ -150,8 +170,8 @@ class _Reader(Reader):
         self.schema_text = self.text(shipped / "schema.json") or "{}"
         self.tests_schema = self.text(shipped / "tests.schema.json") or "{}"
 
-    def metrics(self, folder: Path) -> Mapping[str, Metric]:
-        parsed = self.document(folder / "metrics.yaml", self.text(folder / "metrics.schema.json") or "{}")
+    def metrics(self, folder: Path, shipped: Path) -> Mapping[str, Metric]:
+        parsed = self.document(folder / _METRICS, self.text(shipped / "metrics.schema.json") or "{}")
         rows = parsed.data if parsed else {}
         return {name: _metric(name, row) for name, row in rows.items()}
 
@@ -173,7 +193,7 @@ class _Reader(Reader):
                 self.problems.append(
                     Problem(parsed.at("id"), f"id '{parsed.data['id']}' must be the name of its folder, '{path.name}'")
                 )
-            tests = path / "tests.yaml"
+            tests = path / _TESTS
             unit_tests = self.text(tests) if os.path.lexists(tests) else None
             on_loki = None
             if unit_tests is not None and _LOG_TESTS in unit_tests:
@@ -215,7 +235,7 @@ class _Reader(Reader):
         interval = seconds(parsed.data.get("evaluation_interval", "1m"))
         if not interval:
             self.problems.append(Problem(parsed.at("evaluation_interval"), "the interval must be longer than 0"))
-        return LogTests(display(path), tuple(parsed.data["rule_files"]), interval, tests)
+        return LogTests(display(path), tuple(parsed.data.get("rule_files", ())), interval, tests)
 
     def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
         data = parsed.data["tests"][index]
@@ -284,7 +304,7 @@ def _lines(data: bytes) -> list[str]:
 
 def _misnamed(names: Iterable[str]) -> list[tuple[str, str]]:
     """File names that stand for another one, as people write them, and that one."""
-    rights = {name.removesuffix(".yaml"): name for name in (_ENTRY, "tests.yaml")}
+    rights = {name.removesuffix(".yaml"): name for name in (_ENTRY, _TESTS)}
     found = []
     for name in sorted(names):
         stem, dot, ending = name.lower().rpartition(".")

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from generator.document import Document
 from generator.versions import minor
 
 Severity = Literal["critical", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the gravest first
+Mode = Literal["iptables", "ipvs", "nftables", "userspace"]  # how kube-proxy works
+MODES: tuple[Mode, ...] = get_args(Mode)
 Evidence = Literal["documented", "source", "reproduced"]
 Unit = Literal["seconds", "per_second", "cores", "count"]
 RunsAs = Literal["daemonset", "static-pod", "systemd", "k3s"]
@@ -352,6 +355,11 @@ class Failure:
         """Names of all alerts of the entry, the entry's own first."""
         others = [alert.name for alert in self.metric_alerts if alert.name != self.alert]
         return (self.alert, *others)
+
+    @property
+    def tests_path(self) -> str:
+        """Where its unit tests are, or would be."""
+        return self.document.path.removesuffix("failure.yaml") + "tests.yaml"
 
 
 @dataclass(frozen=True)

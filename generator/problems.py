@@ -11,7 +11,10 @@ from generator.names import TOOL
 
 @dataclass(frozen=True, order=True)
 class Location:
-    """A place in an input file; line and column count from 1, line 0 means the file as a whole."""
+    """A place in an input file; line and column count from 1, line 0 means the file as a whole.
+
+    Without a path it is what stands in no file, such as a default.
+    """
 
     path: str
     line: int = 0
@@ -30,8 +33,9 @@ class Problem:
     severity: str = "error"
 
     def __str__(self) -> str:
+        place = f"{self.where}: " if self.where.path else ""
         kind = "warning: " if self.severity == "warning" else ""
-        return f"{self.where}: {kind}{self.message}"
+        return f"{place}{kind}{self.message}"
 
 
 class ToolError(Exception):
@@ -66,10 +70,10 @@ def _github(problem: Problem) -> str:
     data = problem.message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     path = problem.where.path.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     path = path.replace(":", "%3A").replace(",", "%2C")
-    place = f"file={path}"
+    place = f" file={path}" if path else ""
     if problem.where.line:
         place += f",line={problem.where.line},col={problem.where.column}"
-    return f"::{problem.severity} {place}::{data}"
+    return f"::{problem.severity}{place}::{data}"
 
 
 def _gitlab(problem: Problem) -> dict[str, Any]:
@@ -79,5 +83,6 @@ def _gitlab(problem: Problem) -> dict[str, Any]:
         "check_name": TOOL,
         "fingerprint": hashlib.sha256(str(problem).encode(errors="backslashreplace")).hexdigest(),
         "severity": "major" if problem.severity == "error" else "minor",
-        "location": {"path": problem.where.path, "lines": {"begin": max(problem.where.line, 1)}},
+        # GitLab wants a path in any case; of what stands in no file it is the repository's.
+        "location": {"path": problem.where.path or ".", "lines": {"begin": max(problem.where.line, 1)}},
     }

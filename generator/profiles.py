@@ -36,7 +36,7 @@ def read(reader: Reader, catalog: Path, path: Path | None) -> Profile:
     """The profile of a site, or the default one. One with problems in it is read as the default one."""
     schema_text = _schema(reader, catalog)
     found = _layered(reader, catalog, path, schema_text) if path else None
-    return _profile(found or Document("the default profile", {}), schema_text)
+    return _profile(found or Document("", {}), schema_text)
 
 
 def read_presets(catalog: Path) -> list[Preset]:

@@ -12,7 +12,7 @@ from generator import logql, logtests, tools
 from generator.dress import DRESSES
 from generator.logtests import Rule
 from generator.loki import Loki
-from generator.model import Catalog, LogTest, LogTests
+from generator.model import Catalog, Failure, LogTest, LogTests
 from generator.names import TEST_LABEL
 from generator.problems import Location, Problem, ToolError
 from generator.signature import signature
@@ -106,14 +106,15 @@ def _sees(rule: Mapping[str, Any], streams: Sequence[Mapping[str, str]]) -> bool
         return True  # what cannot be read may select anything
 
 
-def samples_agree(loki: Loki, catalog: Catalog) -> tuple[list[Problem], int]:
-    """A problem for each sample line that Loki sees otherwise than the line-level check, and how many were compared."""
+def samples_agree(loki: Loki, catalog: Catalog, entries: Iterable[Failure]) -> tuple[list[Problem], int]:
+    """A problem for each sample line of some entries that Loki sees otherwise than the line-level check, for any entry
+    of the catalog; and how many were compared."""
     name = uuid.uuid4().hex
     start = time.time_ns() - 3600 * _NANO
     signatures = {entry.id: signature(entry.logs) for entry in catalog.entries if entry.logs}
     rows = [
         (Location(sample.path, number, 1), dress(line))
-        for entry in catalog.entries
+        for entry in entries
         for sample in entry.samples
         for number, line in enumerate(sample.lines, 1)
         for dress in DRESSES

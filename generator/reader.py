@@ -60,6 +60,13 @@ def is_file(path: Path) -> bool:
     return False
 
 
+def is_folder(path: Path) -> bool:
+    """The same of a folder."""
+    with suppress(OSError, ValueError):
+        return path.is_dir()
+    return False
+
+
 def _is_of_the_shell(path: Path) -> bool:
     """Whether a path leads to what was opened for this process already."""
     return str(path).startswith(("/dev/fd/", "/proc/self/fd/", "/dev/stdin"))

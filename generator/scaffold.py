@@ -20,13 +20,17 @@ _TEMPLATES = {
 }
 
 
-def files(entry_id: str, alert: str, kind: str) -> list[File]:
-    """Files of a new entry, below its folder. `kind` is failure (log lines) or symptom (metrics)."""
+def files(entry_id: str, alert: str, kind: str, schema: bool) -> list[File]:
+    """Files of a new entry, below its folder. `kind` is failure (log lines) or symptom (metrics).
+
+    `schema`: the catalog has the schemas, and editors are led to them.
+    """
     names = ["failure.yaml", "tests.yaml"]
     if kind == "failure":
         names += ["samples/fires/example.log", "samples/silent/example.log"]
     return [
-        File(name, _render(_TEMPLATES[kind].get(name, name), id=entry_id, alert=alert, kind=kind)) for name in names
+        File(name, _render(_TEMPLATES[kind].get(name, name), id=entry_id, alert=alert, kind=kind, schema=schema))
+        for name in names
     ]
 
 
@@ -39,8 +43,12 @@ def profile(
     servers: Mapping[str, Any],
     kubernetes: Mapping[str, Any],
     runbooks: str | None,
+    schema: str | None,
 ) -> File:
-    """A profile for a site. The sections hold what differs from the presets; what is empty becomes a comment."""
+    """A profile for a site. The sections hold what differs from the presets; what is empty becomes a comment.
+
+    `schema` is the file of its schema, which editors complete from.
+    """
     text = _render(
         "site.yaml",
         path=path,
@@ -51,6 +59,7 @@ def profile(
         servers=servers,
         kubernetes=kubernetes,
         runbooks=runbooks,
+        schema=schema,
     )
     return File(path, text)
 

@@ -27,6 +27,7 @@ _TYPES = {
 
 
 _QUOTED = 200  # characters
+_READABLE = 60  # characters of a pattern
 _SECRET = re.compile(r"""^(['"]?(?:\w+://)?).*@""", re.DOTALL)  # what may be user and password, to the last @
 _QUERY = re.compile(r"(://[^?#]*[?#]).*", re.DOTALL)
 _PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)  # of a pattern: an escape, a class, an end
@@ -62,7 +63,8 @@ def _whole_text(part: re.Match[str]) -> str:
 def check(document: Document, schema_text: str) -> list[Problem]:
     """Problems of a document, each at the key or value it is about."""
     if document.data is None:
-        return [Problem(document.at(), "the file is empty; `kube-proxy-alerts new <id>` writes a complete one")]
+        hint = json.loads(schema_text).get("$comment", "write something into it, or remove it")
+        return [Problem(document.at(), f"the file is empty; {hint}")]
     if _accepts(schema_text)(document.data):
         return []
     found = [
@@ -108,11 +110,8 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
             wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
             yield Problem(where, f"{name} must be {' or '.join(_TYPES[kind] for kind in wanted)}")
         case "pattern":
-            yield Problem(
-                where,
-                f"{name}: {_shown(error.instance)} does not have the form "
-                f"{error.validator_value}{_describe(error.schema)}{_line_break(error.instance)}",
-            )
+            wrong = f"{name}: {_shown(error.instance)} does not have the form asked for"
+            yield Problem(where, f"{wrong}{_form_asked_for(error)}{_line_break(error.instance)}")
         case "anyOf":
             forms = [_form(option) for option in error.validator_value]
             yield Problem(where, f"{name}: {_shown(error.instance)} is neither {' nor '.join(forms)}")
@@ -126,6 +125,12 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
             )
         case _:
             yield Problem(where, f"{name}: {_shown(error.instance)} does not satisfy {error.validator}")
+
+
+def _form_asked_for(error: Any) -> str:
+    """In words where there are some, and as a pattern where that is one a person can read."""
+    words = _describe(error.schema).removesuffix(".")
+    return words if words and len(error.validator_value) > _READABLE else f"{words} ({error.validator_value})"
 
 
 def _quoted(value: Any) -> str:

@@ -118,10 +118,20 @@ def _of_file(file: File, output: str) -> _Question:
 
 
 def _of_tests(entry: Failure, groups: Sequence[RuleGroup]) -> _Question:
-    tests = File(f"catalog/{entry.id}/tests.yaml", entry.unit_tests or "")
+    tests = File(f"catalog/{entry.id}/tests.yaml", _with_rules(entry.unit_tests or ""))
     rules = rules_file("output/prometheus/kube-proxy.rules.yaml", needed(groups, tests.text))
-    where = Location(entry.document.path.replace("failure.yaml", "tests.yaml"))
+    where = Location(entry.tests_path)
     return _Question(("test", "rules", tests.path), (tests, rules), where, "promtool's unit tests fail")
+
+
+def _with_rules(text: str) -> str:
+    """Unit tests that name the rule files, which those of an entry need not do."""
+    try:
+        data = document.load(text)
+    except ValueError:  # promtool says what is wrong
+        return text
+    named = not isinstance(data, dict) or "rule_files" in data
+    return text if named else f"{text}\nrule_files: [../../output/prometheus/*.rules.yaml]\n"
 
 
 def _ask(tool: Path, questions: Sequence[_Question], progress: Callable[[int], None]) -> list[Problem]:

@@ -231,14 +231,10 @@ def _kind(mode: int) -> str:
 
 def _walk(top: Path, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """All files below a folder, and the folders that are empty or mounted; nothing is opened and no link followed."""
-    if not folder.exists():
-        return
-    device = folder.stat().st_dev
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        path = Path(entry.path)
+    device, children = _children(folder)
+    for path, state in children:
         if path == top / _INSIDE:
             continue
-        state = entry.stat(follow_symlinks=False)
         empty = True
         if stat.S_ISDIR(state.st_mode) and state.st_dev == device:
             for found in _walk(top, path):
@@ -246,6 +242,19 @@ def _walk(top: Path, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                 yield found
         if empty:
             yield path.relative_to(top).as_posix(), state
+
+
+def _children(folder: Path) -> tuple[int, list[tuple[Path, os.stat_result]]]:
+    """The device of a folder, and what is in it; what another run takes away meanwhile is not."""
+    found = []
+    try:
+        device = folder.stat().st_dev
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            with contextlib.suppress(FileNotFoundError):
+                found.append((Path(entry.path), entry.stat(follow_symlinks=False)))
+    except FileNotFoundError:
+        return 0, []
+    return device, found
 
 
 def _manifest(folder: Path) -> list[str]:

@@ -82,7 +82,7 @@ def sigma() -> Path:
 def our_entries(folder: Path, number: int) -> None:
     """A catalog of complete entries, each with a line of its own in its samples."""
     for index in range(number):
-        files = scaffold.files(f"failure-{index:05}", f"KubeProxyFailure{index:05}", "failure")
+        files = scaffold.files(f"failure-{index:05}", f"KubeProxyFailure{index:05}", "failure", schema=False)
         filled = [type(file)(file.path, file.text.replace("TODO", f"thing {index:05}")) for file in files]
         write.populate(folder / f"failure-{index:05}", filled)
 

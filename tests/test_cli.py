@@ -292,7 +292,7 @@ def test_a_new_entry_is_complete_and_passes(run: Run, tmp_path: Path, kind: str,
     path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
     done = run("check", "--catalog", "own", "--force", cwd=tmp_path, PATH=path)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"own/my-own/failure\.yaml:6:1: warning: \d+ texts of my-own still say TODO", done.stderr)
+    assert re.search(r"own/my-own/failure\.yaml:7:1: warning: \d+ texts of my-own still say TODO", done.stderr)
 
 
 def test_a_new_entry_never_overwrites(run: Run, tmp_path: Path) -> None:
@@ -401,5 +401,6 @@ def test_a_fault_of_our_own_is_not_taken_for_a_problem_of_the_input(run: Run, tm
     done = run("list", PYTHONPATH=os.pathsep.join([str(ROOT), str(tmp_path)]))
     assert done.returncode == 2
     assert done.stderr.endswith(
-        "kube-proxy-alerts: this is a fault of kube-proxy-alerts, not of yours; please report it\n"
+        "kube-proxy-alerts: this is a fault of kube-proxy-alerts, not of yours; please report it "
+        "where you have the program from, with these lines\n"
     )

@@ -83,9 +83,9 @@ class Reading:
 
 
 def readings() -> Iterator[Reading]:
-    """Of each step, its lines that read the log, at each way to run kube-proxy."""
+    """Of each step that is written, its lines that read the log, at each way to run kube-proxy."""
     for entry in ENTRIES.values():
-        for step in entry.steps():
+        for step in (step for step in entry.steps() if not step.do.startswith("TODO")):
             nothing = re.match(r"(Nothing|`0`)", step.expect or "") is not None
             scripts = (fill(step.run or "", with_log(site)).text for site in SITES)
             logs = ("\n".join(line for line in script.splitlines() if LOG in line) for script in scripts)

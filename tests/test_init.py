@@ -167,7 +167,8 @@ def test_a_site_that_has_everything(run: Run, tmp_path: Path, prometheus: Addres
         'logs: promtail; 1 streams {container="kube-proxy"}',
         'metrics: kube-prometheus-stack; 1 of 1 targets {job="kube-proxy"} answer, v1.22.17',
         RELEASE_TAKEN,
-        "site.yaml: written; next: kube-proxy-alerts check --profile site.yaml",
+        "site.yaml: written, and beside it profile.schema.json, which editors complete from; "
+        "next: kube-proxy-alerts check --profile site.yaml",
     ]
     assert written(tmp_path) == {
         "extends": ["promtail", "kube-prometheus-stack"],

@@ -1,6 +1,7 @@
 """Data flows one way: no module imports one that stands to its right."""
 
 import ast
+import re
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -13,8 +14,9 @@ ORDER = [
     ["schema", "signature", "settings", "inhibition", "promql", "logql_tree", "tables", "deployment", "verbs"],
     ["advice"],
     ["reader", "known_builds", "cluster", "matrix", "steps"],
-    ["profiles"],
+    ["profiles", "project"],
     ["load", "logql"],
+    ["shipped"],
     [
         "checks.entries",
         "checks.inhibitions",
@@ -44,7 +46,7 @@ ORDER = [
     ["git", "logtests"],
     ["prove_logs", "validate", "probe"],
     ["commands", "commands.shared"],
-    ["commands.ruling"],
+    ["commands.beside", "commands.page", "commands.ruling"],
     ["commands.*"],
     ["cli"],
     ["start"],
@@ -52,6 +54,7 @@ ORDER = [
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 PACKAGE = ROOT / "generator"
+_PRINTS = re.compile(r"\b(echo\w*|secho|print|print_json|error\.show|stdout\.\w*write|stderr\.\w*write)$")
 
 
 def rank(name: str) -> int:
@@ -107,6 +110,17 @@ def test_only_the_command_line_prints_and_exits() -> None:
         name for name, path in modules().items() if _calls(path) & {"print", "click.echo", "sys.exit", "ctx.exit"}
     }
     assert {name for name in talkers if not name.startswith("commands.")} == {"cli"}
+
+
+def test_what_is_printed_goes_through_one_door() -> None:
+    """`shared` cleans and masks what it prints; three more put printable lines on a terminal in their own form."""
+    calls = {name: {call for call in _calls(path) if _PRINTS.search(call)} for name, path in modules().items()}
+    assert {name: found for name, found in calls.items() if found} == {
+        "commands.shared": {"click.echo", "Console(emoji=False).print"},  # `table`
+        "commands.page": {"console.print"},
+        "commands.diagnose": {"console.print", "click.echo_via_pager"},
+        "cli": {"error.show"},  # click's own messages about options
+    }
 
 
 def test_only_write_and_the_caches_touch_the_disk() -> None:

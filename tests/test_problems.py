@@ -52,3 +52,10 @@ def test_nothing_to_say() -> None:
 
 def test_warnings_are_no_errors() -> None:
     assert errors([WARNING, ERROR]) == [ERROR]
+
+
+def test_what_stands_in_no_file_names_none() -> None:
+    default = Problem(Location(""), "nobody said so", "warning")
+    assert render([default], "text") == "warning: nobody said so\n"
+    assert render([default], "github") == "::warning::nobody said so\n"
+    assert json.loads(render([default], "gitlab"))[0]["location"] == {"path": ".", "lines": {"begin": 1}}

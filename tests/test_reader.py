@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from generator.load import load
 from generator.problems import ToolError
 from generator.reader import Reader, contents
-from tests.conftest import ROOT, TINY
+from tests.conftest import TINY, completed
 
 
 @pytest.fixture
@@ -72,15 +71,8 @@ def test_other_encodings_are_named(tmp_path: Path, data: bytes, said: str, monke
 
 
 def test_a_profile_may_come_from_a_pipe_of_the_shell(tmp_path: Path) -> None:
-    done = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m generator check --no-validate --profile <(echo nonsense: 1)"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    line = f"{sys.executable} -m generator check --no-validate --profile <(echo nonsense: 1)"
+    done = completed(["bash", "-c", line], tmp_path)
     assert done.returncode == 1
     assert "unknown key 'nonsense'" in done.stderr
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from generator.commands.shared import _printable_json
-from tests.conftest import ROOT
+from tests.conftest import ROOT, completed
 
 TOOL = f"{sys.executable} -m generator"
 LOG = (
@@ -21,16 +21,7 @@ LOG = (
 
 
 def shell(line: str, folder: Path, **environment: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", line.replace("TOOL", TOOL)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        timeout=120,
-        check=False,
-    )
+    done = completed(["bash", "-o", "pipefail", "-c", line.replace("TOOL", TOOL)], folder, **environment)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -1,6 +1,7 @@
 """The output folder is replaced as a whole or not at all."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from generator import write
 from generator.file import File
 from generator.names import GENERATED
 from generator.problems import ToolError
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, Run, completed
 
 OLD = [File("a.md", f"<!-- {GENERATED} -->\nold\n"), File("sub/b.md", f"<!-- {GENERATED} -->\nsame\n")]
 NEW = [File("a.md", f"<!-- {GENERATED} -->\nnew\n"), File("sub/b.md", f"<!-- {GENERATED} -->\nsame\n")]
@@ -185,6 +186,26 @@ def test_runs_at_once_wait_for_each_other(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.parametrize("gone", ["a.md", "sub", "."])
+def test_what_another_run_takes_away_meanwhile_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    write.replace(tmp_path / "out", OLD)
+    real = os.scandir
+
+    def scandir(folder: Path) -> list[os.DirEntry[str]]:
+        found = list(real(folder))
+        monkeypatch.undo()
+        path = tmp_path / "out" / gone
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return found
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert write.drift(tmp_path / "out", OLD) != []
+    assert write.replace(tmp_path / "out", OLD)
+    assert tree(tmp_path / "out") == texts(OLD)
+
+
 def test_drift_is_a_problem_at_the_first_line_that_differs(tmp_path: Path) -> None:
     write.replace(tmp_path / "out", [*OLD, File("gone.md", GENERATED)])
     message = "is not what the catalog gives; run `generate` and commit what it writes"
@@ -323,15 +344,8 @@ find out -type f; find . -maxdepth 1 -name '.out*'
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux has them")
 def test_a_mount_point_is_filled_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", MOUNTED.format(python=sys.executable)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    mounted = MOUNTED.format(python=sys.executable)
+    done = completed(["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", mounted], tmp_path)
     assert (done.stderr, sorted(done.stdout.split())) == ("", ["out/.generated", "out/sub/a.md", "out/two.md"])
 
 
@@ -362,14 +376,7 @@ except ToolError as error:
 
 def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("old")
-    done = subprocess.run(
-        [sys.executable, "-c", FULL],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = completed([sys.executable, "-c", FULL], tmp_path)
     assert done.stdout == "site.yaml: cannot be written: File too large\n"
     assert tree(tmp_path) == {"site.yaml": "old"}
 

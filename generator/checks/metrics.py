@@ -11,11 +11,13 @@ import promql_parser
 from generator import promql
 from generator.document import Path
 from generator.model import Catalog, Failure, Metric, MetricAlert, Profile
+from generator.names import TOOL
 from generator.problems import Problem
 from generator.settings import metric_parameters, place
 
 _FAMILY = "ip_family"
 _SUFFIXES = ("_bucket", "_sum", "_count")
+_ADD = f"add it to metrics.yaml, beside the entry's folder; `{TOOL} schema metrics` describes it"
 
 
 def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -94,7 +96,7 @@ def _tree_problems(
                 yield f"unknown metric '{selection.series}'; it is a histogram: use its _bucket, _sum or _count"
                 continue
             close = difflib.get_close_matches(selection.series, [*metrics, *records], n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else "; add it to catalog/metrics.yaml if it exists"
+            hint = f"; did you mean '{close[0]}'?" if close else f"; if it exists, {_ADD}"
             yield f"unknown metric '{selection.series}'{hint}"
             continue
         labels |= metric.labels

@@ -168,7 +168,7 @@ def labels_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
 
 
 def runbooks_have_a_home(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
-    """A warning while runbook links lead to the example address."""
+    """A warning while runbook links lead to an address that is for examples, as the default one is."""
     try:
         host = urlsplit(profile.base_url).hostname or ""
     except ValueError as error:
@@ -177,7 +177,7 @@ def runbooks_have_a_home(catalog: Catalog, profile: Profile) -> Iterable[Problem
     if host == "example.com" or host.endswith((".example.com", ".example")):
         yield Problem(
             profile.document.at("runbooks", "base_url"),
-            f"runbook links lead to the example address {profile.base_url}; "
+            f"runbook links lead to {profile.base_url}, and names in example.com and .example are for examples only; "
             "set `runbooks: {base_url: …}` in a profile to where output/runbooks is published",
             "warning",
         )

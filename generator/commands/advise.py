@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from generator.commands.shared import FOUND, examples, inputs, json_option, say, stop_on_errors, tell, tell_json
+from generator.commands.shared import (
+    FOUND,
+    examples,
+    inputs,
+    json_option,
+    mode_option,
+    say,
+    stop_on_errors,
+    tell,
+    tell_json,
+    version_of,
+)
+from generator.model import SEVERITIES
 from generator.names import TOOL
 from generator.problems import ToolError, errors
 
@@ -17,9 +29,7 @@ if TYPE_CHECKING:
     from generator.advice import Advice, Facts
     from generator.cluster import Writer
     from generator.model import Failure
-    from generator.versions import Version
 
-_SEVERITIES = ("critical", "warning", "info")
 _HEADINGS = {"affected": "can happen", "unknown": "not known", "not affected": "cannot happen"}
 _SHOWN = 5  # names of nodes
 _LARGEST = 1 << 30  # bytes of what kubectl prints, of ten thousands of nodes
@@ -38,7 +48,7 @@ Read = TypeVar("Read")
 @click.option("--cluster-version", metavar="VERSION", help="Of the cluster, such as 1.14 or v1.18.4-tke.26.")
 @click.option("--kube-proxy-version", metavar="VERSION", help="Of kube-proxy; the tag of its image.")
 @click.option("--os", "system", help="The node's operating system, such as 'CentOS 8'.")
-@click.option("--mode", type=click.Choice(["iptables", "ipvs", "nftables", "userspace"]), help="Proxy mode.")
+@mode_option
 @click.option("--flags", help="kube-proxy's flags, and its environment variables as NAME=value.")
 @click.option("--binary", is_flag=True, help="kube-proxy is a program on the node, not a DaemonSet.")
 @click.option("--from-cluster", is_flag=True, help="Ask the cluster, through kubectl.")
@@ -95,8 +105,8 @@ def command(
             raise ToolError("there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods, configmaps")
     elif cluster_version or kube_proxy_version:
         facts = Facts(
-            cluster=_version(cluster_version),
-            kube_proxy=_version(kube_proxy_version),
+            cluster=version_of(cluster_version),
+            kube_proxy=version_of(kube_proxy_version),
             os=system,
             mode=mode,
             settings=None if flags is None else cluster.settings_of(_words(flags)),
@@ -136,17 +146,6 @@ def _print_matrix(entries: Sequence["Failure"], style: str) -> None:
 
     write = {"markdown": matrix.as_markdown, "csv": matrix.as_csv, "json": matrix.as_json}[style]
     tell(write(entries), nl=False)
-
-
-def _version(text: str | None) -> "Version | None":
-    from generator.versions import parse
-
-    if text is None:
-        return None
-    found = parse(text)
-    if found is None:
-        raise ToolError(f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26")
-    return found
 
 
 def _document(path: Path) -> Any:
@@ -195,7 +194,7 @@ def _report(entries: Sequence["Failure"], facts: "Facts", nodes: Sequence[str]) 
     from generator.advice import advise, upgrade_for_all
 
     found = [advise(entry, facts) for entry in entries]
-    ranked = sorted(found, key=lambda one: ([*_HEADINGS].index(one.verdict), _SEVERITIES.index(one.entry.severity)))
+    ranked = sorted(found, key=lambda one: ([*_HEADINGS].index(one.verdict), SEVERITIES.index(one.entry.severity)))
     return {
         "nodes": list(nodes),
         "cluster": str(facts.cluster) if facts.cluster else None,

@@ -11,7 +11,9 @@ import click
 from generator.commands.shared import (
     examples,
     format_option,
+    from_project,
     json_option,
+    output_option,
     report,
     say,
     stop_on_errors,
@@ -35,13 +37,7 @@ _HERE = Path()
 )
 @click.argument("span", metavar="[A..B]", required=False)
 @click.option("--check", is_flag=True, help="Fail if a rule changed that no line added to the changelog names.")
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("output"),
-    show_default=True,
-    help=f"Folder that holds {LOCK}.",
-)
+@output_option(f"Folder that holds {LOCK}", file_okay=False)
 @click.option(
     "--changelog",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -52,6 +48,7 @@ _HERE = Path()
 @json_option()
 @click.option("--markdown", is_flag=True, help="As a section of release notes.")
 @format_option
+@from_project
 def command(
     span: str | None,
     check: bool,

@@ -22,6 +22,7 @@ from generator.commands.shared import (
     inputs,
     json_option,
     masked,
+    mode_option,
     on_terminal,
     printable,
     say,
@@ -29,6 +30,7 @@ from generator.commands.shared import (
     stop_on_errors,
     tell,
     tell_json,
+    version_of,
 )
 from generator.names import TOOL
 from generator.problems import ToolError, errors
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from generator.diagnose.sources import Source
     from generator.load import Inputs
     from generator.rules import Rules
-    from generator.versions import Version
 
 _PIPE_COLUMNS = 110
 _NOTES = 100
@@ -68,7 +69,7 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 @click.option("--cluster-version", metavar="VERSION", help="Of the cluster, such as 1.14; decides the fix.")
 @click.option("--kube-proxy-version", metavar="VERSION", help="Of kube-proxy, if the log does not say it.")
 @click.option("--os", "system", help="The nodes' operating system, such as 'CentOS 8'.")
-@click.option("--mode", type=click.Choice(["iptables", "ipvs", "nftables", "userspace"]), help="Proxy mode.")
+@mode_option
 @click.option("--follow", is_flag=True, help="Keep reading what is added to the file (or comes through the pipe).")
 @click.option("--kubectl", "with_kubectl", is_flag=True, help="Read the logs of the kube-proxy pods with kubectl.")
 @click.option("--context", help="kubectl's context.")
@@ -81,7 +82,7 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 @colour_option
 @inputs
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an incident ticket.")
-@json_option("For programs; catalog/diagnosis.schema.json describes it.")
+@json_option(f"For programs; `{TOOL} schema diagnosis` describes it.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -121,7 +122,7 @@ def command(
 
     if follow and (len(paths) > 1 or with_kubectl or loki or prometheus or any(map(os.path.isdir, paths))):
         raise click.UsageError("--follow reads one file, or -; no folder, no cluster and no server")
-    given = Facts(_version(cluster_version), _version(kube_proxy_version), system, mode)
+    given = Facts(version_of(cluster_version), version_of(kube_proxy_version), system, mode)
     read = load(catalogs, profile)
     stop_on_errors(errors(read.problems))
     notes = _Notes()
@@ -311,17 +312,6 @@ def _print(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:
     with console.capture() as captured:
         show()
     click.echo_via_pager(captured.get(), color=True)
-
-
-def _version(text: str | None) -> "Version | None":
-    from generator.versions import parse
-
-    if text is None:
-        return None
-    found = parse(text)
-    if found is None:
-        raise ToolError(f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26")
-    return found
 
 
 def _time(option: str, text: str | None, now: "datetime") -> "datetime | None":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.commands import beside
 from generator.commands.shared import FOUND, client_of, examples, json_option, say, server_options, tell, tell_json
 from generator.names import TOOL
 
@@ -59,7 +60,8 @@ def command(
 ) -> None:
     """Write a commented profile, from presets named or from what a live Loki and Prometheus (or Mimir) hold.
 
-    The presets stand in docs/sites.md. What the rules would not see at the site is said, and what to change there.
+    `kube-proxy-alerts docs sites` tells of the presets. What the rules would not see at the site is said, and what to
+    change there.
     Credentials come from the environment, such as KUBE_PROXY_ALERTS_LOKI_TOKEN.
     """
     from generator import profiles, servers, sites, survey, write
@@ -88,14 +90,26 @@ def command(
         for engine in wanted
     }
     assumed = choices["prometheus"].preset.profile.kubernetes.labels.get("release")
+    schema = None if output == _STDOUT else beside.schema(Path(output).parent, "profile")
     file = _profile(
-        output, choices, deployment, facts, endpoints, cluster_label, clusters, release or assumed, runbooks
+        output,
+        choices,
+        deployment,
+        facts,
+        endpoints,
+        cluster_label,
+        clusters,
+        release or assumed,
+        runbooks,
+        schema.path if schema else None,
     )
     findings = _findings(file, facts)
     if output == _STDOUT:
         tell(file.text, nl=False)
     else:
         write.put(Path(output), file.text)
+    if schema:
+        write.put(Path(output).parent / schema.path, schema.text)
     if as_json:
         tell_json(_for_programs(file, choices, facts, findings))
     for line in (*_seen(choices, facts), *map(str, findings)):
@@ -103,7 +117,7 @@ def command(
     if assumed and not release:
         say(f"objects: the Helm release is taken to be {assumed}; if `helm list -A` names another, give --release NAME")
     if output != _STDOUT:
-        say(f"{output}: written; next: {TOOL} check --profile {output}")
+        say(f"{output}: written{_with_schema(schema)}; next: {TOOL} check --profile {output}")
 
 
 def _named(presets: Sequence["Preset"], section: str, name: str | None) -> list["Preset"]:
@@ -136,6 +150,7 @@ def _profile(
     clusters: Sequence[str],
     release: str | None,
     runbooks: str | None,
+    schema: str | None,
 ) -> "File":
     from generator import scaffold, sites
 
@@ -162,7 +177,12 @@ def _profile(
         },
         {"labels": {"release": release}} if release else {},
         runbooks,
+        schema,
     )
+
+
+def _with_schema(schema: "File | None") -> str:
+    return f", and beside it {schema.path}, which editors complete from" if schema else ""
 
 
 def _findings(file: "File", facts: "Facts") -> list["Finding"]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.shared import SEVERITIES, entries_of, examples, inputs, json_option, table, tell_json
+from generator.commands.shared import entries_of, examples, inputs, json_option, table, tell_json
+from generator.model import SEVERITIES
 
 _NARROW = ("alert", "severity", "title")  # what fits 80 columns
 

@@ -224,15 +224,13 @@ def _of_routes(
 ) -> Iterator["Finding"]:
     from datetime import UTC, datetime
 
-    import yaml
-
-    from generator import probe, verify_routes
+    from generator import document, probe, verify_routes
 
     if "alertmanager" not in asked.clients:
         yield _not_asked("routes", "alertmanager")
         return
     text = next(file.text for file in files if file.path == "alertmanager/kube-proxy.alertmanager.yaml")
-    generated, today = yaml.safe_load(text), datetime.now(UTC).date()
+    generated, today = document.load(text), datetime.now(UTC).date()
     yield from asked.ask(
         "routes",
         "alertmanager",

@@ -10,7 +10,7 @@ from generator.diagnose.scan import Event, Scanner
 from generator.diagnose.templates import Template
 from generator.diagnose.unwrap import foreign, said
 from generator.diagnose.windows import Window
-from generator.model import Catalog, Failure, Harmless
+from generator.model import SEVERITIES, Catalog, Failure, Harmless
 from generator.signature import compile_re2, signature
 
 _PROOFS = 3
@@ -248,9 +248,6 @@ class Findings:
         return tuple(dict.fromkeys(here or self._known.values()))
 
 
-_SEVERITIES = ("critical", "warning", "info")
-
-
 def ranked(catalog: Catalog, found: Sequence[Found]) -> list[Found]:
     """What explains another comes before it; then failures before symptoms, the grave and the frequent first."""
     explained = {one.entry.id: {cause.id for cause in catalog.causes.get(one.entry.id, ())} for one in found}
@@ -262,6 +259,6 @@ def ranked(catalog: Catalog, found: Sequence[Found]) -> list[Found]:
 
     def rank(one: Found) -> tuple[int, bool, int, int]:
         entry = one.entry
-        return depth(entry.id), entry.kind != "failure", _SEVERITIES.index(entry.severity), -one.count
+        return depth(entry.id), entry.kind != "failure", SEVERITIES.index(entry.severity), -one.count
 
     return sorted(found, key=rank)

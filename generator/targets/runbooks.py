@@ -10,13 +10,12 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from generator import markdown, names
 from generator.deployment import Word, words
 from generator.file import File
-from generator.model import Catalog, Failure, Profile, ServerProfile, Source
+from generator.model import SEVERITIES, Catalog, Failure, Profile, ServerProfile, Source
 from generator.rules import CompiledAlert, Rules
 from generator.steps import SiteStep, at_site
 from generator.whereabouts import whereabouts
 
 _FOLDER = "runbooks"
-_SEVERITIES = ("critical", "warning", "info")
 _EVIDENCE = {
     "documented": "documented",
     "source": "quoted from source",
@@ -82,7 +81,7 @@ def _steps(entry: Failure, site: Mapping[str, Word]) -> _Steps:
 
 def _sections(alerts: tuple[CompiledAlert, ...]) -> list[tuple[str, list[CompiledAlert]]]:
     """Alerts for the index: by severity, watchdogs apart; sections without alerts are left out."""
-    titles = {severity: f"Severity {severity}" for severity in _SEVERITIES} | {"watchdog": "Watchdogs, always firing"}
+    titles = {severity: f"Severity {severity}" for severity in SEVERITIES} | {"watchdog": "Watchdogs, always firing"}
     rows: dict[str, list[CompiledAlert]] = {key: [] for key in titles}
     for alert in sorted(alerts, key=lambda alert: alert.rule.alert):
         rows[alert.urgency].append(alert)

@@ -59,8 +59,7 @@ CASES = [
         "two-lines-where-one",
         "first_step: Look at the gate.",
         'first_step: "Look\\nat it."',
-        f"{GATE}:10:1: first_step: 'Look\\nat it.' does not have the form "
-        "^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$(?!\\n): one line without spaces at its ends",
+        f"{GATE}:10:1: first_step: 'Look\\nat it.' does not have the form asked for: one line without spaces at its ends",
     ),
     Case(
         "empty-list",
@@ -203,13 +202,13 @@ CASES = [
         "place-without-run",
         "    run: |\n      rm /gate/rust\n    changes: The file is gone.\n",
         "",
-        f"{GATE}:41:5: where needs the key 'run': Shell commands to paste, a Jinja template over the words of docs/steps.md; $NODE and $POD are set on top of the page.",
+        f"{GATE}:41:5: where needs the key 'run': Shell commands to paste, a Jinja template over the words of `kube-proxy-alerts docs steps`; $NODE and $POD are set on top of the page.",
     ),
     Case(
         "changes-without-run",
         "    yaml: |\n",
         "    changes: All.\n    yaml: |\n",
-        f"{GATE}:53:5: changes needs the key 'run': Shell commands to paste, a Jinja template over the words of docs/steps.md; $NODE and $POD are set on top of the page.",
+        f"{GATE}:53:5: changes needs the key 'run': Shell commands to paste, a Jinja template over the words of `kube-proxy-alerts docs steps`; $NODE and $POD are set on top of the page.",
     ),
     Case("unknown-word", RUST, "{{ metric }}", f"{GATE}:42:5: run: there is no word 'metric'; did you mean 'metrics'?"),
     Case(
@@ -222,13 +221,13 @@ CASES = [
         "word-without-what-it-takes",
         RUST,
         "{{ inside }}",
-        f'{GATE}:42:5: run is not a template that can be filled in: a word that takes something is written with it, as in {{{{ log("1h") }}}}; docs/steps.md lists the words and what they take',
+        f'{GATE}:42:5: run is not a template that can be filled in: a word that takes something is written with it, as in {{{{ log("1h") }}}}; `kube-proxy-alerts docs steps` lists the words and what they take',
     ),
     Case(
         "word-with-what-it-does-not-take",
         RUST,
         "{{ metrics(1) }}",
-        f"{GATE}:42:5: run is not a template that can be filled in: 'Command' object is not callable; docs/steps.md lists the words and what they take",
+        f"{GATE}:42:5: run is not a template that can be filled in: 'Command' object is not callable; `kube-proxy-alerts docs steps` lists the words and what they take",
     ),
     Case(
         "broken-template",
@@ -384,8 +383,8 @@ CASES = [
         "build-with-a-word",
         "minimum: v1.18.4-tke.26",
         "minimum: v1.18.4-tke.26-beta1",
-        f"{GATE}:60:55: minimum: 'v1.18.4-tke.26-beta1' does not have the form "
-        "^v1\\.[0-9]+\\.[0-9]+-tke\\.[0-9]+(-rc[0-9]+)?$: Smallest kube-proxy build with the fix; with upgrade-kube-proxy only.",
+        f"{GATE}:60:55: minimum: 'v1.18.4-tke.26-beta1' does not have the form asked for: "
+        "Smallest kube-proxy build with the fix; with upgrade-kube-proxy only (^v1\\.[0-9]+\\.[0-9]+-tke\\.[0-9]+(-rc[0-9]+)?$)",
     ),
     Case(
         "setting-that-nobody-can-look-at",
@@ -421,9 +420,9 @@ CASES = [
         "systems-without-a-name",
         "os: [CentOS 8]",
         'os: ["8"]',
-        f"{GATE}:16:8: os: '8' does not have the form "
-        "^[A-Za-z][A-Za-z ]*( [0-9]+(\\.[0-9]+)*( \\([^()]+\\))?)?$: name, and the oldest release if there is one, "
-        "such as CentOS 8",
+        f"{GATE}:16:8: os: '8' does not have the form asked for: "
+        "name, and the oldest release if there is one, "
+        "such as CentOS 8 (^[A-Za-z][A-Za-z ]*( [0-9]+(\\.[0-9]+)*( \\([^()]+\\))?)?$)",
     ),
     Case(
         "other-systems-of-none",

@@ -17,7 +17,7 @@ HOME = "runbooks: {base_url: https://runbooks.test/kp}\n"
 
 CASES = {
     "loky: {}\n": "site.yaml:1:1: unknown key 'loky'; did you mean 'loki'?",
-    "loki: {interval: often}\n": "site.yaml:1:8: interval: 'often' does not have the form ^(?=[0-9])([0-9]{1,6}y)?([0-9]{1,6}w)?([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?([0-9]{1,9}ms)?$(?!\\n): such as 90s, 10m or 1h30m",
+    "loki: {interval: often}\n": "site.yaml:1:8: interval: 'often' does not have the form asked for: such as 90s, 10m or 1h30m",
     "runbooks: {base_url: 'https://[::1'}\n": "site.yaml:1:12: https://[::1 is no address: Invalid IPv6 URL",
     "loki: {selector: '{container=~\"(?x)k\"}'}\n": 'site.yaml:1:8: \'{container=~"(?x)k"}\' is not a selector such as {container="kube-proxy"}: invalid perl operator: (?x',
     "loki: {selector: '{container=~\"ka{1001}\"}'}\n": 'site.yaml:1:8: \'{container=~"ka{1001}"}\' is not a selector such as {container="kube-proxy"}: invalid repetition size: {1001}',
@@ -31,10 +31,10 @@ CASES = {
     "alerts: {KubeProxyBrokenGate: {for: 999999y}}\n": "site.yaml:1:32: for: '999999y' is not a duration such as 90s, 10m or 1h30m",
     "alerts: {KubeProxyBrokenGate: {range: 0s}}\n": "site.yaml:1:32: range must be longer than 0",
     f"alerts: {{KubeProxyBrokenGate: {{threshold: {'9' * 400}}}}}\n": "site.yaml:1:32: threshold must be a number, 0 or more, and not larger than 10^15",
-    "runbooks:\n  base_url: |\n    https://runbooks.test/kp\n": "site.yaml:2:3: base_url: 'https://runbooks.test/kp\\n' does not have the form ^https?://[^\\s<>\"{}|^`\\\\?#]+$: Address of the published runbooks folder; the page's file name is added to it.; it ends with a line break",
-    "servers: {loki: {url: 'http://u:PASS/W@RD@h'}}\n": "site.yaml:1:18: url: 'http://…@h' does not have the form ^https?://[^\\s@?#]+$: Its address, without user and password.",
-    "servers: {loki: {url: 'http://h/?token=SECRET'}}\n": "site.yaml:1:18: url: 'http://h/?…' does not have the form ^https?://[^\\s@?#]+$: Its address, without user and password.",
-    "servers: {loki: {url: 'u:PASSWORD@h'}}\n": "site.yaml:1:18: url: '…@h' does not have the form ^https?://[^\\s@?#]+$: Its address, without user and password.",
+    "runbooks:\n  base_url: |\n    https://runbooks.test/kp\n": "site.yaml:2:3: base_url: 'https://runbooks.test/kp\\n' does not have the form asked for: Address of the published runbooks folder; the page's file name is added to it (^https?://[^\\s<>\"{}|^`\\\\?#]+$); it ends with a line break",
+    "servers: {loki: {url: 'http://u:PASS/W@RD@h'}}\n": "site.yaml:1:18: url: 'http://…@h' does not have the form asked for: Its address, without user and password (^https?://[^\\s@?#]+$)",
+    "servers: {loki: {url: 'http://h/?token=SECRET'}}\n": "site.yaml:1:18: url: 'http://h/?…' does not have the form asked for: Its address, without user and password (^https?://[^\\s@?#]+$)",
+    "servers: {loki: {url: 'u:PASSWORD@h'}}\n": "site.yaml:1:18: url: '…@h' does not have the form asked for: Its address, without user and password (^https?://[^\\s@?#]+$)",
     "loki: {interval: 0s}\n": "site.yaml:1:8: the interval must be longer than 0",
     "loki: {labels: {node: a-b}}\n": "site.yaml:1:17: node: 'a-b' is neither empty nor text; put it in quotes",
     "loki: {selector: container}\n": 'site.yaml:1:8: \'container\' is not a selector such as {container="kube-proxy"}: not a selector like {job="kube-proxy"}',
@@ -66,8 +66,10 @@ CASES = {
     "loki: {labels: {pod: null, node: null}}\n": "site.yaml:1:8: warning: logs and metrics have no label of the Pod or of the node in common, so alerts on logs, such as KubeProxyBrokenGate, hold back no symptom, and each comes by itself; where both know the node's name, name their labels of it under `loki: {labels: {node: …}}` and `prometheus: {labels: {node: …}}`",
     "loki: {labels: {pod: null, node: host}}\nprometheus: {labels: {node: null}}\n": "site.yaml:1:8: warning: logs and metrics have no label of the Pod or of the node in common, so alerts on logs, such as KubeProxyBrokenGate, hold back no symptom, and each comes by itself; where both know the node's name, name their labels of it under `loki: {labels: {node: …}}` and `prometheus: {labels: {node: …}}`",
     "loki: {labels: {pod: null, node: host}}\n": "site.yaml:1:28: warning: only the node tells which logs and metrics are of one kube-proxy, and 'node' is only the default of its label on metrics; if targets have none, alerts on logs, such as KubeProxyBrokenGate, hold back no symptom; name the label under `prometheus: {labels: {node: …}}`, or say null",
-    "runbooks: {base_url: kp}\n": "site.yaml:1:12: base_url: 'kp' does not have the form ^https?://[^\\s<>\"{}|^`\\\\?#]+$: Address of the published runbooks folder; the page's file name is added to it.",
-    "runbooks: {}\n": "site.yaml:1:1: warning: runbook links lead to the example address https://runbooks.example.com/kube-proxy; set `runbooks: {base_url: …}` in a profile to where output/runbooks is published",
+    "runbooks: {base_url: kp}\n": "site.yaml:1:12: base_url: 'kp' does not have the form asked for: Address of the published runbooks folder; the page's file name is added to it (^https?://[^\\s<>\"{}|^`\\\\?#]+$)",
+    "runbooks: {base_url: https://wiki.acme.example}\n": "site.yaml:1:12: warning: runbook links lead to https://wiki.acme.example, and names in example.com and .example are for examples only; set `runbooks: {base_url: …}` in a profile to where output/runbooks is published",
+    "# no runbooks\n": "site.yaml: the file is empty; `kube-proxy-alerts init` writes a complete one",
+    "runbooks: {}\n": "site.yaml:1:1: warning: runbook links lead to https://runbooks.example.com/kube-proxy, and names in example.com and .example are for examples only; set `runbooks: {base_url: …}` in a profile to where output/runbooks is published",
 }
 
 

@@ -106,12 +106,12 @@ def of_catalog(inputs: Inputs) -> list[NodeStep]:
 
 
 def node_steps(entry: Failure, filled: Mapping[str, Word]) -> list[NodeStep]:
-    """An entry's steps that have commands for the node, in their order."""
+    """An entry's steps that have commands for the node, in their order; those still to be written cannot be typed."""
     sections = (("diagnosis", entry.diagnosis), ("mitigation", entry.mitigation))
     found = []
     for section, steps in sections:
         for step in (at_site(step, filled) for step in steps if step.where):
-            if step.where == "node":
+            if step.where == "node" and not step.step.do.startswith("TODO"):
                 name = f"{section}: {' '.join(step.step.do.split())}"
                 found.append(NodeStep(entry.id, name, step.step.run or "", step.step.changes is not None))
     return found
