@@ -478,6 +478,7 @@ def _setting(row: Mapping[str, Any]) -> Setting:
 
 def _logs(data: Mapping[str, Any]) -> LogSignal:
     return LogSignal(
+        stream=data.get("stream", "kube-proxy"),
         contains=tuple(data.get("contains", ())),
         variants=tuple(
             Variant(

@@ -14,6 +14,7 @@ Evidence = Literal["documented", "source", "reproduced"]
 Unit = Literal["seconds", "per_second", "cores", "count"]
 RunsAs = Literal["daemonset", "static-pod", "systemd", "k3s"]
 Place = Literal["kubectl", "node", "kube-proxy"]
+Stream = Literal["kube-proxy", "kernel"]
 Cites = tuple[str, ...]
 
 
@@ -232,8 +233,12 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class LogSignal:
-    """A line matches if it holds every text of `contains`, any of the variants, and nothing of `exclude`."""
+    """A line matches if it holds every text of `contains`, any of the variants, and nothing of `exclude`.
 
+    `stream`: whose lines are searched, kube-proxy's or the kernel's of the node.
+    """
+
+    stream: Stream
     contains: tuple[str, ...]
     variants: tuple[Variant, ...]
     exclude: tuple[Exclusion, ...]
@@ -416,12 +421,26 @@ class MetricLabels:
 
 
 @dataclass(frozen=True)
-class LokiProfile:
+class LogSource:
+    """Which streams hold the lines of a program, and their labels that say where a line comes from."""
+
     selector: str
     labels: LogLabels
+
+
+@dataclass(frozen=True)
+class LokiProfile:
+    """`kernel`: the kernel logs of the nodes, of which no Pod is a part; None where nobody collects them."""
+
+    selector: str
+    labels: LogLabels
+    kernel: LogSource | None
     interval: str
     range: str
     ingest_delay: str
+
+    def source(self, stream: Stream) -> LogSource | None:
+        return self.kernel if stream == "kernel" else LogSource(self.selector, self.labels)
 
 
 @dataclass(frozen=True)

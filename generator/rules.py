@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from generator import inhibition, logql, names, promql
-from generator.inhibition import Place
+from generator.inhibition import Labels, Place
 from generator.known_builds import KnownBuilds, conditions, known_builds
-from generator.model import Catalog, Failure, LogSignal, MetricAlert, Profile, Unit
+from generator.model import Catalog, Failure, LogSignal, LogSource, MetricAlert, Profile, Unit
 from generator.settings import known_build_hold, log_settings, metric_hold, metric_parameters, severity
 from generator.signature import signature
 
@@ -73,8 +73,11 @@ class AlertSetting:
 
 @dataclass(frozen=True)
 class CompiledAlert:
-    """An alert with what its page tells about it. `known_build`: the failure can happen here, and has not yet;
-    `conditions`: when such an alert fires and the failure cannot happen, as sentences."""
+    """An alert with what its page tells about it. `source`: the log that it reads, if it reads one.
+
+    `known_build`: the failure can happen here, and has not yet; `conditions`: when such an alert fires and the failure
+    cannot happen, as sentences.
+    """
 
     entry: Failure
     engine: Engine
@@ -83,6 +86,11 @@ class CompiledAlert:
     settings: tuple[AlertSetting, ...]
     known_build: bool = False
     conditions: tuple[str, ...] = ()
+    source: LogSource | None = None
+
+    def labels(self, profile: Profile) -> Labels:
+        """The names of the labels that say where it is."""
+        return self.source.labels if self.source else profile.prometheus.labels
 
     @property
     def title(self) -> str:
@@ -190,8 +198,9 @@ def _known_builds(entries: Iterable[Failure], profile: Profile) -> Mapping[str, 
 def _alerts(
     entry: Failure, profile: Profile, values: Mapping[str, str], builds: Mapping[str, Sequence[KnownBuilds]]
 ) -> Iterable[CompiledAlert]:
-    if entry.logs:
-        yield _log_alert(entry, entry.logs, profile)
+    source = profile.loki.source(entry.logs.stream) if entry.logs else None
+    if entry.logs and source:
+        yield _log_alert(entry, entry.logs, source, profile)
     for alert in entry.metric_alerts:
         yield _metric_alert(entry, alert, profile, values)
     if entry.heartbeat:
@@ -206,7 +215,7 @@ def _inhibitions(alerts: Sequence[CompiledAlert], profile: Profile) -> Iterable[
     for cause in failing:
         found: dict[Place, list[str]] = {}
         for symptom in failing:
-            place = inhibition.place({cause.engine, symptom.engine}, profile)
+            place = inhibition.place(cause.labels(profile), symptom.labels(profile), profile)
             grave = inhibition.as_grave(cause.rule.labels["severity"], symptom.rule.labels["severity"])
             if symptom.entry.id in cause.entry.inhibits and grave and place:
                 found.setdefault(place, []).append(symptom.rule.alert)
@@ -245,24 +254,25 @@ def _behind(causes: Sequence[str]) -> str:
     return f" If {names_of} fires there too, it names the cause."
 
 
-def _log_alert(entry: Failure, signal: LogSignal, profile: Profile) -> CompiledAlert:
+def _log_alert(entry: Failure, signal: LogSignal, source: LogSource, profile: Profile) -> CompiledAlert:
     in_force = log_settings(entry, signal, profile)
     window, hold, threshold = in_force.window, in_force.hold, _number(in_force.threshold)
-    labels = profile.loki.labels
-    expr = logql.count(profile.loki.selector, signature(signal), window, labels.by(), threshold)
+    labels = source.labels
+    expr = logql.count(source.selector, signature(signal), window, labels.by(), threshold)
     place = _place((("node", labels.node), ("pod", labels.pod)), labels.cluster)
     observation = f"{_VALUES['count']} matching log lines within {window}"
     rule = _rule(entry, entry.alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation)
     return CompiledAlert(
         entry,
         "loki",
-        replace(rule, labels={**inhibition.copies(profile), **rule.labels}),
+        replace(rule, labels={**inhibition.copies(labels, profile), **rule.labels}),
         profile.loki.interval,
         (
             AlertSetting("threshold", threshold, signal.persistence or "Fires above this many lines in the range."),
             AlertSetting("range", window, "Window the lines are counted in."),
             AlertSetting("for", hold, "How long the condition must hold; shorter than the range."),
         ),
+        source=source,
     )
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from generator.checks.metrics import metrics_read
 from generator.deployment import in_pod
-from generator.model import Catalog, Metric, Preset, Profile
+from generator.model import Catalog, LogSource, Metric, Preset, Profile, Stream
 from generator.versions import parse
 
 Engine = Literal["loki", "prometheus"]
@@ -21,6 +21,12 @@ _BIND = (
     "scrape it, and let it listen where Prometheus reaches it: metricsBindAddress: 0.0.0.0:10249 in its configuration "
     "or --metrics-bind-address=0.0.0.0:10249; its default is 127.0.0.1:10249"
 )
+_SHIP: Mapping[Stream, str] = {
+    "kube-proxy": "ship the log of kube-proxy to it, or say in the profile which streams those are",
+    "kernel": "collect the kernel's lines of the journal and name their streams under `loki: {kernel: …}`, or say null "
+    "there; the entry's alerts on metrics stay",
+}
+_NODE_LABELS = ("node", "node_name", "nodename", "host", "hostname", "instance")
 _SET_LABEL = (
     "let the collector set one and name it in the profile, or say null there; structured metadata of Loki 3 is not seen"
 )
@@ -38,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Facts:
-    """What was found, by selector; None where no server was asked.
+    """What was found, by selector; None where no server was asked. `kernel` are the streams of the nodes' kernels.
 
     `others` says of a metric of kube-state-metrics or cAdvisor whether it tells of kube-proxy's container ("here"), of
     other containers only ("elsewhere"), or is unknown ("nowhere").
@@ -47,6 +53,7 @@ class Facts:
     streams: Mapping[str, tuple[Labels, ...]] | None = None
     jobs: Mapping[str, Job] | None = None
     others: Mapping[str, State] = field(default_factory=dict)
+    kernel: Mapping[str, tuple[Labels, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,20 @@ def _selector(preset: Preset, engine: Engine) -> str:
     return preset.profile.loki.selector if engine == "loki" else preset.profile.prometheus.selector
 
 
+def kernel_log(preset: Preset, facts: Facts) -> Mapping[str, Any] | None:
+    """What a profile says of the kernel's log beside its preset: nothing where that is right, or unknown."""
+    if facts.kernel is None:
+        return {}
+    own = preset.profile.loki.kernel
+    if own and facts.kernel.get(own.selector):
+        return {}
+    selector, streams = next(((key, rows) for key, rows in facts.kernel.items() if rows), ("", ()))
+    if not streams:
+        return None
+    node = next((label for label in _NODE_LABELS if _has(streams, label)), None)
+    return {"selector": selector, "labels": {"cluster": preset.profile.loki.labels.cluster, "node": node}}
+
+
 def clusters(facts: Facts, logs: str | None, metrics: str | None) -> tuple[str, ...]:
     """The clusters seen in streams and targets, by these labels."""
     streams = [(row, logs) for rows in (facts.streams or {}).values() for row in rows]
@@ -116,29 +137,52 @@ def findings(catalog: Catalog, profile: Profile, facts: Facts) -> list[Finding]:
 
 
 def _of_logs(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Finding]:
-    alerts = tuple(entry.alert for entry in catalog.entries if entry.logs and entry.id not in profile.disabled)
-    if facts.streams is None or not alerts:
-        return
-    selector, labels = profile.loki.selector, profile.loki.labels
-    streams = facts.streams.get(selector, ())
+    seen: Mapping[Stream, Mapping[str, tuple[Labels, ...]] | None] = {
+        "kube-proxy": facts.streams,
+        "kernel": facts.kernel,
+    }
+    for stream, found in seen.items():
+        alerts = tuple(
+            entry.alert
+            for entry in catalog.entries
+            if entry.logs and entry.logs.stream == stream and entry.id not in profile.disabled
+        )
+        source = profile.loki.source(stream)
+        if source and alerts and found is not None:
+            yield from _of_streams(stream, source, found, alerts, profile)
+
+
+def _of_streams(
+    stream: Stream,
+    source: LogSource,
+    found: Mapping[str, tuple[Labels, ...]],
+    alerts: tuple[str, ...],
+    profile: Profile,
+) -> Iterator[Finding]:
+    """What the rules on one log would not see. That of the kernel is used where a site has it."""
+    selector, labels = source.selector, source.labels
+    streams = found.get(selector, ())
     if not streams:
-        others = [other for other, rows in facts.streams.items() if rows]
-        change = "ship the log of kube-proxy to it, or say in the profile which streams those are"
+        others = [other for other, rows in found.items() if rows]
         seen = f"; perhaps {others[0]}, which has streams" if others else ""
-        yield Finding(f"Loki has no stream {selector}", f"{change}{seen}", alerts)
+        what = f"Loki has no stream {selector}"
+        yield Finding(what, f"{_SHIP[stream]}{seen}", alerts, needed=stream == "kube-proxy")
     elif not any(_has(streams, label) for label in (labels.node, labels.pod) if label):
-        what = f"no stream {selector} has a label for the node or the Pod, so an alert does not say where it is"
+        whose = "the node or the Pod" if stream == "kube-proxy" else "the node"
+        what = f"no stream {selector} has a label for {whose}, so an alert does not say where it is"
         yield Finding(what, _SET_LABEL, alerts, blind=False)
     else:
-        yield from _of_labels(profile, streams, alerts)
+        yield from _of_labels(source, streams, alerts, profile)
 
 
-def _of_labels(profile: Profile, streams: Sequence[Labels], alerts: tuple[str, ...]) -> Iterator[Finding]:
+def _of_labels(
+    source: LogSource, streams: Sequence[Labels], alerts: tuple[str, ...], profile: Profile
+) -> Iterator[Finding]:
     """Labels of the profile that streams lack, each by itself."""
-    for kind, label in asdict(profile.loki.labels).items():
+    for kind, label in asdict(source.labels).items():
         lacking = sum(label not in row for row in streams)
         if label and lacking and (lacking < len(streams) or _is_expected(kind, label, profile)):
-            what = f"{lacking} of {len(streams)} streams {profile.loki.selector} have no label {label} for the {kind}"
+            what = f"{lacking} of {len(streams)} streams {source.selector} have no label {label} for the {kind}"
             yield Finding(what, _SET_LABEL, alerts, blind=False)
 
 

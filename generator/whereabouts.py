@@ -46,11 +46,12 @@ def whereabouts(alert: CompiledAlert, rules: Rules, profile: Profile) -> Whereab
 
 def carried(alert: CompiledAlert, rules: Rules, profile: Profile) -> Carried | None:
     """The surest of the labels that an alert of this rule has; None where it is not about one kube-proxy."""
-    logs, metrics = profile.loki.labels, profile.prometheus.labels
+    metrics = profile.prometheus.labels
     names: dict[Kind, str | None]
     if alert.entry.kind == "watchdog":
         return None
-    if alert.engine == "loki":
+    if alert.source:
+        logs = alert.source.labels
         # The presets that read files have the path of one in the place of the Pod.
         names = {"node": logs.node, "pod": logs.pod if logs.pod != "filename" else None}
     elif in_pod(profile.kube_proxy):
