@@ -501,6 +501,7 @@ def _logs(data: Mapping[str, Any]) -> LogSignal:
 
 
 def _metric_alert(data: Mapping[str, Any]) -> MetricAlert:
+    own = data.get("severity", {})
     return MetricAlert(
         name=data["alert"],
         expr=data["expr"],
@@ -512,4 +513,6 @@ def _metric_alert(data: Mapping[str, Any]) -> MetricAlert:
             key: Parameter(default=row["default"], why=row["why"], below=row.get("below"))
             for key, row in data.get("parameters", {}).items()
         },
+        severity=own.get("level"),
+        severity_reason=own.get("reason"),
     )

@@ -266,6 +266,8 @@ class Record:
 
 @dataclass(frozen=True)
 class MetricAlert:
+    """An alert on metrics; of the entry's severity if it has none of its own."""
+
     name: str
     expr: str
     hold: str
@@ -273,6 +275,13 @@ class MetricAlert:
     unit: Unit
     versions: Versions
     parameters: Mapping[str, Parameter]
+    severity: Severity | None
+    severity_reason: str | None
+
+    @property
+    def of_node(self) -> bool:
+        """Whether it is about a node, of which another program than kube-proxy tells."""
+        return "$by_node" in self.expr
 
 
 @dataclass(frozen=True)
@@ -352,6 +361,10 @@ class Failure:
         """All steps in the order of the page: what stops the damage, the diagnosis, the other mitigations."""
         first = tuple(step for step in self.mitigation if step.stops_damage)
         return (*first, *self.diagnosis, *(step for step in self.mitigation if not step.stops_damage))
+
+    def severity_of(self, alert: str) -> Severity:
+        own = next((row.severity for row in self.metric_alerts if row.name == alert), None)
+        return own or self.severity
 
     def alerts(self) -> tuple[str, ...]:
         """Names of all alerts of the entry, the entry's own first."""
@@ -447,8 +460,14 @@ class LokiProfile:
 class PrometheusProfile:
     selector: str
     container_selector: str
+    node_selector: str
     labels: MetricLabels
     interval: str
+
+    @property
+    def node_label(self) -> str:
+        """What alerts on a node call it; kube-proxy's targets need not have the label."""
+        return self.labels.node or "node"
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,10 @@ class CompiledAlert:
 
     @property
     def severity_reason(self) -> str:
-        return "Nothing has failed yet; the upgrade can be planned." if self.known_build else self.entry.severity_reason
+        if self.known_build:
+            return "Nothing has failed yet; the upgrade can be planned."
+        own = next((row.severity_reason for row in self.entry.metric_alerts if row.name == self.rule.alert), None)
+        return own or self.entry.severity_reason
 
     @property
     def urgency(self) -> str:
@@ -283,7 +286,8 @@ def _metric_alert(entry: Failure, alert: MetricAlert, profile: Profile, values: 
     observation = _literal(alert.observation).replace("{value}", _VALUES[alert.unit])
     settings = [AlertSetting(key, parameters[key], parameter.why) for key, parameter in alert.parameters.items()]
     settings.append(AlertSetting("for", hold, "How long the condition must hold."))
-    summary = f"{_literal(entry.summary)}{_metric_place(profile)}"
+    place = _node_place(profile) if alert.of_node else _metric_place(profile)
+    summary = f"{_literal(entry.summary)}{place}"
     rule = _rule(entry, alert.name, expr, hold, profile, summary, observation)
     return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, tuple(settings))
 
@@ -381,7 +385,7 @@ def _rule(
         alert,
         expr,
         hold,
-        labels=_labels(entry, alert, profile, entry.severity),
+        labels=_labels(entry, alert, profile, entry.severity_of(alert)),
         annotations={
             "summary": summary,
             "description": f"{observation}. First step: {first_step}" if observation else first_step,
@@ -397,6 +401,10 @@ def _labels(entry: Failure, alert: str, profile: Profile, default: str) -> Mappi
 def _metric_place(profile: Profile) -> str:
     labels = profile.prometheus.labels
     return _place((("node", labels.node), ("pod", labels.pod), ("instance", labels.instance)), labels.cluster)
+
+
+def _node_place(profile: Profile) -> str:
+    return _place((("node", profile.prometheus.node_label),), profile.prometheus.labels.cluster)
 
 
 def _place(labels: Iterable[tuple[str, str | None]], cluster: str | None) -> str:

@@ -13,10 +13,6 @@ Engine = Literal["loki", "prometheus"]
 State = Literal["here", "elsewhere", "nowhere"]
 Labels = Mapping[str, str]
 
-RESTARTS = "kube_pod_container_status_restarts_total"
-CPU = "container_cpu_usage_seconds_total"
-_PROGRAMS = {RESTARTS: "kube-state-metrics", CPU: "cAdvisor"}
-_FOUND_AT = {"cAdvisor": "cAdvisor (kubelet's /metrics/cadvisor)"}
 _BIND = (
     "scrape it, and let it listen where Prometheus reaches it: metricsBindAddress: 0.0.0.0:10249 in its configuration "
     "or --metrics-bind-address=0.0.0.0:10249; its default is 127.0.0.1:10249"
@@ -29,6 +25,38 @@ _SHIP: Mapping[Stream, str] = {
 _NODE_LABELS = ("node", "node_name", "nodename", "host", "hostname", "instance")
 _SET_LABEL = (
     "let the collector set one and name it in the profile, or say null there; structured metadata of Loki 3 is not seen"
+)
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another program than kube-proxy, whose metrics are used where a site has them.
+
+    `shown_by`: metrics that show whether it tells of what the profile's `selector` selects.
+    """
+
+    program: str
+    selector: Literal["container_selector", "node_selector"]
+    shown_by: tuple[str, ...]
+    where: str
+
+    @property
+    def of_pods(self) -> bool:
+        return self.selector == "container_selector"
+
+
+OTHERS = (
+    Other(
+        "kube-state-metrics", "container_selector", ("kube_pod_container_status_restarts_total",), "kube-state-metrics"
+    ),
+    Other(
+        "cAdvisor",
+        "container_selector",
+        ("container_cpu_usage_seconds_total",),
+        "cAdvisor (kubelet's /metrics/cadvisor)",
+    ),
+    # The second one has the name of the node.
+    Other("node_exporter", "node_selector", ("node_nf_conntrack_entries", "node_uname_info"), "node_exporter"),
 )
 
 
@@ -46,8 +74,8 @@ class Job:
 class Facts:
     """What was found, by selector; None where no server was asked. `kernel` are the streams of the nodes' kernels.
 
-    `others` says of a metric of kube-state-metrics or cAdvisor whether it tells of kube-proxy's container ("here"), of
-    other containers only ("elsewhere"), or is unknown ("nowhere").
+    `others` says of a metric of another program whether it tells of kube-proxy's container, or of the nodes ("here"),
+    of others only ("elsewhere"), or is unknown ("nowhere").
     """
 
     streams: Mapping[str, tuple[Labels, ...]] | None = None
@@ -208,24 +236,24 @@ def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Fi
     if job.up:
         yield from _of_versions(catalog, profile, job)
         yield from _of_series(own, job)
-    for metric in _PROGRAMS:
-        if metric in facts.others.keys() - here:
-            yield from _of_program(metric, facts.others[metric], reads, profile, job)
+    for other in OTHERS:
+        lacking = next((metric for metric in other.shown_by if metric in facts.others.keys() - here), None)
+        if lacking:
+            yield from _of_other(other, lacking, facts.others[lacking], reads, profile, job)
 
 
-def _of_program(
-    metric: str, state: State, reads: Mapping[str, Mapping[str, Metric]], profile: Profile, job: Job
+def _of_other(
+    other: Other, metric: str, state: State, reads: Mapping[str, Mapping[str, Metric]], profile: Profile, job: Job
 ) -> Iterator[Finding]:
-    """What suffers because a program tells nothing of kube-proxy's container, as this metric of it shows."""
-    program = _PROGRAMS[metric]
-    what = f"no {metric} is of kube-proxy's container" if state == "elsewhere" else f"{metric} is not there"
-    change = f"scrape {_FOUND_AT.get(program, program)}"
+    """What suffers because a program tells nothing of what is asked for, as this metric of it shows."""
+    what, change = f"{metric} is not there", f"scrape {other.where}"
     if state == "elsewhere":
-        change = "set `prometheus: {container_selector: …}`"
-    readers = {name: read for name, read in reads.items() if any(row.program == program for row in read.values())}
+        selected = "of kube-proxy's container" if other.of_pods else f"{profile.prometheus.node_selector}"
+        what, change = f"no {metric} is {selected}", f"set `prometheus: {{{other.selector}: …}}`"
+    readers = {name: read for name, read in reads.items() if any(row.program == other.program for row in read.values())}
     others = tuple(name for name, read in readers.items() if any(_of_kube_proxy(row) for row in read.values()))
     blind = tuple(name for name, read in readers.items() if all(row.program for row in read.values()))
-    if not in_pod(profile.kube_proxy):
+    if other.of_pods and not in_pod(profile.kube_proxy):
         blind = ()  # they are about Pods, of which there are none
     if not job.up:
         blind, others = blind + others, ()

@@ -11,7 +11,7 @@ from generator.http import Client
 from generator.model import Profile
 from generator.names import TEST_LABEL
 from generator.shapes import Shape
-from generator.sites import CPU, RESTARTS, Facts, Job, Labels, State
+from generator.sites import OTHERS, Facts, Job, Labels, State
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
 _SERIES_SECONDS = 3600
@@ -28,8 +28,10 @@ def look(logs: Sequence[Profile], loki: Client | None, metrics: Sequence[Profile
     if prometheus is None:
         return Facts(streams, kernel=kernel)
     jobs = _jobs(prometheus, list(dict.fromkeys(row.prometheus.selector for row in metrics)))
-    containers = dict.fromkeys(row.prometheus.container_selector for row in metrics)
-    others = {metric: _state(prometheus, metric, containers) for metric in (RESTARTS, CPU)}
+    others: dict[str, State] = {}
+    for other in OTHERS:
+        selectors = dict.fromkeys(getattr(row.prometheus, other.selector) for row in metrics)
+        others |= {metric: _state(prometheus, metric, selectors) for metric in other.shown_by}
     return Facts(streams, jobs, others, kernel)
 
 
@@ -96,8 +98,8 @@ def _job(prometheus: Client, selector: str) -> Job:
     return Job(labels_only, sum(value == 1 for _, value in targets), frozenset(names), versions)
 
 
-def _state(prometheus: Client, metric: str, containers: Iterable[str]) -> State:
-    if any(_query(prometheus, f"group({metric}{selector})") for selector in containers):
+def _state(prometheus: Client, metric: str, selectors: Iterable[str]) -> State:
+    if any(_query(prometheus, f"group({metric}{selector})") for selector in selectors):
         return "here"
     return "elsewhere" if _query(prometheus, f"group({metric})") else "nowhere"
 

@@ -11,6 +11,7 @@ from generator.load import load, shipped_catalog
 from generator.sites import Choice, Engine, Facts, Job
 from tests.test_presets import SHIPPED
 
+RESTARTS, CPU = "kube_pod_container_status_restarts_total", "container_cpu_usage_seconds_total"
 PRESETS = profiles.read_presets(shipped_catalog())
 BY_NAME = {preset.name: preset.profile for preset in PRESETS}
 
@@ -133,7 +134,7 @@ def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube
     inputs = load()
     selector = inputs.profile.prometheus.selector
     job = Job(targets=({"instance": "a"},), up=1)
-    facts = Facts(jobs={selector: job}, others={sites.RESTARTS: "nowhere", sites.CPU: "here"})
+    facts = Facts(jobs={selector: job}, others={RESTARTS: "nowhere", CPU: "here"})
     asked = [
         (row.alerts, row.blind)
         for row in sites.findings(inputs.catalog, inputs.profile, facts)
@@ -147,7 +148,7 @@ def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube
 
 def test_no_alert_that_needs_other_programs_only_is_blind_for_want_of_a_target() -> None:
     inputs = load()
-    facts = Facts(jobs={}, others={sites.RESTARTS: "here", sites.CPU: "here"})
+    facts = Facts(jobs={}, others={RESTARTS: "here", CPU: "here"})
     (finding,) = sites.findings(inputs.catalog, inputs.profile, facts)
     assert "no target" in finding.what
     assert {"KubeProxyNotRunning", "KubeProxyMetricsMissing", "KubeProxyRestarting"}.isdisjoint(finding.alerts)

@@ -99,6 +99,7 @@ def _selectors(profile: Profile) -> Iterable[tuple[Path, str]]:
         yield (*path, "selector"), source.selector
     yield ("prometheus", "selector"), profile.prometheus.selector
     yield ("prometheus", "container_selector"), profile.prometheus.container_selector
+    yield ("prometheus", "node_selector"), profile.prometheus.node_selector
 
 
 def _log_sources(profile: Profile) -> Iterable[tuple[Path, LogSource]]:
