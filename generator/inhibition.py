@@ -13,9 +13,12 @@ _FILE_OF_A_POD = "^/.*/(?:containers/|pods/[^/_]+_)([^/_]+)_.*$"
 
 @dataclass(frozen=True)
 class Place:
-    """Labels by which two alerts are known to be about one kube-proxy: `equal` are the same, and `key` is not empty."""
+    """Labels by which two alerts are known to be about one kube-proxy: `equal` are the same, and `key` is not empty.
 
-    key: str
+    Without a key it is a cluster; alerts that name none are of the only one.
+    """
+
+    key: str | None
     equal: tuple[str, ...]
 
 
@@ -39,6 +42,12 @@ def place(engines: Set[str], profile: Profile) -> Place | None:
         shared = {kind: getattr(profile.prometheus.labels, kind) for kind in _kinds(logs, profile.prometheus.labels)}
     key = shared.get("pod") or shared.get("node")
     return Place(key, tuple(shared.values())) if key else None
+
+
+def cluster(profile: Profile) -> Place:
+    """Where an alert of a whole cluster meets those of its kube-proxies, logs' among them."""
+    label = profile.prometheus.labels.cluster
+    return Place(None, (label,) if label and profile.loki.labels.cluster else ())
 
 
 def copies(profile: Profile) -> Mapping[str, str]:

@@ -232,7 +232,10 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class LogSignal:
-    """A line matches if it holds every text of `contains`, any of the variants, and nothing of `exclude`."""
+    """A line matches if it holds every text of `contains`, any of the variants, and nothing of `exclude`.
+
+    `recent`: a shorter window in which lines must have come too.
+    """
 
     contains: tuple[str, ...]
     variants: tuple[Variant, ...]
@@ -241,6 +244,7 @@ class LogSignal:
     threshold: int
     hold: str
     persistence: str | None
+    recent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -268,6 +272,7 @@ class MetricAlert:
     unit: Unit
     versions: Versions
     parameters: Mapping[str, Parameter]
+    about: Literal["kube-proxy", "cluster"] = "kube-proxy"
 
 
 @dataclass(frozen=True)
@@ -340,7 +345,7 @@ class Failure:
     samples: tuple[Sample, ...]
     replaces: str | None
     document: Document
-    unit_tests: str | None
+    unit_tests: Mapping[str, str]  # promtool's, by the name of the file
     log_tests: LogTests | None
 
     def steps(self) -> tuple[Step, ...]:
