@@ -15,9 +15,12 @@ _FILE_OF_A_POD = "^/.*/(?:containers/|pods/[^/_]+_)([^/_]+)_.*$"
 
 @dataclass(frozen=True)
 class Place:
-    """Labels by which two alerts are known to be about one kube-proxy: `equal` are the same, and `key` is not empty."""
+    """Labels by which two alerts are known to be about one kube-proxy: `equal` are the same, and `key` is not empty.
 
-    key: str
+    Without a key it is a cluster; alerts that name none are of the only one.
+    """
+
+    key: str | None
     equal: tuple[str, ...]
 
 
@@ -46,6 +49,12 @@ def _named(cause: Labels, symptom: Labels, profile: Profile) -> Labels:
         return cause
     metrics = profile.prometheus.labels
     return metrics if metrics in (cause, symptom) else profile.loki.labels
+
+
+def cluster(profile: Profile) -> Place:
+    """Where an alert of a whole cluster meets those of its kube-proxies, logs' among them."""
+    label = profile.prometheus.labels.cluster
+    return Place(None, (label,) if label and profile.loki.labels.cluster else ())
 
 
 def copies(own: LogLabels, profile: Profile) -> Mapping[str, str]:

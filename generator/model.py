@@ -235,7 +235,8 @@ class Exclusion:
 class LogSignal:
     """A line matches if it holds every text of `contains`, any of the variants, and nothing of `exclude`.
 
-    `stream`: whose lines are searched, kube-proxy's or the kernel's of the node.
+    `stream`: whose lines are searched, kube-proxy's or the kernel's of the node. `recent`: a shorter window in which
+    lines must have come too.
     """
 
     stream: Stream
@@ -246,6 +247,7 @@ class LogSignal:
     threshold: int
     hold: str
     persistence: str | None
+    recent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -275,13 +277,9 @@ class MetricAlert:
     unit: Unit
     versions: Versions
     parameters: Mapping[str, Parameter]
-    severity: Severity | None
-    severity_reason: str | None
-
-    @property
-    def of_node(self) -> bool:
-        """Whether it is about a node, of which another program than kube-proxy tells."""
-        return "$by_node" in self.expr
+    severity: Severity | None = None
+    severity_reason: str | None = None
+    about: Literal["kube-proxy", "node", "cluster"] = "kube-proxy"
 
 
 @dataclass(frozen=True)
@@ -354,7 +352,7 @@ class Failure:
     samples: tuple[Sample, ...]
     replaces: str | None
     document: Document
-    unit_tests: str | None
+    unit_tests: Mapping[str, str]  # promtool's, by the name of the file
     log_tests: LogTests | None
 
     def steps(self) -> tuple[Step, ...]:

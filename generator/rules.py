@@ -76,7 +76,7 @@ class CompiledAlert:
     """An alert with what its page tells about it. `source`: the log that it reads, if it reads one.
 
     `known_build`: the failure can happen here, and has not yet; `conditions`: when such an alert fires and the failure
-    cannot happen, as sentences.
+    cannot happen, as sentences. `of_cluster`: it tells of all kube-proxies of a cluster at once.
     """
 
     entry: Failure
@@ -85,6 +85,7 @@ class CompiledAlert:
     interval: str
     settings: tuple[AlertSetting, ...]
     known_build: bool = False
+    of_cluster: bool = False
     conditions: tuple[str, ...] = ()
     source: LogSource | None = None
 
@@ -218,12 +219,28 @@ def _inhibitions(alerts: Sequence[CompiledAlert], profile: Profile) -> Iterable[
     for cause in failing:
         found: dict[Place, list[str]] = {}
         for symptom in failing:
-            place = inhibition.place(cause.labels(profile), symptom.labels(profile), profile)
-            grave = inhibition.as_grave(cause.rule.labels["severity"], symptom.rule.labels["severity"])
-            if symptom.entry.id in cause.entry.inhibits and grave and place:
+            place = _meeting(cause, symptom, profile)
+            if place and inhibition.as_grave(cause.rule.labels["severity"], symptom.rule.labels["severity"]):
                 found.setdefault(place, []).append(symptom.rule.alert)
         for place, symptoms in found.items():
             yield Inhibition(cause.rule.alert, tuple(symptoms), place)
+
+
+def _meeting(cause: CompiledAlert, other: CompiledAlert, profile: Profile) -> Place | None:
+    """Where the one alert says all that the other does; None if it does not.
+
+    Of the alerts of one failure that of a cluster says more than those of its kube-proxies, and the one on logs more
+    than those on metrics. An alert of a cluster is held back by none of a kube-proxy.
+    """
+    if other.of_cluster or cause is other:
+        return None
+    if cause.entry is other.entry:
+        if cause.of_cluster:
+            return inhibition.cluster(profile)
+        says_more = (cause.engine, other.engine) == ("loki", "prometheus")
+    else:
+        says_more = other.entry.id in cause.entry.inhibits and not cause.of_cluster
+    return inhibition.place(cause.labels(profile), other.labels(profile), profile) if says_more else None
 
 
 def _with_causes(
@@ -240,7 +257,9 @@ def _with_causes(
     beside = [
         cause.rule.alert
         for cause in causes
-        if not cause.known_build and cause.rule.alert not in held_by and cause.rule.alert not in alert.entry.first_step
+        if not (cause.known_build or cause.of_cluster)
+        and cause.rule.alert not in held_by
+        and cause.rule.alert not in alert.entry.first_step
     ]
     builds = [cause.rule.alert for cause in causes if cause.known_build and alert.engine == "prometheus"]
     said = (_behind(beside) if beside else "") + (_named(builds, profile) if builds else "")
@@ -261,7 +280,7 @@ def _log_alert(entry: Failure, signal: LogSignal, source: LogSource, profile: Pr
     in_force = log_settings(entry, signal, profile)
     window, hold, threshold = in_force.window, in_force.hold, _number(in_force.threshold)
     labels = source.labels
-    expr = logql.count(source.selector, signature(signal), window, labels.by(), threshold)
+    expr = logql.count(source.selector, signature(signal), window, labels.by(), threshold, signal.recent)
     place = _place((("node", labels.node), ("pod", labels.pod)), labels.cluster)
     observation = f"{_VALUES['count']} matching log lines within {window}"
     rule = _rule(entry, entry.alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation)
@@ -286,10 +305,11 @@ def _metric_alert(entry: Failure, alert: MetricAlert, profile: Profile, values: 
     observation = _literal(alert.observation).replace("{value}", _VALUES[alert.unit])
     settings = [AlertSetting(key, parameters[key], parameter.why) for key, parameter in alert.parameters.items()]
     settings.append(AlertSetting("for", hold, "How long the condition must hold."))
-    place = _node_place(profile) if alert.of_node else _metric_place(profile)
+    place = _node_place(profile) if alert.about == "node" else _metric_place(profile)
     summary = f"{_literal(entry.summary)}{place}"
     rule = _rule(entry, alert.name, expr, hold, profile, summary, observation)
-    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, tuple(settings))
+    of_cluster = alert.about == "cluster"
+    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, tuple(settings), of_cluster=of_cluster)
 
 
 def _known_build_alert(
@@ -314,7 +334,7 @@ def _known_build_alert(
     )
     settings = (AlertSetting("for", hold, "How long a build must be seen; a rollout that passes is not worth a word."),)
     when = conditions(entry, profile.kube_proxy.mode)
-    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, settings, True, when)
+    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, settings, True, conditions=when)
 
 
 def _of_builds(known: KnownBuilds, values: Mapping[str, str]) -> str:

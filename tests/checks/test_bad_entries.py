@@ -150,7 +150,7 @@ CASES = [
         "inhibits-no-symptom",
         "inhibits: [gate-slow]",
         "inhibits: [gate-watchdog]",
-        f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom",
+        f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom, or with alerts on metrics",
     ),
     Case(
         "inhibits-a-graver-symptom",
@@ -172,7 +172,7 @@ CASES = [
         "explains-no-symptom",
         "inhibits: [gate-slow]",
         "explains: [gate-watchdog]",
-        f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom",
+        f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom, or with alerts on metrics",
     ),
     Case(
         "explains-what-it-inhibits",
