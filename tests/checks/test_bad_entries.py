@@ -520,7 +520,7 @@ CASES = [
         "unknown-placeholder",
         "$kube_proxy",
         "$kubeproxy",
-        f"{SLOW}:22:9: $kubeproxy is no placeholder; there are $by, $cluster, $container, $daemonset, $expected, $expected_by, $kube_proxy, $namespace, $pod",
+        f"{SLOW}:22:9: $kubeproxy is no placeholder; there are $by, $by_node, $cluster, $container, $daemonset, $expected, $expected_by, $kube_proxy, $namespace, $node, $node_exporter, $node_target, $pod",
         SLOW,
     ),
     Case(
