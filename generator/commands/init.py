@@ -195,6 +195,8 @@ def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:
         choice = choices["loki"]
         selector = choice.selector or choice.preset.profile.loki.selector
         lines.append(f"logs: {choice.preset.name}; {len(facts.streams.get(selector, ()))} streams {selector}")
+    if facts.kernel is not None and not any(facts.kernel.values()):
+        lines.append("kernel logs: none; the profile says `kernel: null`, and the alerts on them are left out")
     lines += [f"kernel logs: {len(rows)} streams {selector}" for selector, rows in (facts.kernel or {}).items() if rows]
     if facts.jobs is not None:
         choice = choices["prometheus"]
