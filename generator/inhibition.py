@@ -1,9 +1,11 @@
 """When an alert may hold back another: it is as grave, and both are about one kube-proxy."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator.model import SEVERITIES, LogLabels, MetricLabels, Profile
+
+Labels = LogLabels | MetricLabels
 
 # Agents that read files by path know the Pod by the file only: …/containers/POD_NAMESPACE_CONTAINER-ID.log, or
 # …/pods/NAMESPACE_POD_UID/….
@@ -12,9 +14,12 @@ _FILE_OF_A_POD = "^/.*/(?:containers/|pods/[^/_]+_)([^/_]+)_.*$"
 
 @dataclass(frozen=True)
 class Place:
-    """Labels by which two alerts are known to be about one kube-proxy: `equal` are the same, and `key` is not empty."""
+    """Labels by which two alerts are known to be about one kube-proxy: `equal` are the same, and `key` is not empty.
 
-    key: str
+    Without a key it is a cluster; alerts that name none are of the only one.
+    """
+
+    key: str | None
     equal: tuple[str, ...]
 
 
@@ -23,31 +28,45 @@ def as_grave(cause: str, symptom: str) -> bool:
     return SEVERITIES.index(cause) <= SEVERITIES.index(symptom)
 
 
-def place(engines: Set[str], profile: Profile) -> Place | None:
-    """Where alerts of these engines meet; None if no label tells.
+def place(cause: Labels, symptom: Labels, profile: Profile) -> Place | None:
+    """Where alerts with these labels meet; None if no label tells.
 
     An alert on metrics may lack the Pod or the node, but never its target.
     """
-    if engines == {"prometheus"}:
-        labels = profile.prometheus.labels
-        kinds = (labels.cluster, labels.namespace, labels.pod, labels.node, labels.instance)
-        return Place(labels.instance, tuple(label for label in kinds if label))
-    logs = profile.loki.labels
-    shared = {kind: getattr(logs, kind) for kind in _kinds(logs, logs)}
-    if engines != {"loki"}:
-        shared = {kind: getattr(profile.prometheus.labels, kind) for kind in _kinds(logs, profile.prometheus.labels)}
+    if isinstance(cause, MetricLabels) and isinstance(symptom, MetricLabels):
+        kinds = (cause.cluster, cause.namespace, cause.pod, cause.node, cause.instance)
+        return Place(cause.instance, tuple(label for label in kinds if label))
+    named = _named(cause, symptom, profile)
+    shared = {kind: getattr(named, kind) for kind in _kinds(cause, symptom)}
     key = shared.get("pod") or shared.get("node")
     return Place(key, tuple(shared.values())) if key else None
 
 
-def copies(profile: Profile) -> Mapping[str, str]:
-    """Labels for the alerts on logs, as Go templates: their place, under the names that the metrics have for it.
+def _named(cause: Labels, symptom: Labels, profile: Profile) -> Labels:
+    """Whose names both have for the place, thanks to `copies`: those of the metrics, or of kube-proxy's log."""
+    if cause == symptom:
+        return cause
+    metrics = profile.prometheus.labels
+    return metrics if metrics in (cause, symptom) else profile.loki.labels
+
+
+def cluster(profile: Profile) -> Place:
+    """Where an alert of a whole cluster meets those of its kube-proxies, logs' among them."""
+    label = profile.prometheus.labels.cluster
+    return Place(None, (label,) if label and profile.loki.labels.cluster else ())
+
+
+def copies(own: LogLabels, profile: Profile) -> Mapping[str, str]:
+    """Labels for the alerts on a log, as Go templates: their place, under the names that others have for it.
 
     Alertmanager compares labels of one name only.
     """
-    logs, metrics = profile.loki.labels, profile.prometheus.labels
-    names = {kind: (getattr(logs, kind), getattr(metrics, kind)) for kind in _kinds(logs, metrics)}
-    return {wanted: _template(kind, own) for kind, (own, wanted) in names.items() if own != wanted}
+    names = {
+        getattr(others, kind): (kind, getattr(own, kind))
+        for others in (profile.loki.labels, profile.prometheus.labels)
+        for kind in _kinds(own, others)
+    }
+    return {wanted: _template(kind, label) for wanted, (kind, label) in names.items() if label != wanted}
 
 
 def _template(kind: str, label: str) -> str:
@@ -57,7 +76,7 @@ def _template(kind: str, label: str) -> str:
     return f"{{{{ $labels.{label} }}}}"
 
 
-def _kinds(logs: LogLabels, others: LogLabels | MetricLabels) -> tuple[str, ...]:
+def _kinds(logs: Labels, others: Labels) -> tuple[str, ...]:
     """What both have a label for and a kube-proxy is told by: its Pod; without Pods its node."""
     both = {kind for kind in ("cluster", "namespace", "pod", "node") if getattr(logs, kind) and getattr(others, kind)}
     wanted = ("cluster", "namespace", "pod") if "pod" in both else ("cluster", "node")

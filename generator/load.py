@@ -49,9 +49,9 @@ from generator.reader import Reader, display, is_file
 from generator.versions import minor
 
 _ENTRY = "failure.yaml"
-_TESTS = "tests.yaml"
+_TESTS, _METRIC_TESTS = "tests.yaml", "metric-tests.yaml"
 _METRICS = "metrics.yaml"  # those that a catalog's expressions may read, besides the shipped ones
-_OF_AN_ENTRY = {_TESTS, "samples"}
+_OF_AN_ENTRY = {_TESTS, _METRIC_TESTS, "samples"}
 _SAMPLE_FOLDERS = ("fires", "silent")
 _LOG_TESTS = "input_streams"  # what only a file of unit tests with log lines has; promtool's have input_series
 
@@ -193,12 +193,17 @@ class _Reader(Reader):
                 self.problems.append(
                     Problem(parsed.at("id"), f"id '{parsed.data['id']}' must be the name of its folder, '{path.name}'")
                 )
-            tests = path / _TESTS
-            unit_tests = self.text(tests) if os.path.lexists(tests) else None
+            read = {name: self.optional(path / name) for name in (_TESTS, _METRIC_TESTS)}
+            unit_tests = {name: text for name, text in read.items() if text is not None}
             on_loki = None
-            if unit_tests is not None and _LOG_TESTS in unit_tests:
-                unit_tests, on_loki = None, self.log_tests(tests) if log_tests else None
+            if _LOG_TESTS in unit_tests.get(_TESTS, ""):
+                del unit_tests[_TESTS]
+                on_loki = self.log_tests(path / _TESTS) if log_tests else None
             yield _failure(parsed, tuple(self.samples(path, parsed)), unit_tests, on_loki)
+
+    def optional(self, path: Path) -> str | None:
+        """The text of a file that need not be there."""
+        return self.text(path) if os.path.lexists(path) else None
 
     def entry_folders(self, catalog: Path) -> list[Path]:
         """The folders of entries. What looks like one and cannot be read as one is a problem, not left out."""
@@ -304,7 +309,7 @@ def _lines(data: bytes) -> list[str]:
 
 def _misnamed(names: Iterable[str]) -> list[tuple[str, str]]:
     """File names that stand for another one, as people write them, and that one."""
-    rights = {name.removesuffix(".yaml"): name for name in (_ENTRY, _TESTS)}
+    rights = {name.removesuffix(".yaml"): name for name in (_ENTRY, _TESTS, _METRIC_TESTS)}
     found = []
     for name in sorted(names):
         stem, dot, ending = name.lower().rpartition(".")
@@ -364,7 +369,7 @@ def _versions(row: Mapping[str, Any]) -> Versions:
 
 
 def _failure(
-    parsed: Document, samples: tuple[Sample, ...], unit_tests: str | None, log_tests: LogTests | None
+    parsed: Document, samples: tuple[Sample, ...], unit_tests: Mapping[str, str], log_tests: LogTests | None
 ) -> Failure:
     data = parsed.data
     signals = data["signals"]
@@ -498,6 +503,7 @@ def _setting(row: Mapping[str, Any]) -> Setting:
 
 def _logs(data: Mapping[str, Any]) -> LogSignal:
     return LogSignal(
+        stream=data.get("stream", "kube-proxy"),
         contains=tuple(data.get("contains", ())),
         variants=tuple(
             Variant(
@@ -516,10 +522,12 @@ def _logs(data: Mapping[str, Any]) -> LogSignal:
         threshold=data.get("threshold", 0),
         hold=data.get("for", "0s"),
         persistence=data.get("persistence"),
+        recent=data.get("recent"),
     )
 
 
 def _metric_alert(data: Mapping[str, Any]) -> MetricAlert:
+    own = data.get("severity", {})
     return MetricAlert(
         name=data["alert"],
         expr=data["expr"],
@@ -531,4 +539,7 @@ def _metric_alert(data: Mapping[str, Any]) -> MetricAlert:
             key: Parameter(default=row["default"], why=row["why"], below=row.get("below"))
             for key, row in data.get("parameters", {}).items()
         },
+        severity=own.get("level"),
+        severity_reason=own.get("reason"),
+        about=data.get("about", "kube-proxy"),
     )

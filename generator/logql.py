@@ -106,9 +106,10 @@ def lines(selector: str, signature: Signature, window: str, by: str) -> str:
     return f"sum by ({by}) (\n  count_over_time(\n    {selector}\n{pipeline}\n    [{window}]\n  )\n)"
 
 
-def count(selector: str, signature: Signature, window: str, by: str, threshold: str) -> str:
-    """An alert expression: matching lines per place in the window, above the threshold."""
-    return f"{lines(selector, signature, window, by)} > {threshold}\n"
+def count(selector: str, signature: Signature, window: str, by: str, threshold: str, recent: str | None = None) -> str:
+    """An alert expression: matching lines per place in the window, above the threshold, some of them recent."""
+    expr = f"{lines(selector, signature, window, by)} > {threshold}\n"
+    return f"{expr}and\n{lines(selector, signature, recent, by)} > 0\n" if recent else expr
 
 
 def always(window: str) -> str:

@@ -17,6 +17,7 @@ Evidence = Literal["documented", "source", "reproduced"]
 Unit = Literal["seconds", "per_second", "cores", "count"]
 RunsAs = Literal["daemonset", "static-pod", "systemd", "k3s"]
 Place = Literal["kubectl", "node", "kube-proxy"]
+Stream = Literal["kube-proxy", "kernel"]
 Cites = tuple[str, ...]
 
 
@@ -235,8 +236,13 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class LogSignal:
-    """A line matches if it holds every text of `contains`, any of the variants, and nothing of `exclude`."""
+    """A line matches if it holds every text of `contains`, any of the variants, and nothing of `exclude`.
 
+    `stream`: whose lines are searched, kube-proxy's or the kernel's of the node. `recent`: a shorter window in which
+    lines must have come too.
+    """
+
+    stream: Stream
     contains: tuple[str, ...]
     variants: tuple[Variant, ...]
     exclude: tuple[Exclusion, ...]
@@ -244,6 +250,7 @@ class LogSignal:
     threshold: int
     hold: str
     persistence: str | None
+    recent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -264,6 +271,8 @@ class Record:
 
 @dataclass(frozen=True)
 class MetricAlert:
+    """An alert on metrics; of the entry's severity if it has none of its own."""
+
     name: str
     expr: str
     hold: str
@@ -271,6 +280,9 @@ class MetricAlert:
     unit: Unit
     versions: Versions
     parameters: Mapping[str, Parameter]
+    severity: Severity | None = None
+    severity_reason: str | None = None
+    about: Literal["kube-proxy", "node", "cluster"] = "kube-proxy"
 
 
 @dataclass(frozen=True)
@@ -343,13 +355,17 @@ class Failure:
     samples: tuple[Sample, ...]
     replaces: str | None
     document: Document
-    unit_tests: str | None
+    unit_tests: Mapping[str, str]  # promtool's, by the name of the file
     log_tests: LogTests | None
 
     def steps(self) -> tuple[Step, ...]:
         """All steps in the order of the page: what stops the damage, the diagnosis, the other mitigations."""
         first = tuple(step for step in self.mitigation if step.stops_damage)
         return (*first, *self.diagnosis, *(step for step in self.mitigation if not step.stops_damage))
+
+    def severity_of(self, alert: str) -> Severity:
+        own = next((row.severity for row in self.metric_alerts if row.name == alert), None)
+        return own or self.severity
 
     def alerts(self) -> tuple[str, ...]:
         """Names of all alerts of the entry, the entry's own first."""
@@ -424,20 +440,40 @@ class MetricLabels:
 
 
 @dataclass(frozen=True)
-class LokiProfile:
+class LogSource:
+    """Which streams hold the lines of a program, and their labels that say where a line comes from."""
+
     selector: str
     labels: LogLabels
+
+
+@dataclass(frozen=True)
+class LokiProfile:
+    """`kernel`: the kernel logs of the nodes, of which no Pod is a part; None where nobody collects them."""
+
+    selector: str
+    labels: LogLabels
+    kernel: LogSource | None
     interval: str
     range: str
     ingest_delay: str
+
+    def source(self, stream: Stream) -> LogSource | None:
+        return self.kernel if stream == "kernel" else LogSource(self.selector, self.labels)
 
 
 @dataclass(frozen=True)
 class PrometheusProfile:
     selector: str
     container_selector: str
+    node_selector: str
     labels: MetricLabels
     interval: str
+
+    @property
+    def node_label(self) -> str:
+        """What alerts on a node call it; kube-proxy's targets need not have the label."""
+        return self.labels.node or "node"
 
 
 @dataclass(frozen=True)

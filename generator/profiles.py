@@ -15,6 +15,7 @@ from generator.model import (
     KubeProxyProfile,
     KubernetesProfile,
     LogLabels,
+    LogSource,
     LokiProfile,
     MetricLabels,
     Preset,
@@ -100,7 +101,7 @@ def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str
     """Data of a mapping with the defaults that stand in its JSON Schema filled in."""
     filled = dict(data)
     for key, child in node.get("properties", {}).items():
-        if "properties" in child:
+        if "properties" in child and data.get(key, {}) is not None:
             filled[key] = _with_defaults(child, data.get(key, {}))
         if "default" in child:
             filled.setdefault(key, child["default"])
@@ -113,7 +114,7 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
     return Profile(
         clusters=tuple(data["clusters"]),
         kube_proxy=KubeProxyProfile(**data["kube_proxy"]),
-        loki=LokiProfile(**{**loki, "labels": LogLabels(**loki["labels"])}),
+        loki=LokiProfile(**{**loki, "labels": LogLabels(**loki["labels"]), "kernel": _kernel(loki["kernel"])}),
         prometheus=PrometheusProfile(**{**prometheus, "labels": MetricLabels(**prometheus["labels"])}),
         alerts=data["alerts"],
         disabled=frozenset(data["disabled"]),
@@ -125,6 +126,11 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
         base_url=data["runbooks"]["base_url"],
         document=parsed,
     )
+
+
+def _kernel(row: Mapping[str, Any] | None) -> LogSource | None:
+    """The kernel's lines come from a node, and from no Pod of it."""
+    return LogSource(row["selector"], LogLabels(namespace=None, pod=None, **row["labels"])) if row else None
 
 
 def _server(parsed: Document, name: str, row: Mapping[str, str]) -> ServerProfile:

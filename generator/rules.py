@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from generator import inhibition, logql, names, promql
-from generator.inhibition import Place
+from generator.inhibition import Labels, Place
 from generator.known_builds import KnownBuilds, conditions, known_builds
-from generator.model import Catalog, Failure, LogSignal, MetricAlert, Profile, Unit
+from generator.model import Catalog, Failure, LogSignal, LogSource, MetricAlert, Profile, Unit
 from generator.settings import known_build_hold, log_settings, metric_hold, metric_parameters, severity
 from generator.signature import signature
 
@@ -73,8 +73,11 @@ class AlertSetting:
 
 @dataclass(frozen=True)
 class CompiledAlert:
-    """An alert with what its page tells about it. `known_build`: the failure can happen here, and has not yet;
-    `conditions`: when such an alert fires and the failure cannot happen, as sentences."""
+    """An alert with what its page tells about it. `source`: the log that it reads, if it reads one.
+
+    `known_build`: the failure can happen here, and has not yet; `conditions`: when such an alert fires and the failure
+    cannot happen, as sentences. `of_cluster`: it tells of all kube-proxies of a cluster at once.
+    """
 
     entry: Failure
     engine: Engine
@@ -82,7 +85,13 @@ class CompiledAlert:
     interval: str
     settings: tuple[AlertSetting, ...]
     known_build: bool = False
+    of_cluster: bool = False
     conditions: tuple[str, ...] = ()
+    source: LogSource | None = None
+
+    def labels(self, profile: Profile) -> Labels:
+        """The names of the labels that say where it is."""
+        return self.source.labels if self.source else profile.prometheus.labels
 
     @property
     def title(self) -> str:
@@ -94,7 +103,10 @@ class CompiledAlert:
 
     @property
     def severity_reason(self) -> str:
-        return "Nothing has failed yet; the upgrade can be planned." if self.known_build else self.entry.severity_reason
+        if self.known_build:
+            return "Nothing has failed yet; the upgrade can be planned."
+        own = next((row.severity_reason for row in self.entry.metric_alerts if row.name == self.rule.alert), None)
+        return own or self.entry.severity_reason
 
     @property
     def urgency(self) -> str:
@@ -190,8 +202,9 @@ def _known_builds(entries: Iterable[Failure], profile: Profile) -> Mapping[str, 
 def _alerts(
     entry: Failure, profile: Profile, values: Mapping[str, str], builds: Mapping[str, Sequence[KnownBuilds]]
 ) -> Iterable[CompiledAlert]:
-    if entry.logs:
-        yield _log_alert(entry, entry.logs, profile)
+    source = profile.loki.source(entry.logs.stream) if entry.logs else None
+    if entry.logs and source:
+        yield _log_alert(entry, entry.logs, source, profile)
     for alert in entry.metric_alerts:
         yield _metric_alert(entry, alert, profile, values)
     if entry.heartbeat:
@@ -206,12 +219,28 @@ def _inhibitions(alerts: Sequence[CompiledAlert], profile: Profile) -> Iterable[
     for cause in failing:
         found: dict[Place, list[str]] = {}
         for symptom in failing:
-            place = inhibition.place({cause.engine, symptom.engine}, profile)
-            grave = inhibition.as_grave(cause.rule.labels["severity"], symptom.rule.labels["severity"])
-            if symptom.entry.id in cause.entry.inhibits and grave and place:
+            place = _meeting(cause, symptom, profile)
+            if place and inhibition.as_grave(cause.rule.labels["severity"], symptom.rule.labels["severity"]):
                 found.setdefault(place, []).append(symptom.rule.alert)
         for place, symptoms in found.items():
             yield Inhibition(cause.rule.alert, tuple(symptoms), place)
+
+
+def _meeting(cause: CompiledAlert, other: CompiledAlert, profile: Profile) -> Place | None:
+    """Where the one alert says all that the other does; None if it does not.
+
+    Of the alerts of one failure that of a cluster says more than those of its kube-proxies, and the one on logs more
+    than those on metrics. An alert of a cluster is held back by none of a kube-proxy.
+    """
+    if other.of_cluster or cause is other:
+        return None
+    if cause.entry is other.entry:
+        if cause.of_cluster:
+            return inhibition.cluster(profile)
+        says_more = (cause.engine, other.engine) == ("loki", "prometheus")
+    else:
+        says_more = other.entry.id in cause.entry.inhibits and not cause.of_cluster
+    return inhibition.place(cause.labels(profile), other.labels(profile), profile) if says_more else None
 
 
 def _with_causes(
@@ -228,7 +257,9 @@ def _with_causes(
     beside = [
         cause.rule.alert
         for cause in causes
-        if not cause.known_build and cause.rule.alert not in held_by and cause.rule.alert not in alert.entry.first_step
+        if not (cause.known_build or cause.of_cluster)
+        and cause.rule.alert not in held_by
+        and cause.rule.alert not in alert.entry.first_step
     ]
     builds = [cause.rule.alert for cause in causes if cause.known_build and alert.engine == "prometheus"]
     said = (_behind(beside) if beside else "") + (_named(builds, profile) if builds else "")
@@ -245,24 +276,25 @@ def _behind(causes: Sequence[str]) -> str:
     return f" If {names_of} fires there too, it names the cause."
 
 
-def _log_alert(entry: Failure, signal: LogSignal, profile: Profile) -> CompiledAlert:
+def _log_alert(entry: Failure, signal: LogSignal, source: LogSource, profile: Profile) -> CompiledAlert:
     in_force = log_settings(entry, signal, profile)
     window, hold, threshold = in_force.window, in_force.hold, _number(in_force.threshold)
-    labels = profile.loki.labels
-    expr = logql.count(profile.loki.selector, signature(signal), window, labels.by(), threshold)
+    labels = source.labels
+    expr = logql.count(source.selector, signature(signal), window, labels.by(), threshold, signal.recent)
     place = _place((("node", labels.node), ("pod", labels.pod)), labels.cluster)
     observation = f"{_VALUES['count']} matching log lines within {window}"
     rule = _rule(entry, entry.alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation)
     return CompiledAlert(
         entry,
         "loki",
-        replace(rule, labels={**inhibition.copies(profile), **rule.labels}),
+        replace(rule, labels={**inhibition.copies(labels, profile), **rule.labels}),
         profile.loki.interval,
         (
             AlertSetting("threshold", threshold, signal.persistence or "Fires above this many lines in the range."),
             AlertSetting("range", window, "Window the lines are counted in."),
             AlertSetting("for", hold, "How long the condition must hold; shorter than the range."),
         ),
+        source=source,
     )
 
 
@@ -273,9 +305,11 @@ def _metric_alert(entry: Failure, alert: MetricAlert, profile: Profile, values: 
     observation = _literal(alert.observation).replace("{value}", _VALUES[alert.unit])
     settings = [AlertSetting(key, parameters[key], parameter.why) for key, parameter in alert.parameters.items()]
     settings.append(AlertSetting("for", hold, "How long the condition must hold."))
-    summary = f"{_literal(entry.summary)}{_metric_place(profile)}"
+    place = _node_place(profile) if alert.about == "node" else _metric_place(profile)
+    summary = f"{_literal(entry.summary)}{place}"
     rule = _rule(entry, alert.name, expr, hold, profile, summary, observation)
-    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, tuple(settings))
+    of_cluster = alert.about == "cluster"
+    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, tuple(settings), of_cluster=of_cluster)
 
 
 def _known_build_alert(
@@ -300,7 +334,7 @@ def _known_build_alert(
     )
     settings = (AlertSetting("for", hold, "How long a build must be seen; a rollout that passes is not worth a word."),)
     when = conditions(entry, profile.kube_proxy.mode)
-    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, settings, True, when)
+    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, settings, True, conditions=when)
 
 
 def _of_builds(known: KnownBuilds, values: Mapping[str, str]) -> str:
@@ -371,7 +405,7 @@ def _rule(
         alert,
         expr,
         hold,
-        labels=_labels(entry, alert, profile, entry.severity),
+        labels=_labels(entry, alert, profile, entry.severity_of(alert)),
         annotations={
             "summary": summary,
             "description": f"{observation}. First step: {first_step}" if observation else first_step,
@@ -387,6 +421,10 @@ def _labels(entry: Failure, alert: str, profile: Profile, default: str) -> Mappi
 def _metric_place(profile: Profile) -> str:
     labels = profile.prometheus.labels
     return _place((("node", labels.node), ("pod", labels.pod), ("instance", labels.instance)), labels.cluster)
+
+
+def _node_place(profile: Profile) -> str:
+    return _place((("node", profile.prometheus.node_label),), profile.prometheus.labels.cluster)
 
 
 def _place(labels: Iterable[tuple[str, str | None]], cluster: str | None) -> str:

@@ -2,27 +2,61 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from generator.checks.metrics import metrics_read
 from generator.deployment import in_pod
-from generator.model import Catalog, Metric, Preset, Profile
+from generator.model import Catalog, LogSource, Metric, Preset, Profile, Stream
 from generator.versions import parse
 
 Engine = Literal["loki", "prometheus"]
 State = Literal["here", "elsewhere", "nowhere"]
 Labels = Mapping[str, str]
 
-RESTARTS = "kube_pod_container_status_restarts_total"
-CPU = "container_cpu_usage_seconds_total"
-_PROGRAMS = {RESTARTS: "kube-state-metrics", CPU: "cAdvisor"}
-_FOUND_AT = {"cAdvisor": "cAdvisor (kubelet's /metrics/cadvisor)"}
 _BIND = (
     "scrape it, and let it listen where Prometheus reaches it: metricsBindAddress: 0.0.0.0:10249 in its configuration "
     "or --metrics-bind-address=0.0.0.0:10249; its default is 127.0.0.1:10249"
 )
+_SHIP: Mapping[Stream, str] = {
+    "kube-proxy": "ship the log of kube-proxy to it, or say in the profile which streams those are",
+    "kernel": "collect the kernel's lines of the journal and name their streams under `loki: {kernel: …}`, or say null "
+    "there; the entry's alerts on metrics stay",
+}
+_NODE_LABELS = ("node", "node_name", "nodename", "host", "hostname", "instance")
 _SET_LABEL = (
     "let the collector set one and name it in the profile, or say null there; structured metadata of Loki 3 is not seen"
+)
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another program than kube-proxy, whose metrics are used where a site has them.
+
+    `shown_by`: metrics that show whether it tells of what the profile's `selector` selects.
+    """
+
+    program: str
+    selector: Literal["container_selector", "node_selector"]
+    shown_by: tuple[str, ...]
+    where: str
+
+    @property
+    def of_pods(self) -> bool:
+        return self.selector == "container_selector"
+
+
+OTHERS = (
+    Other(
+        "kube-state-metrics", "container_selector", ("kube_pod_container_status_restarts_total",), "kube-state-metrics"
+    ),
+    Other(
+        "cAdvisor",
+        "container_selector",
+        ("container_cpu_usage_seconds_total",),
+        "cAdvisor (kubelet's /metrics/cadvisor)",
+    ),
+    # The second one has the name of the node.
+    Other("node_exporter", "node_selector", ("node_nf_conntrack_entries", "node_uname_info"), "node_exporter"),
 )
 
 
@@ -38,15 +72,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Facts:
-    """What was found, by selector; None where no server was asked.
+    """What was found, by selector; None where no server was asked. `kernel` are the streams of the nodes' kernels.
 
-    `others` says of a metric of kube-state-metrics or cAdvisor whether it tells of kube-proxy's container ("here"), of
-    other containers only ("elsewhere"), or is unknown ("nowhere").
+    `others` says of a metric of another program whether it tells of kube-proxy's container, or of the nodes ("here"),
+    of others only ("elsewhere"), or is unknown ("nowhere").
     """
 
     streams: Mapping[str, tuple[Labels, ...]] | None = None
     jobs: Mapping[str, Job] | None = None
     others: Mapping[str, State] = field(default_factory=dict)
+    kernel: Mapping[str, tuple[Labels, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +138,20 @@ def _selector(preset: Preset, engine: Engine) -> str:
     return preset.profile.loki.selector if engine == "loki" else preset.profile.prometheus.selector
 
 
+def kernel_log(preset: Preset, facts: Facts) -> Mapping[str, Any] | None:
+    """What a profile says of the kernel's log beside its preset: nothing where that is right, or unknown."""
+    if facts.kernel is None:
+        return {}
+    own = preset.profile.loki.kernel
+    if own and facts.kernel.get(own.selector):
+        return {}
+    selector, streams = next(((key, rows) for key, rows in facts.kernel.items() if rows), ("", ()))
+    if not streams:
+        return None
+    node = next((label for label in _NODE_LABELS if _has(streams, label)), None)
+    return {"selector": selector, "labels": {"cluster": preset.profile.loki.labels.cluster, "node": node}}
+
+
 def clusters(facts: Facts, logs: str | None, metrics: str | None) -> tuple[str, ...]:
     """The clusters seen in streams and targets, by these labels."""
     streams = [(row, logs) for rows in (facts.streams or {}).values() for row in rows]
@@ -116,29 +165,52 @@ def findings(catalog: Catalog, profile: Profile, facts: Facts) -> list[Finding]:
 
 
 def _of_logs(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Finding]:
-    alerts = tuple(entry.alert for entry in catalog.entries if entry.logs and entry.id not in profile.disabled)
-    if facts.streams is None or not alerts:
-        return
-    selector, labels = profile.loki.selector, profile.loki.labels
-    streams = facts.streams.get(selector, ())
+    seen: Mapping[Stream, Mapping[str, tuple[Labels, ...]] | None] = {
+        "kube-proxy": facts.streams,
+        "kernel": facts.kernel,
+    }
+    for stream, found in seen.items():
+        alerts = tuple(
+            entry.alert
+            for entry in catalog.entries
+            if entry.logs and entry.logs.stream == stream and entry.id not in profile.disabled
+        )
+        source = profile.loki.source(stream)
+        if source and alerts and found is not None:
+            yield from _of_streams(stream, source, found, alerts, profile)
+
+
+def _of_streams(
+    stream: Stream,
+    source: LogSource,
+    found: Mapping[str, tuple[Labels, ...]],
+    alerts: tuple[str, ...],
+    profile: Profile,
+) -> Iterator[Finding]:
+    """What the rules on one log would not see. That of the kernel is used where a site has it."""
+    selector, labels = source.selector, source.labels
+    streams = found.get(selector, ())
     if not streams:
-        others = [other for other, rows in facts.streams.items() if rows]
-        change = "ship the log of kube-proxy to it, or say in the profile which streams those are"
+        others = [other for other, rows in found.items() if rows]
         seen = f"; perhaps {others[0]}, which has streams" if others else ""
-        yield Finding(f"Loki has no stream {selector}", f"{change}{seen}", alerts)
+        what = f"Loki has no stream {selector}"
+        yield Finding(what, f"{_SHIP[stream]}{seen}", alerts, needed=stream == "kube-proxy")
     elif not any(_has(streams, label) for label in (labels.node, labels.pod) if label):
-        what = f"no stream {selector} has a label for the node or the Pod, so an alert does not say where it is"
+        whose = "the node or the Pod" if stream == "kube-proxy" else "the node"
+        what = f"no stream {selector} has a label for {whose}, so an alert does not say where it is"
         yield Finding(what, _SET_LABEL, alerts, blind=False)
     else:
-        yield from _of_labels(profile, streams, alerts)
+        yield from _of_labels(source, streams, alerts, profile)
 
 
-def _of_labels(profile: Profile, streams: Sequence[Labels], alerts: tuple[str, ...]) -> Iterator[Finding]:
+def _of_labels(
+    source: LogSource, streams: Sequence[Labels], alerts: tuple[str, ...], profile: Profile
+) -> Iterator[Finding]:
     """Labels of the profile that streams lack, each by itself."""
-    for kind, label in asdict(profile.loki.labels).items():
+    for kind, label in asdict(source.labels).items():
         lacking = sum(label not in row for row in streams)
         if label and lacking and (lacking < len(streams) or _is_expected(kind, label, profile)):
-            what = f"{lacking} of {len(streams)} streams {profile.loki.selector} have no label {label} for the {kind}"
+            what = f"{lacking} of {len(streams)} streams {source.selector} have no label {label} for the {kind}"
             yield Finding(what, _SET_LABEL, alerts, blind=False)
 
 
@@ -164,24 +236,24 @@ def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Fi
     if job.up:
         yield from _of_versions(catalog, profile, job)
         yield from _of_series(own, job)
-    for metric in _PROGRAMS:
-        if metric in facts.others.keys() - here:
-            yield from _of_program(metric, facts.others[metric], reads, profile, job)
+    for other in OTHERS:
+        lacking = next((metric for metric in other.shown_by if metric in facts.others.keys() - here), None)
+        if lacking:
+            yield from _of_other(other, lacking, facts.others[lacking], reads, profile, job)
 
 
-def _of_program(
-    metric: str, state: State, reads: Mapping[str, Mapping[str, Metric]], profile: Profile, job: Job
+def _of_other(
+    other: Other, metric: str, state: State, reads: Mapping[str, Mapping[str, Metric]], profile: Profile, job: Job
 ) -> Iterator[Finding]:
-    """What suffers because a program tells nothing of kube-proxy's container, as this metric of it shows."""
-    program = _PROGRAMS[metric]
-    what = f"no {metric} is of kube-proxy's container" if state == "elsewhere" else f"{metric} is not there"
-    change = f"scrape {_FOUND_AT.get(program, program)}"
+    """What suffers because a program tells nothing of what is asked for, as this metric of it shows."""
+    what, change = f"{metric} is not there", f"scrape {other.where}"
     if state == "elsewhere":
-        change = "set `prometheus: {container_selector: …}`"
-    readers = {name: read for name, read in reads.items() if any(row.program == program for row in read.values())}
+        selected = "of kube-proxy's container" if other.of_pods else f"{profile.prometheus.node_selector}"
+        what, change = f"no {metric} is {selected}", f"set `prometheus: {{{other.selector}: …}}`"
+    readers = {name: read for name, read in reads.items() if any(row.program == other.program for row in read.values())}
     others = tuple(name for name, read in readers.items() if any(_of_kube_proxy(row) for row in read.values()))
     blind = tuple(name for name, read in readers.items() if all(row.program for row in read.values()))
-    if not in_pod(profile.kube_proxy):
+    if other.of_pods and not in_pod(profile.kube_proxy):
         blind = ()  # they are about Pods, of which there are none
     if not job.up:
         blind, others = blind + others, ()

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -11,37 +11,46 @@ from generator.http import Client
 from generator.model import Profile
 from generator.names import TEST_LABEL
 from generator.shapes import Shape
-from generator.sites import CPU, RESTARTS, Facts, Job, Labels, State
+from generator.sites import OTHERS, Facts, Job, Labels, State
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
 _SERIES_SECONDS = 3600
 _WORD = "kube-proxy"
+_KERNEL = ("kernel", "kern")  # the journal's transport, and syslog's facility
 _SYNCS = "kubeproxy_sync_proxy_rules_(duration_seconds|latency_microseconds)_count"
 
 
 def look(logs: Sequence[Profile], loki: Client | None, metrics: Sequence[Profile], prometheus: Client | None) -> Facts:
     """What the servers given hold: by the selectors of the profiles, or where these find nothing by a word."""
-    streams = _streams(loki, list(dict.fromkeys(row.loki.selector for row in logs))) if loki else None
+    streams = _streams(loki, [row.loki.selector for row in logs], _by_word) if loki else None
+    kernels = [row.loki.kernel.selector for row in logs if row.loki.kernel]
+    kernel = _streams(loki, kernels, _of_kernel) if loki and kernels else None
     if prometheus is None:
-        return Facts(streams)
+        return Facts(streams, kernel=kernel)
     jobs = _jobs(prometheus, list(dict.fromkeys(row.prometheus.selector for row in metrics)))
-    containers = dict.fromkeys(row.prometheus.container_selector for row in metrics)
-    return Facts(streams, jobs, {metric: _state(prometheus, metric, containers) for metric in (RESTARTS, CPU)})
+    others: dict[str, State] = {}
+    for other in OTHERS:
+        selectors = dict.fromkeys(getattr(row.prometheus, other.selector) for row in metrics)
+        others |= {metric: _state(prometheus, metric, selectors) for metric in other.shown_by}
+    return Facts(streams, jobs, others, kernel)
 
 
-def _streams(loki: Client, selectors: Sequence[str]) -> dict[str, tuple[Labels, ...]]:
+def _streams(
+    loki: Client, selectors: Sequence[str], search: Callable[[str, Sequence[str]], str | None]
+) -> dict[str, tuple[Labels, ...]]:
+    """The streams of each selector, and where these have none those that a search over the labels' values finds."""
     since = {"start": (int(time.time()) - _BACK_SECONDS) * 1_000_000_000}
 
     def streams(selector: str) -> tuple[Labels, ...]:
         rows = _listed(loki, "/loki/api/v1/series", {"match[]": selector, **since}, answers.SERIES)
         return tuple(row for row in rows if TEST_LABEL not in row)  # which are no log of the site
 
-    found = {selector: streams(selector) for selector in selectors}
+    found = {selector: streams(selector) for selector in dict.fromkeys(selectors)}
     if any(found.values()):
         return found
     labels = [label for label in _listed(loki, "/loki/api/v1/labels", since) if not label.startswith(TEST_LABEL)]
     for label in labels:
-        selector = _by_word(label, _listed(loki, f"/loki/api/v1/label/{label}/values", since))
+        selector = search(label, _listed(loki, f"/loki/api/v1/label/{label}/values", since))
         if selector:
             found[selector] = streams(selector)
     return dict(sorted(found.items(), key=lambda row: '="' not in row[0]))  # one value before a pattern
@@ -55,6 +64,11 @@ def _by_word(label: str, values: Sequence[str]) -> str | None:
     if not speaking:
         return None
     return f'{{{label}="{speaking[0]}"}}' if len(speaking) == 1 else f'{{{label}=~".*{_WORD}.*"}}'
+
+
+def _of_kernel(label: str, values: Sequence[str]) -> str | None:
+    """A selector for the value of a label that says a line is the kernel's."""
+    return next((f'{{{label}="{word}"}}' for word in _KERNEL if word in values), None)
 
 
 def _jobs(prometheus: Client, selectors: Sequence[str]) -> dict[str, Job]:
@@ -84,8 +98,8 @@ def _job(prometheus: Client, selector: str) -> Job:
     return Job(labels_only, sum(value == 1 for _, value in targets), frozenset(names), versions)
 
 
-def _state(prometheus: Client, metric: str, containers: Iterable[str]) -> State:
-    if any(_query(prometheus, f"group({metric}{selector})") for selector in containers):
+def _state(prometheus: Client, metric: str, selectors: Iterable[str]) -> State:
+    if any(_query(prometheus, f"group({metric}{selector})") for selector in selectors):
         return "here"
     return "elsewhere" if _query(prometheus, f"group({metric})") else "nowhere"
 

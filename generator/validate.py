@@ -60,7 +60,9 @@ def validate(
     checked = [file for file in files if file.path.startswith("prometheus/")]
     of_files = [_of_file(file, output) for file in checked]
     groups = rules.groups["prometheus"]
-    of_tests = [_of_tests(entry, groups) for entry in catalog.entries if entry.unit_tests]
+    of_tests = [
+        _of_tests(entry, name, text, groups) for entry in catalog.entries for name, text in entry.unit_tests.items()
+    ]
     questions = [*of_files, *of_tests]
     known = set() if again else stamp.passed(question.mark(tool) for question in questions)
     open_files = [question for question in of_files if question.mark(tool) not in known]
@@ -117,10 +119,10 @@ def _of_file(file: File, output: str) -> _Question:
     return _Question(("check", "rules", file.path), (file,), where, "promtool refuses the rules")
 
 
-def _of_tests(entry: Failure, groups: Sequence[RuleGroup]) -> _Question:
-    tests = File(f"catalog/{entry.id}/tests.yaml", _with_rules(entry.unit_tests or ""))
+def _of_tests(entry: Failure, name: str, text: str, groups: Sequence[RuleGroup]) -> _Question:
+    tests = File(f"catalog/{entry.id}/{name}", _with_rules(text))
     rules = rules_file("output/prometheus/kube-proxy.rules.yaml", needed(groups, tests.text))
-    where = Location(entry.tests_path)
+    where = Location(entry.document.path.replace("failure.yaml", name))
     return _Question(("test", "rules", tests.path), (tests, rules), where, "promtool's unit tests fail")
 
 

@@ -46,18 +46,21 @@ def whereabouts(alert: CompiledAlert, rules: Rules, profile: Profile) -> Whereab
 
 def carried(alert: CompiledAlert, rules: Rules, profile: Profile) -> Carried | None:
     """The surest of the labels that an alert of this rule has; None where it is not about one kube-proxy."""
-    logs, metrics = profile.loki.labels, profile.prometheus.labels
+    metrics = profile.prometheus.labels
+    # Also of alerts on a node, which have it in any case; whether an alert has it at all is seen below.
+    node = metrics.node if alert.known_build else profile.prometheus.node_label
     names: dict[Kind, str | None]
     if alert.entry.kind == "watchdog":
         return None
-    if alert.engine == "loki":
+    if alert.source:
+        logs = alert.source.labels
         # The presets that read files have the path of one in the place of the Pod.
         names = {"node": logs.node, "pod": logs.pod if logs.pod != "filename" else None}
     elif in_pod(profile.kube_proxy):
         # Targets of Pods have the Pod's name; the node's they have only where somebody copies it into a label.
-        names = {"pod": metrics.pod, "node": metrics.node, "instance": metrics.instance}
+        names = {"pod": metrics.pod, "node": node, "instance": metrics.instance}
     else:
-        names = {"node": metrics.node, "instance": metrics.instance}
+        names = {"node": node, "instance": metrics.instance}
     if alert.engine == "prometheus" and not alert.known_build:
         # An alert carries what its expression groups by; those of lines and of builds are always for one kube-proxy.
         grouping = _grouping(alert.rule.expr, rules.records)

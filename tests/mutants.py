@@ -229,7 +229,7 @@ def expr_changes(expr: str) -> Iterator[tuple[str, str]]:
 def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
     groups = rules.groups["prometheus"]
     records = {rule.record: rule for group in groups for rule in group.rules if isinstance(rule, RecordingRule)}
-    tested = {entry.id: entry.unit_tests for entry in INPUTS.catalog.entries if entry.unit_tests}
+    tested = {entry.id: text for entry in INPUTS.catalog.entries for text in entry.unit_tests.values()}
 
     def fails(rule: AlertRule | RecordingRule, changed: AlertRule | RecordingRule) -> bool:
         """Whether a test of an entry whose alerts read the rule fails."""
@@ -240,7 +240,7 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
             for reader in sorted(readers & tested.keys()):
-                text = tested[reader] or ""
+                text = tested[reader]
                 spoken_of = [
                     one for one in swapped if any(_name(rule) in text or _is_record(rule) for rule in one.rules)
                 ]

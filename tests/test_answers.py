@@ -94,7 +94,7 @@ def _asked(client: Client) -> object:
 
 def _in_loki(client: Client) -> object:
     findings = Findings(INPUTS.catalog, NOW)
-    asking.in_loki(client, RULES, PROFILE, Span(NOW, NOW), findings)
+    asking.in_loki(client, RULES, Span(NOW, NOW), findings)
     return findings.diagnosis()
 
 

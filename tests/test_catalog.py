@@ -196,7 +196,7 @@ def test_the_lock_mount_is_correct_yaml() -> None:
 def covered(entry: Failure) -> dict[str, set[bool]]:
     """For each alert of an entry's unit tests, whether it is expected to fire, to be silent, or (as it should) both."""
     seen: dict[str, set[bool]] = {}
-    metric_tests = yaml.safe_load(entry.unit_tests or "tests: []")["tests"]
+    metric_tests = [test for text in entry.unit_tests.values() for test in yaml.safe_load(text)["tests"]]
     log_tests = entry.log_tests.tests if entry.log_tests else ()
     for checks in [*(test.get("alert_rule_test", ()) for test in metric_tests), *(test.checks for test in log_tests)]:
         for expected in checks:

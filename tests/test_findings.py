@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from generator.diagnose.findings import Diagnosis, Findings
 from generator.diagnose.hints import Hints, read
 from generator.diagnose.windows import Window
@@ -104,3 +106,42 @@ def test_the_same_line_is_no_second_proof() -> None:
     (found,) = diagnosed(MISMATCH * 3 + MISMATCH.replace("11948", "11949")).found
     assert found.count == 4
     assert [proof.text.split()[2] for proof in found.proofs] == ["11948", "11949"]
+
+
+FULL = "nf_conntrack: nf_conntrack: table full in netns 4026532177, dropping packet"
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        (FULL, "dmesg"),
+        (f"[ 1764.151234] {FULL}", "dmesg"),
+        (f"kern  :warn  : [ 1764.151234] {FULL}", "dmesg"),
+        (f"[Fri Nov  7 01:22:30 2025] {FULL}", "dmesg"),
+        (f"2026-01-02T03:04:05,053007+00:00 {FULL}", "dmesg"),
+        (f"Jan  2 03:04:05 node-1 kernel: {FULL}", "node-1"),
+        (f"Jan  2 03:04:05 node-1 kernel: [ 1764.151234] {FULL}", "node-1"),
+        (f"2026-01-02T03:04:05.053007+00:00 node-1 kernel: {FULL}", "node-1"),
+        (f'{{"_TRANSPORT":"kernel","SYSLOG_IDENTIFIER":"kernel","_HOSTNAME":"node-1","MESSAGE":"{FULL}"}}', "node-1"),
+        (f'{{"_TRANSPORT":"kernel","host":"node-1","message":"{FULL}","source_type":"journald"}}', "node-1"),
+        (f"172.20.1.2: kern: warning: [2026-01-02T03:04:05.662764956Z]: {FULL}", "dmesg"),
+        (f'{{"clock":1,"facility":"kern","msg":"{FULL}","priority":"warning","talos-level":"warn"}}', "dmesg"),
+    ],
+)
+def test_a_line_of_the_kernel_is_the_kernels_in_whatever_it_is_wrapped(line: str, place: str) -> None:
+    found = diagnosed(line + "\n", "dmesg")
+    assert [(row.entry.id, dict(row.places)) for row in found.failures] == [("conntrack-table-full", {place: 1})]
+    assert found.elsewhere == []
+
+
+def test_what_another_program_says_of_a_full_table_is_not_the_kernels_line() -> None:
+    found = diagnosed(f"Jan  2 03:04:05 node-1 antrea-agent[7]: dmesg said {FULL}\n")
+    assert found.failures == []
+    assert [(row.program, row.entry.id) for row in found.elsewhere] == [("antrea-agent", "conntrack-table-full")]
+
+
+def test_the_kernel_prints_no_line_of_kube_proxys() -> None:
+    said = "Another app is currently holding the xtables lock. Stopped waiting after 5s."
+    found = diagnosed(f"Jan  2 03:04:05 node-1 kernel: {said}\n")
+    assert found.failures == []
+    assert [row.program for row in found.elsewhere] == ["kernel"]

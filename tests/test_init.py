@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from generator import loki
+from generator.load import load
 from tests.conftest import Run, obtained
 from tests.lab.programs import PROMETHEUS
 from tests.metrics import KUBE_PROXY_1_22
@@ -29,6 +30,8 @@ kubeproxy_network_programming_duration_seconds_count 1
 CONTAINERS = """\
 kube_pod_container_status_restarts_total{namespace="kube-system",pod="kube-proxy-a",container="kube-proxy"} 0
 container_cpu_usage_seconds_total{namespace="kube-system",pod="kube-proxy-a",container="kube-proxy"} 1
+node_nf_conntrack_entries{job="node-exporter",instance="n1:9100"} 1
+node_uname_info{job="node-exporter",instance="n1:9100",nodename="n1"} 1
 """
 CUT = KUBE_PROXY_1_22.replace("kubeproxy_network_programming_duration_seconds_count 1\n", "")
 PAGES = {"/new": KUBE_PROXY_1_22, "/old": OLD, "/cut": CUT, "/containers": CONTAINERS}
@@ -151,7 +154,8 @@ RELEASE_TAKEN = (
 
 
 def test_a_site_that_has_everything(run: Run, tmp_path: Path, prometheus: Addresses, logs: Callable[..., str]) -> None:
-    streams = [pod("kube-proxy-a", node_name="n1", app="kube-proxy"), pod("coredns-b", container="coredns")]
+    kernel = {"job": "systemd-journal", "transport": "kernel", "node_name": "n1"}
+    streams = [pod("kube-proxy-a", node_name="n1", app="kube-proxy"), pod("coredns-b", container="coredns"), kernel]
     done = run(
         "init",
         "--loki",
@@ -165,6 +169,7 @@ def test_a_site_that_has_everything(run: Run, tmp_path: Path, prometheus: Addres
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [
         'logs: promtail; 1 streams {container="kube-proxy"}',
+        'kernel logs: 1 streams {transport="kernel"}',
         'metrics: kube-prometheus-stack; 1 of 1 targets {job="kube-proxy"} answer, v1.22.17',
         RELEASE_TAKEN,
         "site.yaml: written, and beside it profile.schema.json, which editors complete from; "
@@ -219,9 +224,22 @@ def test_many_clusters_and_other_labels(
     assert written(tmp_path) == {
         "extends": ["vector", "kube-prometheus-stack"],
         "clusters": ["east", "north", "west"],
-        "loki": {"labels": {"cluster": "k8s"}},
+        "loki": {"labels": {"cluster": "k8s"}, "kernel": None},
         "prometheus": {"labels": {"cluster": "k8s"}},
         **RELEASE,
+    }
+    assert run("check", "--profile", "site.yaml", "--no-validate", cwd=tmp_path).returncode == 0
+
+
+def test_the_kernels_log_is_found_by_the_word_and_named_with_its_node(
+    run: Run, tmp_path: Path, prometheus: Addresses, logs: Callable[..., str]
+) -> None:
+    kernel = {"facility": "kern", "host": "n1"}
+    arguments = ["--loki", logs(pod("kube-proxy-a", node_name="n1"), kernel), "--prometheus", prometheus["complete"]]
+    done = run("init", *arguments, cwd=tmp_path)
+    assert 'kernel logs: 1 streams {facility="kern"}' in done.stderr.splitlines()
+    assert written(tmp_path)["loki"] == {
+        "kernel": {"selector": '{facility="kern"}', "labels": {"cluster": "cluster", "node": "host"}}
     }
     assert run("check", "--profile", "site.yaml", "--no-validate", cwd=tmp_path).returncode == 0
 
@@ -234,7 +252,7 @@ def test_streams_that_no_preset_knows_are_found_by_the_word(
     assert run("init", *arguments, cwd=tmp_path).returncode == 0
     assert written(tmp_path) == {
         "extends": ["promtail", "kube-prometheus-stack"],
-        "loki": {"selector": '{k8s_app="kube-proxy"}'},
+        "loki": {"selector": '{k8s_app="kube-proxy"}', "kernel": None},
         "prometheus": {"selector": '{job="nodes/kube-proxy"}'},
         **RELEASE,
     }
@@ -244,11 +262,7 @@ BIND = (
     "scrape it, and let it listen where Prometheus reaches it: metricsBindAddress: 0.0.0.0:10249 in its configuration "
     "or --metrics-bind-address=0.0.0.0:10249; its default is 127.0.0.1:10249"
 )
-LOG_ALERTS = (
-    "KubeProxyApiserverConnectionBroken, KubeProxyIptablesBackendMismatch, KubeProxyIptablesLockHeldTooLong, "
-    "KubeProxyIptablesLockNotMounted, KubeProxyIptablesRestoreWithoutWait, KubeProxyIptablesSaveParsePanic, "
-    "KubeProxyIPVSStartupPanic"
-)
+LOG_ALERTS = ", ".join(row.alert for row in load().catalog.entries if row.logs and row.logs.stream == "kube-proxy")
 
 
 def test_a_site_that_has_nothing_is_told_what_is_blind_and_what_to_change(
@@ -259,15 +273,16 @@ def test_a_site_that_has_nothing_is_told_what_is_blind_and_what_to_change(
     )
     assert done.returncode == 0, done.stderr
     said = done.stderr.splitlines()
-    assert said[2] == (
+    assert said[1] == "kernel logs: none; the profile says `kernel: null`, and the alerts on them are left out"
+    assert said[3] == (
         f'blind: {LOG_ALERTS}: Loki has no stream {{container="kube-proxy"}}; ship the log of kube-proxy to it, or say '
         "in the profile which streams those are"
     )
-    assert said[3].startswith("blind: ")
-    assert said[3].endswith(f': Prometheus has no target up{{job=~"(integrations/kubernetes/)?kube-proxy"}}; {BIND}')
-    assert "KubeProxySyncSlow" in said[3]
-    assert "KubeProxyMetricsMissing" not in said[3]
-    assert written(tmp_path) == {"extends": ["promtail", "mimir"]}
+    assert said[4].startswith("blind: ")
+    assert said[4].endswith(f': Prometheus has no target up{{job=~"(integrations/kubernetes/)?kube-proxy"}}; {BIND}')
+    assert "KubeProxySyncSlow" in said[4]
+    assert "KubeProxyMetricsMissing" not in said[4]
+    assert written(tmp_path) == {"extends": ["promtail", "mimir"], "loki": {"kernel": None}}
 
 
 def test_targets_that_do_not_answer_and_other_programs_that_are_not_there(
@@ -284,6 +299,7 @@ def test_targets_that_do_not_answer_and_other_programs_that_are_not_there(
         ("2 of 2 targets of kube-proxy do not answer", True),
         ("kube_pod_container_status_restarts_total is not there", True),
         ("container_cpu_usage_seconds_total is not there", True),
+        ("node_nf_conntrack_entries is not there", True),
     ]
     assert found["findings"][1]["alerts"] == ["KubeProxyNotRunning", "KubeProxyRestarting"]
 

@@ -312,7 +312,7 @@ def test_logs_as_the_agent_ships_them_fire(name: str, worn: str, real_loki: Loki
     rules = log_rules(inputs)
     streams, checks = [], []
     for entry in failures(inputs):
-        here = located(shipped, entry.id)
+        here = located(shipped_for(entry, shipped), entry.id)
         lines = tuple((0.0, row) for row in dressed(entry, worn, fires=True) * REPEATED)
         streams += [LogStream(here["stream"], lines), LogStream({**here["stream"], **here["other"]}, lines)]
         labels = {"failure": entry.id, "severity": entry.severity, **here["labels"]}
@@ -333,13 +333,26 @@ def test_near_misses_stay_silent_as_the_agent_ships_them(name: str, worn: str, r
     for entry in failures(inputs):
         mark = uuid.uuid4().hex
         lines = tuple((0.0, row) for row in dressed(entry, worn, fires=False) * REPEATED)
-        stream = LogStream(located(shipped, entry.id)["stream"], lines)
+        stream = LogStream(located(shipped_for(entry, shipped), entry.id)["stream"], lines)
         real_loki.push([logtests.push(stream, mark, start * 1_000_000_000, hidden=False)])
         assert real_loki.evaluate(logql.within(rules[entry.alert], TEST_LABEL, mark), start, 60, 1) == []
 
 
 def failures(inputs: Inputs) -> list[Failure]:
-    return [entry for entry in inputs.catalog.entries if entry.logs]
+    """The entries that are seen in a log which the site has."""
+    return [row for row in inputs.catalog.entries if row.logs and inputs.profile.loki.source(row.logs.stream)]
+
+
+def shipped_for(entry: Failure, shipped: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the agent ships of the log that an entry is seen in."""
+    found: Mapping[str, Any] = shipped["kernel"] if entry.logs and entry.logs.stream == "kernel" else shipped
+    return found
+
+
+def test_the_kernels_log_is_tested_for_each_preset_that_has_it() -> None:
+    has = {name for name, row in SHIPPED.items() if "logs" in row and site(name).profile.loki.kernel}
+    assert has == {name for name, row in SHIPPED.items() if "kernel" in row.get("logs", {})}
+    assert has == {"alloy", "journald", "k3s", "promtail", "rke2", "vector"}
 
 
 def log_rules(inputs: Inputs) -> tuple[Rule, ...]:

@@ -11,6 +11,7 @@ from generator.load import load, shipped_catalog
 from generator.sites import Choice, Engine, Facts, Job
 from tests.test_presets import SHIPPED
 
+RESTARTS, CPU = "kube_pod_container_status_restarts_total", "container_cpu_usage_seconds_total"
 PRESETS = profiles.read_presets(shipped_catalog())
 BY_NAME = {preset.name: preset.profile for preset in PRESETS}
 
@@ -133,7 +134,7 @@ def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube
     inputs = load()
     selector = inputs.profile.prometheus.selector
     job = Job(targets=({"instance": "a"},), up=1)
-    facts = Facts(jobs={selector: job}, others={sites.RESTARTS: "nowhere", sites.CPU: "here"})
+    facts = Facts(jobs={selector: job}, others={RESTARTS: "nowhere", CPU: "here"})
     asked = [
         (row.alerts, row.blind)
         for row in sites.findings(inputs.catalog, inputs.profile, facts)
@@ -147,7 +148,92 @@ def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube
 
 def test_no_alert_that_needs_other_programs_only_is_blind_for_want_of_a_target() -> None:
     inputs = load()
-    facts = Facts(jobs={}, others={sites.RESTARTS: "here", sites.CPU: "here"})
+    facts = Facts(jobs={}, others={RESTARTS: "here", CPU: "here"})
     (finding,) = sites.findings(inputs.catalog, inputs.profile, facts)
     assert "no target" in finding.what
     assert {"KubeProxyNotRunning", "KubeProxyMetricsMissing", "KubeProxyRestarting"}.isdisjoint(finding.alerts)
+
+
+KERNEL = '{transport="kernel"}'
+
+
+def kernel_gaps(profile: str, streams: list[dict[str, str]], folder: Path, asked: bool = True) -> list[sites.Finding]:
+    """What is said of the kernel's log where Loki has these streams of it."""
+    (folder / "site.yaml").write_text(profile or "{}\n")
+    read = load(profile=folder / "site.yaml")
+    facts = Facts(kernel={KERNEL: tuple(streams)} if asked else None)
+    return sites.findings(read.catalog, read.profile, facts)
+
+
+def test_a_site_without_the_kernels_log_is_told_and_may_say_that_it_has_none(tmp_path: Path) -> None:
+    (gap,) = kernel_gaps("", [], tmp_path)
+    assert (gap.what, gap.blind, gap.needed) == (f"Loki has no stream {KERNEL}", True, False)
+    assert gap.alerts == ("KubeProxyConntrackTableFull",)
+    assert kernel_gaps("loki: {kernel: null}\n", [], tmp_path) == []
+    assert kernel_gaps("disabled: [conntrack-table-full]\n", [], tmp_path) == []
+    assert kernel_gaps("", [], tmp_path, asked=False) == []
+
+
+@pytest.mark.parametrize(
+    ("streams", "said"),
+    [
+        ([{"node_name": "n"}], []),
+        ([{"host": "n"}], [f"no stream {KERNEL} has a label for the node, so an alert does not say where it is"]),
+        (
+            [{"node_name": "n"}, {"host": "n"}],
+            [f"1 of 2 streams {KERNEL} have no label node_name for the node"],
+        ),
+    ],
+)
+def test_the_kernels_streams_say_which_node_they_are_of(
+    streams: list[dict[str, str]], said: list[str], tmp_path: Path
+) -> None:
+    assert [gap.what for gap in kernel_gaps("", streams, tmp_path)] == said
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (Facts(), {}),  # nobody asked
+        (Facts(kernel={KERNEL: ({"node_name": "n"},)}), {}),
+        (Facts(kernel={KERNEL: ()}), None),
+        (
+            Facts(kernel={KERNEL: (), '{facility="kern"}': ({"facility": "kern", "host": "n"},)}),
+            {"selector": '{facility="kern"}', "labels": {"cluster": "cluster", "node": "host"}},
+        ),
+    ],
+)
+def test_a_new_profile_names_the_kernels_log_as_it_was_found(facts: Facts, said: object) -> None:
+    (promtail,) = (preset for preset in PRESETS if preset.name == "promtail")
+    assert sites.kernel_log(promtail, facts) == said
+
+
+NODE_METRICS = ("node_nf_conntrack_entries", "node_uname_info")
+OF_NODES = ("KubeProxyConntrackTableFullDrops", "KubeProxyConntrackTableFullSoon")
+
+
+@pytest.mark.parametrize(
+    ("states", "what", "change"),
+    [
+        (("here", "here"), None, None),
+        (("nowhere", "nowhere"), "node_nf_conntrack_entries is not there", "scrape node_exporter"),
+        (("here", "nowhere"), "node_uname_info is not there", "scrape node_exporter"),
+        (
+            ("elsewhere", "elsewhere"),
+            'no node_nf_conntrack_entries is {job="node-exporter"}',
+            "set `prometheus: {node_selector: …}`",
+        ),
+    ],
+)
+@pytest.mark.parametrize("runs_as", ["daemonset", "systemd"])
+def test_node_exporter_is_missed_wherever_kube_proxy_runs_and_never_needed(
+    runs_as: str, states: tuple[sites.State, ...], what: str | None, change: str | None
+) -> None:
+    inputs = load()
+    job = Job(targets=({"instance": "a"},), up=1)
+    others: dict[str, sites.State] = {RESTARTS: "here", CPU: "here", **dict(zip(NODE_METRICS, states, strict=True))}
+    facts = Facts(jobs={inputs.profile.prometheus.selector: job}, others=others)
+    profile = replace(inputs.profile, kube_proxy=replace(inputs.profile.kube_proxy, runs_as=runs_as))
+    found = [row for row in sites.findings(inputs.catalog, profile, facts) if set(row.alerts) & set(OF_NODES)]
+    expected = [(what, change, OF_NODES, True, False)] if what else []
+    assert [(row.what, row.change, row.alerts, row.blind, row.needed) for row in found] == expected

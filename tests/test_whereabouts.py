@@ -13,7 +13,7 @@ import pytest
 from generator.load import Inputs, load
 from generator.rules import CompiledAlert, Rules, compile_rules
 from generator.targets import runbooks
-from generator.whereabouts import carried, whereabouts
+from generator.whereabouts import Carried, carried, whereabouts
 from tests import kubernetes_api
 from tests.conftest import obtained
 from tests.documents import fenced
@@ -75,6 +75,29 @@ def test_the_label_that_the_alert_carries(profile: str, name: str, label: str | 
     inputs = site(profile, tmp_path)
     found = carried(*alert(inputs, name), inputs.profile)
     assert (found.label if found else None) == label
+
+
+FULL = "KubeProxyConntrackTableFull"
+
+
+@pytest.mark.parametrize(
+    ("profile", "name", "label"),
+    [
+        ("{}", FULL, "node_name"),
+        ("loki: {kernel: {labels: {node: host}}}", FULL, "host"),
+        ("extends: alloy", FULL, "instance"),
+        ("loki: {kernel: {labels: {node: null}}}", FULL, None),
+        ("{}", FULL + "Drops", "node"),
+        ("prometheus: {labels: {node: nodename}}", FULL + "Soon", "nodename"),
+        # kube-proxy's targets have no label of the node; what node_exporter tells has one in any case.
+        ("prometheus: {labels: {node: null}}", FULL + "Drops", "node"),
+        ("extends: k3s", FULL + "Drops", "node"),
+    ],
+)
+def test_alerts_on_a_node_carry_its_name(profile: str, name: str, label: str | None, tmp_path: Path) -> None:
+    inputs = site(profile, tmp_path)
+    found = carried(*alert(inputs, name), inputs.profile)
+    assert found == (Carried("node", label) if label else None)
 
 
 @pytest.mark.parametrize("profile", ["{}", "extends: scrape-config", "extends: k3s", "extends: journald"])

@@ -56,7 +56,7 @@ def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem
 
 
 def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
-    """Related entries exist, and what is inhibited or explained is a symptom."""
+    """Related entries exist, and what is inhibited or explained is a symptom, or a failure as metrics show it."""
     known = {entry.id: entry for entry in catalog.entries}
     for entry in catalog.entries:
         for index, (key, _) in enumerate(entry.related):
@@ -65,8 +65,9 @@ def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
         for field, keys in (("inhibits", entry.inhibits), ("explains", entry.explains)):
             for index, key in enumerate(keys):
                 where = entry.document.at(field, index)
-                if key not in known or known[key].kind != "symptom" or key == entry.id:
-                    yield Problem(where, f"'{key}' is not another entry of kind symptom")
+                other = known.get(key)
+                if other is None or key == entry.id or not (other.kind == "symptom" or other.metric_alerts):
+                    yield Problem(where, f"'{key}' is not another entry of kind symptom, or with alerts on metrics")
                 elif field == "explains" and key in entry.inhibits:
                     yield Problem(where, f"'{key}' stands under `inhibits:` too; name it once")
 

@@ -20,8 +20,8 @@ def symptoms_are_not_graver(catalog: Catalog, profile: Profile) -> Iterable[Prob
 def _graver(entry: Failure, index: int, symptom: Failure, profile: Profile) -> Iterator[Problem]:
     for cause_alert in entry.alerts():
         for symptom_alert in symptom.alerts():
-            cause = severity(cause_alert, entry.severity, profile)
-            graver = severity(symptom_alert, symptom.severity, profile)
+            cause = severity(cause_alert, entry.severity_of(cause_alert), profile)
+            graver = severity(symptom_alert, symptom.severity_of(symptom_alert), profile)
             if inhibition.as_grave(cause, graver):
                 continue
             changed = _changed(profile, symptom_alert) or _changed(profile, cause_alert)
@@ -50,7 +50,7 @@ def logs_and_metrics_meet(catalog: Catalog, profile: Profile) -> Iterable[Proble
     ]
     if not causes:
         return
-    place = inhibition.place({"loki", "prometheus"}, profile)
+    place = inhibition.place(profile.loki.labels, profile.prometheus.labels, profile)
     labels = profile.document.data.get("prometheus", {}).get("labels", {})
     if place is None:
         yield Problem(

@@ -70,6 +70,13 @@ def windows_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                 f"{entry.alert}: for ({in_force.hold}) must be shorter than the range ({in_force.window}), "
                 "or a line that comes once never fires",
             )
+        recent = entry.logs.recent
+        if recent and not needed <= seconds(recent) < window:
+            yield Problem(
+                entry.document.at("signals", "logs", "recent"),
+                f"{entry.alert}: recent ({recent}) must be shorter than the range ({in_force.window}) and at least "
+                f"two evaluation intervals and the ingest delay, {needed:g} s",
+            )
         if window < needed:
             yield Problem(
                 _range_place(entry, profile),

@@ -66,10 +66,11 @@ def _expressions(entry: Failure) -> Iterator[tuple[Path, str, MetricAlert | None
 def _target_labels(profile: Profile) -> set[str]:
     """Labels that series get from the scrape target rather than from the program."""
     site = profile.prometheus
-    named = {matcher.name for text in (site.selector, site.container_selector) for matcher in promql.matchers(text)}
+    selectors = (site.selector, site.container_selector, site.node_selector)
+    named = {matcher.name for text in selectors for matcher in promql.matchers(text)}
     labels = site.labels
     return named | {
-        label for label in (labels.cluster, labels.namespace, labels.pod, labels.node, labels.instance) if label
+        label for label in (labels.cluster, labels.namespace, labels.pod, site.node_label, labels.instance) if label
     }
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from generator import names, promql
+from generator.document import Path
 from generator.durations import seconds
 from generator.known_builds import known_builds
-from generator.model import Catalog, Profile
+from generator.model import Catalog, LogSource, Profile
 from generator.problems import Location, Problem
 from generator.signature import compile_re2
 
@@ -74,40 +75,52 @@ def _suggest(word: str, known: Iterable[str]) -> str:
 def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Selectors are selectors, and the log selector cannot select Loki's own log, which quotes every rule."""
     at = profile.document.at
-    for section, key, selector in (
-        ("loki", "selector", profile.loki.selector),
-        ("prometheus", "selector", profile.prometheus.selector),
-        ("prometheus", "container_selector", profile.prometheus.container_selector),
-    ):
+    for path, selector in _selectors(profile):
         try:
             matchers = promql.matchers(selector)
             for matcher in matchers:
                 _pattern(matcher)
         except ValueError as error:
-            yield Problem(
-                at(section, key), f'{selector!r} is not a selector such as {{container="kube-proxy"}}: {error}'
-            )
+            yield Problem(at(*path), f'{selector!r} is not a selector such as {{container="kube-proxy"}}: {error}')
             continue
-        if section == "loki" and not promql.is_of_loki(selector):
+        if path[0] == "loki" and not promql.is_of_loki(selector):
             message = "is not a selector that Loki reads: each text in double quotes, no comma at the end"
-            yield Problem(at(section, key), f"{selector} {message}")
+            yield Problem(at(*path), f"{selector} {message}")
             continue
-        if section == "loki" and not any(_refuses(matcher, "loki") for matcher in matchers):
-            message = "selects Loki's own log, which quotes these rules and would fire them; name kube-proxy's streams"
-            yield Problem(at(section, key), f"{selector} {message}")
+        if path[0] == "loki" and not any(_refuses(matcher, "loki") for matcher in matchers):
+            message = "selects Loki's own log, which quotes these rules and would fire them; name "
+            message += "the kernel's streams" if "kernel" in path else "kube-proxy's streams"
+            yield Problem(at(*path), f"{selector} {message}")
+
+
+def _selectors(profile: Profile) -> Iterable[tuple[Path, str]]:
+    """The selectors of a profile, and where each stands in it."""
+    for path, source in _log_sources(profile):
+        yield (*path, "selector"), source.selector
+    yield ("prometheus", "selector"), profile.prometheus.selector
+    yield ("prometheus", "container_selector"), profile.prometheus.container_selector
+    yield ("prometheus", "node_selector"), profile.prometheus.node_selector
+
+
+def _log_sources(profile: Profile) -> Iterable[tuple[Path, LogSource]]:
+    loki = profile.loki
+    yield ("loki",), LogSource(loki.selector, loki.labels)
+    if loki.kernel:
+        yield ("loki", "kernel"), loki.kernel
 
 
 def labels_are_no_words_of_loki(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Loki takes no label whose name is a word of its language."""
     at = profile.document.at
-    try:
-        selected = [matcher.name for matcher in promql.matchers(profile.loki.selector)]
-    except ValueError:
-        selected = []  # reported by selectors_pin_kube_proxy
-    for name in selected:
-        yield from _word_of_loki(at("loki", "selector"), name)
-    for key, label in asdict(profile.loki.labels).items():
-        yield from _word_of_loki(at("loki", "labels", key), label or "")
+    for path, source in _log_sources(profile):
+        try:
+            selected = [matcher.name for matcher in promql.matchers(source.selector)]
+        except ValueError:
+            selected = []  # reported by selectors_pin_kube_proxy
+        for name in selected:
+            yield from _word_of_loki(at(*path, "selector"), name)
+        for key, label in asdict(source.labels).items():
+            yield from _word_of_loki(at(*path, "labels", key), label or "")
 
 
 def _word_of_loki(where: Location, name: str) -> Iterable[Problem]:
@@ -148,11 +161,12 @@ def intervals_are_positive(catalog: Catalog, profile: Profile) -> Iterable[Probl
 
 def clusters_are_told_apart(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Where clusters are named, logs and metrics have a label that says which one they are of."""
-    for section, labels in (("loki", profile.loki.labels), ("prometheus", profile.prometheus.labels)):
-        if profile.clusters and labels.cluster is None:
+    logs = [(path, source.labels.cluster) for path, source in _log_sources(profile)]
+    for path, cluster in (*logs, (("prometheus",), profile.prometheus.labels.cluster)):
+        if profile.clusters and cluster is None:
             yield Problem(
-                profile.document.at(section, "labels", "cluster"),
-                f"`clusters` names clusters, and no label of {section} tells them apart; "
+                profile.document.at(*path, "labels", "cluster"),
+                f"`clusters` names clusters, and no label of {'.'.join(map(str, path))} tells them apart; "
                 "name it here and let the collector set it",
             )
 

@@ -285,7 +285,7 @@ def _ask(
             continue
         client = client_of(endpoint)
         if kind == "loki":
-            asking.in_loki(client, rules, read.profile, span, findings)
+            asking.in_loki(client, rules, span, findings)
         else:
             asking.in_prometheus(client, rules, read.profile, findings)
         seen["servers"].append(client.name)

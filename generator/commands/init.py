@@ -158,10 +158,13 @@ def _profile(
     chosen = [*(choice.preset for choice in choices.values()), *([deployment] if deployment else [])]
     broad_first = sorted(chosen, key=lambda preset: -len(preset.sections))
     labels = {"labels": {"cluster": cluster_label}} if cluster_label else {}
-    sections = {
+    sections: dict[Engine, dict[str, Any]] = {
         engine: {**({"selector": choice.selector} if choice.selector else {}), **labels}
         for engine, choice in choices.items()
     }
+    kernel = sites.kernel_log(choices["loki"].preset, facts)
+    if kernel or kernel is None:
+        sections["loki"]["kernel"] = kernel
     logs, metrics = choices["loki"].preset.profile.loki, choices["prometheus"].preset.profile.prometheus
     seen = sites.clusters(facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster)
     return scaffold.profile(
@@ -212,6 +215,9 @@ def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:
         choice = choices["loki"]
         selector = choice.selector or choice.preset.profile.loki.selector
         lines.append(f"logs: {choice.preset.name}; {len(facts.streams.get(selector, ()))} streams {selector}")
+    if facts.kernel is not None and not any(facts.kernel.values()):
+        lines.append("kernel logs: none; the profile says `kernel: null`, and the alerts on them are left out")
+    lines += [f"kernel logs: {len(rows)} streams {selector}" for selector, rows in (facts.kernel or {}).items() if rows]
     if facts.jobs is not None:
         choice = choices["prometheus"]
         selector = choice.selector or choice.preset.profile.prometheus.selector

@@ -18,16 +18,15 @@ _NANO = 1_000_000_000
 _PROOFS = 2
 
 
-def in_loki(loki: Client, rules: Rules, profile: Profile, span: Span, findings: Findings) -> None:
+def in_loki(loki: Client, rules: Rules, span: Span, findings: Findings) -> None:
     """Count the lines of each log alert in a span, which has both ends; only a few lines of each are fetched."""
     if span.begin is None or span.end is None:
         raise ValueError("Loki is asked for a span with both ends")
     since, now = max(1.0, (span.end - span.begin).total_seconds()), span.end
-    labels = profile.loki.labels
-    by = ", ".join(label for label in (labels.pod, labels.node) if label)
-    asked = [alert for alert in rules.alerts if alert.engine == "loki" and alert.entry.logs]
-    findings.sought(alert.entry.id for alert in asked)
-    for alert in asked:
+    asked = [(alert, alert.source.labels) for alert in rules.alerts if alert.source]
+    findings.sought(alert.entry.id for alert, _ in asked)
+    for alert, labels in asked:
+        by = ", ".join(label for label in (labels.pod, labels.node) if label)
         (query,) = logql.log_queries(logql.within(alert.rule.expr, TEST_LABEL, ""))
         expr = f"sum by ({by}) (count_over_time({query} [{round(since)}s]))"
         for row in _rows(loki, "/loki/api/v1/query", answers.COUNTS, query=expr, time=_nanoseconds(now)):

@@ -16,6 +16,7 @@ from generator.signature import compile_re2, signature
 _PROOFS = 3
 _LONGEST = 1000  # characters of a line that are shown
 _PLACES = 10_000  # that are counted apart; those of a large cluster
+_KERNEL = "kernel"  # what syslog and the journal call the program of its lines
 _PROGRAMS = 1000  # other programs that are told apart
 _MESSAGES = 1000  # that are remembered, harmless or not
 _MESSAGE = 1 << 14  # characters of a message in which a harmless one is looked for
@@ -154,10 +155,12 @@ class Findings:
     def _add(self, event: Event, source: str, pod: str | None, node: str | None) -> None:
         line = event.line
         program = foreign(line)
+        owners = frozenset(owner for owner in event.owners if self._prints(program, owner))
         if program:
-            for owner in event.owners:
+            for owner in event.owners - owners:
                 self._of_another(program, owner, event)
-            return
+            if not owners:
+                return
         place = line.node or node or line.pod or pod or source
         if event.hints != Hints():
             self.told(place, event.hints)
@@ -167,12 +170,17 @@ class Findings:
             return
         if not line.time and self._span != _ALWAYS:
             self._undated += event.count
-        for owner in event.owners:
+        for owner in owners:
             named = self._known.get(place, Hints()).node or place
             self.count(owner, named, event.count)
             self.prove(owner, Proof(line.text[:_LONGEST], source, line.time, named))
         if event.error and not event.owners and not self._scanner.explained(event.rest):
             self._unexplained(event)
+
+    def _prints(self, program: str | None, owner: str) -> bool:
+        """Whether a line of another program than kube-proxy, if it is known to be of one, can prove an entry."""
+        logs = self._entries[owner].logs
+        return program is None or (program == _KERNEL and logs is not None and logs.stream == "kernel")
 
     def _unexplained(self, event: Event) -> None:
         """An error of no entry: known to be harmless, or not known."""

@@ -59,6 +59,7 @@ _FRONTS = tuple(
             rf"{_NODE} {_PROGRAM}\[\d+\]: (?P<text>.*)",
         ),
         (_LETTERS, rf"{_PROGRAM}\[\d+\]: (?P<text>.*)"),
+        ("[", rf"\[(?:[A-Z][a-z]{{2}}) (?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d) \d{{4}}\] (?P<text>.*)"),  # dmesg -T
         ("[", r"\[pod/(?P<pod>[^/\]]+)/(?P<program>[^/\]]+)\] (?P<text>.*)"),  # kubectl logs --prefix
         (  # stern
             _LOWER,

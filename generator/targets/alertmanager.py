@@ -81,8 +81,9 @@ def _route(rules: Rules, profile: Profile) -> Mapping[str, Any]:
 
 def _inhibition(one: Inhibition) -> Mapping[str, Any]:
     """While a cause fires, its symptoms at the same kube-proxy are held back; two that name no place are not at one."""
+    somewhere = [f'{one.place.key}!=""'] if one.place.key else []
     return {
-        "source_matchers": [_one_of("alertname", [one.cause]), f'{one.place.key}!=""'],
+        "source_matchers": [_one_of("alertname", [one.cause]), *somewhere],
         "target_matchers": [_one_of("alertname", one.symptoms)],
         "equal": list(one.place.equal),
     }

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from generator import logql, names, promql
 from generator.file import File, yaml_file
-from generator.model import Catalog, Profile
+from generator.model import Catalog, Failure, LogLabels, LogSource, Profile
 from generator.names import DASHBOARD, GENERATED
 from generator.rules import CompiledAlert, Rules, without_queries
-from generator.signature import signature
+from generator.signature import Signature, signature
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -71,7 +71,7 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """What the dashboard shows, in its order; the queries hold Grafana's variables."""
     yield from _of_failures(rules, profile)
     by = promql.placeholders(profile)["by"]
-    chosen = ", ".join([promql.placeholders(profile)["kube_proxy"], *_chosen(profile, "prometheus")])
+    chosen = ", ".join([promql.placeholders(profile)["kube_proxy"], *_chosen(profile)])
     latency = "kubeproxy_sync_proxy_rules_duration_seconds"
     base = profile.base_url.rstrip("/")
 
@@ -166,18 +166,10 @@ def _placed(expr: str, profile: Profile) -> str:
 
 def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """Matching log lines by node, one query for each failure."""
-    chosen = profile.loki.selector.strip().removesuffix("}").rstrip().rstrip(",")
-    chosen = ", ".join([chosen, *_chosen(profile, "loki")]) + "}"
-    labels = profile.loki.labels
-    by = ", ".join(label for label in (labels.cluster, labels.node or labels.pod) if label)
-    where = f"{{{{{labels.node or labels.pod}}}}} " if labels.node or labels.pod else ""
     queries = tuple(
-        Query(
-            logql.lines(chosen, signature(alert.entry.logs), "$__interval", by),
-            f"{where}{alert.entry.id}",
-        )
+        _lines(alert.entry, signature(alert.entry.logs), alert.source, profile)
         for alert in rules.alerts
-        if alert.engine == "loki" and alert.entry.logs
+        if alert.source and alert.entry.logs
     )
     if queries:
         yield Panel(
@@ -190,11 +182,20 @@ def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
         )
 
 
+def _lines(entry: Failure, filters: Signature, source: LogSource, profile: Profile) -> Query:
+    labels = source.labels
+    own = source.selector.strip().removesuffix("}").rstrip().rstrip(",")
+    chosen = ", ".join([own, *_chosen_streams(labels, profile)]) + "}"
+    where = labels.node or labels.pod
+    by = ", ".join(label for label in (labels.cluster, where) if label)
+    return Query(logql.lines(chosen, filters, "$__interval", by), f"{{{{{where}}}}} {entry.id}" if where else entry.id)
+
+
 def _of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
     known = [alert for alert in rules.alerts if alert.known_build]
     if not known:
         return
-    matchers = ", ".join(_chosen(profile, "prometheus"))
+    matchers = ", ".join(_chosen(profile))
     yield Panel(
         "Builds",
         "What each kube-proxy says of its version.",
@@ -218,11 +219,13 @@ def _of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
     )
 
 
-def _chosen(profile: Profile, source: Source) -> list[str]:
+def _chosen(profile: Profile) -> list[str]:
     """Matchers for what is chosen above the dashboard. A label that the series have not is matched by All."""
-    if source == "prometheus":
-        return [f'{label}=~"${name}"' for name, label in _choices(profile)]
-    labels = profile.loki.labels
+    return [f'{label}=~"${name}"' for name, label in _choices(profile)]
+
+
+def _chosen_streams(labels: LogLabels, profile: Profile) -> list[str]:
+    """The same for the streams of a log."""
     pairs = (("cluster", labels.cluster), ("node", labels.node), ("pod", labels.pod))
     return [f'{label}=~"${name}"' for name, label in pairs if label and name in dict(_choices(profile))]
 

@@ -72,12 +72,12 @@ def _recording(rules: Rules, profile: Profile) -> RuleGroup:
             RecordingRule(
                 f"kube_proxy:failure_lines:count{_LINES_WINDOW}",
                 logql.lines(
-                    profile.loki.selector, signature(alert.entry.logs), _LINES_WINDOW, profile.loki.labels.by()
+                    alert.source.selector, signature(alert.entry.logs), _LINES_WINDOW, alert.source.labels.by()
                 ),
                 {**profile.labels, "failure": alert.entry.id},
             )
             for alert in rules.alerts
-            if alert.engine == "loki" and alert.entry.logs
+            if alert.source and alert.entry.logs
         ),
     )
 

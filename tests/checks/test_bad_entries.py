@@ -149,7 +149,7 @@ CASES = [
         "inhibits-no-symptom",
         "inhibits: [gate-slow]",
         "inhibits: [gate-watchdog]",
-        f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom",
+        f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom, or with alerts on metrics",
     ),
     Case(
         "inhibits-a-graver-symptom",
@@ -171,7 +171,7 @@ CASES = [
         "explains-no-symptom",
         "inhibits: [gate-slow]",
         "explains: [gate-watchdog]",
-        f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom",
+        f"{GATE}:74:12: 'gate-watchdog' is not another entry of kind symptom, or with alerts on metrics",
     ),
     Case(
         "explains-what-it-inhibits",
@@ -519,7 +519,7 @@ CASES = [
         "unknown-placeholder",
         "$kube_proxy",
         "$kubeproxy",
-        f"{SLOW}:22:9: $kubeproxy is no placeholder; there are $by, $cluster, $container, $daemonset, $expected, $expected_by, $kube_proxy, $namespace, $pod",
+        f"{SLOW}:22:9: $kubeproxy is no placeholder; there are $by, $by_node, $cluster, $container, $daemonset, $expected, $expected_by, $kube_proxy, $namespace, $node, $node_exporter, $node_target, $pod",
         SLOW,
     ),
     Case(
