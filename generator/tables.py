@@ -153,8 +153,8 @@ def _badness(found: Span | Told) -> tuple[int, tuple[int, ...], int, int, bool]:
 
 
 def _release(fix: UpstreamFix, number: int) -> Span:
-    """Which releases of a minor lack a change: fixed_in names the first with it, then the patches it was brought to."""
-    first, change = fix.fixed_in[0], fix.change.strip().rstrip(".")
+    """Which releases of a minor lack a change: of fixed_in the newest had it first, the others had it brought there."""
+    first, change = max(fix.fixed_in, key=minor), fix.change.strip().rstrip(".")
     brought = next((release for release in fix.fixed_in if minor(release) == number), None)
     unless = fix.unless or ""
     if fix.since and number < minor(fix.since):

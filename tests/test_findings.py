@@ -130,18 +130,18 @@ FULL = "nf_conntrack: nf_conntrack: table full in netns 4026532177, dropping pac
 )
 def test_a_line_of_the_kernel_is_the_kernels_in_whatever_it_is_wrapped(line: str, place: str) -> None:
     found = diagnosed(line + "\n", "dmesg")
-    assert [(row.entry.id, dict(row.places)) for row in found.failures] == [("conntrack-table-full", {place: 1})]
-    assert found.elsewhere == []
+    assert [(row.entry.id, dict(row.places)) for row in found.found] == [("conntrack-table-full", {place: 1})]
+    assert found.elsewhere == ()
 
 
 def test_what_another_program_says_of_a_full_table_is_not_the_kernels_line() -> None:
     found = diagnosed(f"Jan  2 03:04:05 node-1 antrea-agent[7]: dmesg said {FULL}\n")
-    assert found.failures == []
+    assert found.found == ()
     assert [(row.program, row.entry.id) for row in found.elsewhere] == [("antrea-agent", "conntrack-table-full")]
 
 
 def test_the_kernel_prints_no_line_of_kube_proxys() -> None:
     said = "Another app is currently holding the xtables lock. Stopped waiting after 5s."
     found = diagnosed(f"Jan  2 03:04:05 node-1 kernel: {said}\n")
-    assert found.failures == []
+    assert found.found == ()
     assert [row.program for row in found.elsewhere] == ["kernel"]

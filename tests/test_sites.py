@@ -3,11 +3,13 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from generator import profiles, sites
 from generator.load import load, shipped_catalog
+from generator.model import RunsAs
 from generator.sites import Choice, Engine, Facts, Job
 from tests.test_presets import SHIPPED
 
@@ -225,9 +227,9 @@ OF_NODES = ("KubeProxyConntrackTableFullDrops", "KubeProxyConntrackTableFullSoon
         ),
     ],
 )
-@pytest.mark.parametrize("runs_as", ["daemonset", "systemd"])
+@pytest.mark.parametrize("runs_as", get_args(RunsAs))
 def test_node_exporter_is_missed_wherever_kube_proxy_runs_and_never_needed(
-    runs_as: str, states: tuple[sites.State, ...], what: str | None, change: str | None
+    runs_as: RunsAs, states: tuple[sites.State, ...], what: str | None, change: str | None
 ) -> None:
     inputs = load()
     job = Job(targets=({"instance": "a"},), up=1)

@@ -1,5 +1,6 @@
 """What fix tables say of a minor release, where the catalog has no such case yet."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from generator.advice import Facts, advise
 from generator.known_builds import known_builds
 from generator.load import load
-from generator.model import Failure, Fixes, TkeFix, TkeFixes, UpstreamFix
+from generator.model import Failure, Fixes, TkeFix, TkeFixes, UpstreamFix, Versions
 from generator.tables import span
 from generator.versions import parse
 
@@ -86,3 +87,43 @@ def test_of_editions_the_one_with_more_builds_counts(other: TkeFix, builds: str,
     entry = replace(BACKEND, fixes=Fixes(tke=TkeFixes(rows[::-1] if turned else rows, ("page", "page-zh"))))
     found = span(entry, tke=True, number=18)
     assert (found.builds, found.fix and found.fix.text) == (builds, fix)
+
+
+def to_1_37(entry: Failure) -> Failure:
+    return replace(entry, affected=replace(entry.affected, versions=Versions("1.10", "1.37")))
+
+
+BROUGHT = ("1.36.0", "1.35.4", "1.34.7", "1.33.11")
+
+
+@pytest.mark.parametrize("fixed_in", [BROUGHT, BROUGHT[::-1], ("1.34.7", "1.36.0", "1.33.11", "1.35.4")])
+@pytest.mark.parametrize(
+    ("version", "verdict", "upgrade"),
+    [
+        ("v1.28.15", "not affected", None),
+        ("v1.29.0", "affected", "v1.33.11"),
+        ("v1.32.13", "affected", "v1.33.11"),
+        ("v1.33.10", "affected", "v1.33.11"),
+        ("v1.33.11", "not affected", None),
+        ("v1.34.6", "affected", "v1.34.7"),
+        ("v1.34.7", "not affected", None),
+        ("v1.35.3", "affected", "v1.35.4"),
+        ("v1.36.0", "not affected", None),
+        ("v1.37.0", "not affected", None),
+    ],
+)
+def test_a_fix_that_was_brought_to_patch_releases_of_several_minors(
+    version: str, verdict: str, upgrade: str | None, fixed_in: tuple[str, ...]
+) -> None:
+    entry = to_1_37(with_fixes(replace(change("It lists less.", *fixed_in), since="1.29")))
+    found = advise(entry, Facts(kube_proxy=parse(version)))
+    assert (found.verdict, str(found.version) if found.version else None) == (verdict, upgrade)
+    known = [str(one.fixed_in) for one in known_builds(entry) if re.fullmatch(one.pattern, version)]
+    assert known == ([upgrade] if upgrade else [])
+
+
+def test_a_minor_between_that_never_got_the_fix_has_the_failure() -> None:
+    entry = to_1_37(with_fixes(change("It lists less.", "1.33.11", "1.36.0")))
+    for version, upgrade in (("v1.34.9", "v1.36.0"), ("v1.35.9", "v1.36.0"), ("v1.33.10", "v1.33.11")):
+        found = advise(entry, Facts(kube_proxy=parse(version)))
+        assert (found.verdict, str(found.version)) == ("affected", upgrade)
