@@ -169,7 +169,7 @@ def test_a_cause_holds_back_its_symptoms_at_the_same_pod(tmp_path: Path) -> None
 
 
 def test_one_failure_pages_once(tmp_path: Path) -> None:
-    """The alert of a cluster holds back those of its kube-proxies, the one on logs those on metrics; none the reverse."""
+    """The alert of a cluster holds back those of its kube-proxies, the one on logs those on metrics."""
     config = compiled(tmp_path, "{}\n")
     assert inhibition(config, "KubeProxyApiserverUnreachableEverywhere") == [
         ('alertname=~"KubeProxyApiserverUnreachable|KubeProxyApiserverUnreachableRequests"', ["cluster"])
