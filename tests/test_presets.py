@@ -69,7 +69,7 @@ def test_each_preset_is_tested_for_what_it_sets() -> None:
     assert {name: {SECTIONS[key] for key in row} for name, row in SHIPPED.items()} == sets
 
 
-# How many pairs of a cause and a place hold something back. Logs and metrics of k3s do not meet; its metrics and clusters do.
+# How many pairs of a cause and a place hold something back. In k3s logs and metrics do not meet.
 INHIBITIONS = {
     "aks": 18,
     "alloy": 18,
