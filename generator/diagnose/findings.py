@@ -170,7 +170,8 @@ class Findings:
         for owner in event.owners:
             named = self._known.get(place, Hints()).node or place
             self.count(owner, named, event.count)
-            self.prove(owner, Proof(line.text[:_LONGEST], source, line.time, named))
+            if line.text:
+                self.prove(owner, Proof(line.text[:_LONGEST], source, line.time, named))
         if event.error and not event.owners and not self._scanner.explained(event.rest):
             self._unexplained(event)
 
