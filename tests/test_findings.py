@@ -27,7 +27,7 @@ def test_lines_are_counted_by_node() -> None:
         datetime(2026, 11, 24, 4, 55, 0, tzinfo=UTC),
         datetime(2026, 11, 24, 4, 55, 4, tzinfo=UTC),
     )
-    assert len(found.proofs) == 3
+    assert [proof.place for proof in found.proofs] == ["node-0", "node-1"]
 
 
 def test_a_log_that_names_its_node_is_that_nodes() -> None:
@@ -103,4 +103,4 @@ def test_what_lines_tell_of_a_kube_proxy() -> None:
 def test_the_same_line_is_no_second_proof() -> None:
     (found,) = diagnosed(MISMATCH * 3 + MISMATCH.replace("11948", "11949")).found
     assert found.count == 4
-    assert [proof.text.split()[2] for proof in found.proofs] == ["11948", "11949"]
+    assert [proof.text.split()[2] for proof in found.proofs] == ["11948"]  # another process says the same

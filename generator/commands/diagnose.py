@@ -209,7 +209,7 @@ def _read(
                 findings.told(place, Hints(version=source.version))
             with _progress(source) as advance:
                 for window in windows(_watched(source.blocks, look) if look else source.blocks):
-                    findings.read(window, source.name, source.pod, source.node)
+                    findings.read(window, source.name, source.pod, source.node, source.numbered)
                     seen["bytes"] += window.end - window.begin
                     advance(window.end - window.begin)
                     if window.cut:

@@ -1,7 +1,7 @@
 """Counts, for each documented failure, the lines that prove it; keeps what else the logs say. No IO."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from generator.diagnose import templates
@@ -23,12 +23,15 @@ _MESSAGE = 1 << 14  # characters of a message in which a harmless one is looked 
 
 @dataclass(frozen=True)
 class Proof:
-    """A line that proves a failure, and where it stood."""
+    """A line that proves a failure, where it stood, and the lines of its message before and after it."""
 
     text: str
     source: str
     time: datetime | None = None
     place: str = ""
+    number: int | None = None
+    before: str | None = None
+    after: tuple[str, ...] = ()
 
 
 @dataclass
@@ -56,8 +59,13 @@ class Found:
         if proof.time:
             self.first = min(self.first or proof.time, proof.time)
             self.last = max(self.last or proof.time, proof.time)
-        if len(self.proofs) < _PROOFS and proof not in self.proofs:
+        if self.lacks(proof.text, proof.place):
             self.proofs.append(proof)
+
+    def lacks(self, text: str, place: str) -> bool:
+        """Whether a line would be a proof of another kind, or from another place, than those that are kept."""
+        known = any(said(proof.text) == said(text[:_LONGEST]) and proof.place == place for proof in self.proofs)
+        return len(self.proofs) < _PROOFS and not known
 
 
 @dataclass
@@ -141,17 +149,26 @@ class Findings:
         """The failures so far, in the order in which they came."""
         return self._found.values()
 
-    def read(self, window: Window, source: str, pod: str | None = None, node: str | None = None) -> None:
-        """Look at the new lines of a window of a source."""
+    def read(
+        self,
+        window: Window,
+        source: str,
+        pod: str | None = None,
+        node: str | None = None,
+        numbered: bool = True,
+    ) -> None:
+        """Look at the new lines of a window of a source; they may not be `numbered` as those of the file are."""
         self._sought |= self._in_lines
         self._speaks = self._speaks or self._scanner.speaks(window, self._now)
         last = self._scanner.last_time(window, self._now)
         if last:
             self._last = max(self._last or last, last)
         for event in self._scanner.events(window, self._now):
-            self._add(event, source, pod, node)
+            self._add(event, window, source, pod, node, numbered)
 
-    def _add(self, event: Event, source: str, pod: str | None, node: str | None) -> None:
+    def _add(
+        self, event: Event, window: Window, source: str, pod: str | None, node: str | None, numbered: bool
+    ) -> None:
         line = event.line
         program = foreign(line)
         if program:
@@ -171,9 +188,22 @@ class Findings:
             named = self._known.get(place, Hints()).node or place
             self.count(owner, named, event.count)
             if line.text:
-                self.prove(owner, Proof(line.text[:_LONGEST], source, line.time, named))
+                proof = Proof(line.text[:_LONGEST], source, line.time, named)
+                if self._of(owner).lacks(line.text, named):
+                    proof = self._placed(proof, window, event, numbered)
+                self.prove(owner, proof)
         if event.error and not event.owners and not self._scanner.explained(event.rest):
             self._unexplained(event)
+
+    def _placed(self, proof: Proof, window: Window, event: Event, numbered: bool) -> Proof:
+        """A proof with the number of its line, if lines of the source have one, and with its message."""
+        setting = self._scanner.setting(window, event, self._now)
+        return replace(
+            proof,
+            number=setting.number if numbered else None,
+            before=setting.before[:_LONGEST] if setting.before else None,
+            after=tuple(line[:_LONGEST] for line in setting.after),
+        )
 
     def _unexplained(self, event: Event) -> None:
         """An error of no entry: known to be harmless, or not known."""

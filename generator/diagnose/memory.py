@@ -60,13 +60,18 @@ class Memory:
             verdict = self._messages.get(data[begin : begin + 1] + data[text:stop])
             front = data[start:begin]
             if verdict:
-                origin = self._fronts.get(front) or self._fronts.get(_front(front))
+                origin = self._fronts.get(front) or self._origin(timeless(front))
                 return (verdict, origin) if origin else None
             if b'"' not in front:
                 return None
         elif pieces:
             return None
-        return self._lines.get(_line(data, start, stop)) if self._lines else None
+        if not self._lines:
+            return None
+        return self._lines.get(hash(timeless(data[start:stop]))) or self._lines.get(_line(data, start, stop))
+
+    def _origin(self, front: bytes) -> Origin | None:
+        return self._fronts.get(front) or self._fronts.get(_NUMBERED.sub(b"", front))
 
     def keep(self, data: bytes, start: int, stop: int, line: Line, owners: frozenset[str]) -> None:
         """Remember a line, and what it proves."""
@@ -98,7 +103,7 @@ def _front(front: bytes) -> bytes:
 
 def _line(data: bytes, start: int, stop: int) -> int:
     counted = _COUNTED.match(data, start, stop)
-    return hash((counted[1], timeless(data[counted.end() : stop])) if counted else timeless(data[start:stop]))
+    return hash((counted[1] or b"") + timeless(data[counted.end() : stop]) if counted else timeless(data[start:stop]))
 
 
 def _put(known: dict[Key, Value], key: Key, value: Value) -> None:

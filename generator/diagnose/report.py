@@ -91,7 +91,15 @@ def _found(found: Found, diagnosis: Diagnosis, catalog: Catalog, profile: Profil
         "going_on": _going_on(found, diagnosis),
         "nodes": [{"name": place, "count": count} for place, count in _by_count(found.places)],
         "proof": [
-            {"line": proof.text, "source": proof.source, "time": _iso(proof.time), "node": proof.place}
+            {
+                "line": proof.text,
+                "before": proof.before,
+                "after": list(proof.after),
+                "source": proof.source,
+                "number": proof.number,
+                "time": _iso(proof.time),
+                "node": proof.place,
+            }
             for proof in found.proofs
         ],
         "measured": list(found.measured),
@@ -292,11 +300,18 @@ def _summary(found: Data) -> Iterator[tuple[str, str]]:
 
 def _details(found: Data) -> Iterator[tuple[str, str]]:
     for proof in found["proof"][:2]:
-        yield "proof", _short(proof["line"].strip())
+        yield "proof", f"{proof['source']}:{proof['number']}" if proof["number"] else proof["source"]
+        for line in _message(proof):
+            yield "", _short(line.strip())
     for cause in found["causes"]:
         yield "cause", _plain(cause)
     for text in found["rule_out"]:
         yield "rule out", _plain(text)
+
+
+def _message(proof: Data) -> list[str]:
+    """The lines of a message, in their order."""
+    return [*([proof["before"]] if proof["before"] else []), proof["line"], *proof["after"]]
 
 
 def _plain(text: str) -> str:
@@ -376,9 +391,9 @@ def as_markdown(data: Data) -> str:
         rows = [
             f"- **{name}**: {markdown.cell(text) if name in _PROSE else markdown.text(text)}"
             for name, text in _rows(found)
-            if name != "proof"
+            if name  # the lines of a proof come below
         ]
-        proofs = "\n".join(proof["line"] for proof in found["proof"])
+        proofs = "\n".join(line for proof in found["proof"] for line in _message(proof))
         heading = f"### {found['alert']} ({found['severity']}): {markdown.text(found['title'])}"
         parts += [heading, "\n".join(rows), *([markdown.block(proofs, "text")] if proofs else [])]
     if data["unexplained"]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import ahocorasick_rs
@@ -19,6 +20,7 @@ from generator.signature import Signature, Signatures
 # What no wrapping escapes: JSON encoders write the other characters in several ways.
 _SAFE = re.compile(r"[ !#$%()*,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+")
 _SHORTEST = 3
+_SHOWN_LINES = 3  # of a message, after the one that proves a failure
 _REST_LINES = 200  # of one message; a panic prints its stack
 _LINES_BACK = 12  # in which the head of a message is looked for that bears its time
 _OTHERS = 50  # lines of others between those of one message
@@ -60,7 +62,7 @@ class Event:
 
     `error`: it is the first line of an error, and `rest` are the lines that belong to it. `count`: it stands for so
     many lines that differ in their times only, or errors that differ in numbers only; if it has no text, it only
-    counts them, and if the count is 0, they were counted already, and it tells a time.
+    counts them, and if the count is 0, they were counted already, and it tells a time. `at` is its place in the window.
     """
 
     line: Line
@@ -69,6 +71,16 @@ class Event:
     error: bool = False
     rest: tuple[str, ...] = ()
     count: int = 1
+    at: int = 0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The number of a line in its source, and the lines of the same message before and after it."""
+
+    number: int
+    before: str | None
+    after: tuple[str, ...]
 
 
 _NOTHING = Hints()
@@ -160,7 +172,7 @@ class Scanner:
             chosen = {min(firsts)[1], max(lasts)[1], max(at for _, at in lasts)}
             chosen |= {at for clock, at in (*firsts, *lasts) if not clock}
             for at in sorted(chosen):
-                yield Event(self._line(data, at, now), verdict.owners, _NOTHING, count=0)
+                yield Event(self._line(data, at, now), verdict.owners, _NOTHING, count=0, at=at)
 
     def speaks(self, window: Window, now: datetime) -> bool:
         """Whether there is a line that kube-proxy may have printed: klog's, and no other program is named."""
@@ -173,6 +185,14 @@ class Scanner:
                 return True
             at = _bounds(data, head.start())[1]
         return False
+
+    def setting(self, window: Window, event: Event, now: datetime) -> Setting:
+        """Where the line of an event stands, and among what."""
+        line, start, stop = _whole(window.data, event.at, now)
+        number = window.number + window.data.count(b"\n", window.begin, start)
+        before = None if begins(line.text) else _heading(window.data, start, line, now)
+        after = islice(_rest(window.data, start, stop, line, now), _SHOWN_LINES)
+        return Setting(number, before.text if before and is_error(before.text) else None, tuple(after))
 
     def last_time(self, window: Window, now: datetime) -> datetime | None:
         """The time of the last line that bears one, of the last few."""
@@ -246,7 +266,7 @@ class Scanner:
             rest = ()
         elif rest is None:
             rest = tuple(_rest(data, start, stop, line, now))
-        return Event(line, owners, told, error, rest), stop
+        return Event(line, owners, told, error, rest, at=at), stop
 
 
 def _alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> int:
@@ -256,10 +276,12 @@ def _alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> int:
     """
     end = min(stop if key == _JSON_ERROR else _rest_stop(data, stop), start + _ALIKE_BYTES)
     head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
-    front, message = (data[start : head.start()], data[head.end() : end]) if head else (b"", data[start:end])
+    front, message = (data[start : head.start()], data[head.end() : stop]) if head else (b"", data[start:stop])
+    rest = data[stop:end]
     if b'"' in front or (not head and message[:1] == b"{"):
-        front, message = timeless(front), timeless(message)
-    return hash((front.translate(None, _DIGITS), message.translate(None, _DIGITS) if plain else message))
+        front, message, rest = timeless(front), timeless(message), timeless(rest)
+    around = (front + rest).translate(None, _DIGITS)
+    return hash((around, message.translate(None, _DIGITS) if plain else message))
 
 
 class _Alike:
@@ -431,14 +453,21 @@ def _with_neighbours(data: bytes, start: int, stop: int, line: Line, now: dateti
     if line.time:
         return line
     time = printed_at(line.text, now)
+    before = None if time else _heading(data, start, line, now)
+    return replace(line, time=before.time or printed_at(before.text, now) if before else time)
+
+
+def _heading(data: bytes, start: int, line: Line, now: datetime) -> Line | None:
+    """The line with klog's head before the one that begins at a place, if they are of the same program."""
     for _ in range(_LINES_BACK):
-        if time or not start:
-            break
+        if not start:
+            return None
         start, stop = _bounds(data, start - 1)
         if _KLOG.search(data, start, min(stop, start + _FRONT_BYTES)):
             before = _unwrapped(data, start, stop, now)
-            time = None if _elsewhere(before, line) else before.time or printed_at(before.text, now)
-    return replace(line, time=time)
+            if not _elsewhere(before, line):
+                return before
+    return None
 
 
 def _exported(data: bytes, start: int, stop: int, line: Line) -> Line:

@@ -64,7 +64,8 @@ Note = Callable[[str], None]
 class Source:
     """A log by its name, and its bytes in blocks. An empty block: no more is there yet.
 
-    `pod` and `node` wrote it, where that is known; `version` is that of the pod's image.
+    `pod` and `node` wrote it, where that is known; `version` is that of the pod's image. `numbered`: its lines
+    are those of the file.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Source:
     pod: str | None = None
     node: str | None = None
     version: str | None = None
+    numbered: bool = True
 
 
 def sources(paths: Sequence[str], note: Note, follow: bool = False) -> Iterator[Source]:
@@ -118,7 +120,7 @@ def _speaking(names: Sequence[str], where: str, note: Note) -> frozenset[str]:
 def _file(path: Path, note: Note, follow: bool = False) -> Iterator[Source]:
     with path.open("rb") as file:
         if follow:
-            yield Source(str(path), _followed(path, note), pod=_pod(str(path)))
+            yield Source(str(path), _followed(path, note), pod=_pod(str(path)), numbered=False)
         else:
             yield from _open(str(path), _blocks(file), note, path.stat().st_size, lambda: _member_names(path))
 
@@ -142,7 +144,7 @@ def _open(
     elif first.startswith(_UTF16):
         yield Source(name, _transcoded(stream))
     elif form := exports.kind(first):
-        yield Source(name, _exported(name, form, stream, note), None, _pod(name))
+        yield Source(name, _exported(name, form, stream, note), None, _pod(name), numbered=False)
     else:
         if not first:
             note(f"{name}: is empty")
