@@ -36,8 +36,8 @@ _BEGINS = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:|\\?\"ts\\?\":|panic: |fat
 _DIGITS = b"0123456789"
 _HINTS = frozenset(hints.KEYS)
 _CRI_CUT = re.compile(rb" std(?:out|err) P ")
-# In front of klog's head stands no word, but perhaps AM or PM, or what JSON writes for a tab.
-_HEAD = re.compile(rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt]))[EF][01]\d[0-3]\d \d\d:\d\d:")
+# In front of klog's head stands no word, but perhaps AM or PM, what JSON writes for a tab, or a colour's end.
+_HEAD = re.compile(rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt])|(?<=[\[0-9;][mK]))[EF][01]\d[0-3]\d \d\d:\d\d:")
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
 # klog's head with its file, in text and in JSON, and the stack of a kube-proxy that died.
 _KLOG_ANYWHERE: Any = re2.compile(  # many times faster over much that does not match
