@@ -148,6 +148,8 @@ def command(
     diagnosis = findings.diagnosis()
     if diagnosis.undated:
         notes.add(f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for")
+    for name, versions in diagnosis.versions.items():
+        notes.add(f"{name}: several versions of kube-proxy were seen ({', '.join(versions)}); the fix is for the last")
     data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, notes.all)
     data = json.loads(masked(json.dumps(data)))  # before lines are folded and cut
     if as_json:

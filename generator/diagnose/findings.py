@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from generator.diagnose import templates
 from generator.diagnose.hints import Hints
@@ -18,6 +18,7 @@ _LONGEST = 1000  # characters of a line that are shown
 _PLACES = 10_000  # that are counted apart; those of a large cluster
 _PROGRAMS = 1000  # other programs that are told apart
 _MESSAGES = 1000  # that are remembered, harmless or not
+_STILL = timedelta(minutes=10)  # before the end of a log, in which a failure goes on
 _MESSAGE = 1 << 14  # characters of a message in which a harmless one is looked for
 
 
@@ -91,7 +92,8 @@ class Diagnosis:
     """`found` from cause to symptom; `not_found` was looked for; `not_sought` cannot be seen in what was read.
 
     `speaks`: kube-proxy may have printed some of the lines that were read. `undated` lines, which bear no time, were
-    counted although a time was asked for. `last` is the latest time in what was read.
+    counted although a time was asked for. `last` is the latest time in what was read. `versions`: the several ones of a
+    node.
     """
 
     found: tuple[Found, ...]
@@ -105,6 +107,7 @@ class Diagnosis:
     speaks: bool
     undated: int
     last: datetime | None
+    versions: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ class Findings:
         self._found: dict[str, Found] = {}
         self._templates = templates.Templates()
         self._known: dict[str, Hints] = {}
+        self._versions: dict[str, dict[str, None]] = {}
         self._span = span
         self._harmless = [(Known(row), compile_re2(row.pattern)) for row in catalog.harmless]
         self._told: dict[str, Known | None] = {}
@@ -229,6 +233,8 @@ class Findings:
     def told(self, place: str, hints: Hints) -> None:
         """Note what is known of a kube-proxy from elsewhere."""
         self._known[place] = self._known.get(place, Hints()).and_(hints)
+        if hints.version:
+            self._versions.setdefault(place, {})[hints.version] = None
 
     def count(self, entry_id: str, place: str, number: int = 1) -> None:
         """Count lines that prove a failure, wherever they were matched."""
@@ -259,7 +265,7 @@ class Findings:
             found.known = self._at(found.places)
         missing = [entry for entry in self._entries.values() if entry.id not in self._found]
         return Diagnosis(
-            tuple(ranked(self._catalog, list(self._found.values()))),
+            tuple(ranked(self._catalog, list(self._found.values()), self._last)),
             tuple(entry for entry in missing if entry.id in self._sought),
             tuple(entry for entry in missing if entry.id not in self._sought),
             tuple(self._templates.all()),
@@ -270,7 +276,15 @@ class Findings:
             self._speaks or bool(self._found),
             self._undated,
             self._last,
+            self._several(),
         )
+
+    def _several(self) -> Mapping[str, Sequence[str]]:
+        """The versions that were seen under one name, where these are several: an upgrade, or nodes of one name."""
+        seen: dict[str, dict[str, None]] = {}
+        for place, versions in self._versions.items():
+            seen.setdefault(self._known[place].node or place, {}).update(versions)
+        return {name: tuple(versions) for name, versions in seen.items() if len(versions) > 1}
 
     def _at(self, places: Iterable[str]) -> tuple[Hints, ...]:
         """What is known of the kube-proxies at these places; if nothing is, of all."""
@@ -282,8 +296,18 @@ class Findings:
 _SEVERITIES = ("critical", "warning", "info")
 
 
-def ranked(catalog: Catalog, found: Sequence[Found]) -> list[Found]:
-    """What explains another comes before it; then failures before symptoms, the grave and the frequent first."""
+def goes_on(found: Found, last: datetime | None) -> bool | None:
+    """Whether lines came up to the end of what was read; None if that is not known."""
+    if found.measured:
+        return True
+    return last - found.last < _STILL if found.last and last else None
+
+
+def ranked(catalog: Catalog, found: Sequence[Found], last: datetime | None = None) -> list[Found]:
+    """What explains another comes before it; then failures before symptoms, and the grave first.
+
+    Of what is as grave, that which is not over comes first, then that on more nodes, then that of more lines.
+    """
     explained = {one.entry.id: {cause.id for cause in catalog.causes.get(one.entry.id, ())} for one in found}
     ids = set(explained)
 
@@ -291,8 +315,10 @@ def ranked(catalog: Catalog, found: Sequence[Found]) -> list[Found]:
         causes = explained[entry_id] & ids - seen - {entry_id}
         return 1 + max((depth(cause, seen | {entry_id}) for cause in causes), default=0)
 
-    def rank(one: Found) -> tuple[int, bool, int, int]:
+    def rank(one: Found) -> tuple[int, bool, int, bool, int, int]:
         entry = one.entry
-        return depth(entry.id), entry.kind != "failure", _SEVERITIES.index(entry.severity), -one.count
+        grave = _SEVERITIES.index(entry.severity)
+        over = goes_on(one, last) is False
+        return depth(entry.id), entry.kind != "failure", grave, over, -len(one.places), -one.count
 
     return sorted(found, key=rank)

@@ -3,12 +3,12 @@
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from generator import markdown
 from generator.advice import Facts, advise
-from generator.diagnose.findings import Diagnosis, Found
+from generator.diagnose.findings import Diagnosis, Found, goes_on
 from generator.diagnose.hints import Hints
 from generator.model import Catalog, Failure, Profile
 from generator.names import TOOL, runbook_url
@@ -18,7 +18,6 @@ from generator.versions import parse
 Data = Mapping[str, Any]
 
 _SHOWN = 5  # nodes, and groups of unexplained errors, in what a person reads
-_STILL = timedelta(minutes=10)  # before the end of a log, in which a failure goes on
 _WIDTH = 400  # characters of a log line in it
 
 
@@ -88,7 +87,7 @@ def _found(found: Found, diagnosis: Diagnosis, catalog: Catalog, profile: Profil
         "count": found.count,
         "first": _iso(found.first),
         "last": _iso(found.last),
-        "going_on": _going_on(found, diagnosis),
+        "going_on": goes_on(found, diagnosis.last),
         "nodes": [{"name": place, "count": count} for place, count in _by_count(found.places)],
         "proof": [
             {
@@ -119,15 +118,6 @@ def _runbook(entry: Failure, profile: Profile) -> str:
     """Where the runbook is read: at the site's address if it has one, else with this tool."""
     own = "runbooks" in (profile.document.data or {})
     return runbook_url(profile.base_url, entry.alert) if own else f"{TOOL} explain {entry.alert}"
-
-
-def _going_on(found: Found, diagnosis: Diagnosis) -> bool | None:
-    """Whether lines came up to the end of what was read; None if that is not known."""
-    if found.measured:
-        return True
-    if not found.last or not diagnosis.last:
-        return None
-    return diagnosis.last - found.last < _STILL
 
 
 def _few(found: Found, profile: Profile) -> str | None:
