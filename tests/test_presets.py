@@ -69,28 +69,6 @@ def test_each_preset_is_tested_for_what_it_sets() -> None:
     assert {name: {SECTIONS[key] for key in row} for name, row in SHIPPED.items()} == sets
 
 
-<<<<<<< HEAD
-# How many alerts hold something back: thirteen on logs and one on metrics, which k3s has not.
-INHIBITIONS = {
-    "aks": 14,
-    "alloy": 14,
-    "cri": 14,
-    "docker-json": 14,
-    "eks": 14,
-    "fluent-bit": 14,
-    "gke": 14,
-    "journald": 14,
-    "k3s": 0,
-    "kops": 14,
-    "kube-prometheus-stack": 14,
-    "mimir": 14,
-    "opentelemetry": 14,
-    "promtail": 14,
-    "rke2": 14,
-    "scrape-config": 14,
-    "tke": 14,
-    "vector": 14,
-=======
 # How many pairs of a cause and a place hold something back. In k3s logs and metrics do not meet.
 INHIBITIONS = {
     "aks": 18,
@@ -111,7 +89,6 @@ INHIBITIONS = {
     "scrape-config": 18,
     "tke": 19,
     "vector": 18,
->>>>>>> fb
 }
 
 
