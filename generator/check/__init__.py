@@ -1,4 +1,7 @@
-"""What must hold before anything is written. Adding a check: one function, and its line below."""
+"""CHECK: what must hold before anything is written.
+
+Adding a check: one function, and its line below.
+"""
 
 from collections.abc import Callable, Iterable
 

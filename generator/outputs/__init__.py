@@ -1,4 +1,7 @@
-"""What is compiled. Adding an output: one module with `files()` as Output describes it, and its name in OUTPUTS."""
+"""RENDER and WRITE: one module an output; the folder, all of it or nothing.
+
+Adding an output: one module with `files()` as Output describes it, and its name in OUTPUTS.
+"""
 
 from collections.abc import Callable
 from importlib import import_module
