@@ -183,7 +183,7 @@ BESIDE = [
     (
         "{}",
         "KubeProxyRulesStale",
-        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesLockNotMounted or KubeProxyIptablesRestoreWithoutWait",
+        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesLockNotMounted, KubeProxyIptablesMarkKernelBug, KubeProxyIptablesModuleMissing or KubeProxyIptablesRestoreWithoutWait",
     ),
     (
         "disabled: [iptables-lock-not-mounted]",
