@@ -183,19 +183,22 @@ BESIDE = [
     (
         "{}",
         "KubeProxyRulesStale",
-        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesLockNotMounted, KubeProxyIptablesMarkKernelBug, KubeProxyIptablesModuleMissing or KubeProxyIptablesRestoreWithoutWait",
+        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesLockNotMounted, "
+        "KubeProxyIptablesMarkKernelBug, KubeProxyIptablesModuleMissing or KubeProxyIptablesRestoreWithoutWait",
     ),
     (
         "disabled: [iptables-lock-not-mounted]",
         "KubeProxyRulesStale",
-        "KubeProxyIptablesLockHeldTooLong or KubeProxyIptablesRestoreWithoutWait",
+        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesMarkKernelBug, KubeProxyIptablesModuleMissing "
+        "or KubeProxyIptablesRestoreWithoutWait",
     ),
     ("{}", "KubeProxySyncSlow", ""),
     # Made graver than its causes.
     (
         "alerts: {KubeProxySyncSlow: {severity: critical}}",
         "KubeProxySyncSlow",
-        "KubeProxyIptablesLockHeldTooLong or KubeProxyIptablesRestoreWithoutWait",
+        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesMarkKernelBug, KubeProxyIptablesModuleMissing "
+        "or KubeProxyIptablesRestoreWithoutWait",
     ),
     # Nothing tells which logs and which metrics are of one kube-proxy.
     (
