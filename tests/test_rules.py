@@ -197,8 +197,7 @@ BESIDE = [
     (
         "alerts: {KubeProxySyncSlow: {severity: critical}}",
         "KubeProxySyncSlow",
-        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesMarkKernelBug, KubeProxyIptablesModuleMissing "
-        "or KubeProxyIptablesRestoreWithoutWait",
+        "KubeProxyIptablesLockHeldTooLong or KubeProxyIptablesRestoreWithoutWait",
     ),
     # Nothing tells which logs and which metrics are of one kube-proxy.
     (
