@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from generator.durations import seconds
-from generator.model import Cites, Failure, MinimumVersion, OsFixes, OtherSystems, Setting, Value
+from generator.model import Cites, Failure, KnownBug, MinimumVersion, OsFixes, OtherSystems, Setting, Value
 from generator.signature import compile_re2
-from generator.tables import Span, Told, component, decided_by_version, named, span
-from generator.versions import Version, at_least
+from generator.tables import Span, Told, component, decided_by_version, named, span, span_of_bug
+from generator.versions import Version, at_least, parse
 
 Verdict = Literal["affected", "unknown", "not affected"]
 # Tencent's systems call themselves "Tencent tlinux 2.2 (Final)" and "TencentOS Server 3.1"; the page says "TLinux 2.6".
+_MODES = ("iptables", "ipvs", "nftables")
 _TENCENT = "tencent|tlinux"
 
 
@@ -71,6 +72,41 @@ class Advice:
     @property
     def why(self) -> str:
         return "; ".join(self.reasons)
+
+
+@dataclass(frozen=True)
+class BugAdvice:
+    """A known bug that a kube-proxy has, or can have where its mode or build does not tell."""
+
+    bug: KnownBug
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    upgrade: str | None
+
+
+def bugs(known: Sequence[KnownBug], facts: Facts) -> list[BugAdvice]:
+    """The known bugs of this kube-proxy's version and mode, those that it surely has first."""
+    version = facts.known
+    if version is None:
+        return []
+    found = []
+    for bug in known:
+        if facts.mode and facts.mode not in bug.modes:
+            continue
+        verdict, reasons = _judge(span_of_bug(bug, version.minor), version, facts)
+        if verdict == "not affected":
+            continue
+        if facts.mode is None and len(bug.modes) < len(_MODES):
+            verdict, reasons = "unknown", (*reasons, f"only in {' and '.join(bug.modes)} mode, which is not known here")
+        found.append(BugAdvice(bug, verdict, reasons, _with_the_fix(bug, version)))
+    return sorted(found, key=lambda one: one.verdict != "affected")
+
+
+def _with_the_fix(bug: KnownBug, version: Version) -> str | None:
+    """The first release with the fix that is no step back."""
+    fixed = sorted((one for text in bug.fix.fixed_in if (one := parse(f"v{text}"))), key=lambda one: one.release)
+    newer = (one for one in fixed if one.release > version.release or one.minor == version.minor)
+    return next((f"{one} or later" for one in newer), None)
 
 
 def advise(entry: Failure, facts: Facts) -> Advice:

@@ -19,6 +19,7 @@ from generator.model import (
     Failure,
     Fixes,
     Harmless,
+    KnownBug,
     LogSignal,
     LogStream,
     LogTest,
@@ -32,6 +33,7 @@ from generator.model import (
     Parameter,
     Profile,
     Record,
+    Reference,
     Sample,
     Setting,
     Source,
@@ -89,7 +91,7 @@ def load(
     shipped = shipped_catalog()
     reader.read_schemas(shipped)
     metrics = reader.metrics(shipped, shipped)
-    harmless = reader.harmless(shipped)
+    harmless, known_bugs = reader.harmless(shipped), reader.known_bugs(shipped)
     entries: dict[str, Failure] = {}
     catalogs = (base or shipped, *extra_catalogs)
     for folder in catalogs[1:]:
@@ -113,7 +115,7 @@ def load(
             entries[entry.id] = entry
     default = profiles.read(reader, shipped, None)
     site = profiles.read(reader, shipped, profile) if profile else default
-    catalog = Catalog(tuple(entries[key] for key in sorted(entries)), metrics, harmless)
+    catalog = Catalog(tuple(entries[key] for key in sorted(entries)), metrics, harmless, known_bugs)
     return Inputs(catalog, site, default, tuple(reader.problems))
 
 
@@ -178,6 +180,10 @@ class _Reader(Reader):
     def harmless(self, folder: Path) -> tuple[Harmless, ...]:
         parsed = self.document(folder / "harmless.yaml", self.text(folder / "harmless.schema.json") or "{}")
         return tuple(_harmless(parsed, name) for name in parsed.data) if parsed else ()
+
+    def known_bugs(self, folder: Path) -> tuple[KnownBug, ...]:
+        parsed = self.document(folder / "known-bugs.yaml", self.text(folder / "known-bugs.schema.json") or "{}")
+        return tuple(_known_bug(name, row) for name, row in parsed.data.items()) if parsed else ()
 
     def entries(self, folder: Path, log_tests: bool) -> Iterable[Failure]:
         found = self.entry_folders(folder)
@@ -341,6 +347,13 @@ def _harmless(parsed: Document, name: str) -> Harmless:
         evidence=row["evidence"],
         origin=row["from"],
     )
+
+
+def _known_bug(name: str, row: Mapping[str, Any]) -> KnownBug:
+    modes = tuple(row["modes"])
+    fix = UpstreamFix(row["instead"], (), tuple(row.get("fixed_in", ())), ends=modes, since=row["since"])
+    sources = tuple(Reference(**source) for source in row["sources"])
+    return KnownBug(name, row["title"], row["effect"], modes, fix, sources)
 
 
 def _cites(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -403,10 +403,29 @@ class Harmless:
 
 
 @dataclass(frozen=True)
+class Reference:
+    title: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class KnownBug:
+    """A bug of some releases that no line and no metric shows, or what is deprecated; `fix` says when it is there."""
+
+    id: str
+    title: str
+    effect: str
+    modes: tuple[str, ...]
+    fix: UpstreamFix
+    sources: tuple[Reference, ...]
+
+
+@dataclass(frozen=True)
 class Catalog:
     entries: tuple[Failure, ...]
     metrics: Mapping[str, Metric]
     harmless: tuple[Harmless, ...] = ()
+    known_bugs: tuple[KnownBug, ...] = ()
 
     @cached_property
     def causes(self) -> Mapping[str, tuple[Failure, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from generator.model import Cites, Failure, MinimumVersion, TkeFix, UpstreamFix
+from generator.model import Cites, Failure, KnownBug, MinimumVersion, TkeFix, UpstreamFix
 from generator.versions import Version, minor, parse
 
 Builds = Literal["none", "below", "all", "unknown"]
@@ -108,6 +108,14 @@ def _of_editions(entry: Failure, told: Sequence[Told], number: int) -> Span:
     reasons += [f"the {name} does not list 1.{number}" for name in names]
     sources = tuple(one.source for one in worst_first)
     return Span(worst_first[0].builds, tuple(reasons), sources, worst_first[0].fix, told=tuple(worst_first))
+
+
+def span_of_bug(bug: KnownBug, number: int) -> Span:
+    """Which builds of minor release 1.`number` have a known bug."""
+    if bug.fix.fixed_in:
+        return _release(bug.fix, number)
+    since = minor(bug.fix.since) if bug.fix.since else 0
+    return Span("all" if number >= since else "none", (f"since {bug.fix.since}",), (), upstream=True)
 
 
 def _ending(entry: Failure) -> list[UpstreamFix]:

@@ -35,6 +35,11 @@ kube-proxy v1.14.3-tke.26, cluster 1.14, CentOS 8, ipvs
       ends with  cluster 1.18 with kube-proxy v1.18.4-tke.26 or later
       source     TKE: kube-proxy to kube-apiserver connection exception
   not known:
+    iptables-rules-incompatible: A rule written with nft stands in a table of iptables, which iptables can no longer read
+      why        no version of kube-proxy ends it
+    ipvs-unavailable: IPVS mode cannot be used on this node
+      why        no version of kube-proxy ends it
+                 it depends on ipset where kube-proxy runs 6.0 or later
     iptables-lock-held-too-long: Another add-on holds the iptables lock for too long
       why        no version of kube-proxy ends it
                  it depends on NetworkPolicy (kube-router) add-on of TKE v1.3.2 or later, Linux kernel 4.15 or later
@@ -42,9 +47,13 @@ kube-proxy v1.14.3-tke.26, cluster 1.14, CentOS 8, ipvs
       why        no version of kube-proxy ends it
                  it depends on Volume /run/xtables.lock of every Pod that calls iptables
   cannot happen:
+    nftables-comment-too-long: only in nftables mode
+    nftables-nft-crash: only in nftables mode
+    nftables-unavailable: only in nftables mode
     iptables-restore-without-wait: TKE > 1.12: the problem does not exist
     ipvs-frequent-sync: --ipvs-sync-period is 30s
     ipvs-startup-panic: TKE < 1.18: the problem does not exist
+    rules-flushed: only in iptables and nftables mode
   all that a version can end, ends with: cluster 1.18 with kube-proxy v1.18.4-tke.35 or later
 
 """  # noqa: E501
@@ -221,7 +230,10 @@ MATRIX = {
     "upstream 1.17": ("yes", f"iptables: {IMAGE}; ipvs: no", None, "no", "yes"),
     "upstream 1.18": ("below v1.18.18", f"iptables: {IMAGE}; ipvs: no", None, "no", "yes"),
     "upstream 1.19": ("below v1.19.5", f"iptables: {IMAGE}; ipvs: no", None, "no", "no"),
-    "upstream 1.20 to 1.36": ("no", "no", None, "no", "no"),
+    "upstream 1.20 to 1.28": ("no", "no", None, "no", "no"),
+    "upstream 1.29 to 1.34": ("no", "no", None, "no", "no"),
+    "upstream 1.35": ("no", "no", None, "no", "no"),
+    "upstream 1.36": ("no", "no", None, "no", "no"),
     "upstream 1.37": ("no", "no", "no", "no", "no"),
 }
 COLUMNS = (

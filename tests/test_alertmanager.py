@@ -168,6 +168,29 @@ def test_a_cause_holds_back_its_symptoms_at_the_same_pod(tmp_path: Path) -> None
     ]
 
 
+def test_one_failure_pages_once(tmp_path: Path) -> None:
+    """The alert of a cluster holds back those of its kube-proxies, the one on logs those on metrics."""
+    config = compiled(tmp_path, "{}\n")
+    assert inhibition(config, "KubeProxyApiserverUnreachableEverywhere") == [
+        ('alertname=~"KubeProxyApiserverUnreachable|KubeProxyApiserverUnreachableRequests"', ["cluster"])
+    ]
+    on_metrics = 'alertname=~"KubeProxyApiserverUnauthorizedRequests|KubeProxyMetricsMissing|'
+    held = dict(inhibition(config, "KubeProxyApiserverUnauthorized"))
+    assert [places for symptoms, places in held.items() if symptoms.startswith(on_metrics)] == [
+        ["cluster", "namespace", "pod"]
+    ]
+    by_metrics = [symptoms for symptoms, _ in inhibition(config, "KubeProxyApiserverUnauthorizedRequests")]
+    assert not any("KubeProxyApiserver" in symptoms for symptoms in by_metrics)
+
+
+def test_a_failure_holds_back_another_that_is_seen_in_metrics(tmp_path: Path) -> None:
+    held = " ".join(
+        symptoms for symptoms, _ in inhibition(compiled(tmp_path, "{}\n"), "KubeProxyApiserverCertificateInvalid")
+    )
+    assert "KubeProxyApiserverUnreachableRequests" in held
+    assert "KubeProxyApiserverUnreachableEverywhere" not in held
+
+
 def test_no_warning_holds_back_a_page_and_no_info_a_warning(tmp_path: Path, alertmanager: Path) -> None:
     """Alertmanager itself says what it holds back: a warning's symptoms that are warnings, and nothing graver."""
     target = {"node": "n4", "instance": "10.0.0.4:10249"}

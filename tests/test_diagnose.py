@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,7 +79,45 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
     assert "   fix        kube-proxy v1.18.4-tke.35 or later, for v1.18.4-tke.20 (TKE 1.18: fixed in " in done.stdout
     assert "   runbook    kube-proxy-alerts explain KubeProxyIptablesBackendMismatch\n" in done.stdout
     assert "   1 × E other.go] no idea <*>" in done.stdout
-    assert "   not there  apiserver-connection-broken, iptables-lock-held-too-long, " in done.stdout
+    assert re.search(
+        r"   not there  [^:]*\bapiserver-connection-broken, [^:]*\biptables-lock-held-too-long, ", done.stdout
+    )
+
+
+HEAD, REASON = (
+    "E1124 04:55:01.693781   11948 proxier.go:1285] Failed to execute iptables-restore: exit status 4 (",
+    "Another app is currently holding the xtables lock. Stopped waiting after 5s.",
+)
+
+
+def test_a_proof_is_the_whole_message_with_its_file_and_line(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "kube-proxy.log"
+    path.write_text(f"I1124 04:52:19.864465   30155 a.go:1] fine\n{HEAD}\n{REASON}\n)\n" + 3 * f"{HEAD}\n{REASON}\n)\n")
+    with tarfile.open(tmp_path / "bundle.tar.gz", "w:gz") as archive:
+        archive.add(path, "node-1/kube-proxy.log")
+    for log, source in (
+        (path, str(path)),
+        (tmp_path / "bundle.tar.gz", f"{tmp_path}/bundle.tar.gz:node-1/kube-proxy.log"),
+    ):
+        (proof,) = diagnosed(run, str(log))["found"][0]["proof"]
+        assert (proof["source"], proof["number"]) == (source, 3)
+        assert (proof["before"], proof["line"], proof["after"]) == (HEAD, REASON, [")"])
+    shown = run("diagnose", "-v", str(path)).stdout
+    assert f"   proof      {path}:3\n" in shown
+    assert f"              {REASON}\n" in shown
+
+
+def test_a_line_far_into_a_log_has_its_number(run: Run, tmp_path: Path) -> None:
+    filler = "I1124 04:52:19.864465   30155 a.go:1] all is well\n" * 200_000
+    (tmp_path / "log").write_text(f"{filler}{LINE}\n")
+    (proof,) = diagnosed(run, str(tmp_path / "log"))["found"][0]["proof"]
+    assert (proof["number"], proof["before"], proof["after"]) == (200_001, None, [])
+
+
+def test_a_record_of_a_table_has_no_line_number(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(f'time,message\n2026-11-24T04:55:01Z,"{LINE}"\n')
+    (proof,) = diagnosed(run, str(tmp_path / "log.csv"))["found"][0]["proof"]
+    assert proof["number"] is None
 
 
 def test_a_healthy_log_is_exit_0_and_its_errors_are_known_to_be_harmless(run: Run) -> None:

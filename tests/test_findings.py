@@ -1,10 +1,11 @@
 """What is made of the lines: places, versions, ranks, groups of errors."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from generator.diagnose.findings import Diagnosis, Findings
+from generator.diagnose.findings import Diagnosis, Findings, Found, ranked
 from generator.diagnose.hints import Hints, read
 from generator.diagnose.windows import Window
 from generator.load import load
@@ -29,7 +30,7 @@ def test_lines_are_counted_by_node() -> None:
         datetime(2026, 11, 24, 4, 55, 0, tzinfo=UTC),
         datetime(2026, 11, 24, 4, 55, 4, tzinfo=UTC),
     )
-    assert len(found.proofs) == 3
+    assert [proof.place for proof in found.proofs] == ["node-0", "node-1"]
 
 
 def test_a_log_that_names_its_node_is_that_nodes() -> None:
@@ -81,6 +82,29 @@ def test_an_error_that_a_later_line_of_it_explains_is_not_listed() -> None:
     assert found.unexplained == ()
 
 
+def test_several_versions_under_the_name_of_one_node_are_known() -> None:
+    lines = [f"I1124 04:5{n}:00.0       1 server.go:583] Version: v1.{minor}.0\n" for n, minor in enumerate((18, 22))]
+    wrapped = "".join(
+        f"Nov 24 04:55:00 {node} kube-proxy[1]: {line}" for node in ("n1", "n2") for line in lines[: int(node[1])]
+    )
+    assert diagnosed(wrapped).versions == {"n2": ("v1.18.0", "v1.22.0")}
+
+
+def test_of_what_is_as_grave_that_comes_first_which_is_not_over_then_that_on_more_nodes() -> None:
+    def found(entry_id: str, last: datetime, places: dict[str, int]) -> Found:
+        entry = next(one for one in CATALOG.entries if one.id == entry_id)
+        return Found(replace(entry, severity="critical"), sum(places.values()), last, last, places)
+
+    over = found("iptables-lock-not-mounted", NOW - timedelta(hours=1), {"a": 900, "b": 900, "c": 900})
+    one = found("iptables-backend-mismatch", NOW, {"a": 500})
+    two = found("iptables-save-parse-panic", NOW, {"a": 1, "b": 1})
+    assert [row.entry.id for row in ranked(CATALOG, [over, one, two], NOW)] == [
+        two.entry.id,
+        one.entry.id,
+        over.entry.id,
+    ]
+
+
 def test_what_lines_tell_of_a_kube_proxy() -> None:
     told = {
         "I1124 04:52:19.9   30155 server.go:583] Version: v1.18.4-tke.20": Hints(version="v1.18.4-tke.20"),
@@ -105,7 +129,7 @@ def test_what_lines_tell_of_a_kube_proxy() -> None:
 def test_the_same_line_is_no_second_proof() -> None:
     (found,) = diagnosed(MISMATCH * 3 + MISMATCH.replace("11948", "11949")).found
     assert found.count == 4
-    assert [proof.text.split()[2] for proof in found.proofs] == ["11948", "11949"]
+    assert [proof.text.split()[2] for proof in found.proofs] == ["11948"]  # another process says the same
 
 
 FULL = "nf_conntrack: nf_conntrack: table full in netns 4026532177, dropping packet"

@@ -32,6 +32,7 @@ ORDER = [
     ["verify"],
     ["verify_routes"],
     ["diagnose", "diagnose.windows", "diagnose.unwrap", "diagnose.hints"],
+    ["diagnose.memory"],
     ["diagnose.scan", "diagnose.templates", "diagnose.exports"],
     ["diagnose.sources"],
     ["diagnose.findings", "diagnose.pods"],

@@ -52,6 +52,14 @@ def test_an_alert_expression() -> None:
     )
 
 
+def test_an_alert_that_asks_for_recent_lines_too() -> None:
+    assert count('{a="b"}', Signature(("x",), (), None, ()), "10m", "pod", "2", "3m") == (
+        'sum by (pod) (\n  count_over_time(\n    {a="b"}\n      |= `x`\n    [10m]\n  )\n) > 2\n'
+        "and\n"
+        'sum by (pod) (\n  count_over_time(\n    {a="b"}\n      |= `x`\n    [3m]\n  )\n) > 0\n'
+    )
+
+
 def test_the_watchdog_needs_no_vector_function() -> None:
     assert always("5m") == 'absent_over_time({kube_proxy_alerts="watchdog"}[5m])\n'
 

@@ -9,7 +9,13 @@ from generator.load import load
 from generator.model import MetricLabels, Profile, PrometheusProfile
 
 LABELS = MetricLabels(cluster="cluster", namespace="namespace", pod="pod", node="node", instance="instance")
-METRICS = PrometheusProfile('{job="kube-proxy"}', '{ namespace="kube-system", container="kube-proxy", }', LABELS, "30s")
+METRICS = PrometheusProfile(
+    '{job="kube-proxy"}',
+    '{ namespace="kube-system", container="kube-proxy", }',
+    '{job="node-exporter"}',
+    LABELS,
+    "30s",
+)
 DEFAULT = load().profile
 SITE = replace(DEFAULT, prometheus=METRICS)
 

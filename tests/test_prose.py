@@ -58,7 +58,7 @@ def with_words(words: Iterator[str]) -> list[Failure]:
         Document(entry.document.path, reworded(entry.document.data, SCHEMA, words), entry.document.text)
         for entry in failures()
     ]
-    return [_failure(document, (), None, None) for document in documents]
+    return [_failure(document, (), {}, None) for document in documents]
 
 
 VERSIONS = (

@@ -203,7 +203,9 @@ BESIDE = [
     (
         "loki: {labels: {pod: null, node: null}}",
         "KubeProxyNetworkProgrammingSlow",
-        "KubeProxyApiserverConnectionBroken, KubeProxyIptablesLockHeldTooLong or KubeProxyIptablesRestoreWithoutWait",
+        "KubeProxyApiserverCertificateInvalid, KubeProxyApiserverConnectionBroken, KubeProxyApiserverForbidden, "
+        "KubeProxyApiserverUnauthorized, KubeProxyApiserverUnreachable, KubeProxyIptablesLockHeldTooLong or "
+        "KubeProxyIptablesRestoreWithoutWait",
     ),
     # Its first step names KubeProxyServiceChurn.
     ("{}", "KubeProxyCPUHigh", ""),

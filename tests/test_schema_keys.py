@@ -111,7 +111,7 @@ def entry(node: Schema) -> Account:
     data = example(node, node)
     read: set[At] = set()
     missed: set[At] = set()
-    load._failure(Document("failure.yaml", Asked(data, read, missed)), (), None, None)
+    load._failure(Document("failure.yaml", Asked(data, read, missed)), (), {}, None)
     return {at for at in keys(data) if at not in read and at not in OF_SAMPLES}, missed
 
 

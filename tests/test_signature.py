@@ -13,7 +13,8 @@ def variant(literal: str | None = None, pattern: str | None = None, holds: str |
 
 
 def signal(contains: tuple[str, ...], variants: tuple[Variant, ...], exclude: tuple[str, ...] = ()) -> LogSignal:
-    return LogSignal(contains, variants, tuple(Exclusion(text, "why") for text in exclude), None, 0, "0s", None)
+    left_out = tuple(Exclusion(text, "why") for text in exclude)
+    return LogSignal("kube-proxy", contains, variants, left_out, None, 0, "0s", None)
 
 
 def test_a_single_literal_needs_no_pattern() -> None:

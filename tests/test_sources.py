@@ -210,10 +210,10 @@ ANSWER = b"""{"status":"success","data":{"resultType":"streams","result":[
 def test_an_answer_of_loki_becomes_lines(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(ANSWER)
     found, notes = read(tmp_path / "log")
-    where = '"fields": {"status": "success", "resulttype": "streams", "stream.node_name": "n1", '
+    where = '"fields": {"status": "success", "resulttype": "streams", '
     assert next(iter(found.values())).decode().splitlines() == [
-        f'{{"line": "E1 <\\"", {where}"timestamp": "1767323045678901000"}}}}',
-        f'{{"line": "two", {where}"timestamp": "1767323045678902000"}}}}',
+        f'{{"line": "E1 <\\"", {where}"timestamp": "1767323045678901000", "stream.node_name": "n1"}}}}',
+        f'{{"line": "two", {where}"timestamp": "1767323045678902000", "stream.node_name": "n1"}}}}',
     ]
     assert notes == []
     (tmp_path / "log").write_bytes(ANSWER[:150])

@@ -3,7 +3,8 @@
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,9 +27,9 @@ from generator.names import TOOL
 from generator.problems import ToolError, errors
 
 if TYPE_CHECKING:
-    from generator.advice import Advice, Facts
+    from generator.advice import Advice, BugAdvice, Facts
     from generator.cluster import Writer
-    from generator.model import Failure
+    from generator.model import Failure, KnownBug
 
 _HEADINGS = {"affected": "can happen", "unknown": "not known", "not affected": "cannot happen"}
 _SHOWN = 5  # names of nodes
@@ -94,7 +95,7 @@ def command(
     from generator import cluster
     from generator.advice import Facts, notes
 
-    entries = _failures(catalogs, profile)
+    entries, known_bugs = _failures(catalogs, profile)
     if matrix:
         _print_matrix(entries, matrix)
         return
@@ -115,7 +116,7 @@ def command(
         found = cluster.Cluster((cluster.Alike(facts, ()),), (), ())
     else:
         raise click.UsageError("give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix")
-    report = [_report(entries, one.facts, one.nodes) for one in found.kube_proxies]
+    report = [_report(entries, known_bugs, one.facts, one.nodes) for one in found.kube_proxies]
     said = [*found.notes, *(note for one in found.kube_proxies for note in notes(entries, one.facts))]
     remarks = list(dict.fromkeys(said))
     doubtful = [writer for writer in found.writers if writer.wrong and not writer.known]
@@ -128,8 +129,8 @@ def command(
         ctx.exit(FOUND)
 
 
-def _failures(catalogs: Sequence[Path], profile: Path | None) -> list["Failure"]:
-    """The entries that are failures; ends the command with the problems if their fix tables cannot be used."""
+def _failures(catalogs: Sequence[Path], profile: Path | None) -> tuple[list["Failure"], Sequence["KnownBug"]]:
+    """The failures and the known bugs; ends the command with the problems if their fix tables cannot be used."""
     from generator.checks.entries import fix_rows_are_complete, what_decides_can_be_looked_at
     from generator.load import load
 
@@ -138,7 +139,7 @@ def _failures(catalogs: Sequence[Path], profile: Path | None) -> list["Failure"]
     for check in (fix_rows_are_complete, what_decides_can_be_looked_at):
         problems += check(read.catalog, read.profile)
     stop_on_errors(errors(problems))
-    return [entry for entry in read.catalog.entries if entry.kind == "failure"]
+    return [entry for entry in read.catalog.entries if entry.kind == "failure"], read.catalog.known_bugs
 
 
 def _print_matrix(entries: Sequence["Failure"], style: str) -> None:
@@ -189,9 +190,11 @@ def _understood(read: Callable[[list[Any]], Read], documents: list[Any]) -> Read
         raise ToolError(f"this is {error}") from error
 
 
-def _report(entries: Sequence["Failure"], facts: "Facts", nodes: Sequence[str]) -> dict[str, Any]:
+def _report(
+    entries: Sequence["Failure"], known_bugs: Sequence["KnownBug"], facts: "Facts", nodes: Sequence[str]
+) -> dict[str, Any]:
     """All that is said of kube-proxies that are alike, in the order it is read."""
-    from generator.advice import advise, upgrade_for_all
+    from generator.advice import advise, bugs, upgrade_for_all
 
     found = [advise(entry, facts) for entry in entries]
     ranked = sorted(found, key=lambda one: ([*_HEADINGS].index(one.verdict), SEVERITIES.index(one.entry.severity)))
@@ -203,6 +206,20 @@ def _report(entries: Sequence["Failure"], facts: "Facts", nodes: Sequence[str]) 
         "mode": facts.mode,
         "failures": [_row(advice) for advice in ranked],
         "upgrade_for_all": upgrade_for_all(found, facts),
+        "known_bugs": [_bug(one) for one in bugs(known_bugs, facts)],
+    }
+
+
+def _bug(advice: "BugAdvice") -> dict[str, Any]:
+    return {
+        "id": advice.bug.id,
+        "title": advice.bug.title,
+        "effect": advice.bug.effect,
+        "verdict": advice.verdict,
+        "reasons": list(advice.reasons),
+        "instead": advice.bug.fix.change,
+        "upgrade": advice.upgrade,
+        "sources": [asdict(source) for source in advice.bug.sources],
     }
 
 
@@ -235,6 +252,11 @@ def _print(report: Sequence[dict[str, Any]], doubtful: Sequence["Writer"], remar
             for row in rows:
                 for line in _lines(row):
                     tell(f"    {line}")
+        if one["known_bugs"]:
+            tell("  bugs that no line and no metric shows:")
+        for bug in one["known_bugs"]:
+            for line in _lines_of_bug(bug):
+                tell(f"    {line}")
         if one["upgrade_for_all"]:
             tell(f"  all that a version can end, ends with: {one['upgrade_for_all']}")
         tell("")
@@ -255,9 +277,24 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
     facts = {"why": row["reasons"], "ends with": [row["upgrade"]] if row["upgrade"] else []}
     if row["verdict"] == "affected":
         facts["source"] = [source["title"] for source in row["sources"]]
+    yield from _facts(facts)
+
+
+def _facts(facts: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for name, texts in facts.items():
         for index, text in enumerate(texts):
             yield f"  {name if index == 0 else '':9}  {text}"
+
+
+def _lines_of_bug(bug: dict[str, Any]) -> Iterator[str]:
+    yield f"{bug['id']}: {bug['title']}"
+    facts = {
+        "effect": [bug["effect"]],
+        "why" if bug["verdict"] == "affected" else "perhaps": bug["reasons"],
+        "ends with": [bug["upgrade"] or bug["instead"]],
+        "source": [source["title"] for source in bug["sources"]],
+    }
+    yield from _facts(facts)
 
 
 def _who(one: dict[str, Any]) -> str:

@@ -1,23 +1,42 @@
-"""What `new` and `init` share: the schema that an editor completes from, in a file beside what it describes."""
+"""What `new` and `init` share: the schemas that an editor completes from, in files beside what they describe."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from generator.file import File
 from generator.problems import ToolError
 
 
-def schema(folder: Path, name: str) -> File | None:
-    """The file of a schema, below a folder; None where another one has its name, which is then left alone."""
+def schemas(folder: Path, *names: str) -> list[File]:
+    """The files of schemas, below a folder; none where a file of somebody else has the name of one."""
     from generator import shipped
+
+    paths = {name: shipped.schemas()[name] for name in names}
+    for name, path in paths.items():
+        there = _text(folder / path.name)
+        if there is not None and not shipped.is_schema(there, name):
+            return []
+    return [File(path.name, path.read_text(encoding="utf-8")) for path in paths.values()]
+
+
+def put(folder: Path, files: Iterable[File]) -> list[Path]:
+    """Write those that are not there as they are; the paths of these."""
+    from generator import write
+
+    differ = [file for file in files if _text(folder / file.path) != file.text]
+    for file in differ:
+        write.put(folder / file.path, file.text)
+    return [folder / file.path for file in differ]
+
+
+def _text(path: Path) -> str | None:
+    """What is there, empty where it is no text; None where nothing is."""
     from generator.reader import contents
 
-    path = shipped.schemas()[name]
-    if os.path.lexists(folder / path.name):
-        try:
-            there = contents(folder / path.name).decode("utf-8")
-        except (ToolError, UnicodeDecodeError):
-            return None
-        if not shipped.is_schema(there, name):
-            return None
-    return File(path.name, path.read_text(encoding="utf-8"))
+    if not os.path.lexists(path):
+        return None
+    try:
+        return contents(path).decode("utf-8")
+    except (ToolError, UnicodeDecodeError):
+        return ""

@@ -149,6 +149,8 @@ def command(
     diagnosis = findings.diagnosis()
     if diagnosis.undated:
         notes.add(f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for")
+    for name, versions in diagnosis.versions.items():
+        notes.add(f"{name}: several versions of kube-proxy were seen ({', '.join(versions)}); the fix is for the last")
     data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, notes.all)
     data = json.loads(masked(json.dumps(data)))  # before lines are folded and cut
     if as_json:
@@ -210,7 +212,7 @@ def _read(
                 findings.told(place, Hints(version=source.version))
             with _progress(source) as advance:
                 for window in windows(_watched(source.blocks, look) if look else source.blocks):
-                    findings.read(window, source.name, source.pod, source.node)
+                    findings.read(window, source.name, source.pod, source.node, source.numbered)
                     seen["bytes"] += window.end - window.begin
                     advance(window.end - window.begin)
                     if window.cut:

@@ -90,7 +90,8 @@ def command(
         for engine in wanted
     }
     assumed = choices["prometheus"].preset.profile.kubernetes.labels.get("release")
-    schema = None if output == _STDOUT else beside.schema(Path(output).parent, "profile")
+    folder = Path(output).parent
+    schemas = [] if output == _STDOUT else beside.schemas(folder, "profile")
     file = _profile(
         output,
         choices,
@@ -101,15 +102,14 @@ def command(
         clusters,
         release or assumed,
         runbooks,
-        schema.path if schema else None,
+        schemas[0].path if schemas else None,
     )
     findings = _findings(file, facts)
     if output == _STDOUT:
         tell(file.text, nl=False)
     else:
         write.put(Path(output), file.text)
-    if schema:
-        write.put(Path(output).parent / schema.path, schema.text)
+    beside.put(folder, schemas)
     if as_json:
         tell_json(_for_programs(file, choices, facts, findings))
     for line in (*_seen(choices, facts), *map(str, findings)):
@@ -117,7 +117,7 @@ def command(
     if assumed and not release:
         say(f"objects: the Helm release is taken to be {assumed}; if `helm list -A` names another, give --release NAME")
     if output != _STDOUT:
-        say(f"{output}: written{_with_schema(schema)}; next: {TOOL} check --profile {output}")
+        say(f"{output}: written{_with(schemas)}; next: {TOOL} check --profile {output}")
 
 
 def _named(presets: Sequence["Preset"], section: str, name: str | None) -> list["Preset"]:
@@ -184,8 +184,8 @@ def _profile(
     )
 
 
-def _with_schema(schema: "File | None") -> str:
-    return f", and beside it {schema.path}, which editors complete from" if schema else ""
+def _with(schemas: Sequence["File"]) -> str:
+    return f", and beside it {schemas[0].path}, which editors complete from" if schemas else ""
 
 
 def _findings(file: "File", facts: "Facts") -> list["Finding"]:

@@ -50,15 +50,11 @@ def command(entry_id: str, kind: str, alert: str | None, catalogs: tuple[Path, .
     if wrong:
         say(f"{TOOL}: {wrong}")
         raise click.exceptions.Exit(FOUND)
-    schemas = [] if _is_shipped(catalog) else [beside.schema(catalog, "failure"), beside.schema(catalog, "tests")]
-    files = scaffold.files(entry_id, name, kind, schema=None not in schemas)
+    schemas = beside.schemas(catalog, "failure", "tests")
+    files = scaffold.files(entry_id, name, kind, schema=bool(schemas))
     write.create(folder, files)
-    for file in files:
-        tell((folder / file.path).as_posix())
-    for schema in schemas if None not in schemas else ():
-        if schema and not _is_there(catalog / schema.path, schema.text):
-            write.put(catalog / schema.path, schema.text)
-            tell((catalog / schema.path).as_posix())
+    for path in [*(folder / file.path for file in files), *beside.put(catalog, schemas)]:
+        tell(path.as_posix())
     added = [] if _is_shipped(catalog) else ["--catalog", str(catalog)]
     say("fill in every TODO, then run:")
     say(f"  {shlex.join([TOOL, 'check', *added])}")
@@ -90,9 +86,3 @@ def _is_shipped(catalog: Path) -> bool:
     from generator.load import shipped_catalog
 
     return catalog.resolve() == shipped_catalog().resolve()
-
-
-def _is_there(path: Path, text: str) -> bool:
-    from generator.reader import contents
-
-    return os.path.lexists(path) and contents(path) == text.encode()

@@ -513,6 +513,20 @@ CASES = [
         "    range: 90s\n",
         f"{GATE}:86:5: KubeProxyBrokenGate: the range (90s) must be at least two evaluation intervals and the ingest delay, 120 s",
     ),
+    Case(
+        "recent-not-shorter-than-range",
+        "    range: 15m\n",
+        "    recent: 15m\n    range: 15m\n",
+        f"{GATE}:86:5: KubeProxyBrokenGate: recent (15m) must be shorter than the range (15m) and at least two evaluation "
+        "intervals and the ingest delay, 120 s",
+    ),
+    Case(
+        "recent-too-short",
+        "    range: 15m\n",
+        "    recent: 90s\n    range: 15m\n",
+        f"{GATE}:86:5: KubeProxyBrokenGate: recent (90s) must be shorter than the range (15m) and at least two evaluation "
+        "intervals and the ingest delay, 120 s",
+    ),
     # Metric signals.
     Case("no-promql", "rate(kubeproxy", "rate((kubeproxy", f"{SLOW}:22:9: not PromQL: unclosed left parenthesis", SLOW),
     Case(
