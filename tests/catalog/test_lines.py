@@ -68,6 +68,9 @@ KNOWN = {
         "iptables-restore-without-wait",
         "iptables-lock-held-too-long",
     },
+    # A match that iptables does not have, in the words of one whose module is missing.
+    "iptables-backend-mismatch/silent/byhand-legacy-nosuchmatch-raw.log": {"iptables-module-missing"},
+    "iptables-backend-mismatch/silent/byhand-nft-nosuchmatch-raw.log": {"iptables-module-missing"},
 }
 
 

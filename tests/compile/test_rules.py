@@ -184,12 +184,14 @@ BESIDE = [
     (
         "{}",
         "KubeProxyRulesStale",
-        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesLockNotMounted or KubeProxyIptablesRestoreWithoutWait",
+        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesLockNotMounted, "
+        "KubeProxyIptablesMarkKernelBug, KubeProxyIptablesModuleMissing or KubeProxyIptablesRestoreWithoutWait",
     ),
     (
         "disabled: [iptables-lock-not-mounted]",
         "KubeProxyRulesStale",
-        "KubeProxyIptablesLockHeldTooLong or KubeProxyIptablesRestoreWithoutWait",
+        "KubeProxyIptablesLockHeldTooLong, KubeProxyIptablesMarkKernelBug, KubeProxyIptablesModuleMissing "
+        "or KubeProxyIptablesRestoreWithoutWait",
     ),
     ("{}", "KubeProxySyncSlow", ""),
     # Made graver than its causes.
