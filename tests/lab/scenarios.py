@@ -1,15 +1,13 @@
 """The failures, and how each is provoked. A scenario goes on provoking until it is cancelled."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.lab.node import OTHER_CHAIN, Node
 from tests.lab.programs import Build
-
-Provoke = Callable[[Node], Coroutine[Any, Any, None]]
+from tests.lab.provoke import Provoke, change_services
 
 _WAITING = "1.8.9"  # the iptables that waits for the lock
 _IMPATIENT = "1.8.7"  # the one that fails at once if it was started without -w
@@ -88,13 +86,6 @@ async def frequent_sync(node: Node) -> None:
 async def healthy(node: Node) -> None:
     await node.start_kube_proxy()
     await change_services(node, 20)
-
-
-async def change_services(node: Node, period: float) -> None:
-    for number in range(1_000_000):
-        await node.restless.wait()
-        node.api.service(f"web-{number % 8}", f"10.96.1.{number % 250 + 1}")
-        await asyncio.sleep(period)
 
 
 def replay(sample: str) -> Provoke:
