@@ -55,7 +55,6 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 
 
 @click.command(
-    short_help="Say which failures are in logs.",
     epilog=examples(
         "diagnose kube-proxy.log kube-proxy-previous.log.gz",
         "diagnose support-bundle.tar.gz --kube-proxy-version v1.18.4-tke.20",

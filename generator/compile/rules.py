@@ -85,18 +85,23 @@ def _records(
     catalog: Catalog, profile: Profile, alerts: Iterable[CompiledAlert], values: Mapping[str, str]
 ) -> tuple[RecordingRule, ...]:
     """The enabled entries' recording rules, and those of disabled entries that an alert still uses."""
-    used = {
-        selection.series
-        for alert in alerts
-        if alert.engine == "prometheus"
-        for selection in promql.selections(promql.parse(alert.rule.expr))
-    }
+    used = _series(alerts) if profile.disabled else set()
     return tuple(
         RecordingRule(record.name, promql.fill(record.expr, values))
         for entry in catalog.entries
         for record in entry.records
         if entry.id not in profile.disabled or record.name in used
     )
+
+
+def _series(alerts: Iterable[CompiledAlert]) -> set[str]:
+    """The series that the alerts of Prometheus read."""
+    return {
+        selection.series
+        for alert in alerts
+        if alert.engine == "prometheus"
+        for selection in promql.selections(promql.parse(alert.rule.expr))
+    }
 
 
 def _known_builds(entries: Iterable[Failure], profile: Profile) -> Mapping[str, Sequence[KnownBuilds]]:
