@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
-from generator import __version__, streams
+from generator import __version__
+from generator.base import streams
+from generator.base.problems import ToolError
 from generator.commands.shared import COULD_NOT_RUN, STDOUT, say
-from generator.names import TOOL
-from generator.problems import ToolError
+from generator.names import PROJECT, TOOL
 
 COMMANDS = (
     "advise",
@@ -22,12 +23,14 @@ COMMANDS = (
     "check",
     "diagnose",
     "diff",
+    "docs",
     "explain",
     "generate",
     "init",
     "list",
     "new",
     "push",
+    "schema",
     "show",
     "test",
     "verify",
@@ -84,14 +87,19 @@ class _Group(click.Group):
             raise
         except Exception:
             # Not 1, which would say that the input is wrong, or that rulers differ.
-            say(f"{traceback.format_exc()}{TOOL}: this is a fault of {TOOL}, not of yours; please report it")
+            say(
+                f"{traceback.format_exc()}{TOOL}: this is a fault of {TOOL}, not of yours; please report it "
+                "where you have the program from, with these lines"
+            )
             ctx.exit(COULD_NOT_RUN)
 
 
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f"Exit codes: 0 fine, 1 a problem was found, 2 could not run.\n\nBegin with: {TOOL} list",
+    epilog="--profile, --catalog and --output come from the command line, else from the environment, else from "
+    f"{PROJECT} in the working folder or above it in its repository: `{TOOL} docs sites`.\n\n"
+    f"Exit codes: 0 fine, 1 a problem was found, 2 could not run.\n\nBegin with: {TOOL} list",
 )
 @click.version_option(__version__, prog_name=TOOL)
 def main() -> None:

@@ -27,10 +27,10 @@ import click
 import hyperscan
 import re2
 
+from generator.catalog.load import load
+from generator.catalog.wordings import signature
 from generator.diagnose.scan import Scanner
 from generator.diagnose.windows import BLOCK
-from generator.load import load
-from generator.signature import signature
 from tests.bench import CannotRunError, Run, measure
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +40,7 @@ SICK_MB, DIFFERENT = 50, 100_000
 LETTERS = str.maketrans("0123456789", "ghijklmnop")  # numbers alone would not make errors different
 SIZES = (10, 100, 1_000, 4_000)
 AIM = 0.5  # of ripgrep's speed
+TIMES_HEALTHY, DIFFERENT_SECONDS, MEMORY_MIB = 3, 10, 150
 _CANDIDATES_BYTES = 128 << 20
 _SLOW_BYTES = 8 << 20  # for what would take minutes
 
@@ -55,15 +56,29 @@ def healthy_log(path: Path, megabytes: int) -> None:
 
 
 def sick_logs(folder: Path) -> dict[str, Path]:
-    """Logs of nothing but errors, by what they are: of 40 Pods at once; one message on and on; errors all different."""
+    """Logs of nothing but errors, by what they are; in the wrappings that fleets are read in, 40 Pods at once."""
     shown = [line for file in SICK for line in file.read_text(errors="replace").split("\n") if line]
-    by_pod = (f"[pod/kube-proxy-{number % 40:02}/kube-proxy] {line}\n" for number, line in enumerate(cycle(shown)))
+    numbered = [*enumerate(shown * 40)]
+    by_pod = (f"[pod/kube-proxy-{number % 40:02}/kube-proxy] {line}\n" for number, line in cycle(numbered))
+    docker = (
+        json.dumps({"log": f"{line}\n", "stream": "stderr", "time": f"2026-11-24T05:{n // 60 % 60:02}:{n % 60:02}.1Z"})
+        for n, line in enumerate(cycle(shown))
+    )
+    by_node = (
+        f"Nov 24 05:{n // 60 % 60:02}:{n % 60:02} node-{n % 40} kube-proxy[7]: {line}\n" for n, line in cycle(numbered)
+    )
     one = next(line for line in shown if line.startswith("E") and "xtables lock" in line)
     again = (f"E1124 05:{n // 60 % 60:02}:{n % 60:02}.1{one[20:]}\n" for n in count())
     words = random.Random(1)
     message = (f"{words.getrandbits(256):064x}".translate(LETTERS) for _ in count())
     different = (f"E1124 05:02:22.1       1 a.go:7] {text}\n" for text in message)
-    logs = {"errors of 40 Pods": by_pod, "one error on and on": again, "different errors": different}
+    logs = {
+        "errors of 40 Pods": by_pod,
+        "the same in journald": by_node,
+        "the same in docker": (f"{line}\n" for line in docker),
+        "one error on and on": again,
+        "different errors": different,
+    }
     paths = {}
     for name, lines in logs.items():
         paths[name] = folder / f"{name}.log"
@@ -186,15 +201,17 @@ def report(speeds: dict[str, float], rows: list[dict[str, float]]) -> Iterator[s
 
 
 def report_sick(rows: list[dict[str, Any]]) -> Iterator[str]:
+    yield "      sick log              size   / healthy   time       memory     aims"
     for row in rows:
-        size, memory = row["bytes"] / 1e6, row["kib"] / 1024
-        ratio = f"{row['ratio']:.1f} times a healthy log"
-        yield f"{row['log']}, {size:.0f} MB: {row['seconds']:.2f} s, {ratio}, {memory:.0f} MiB"
-        if row["log"] == "different errors":
-            verdict = "met" if row["seconds"] <= 10 else "MISSED"
-            yield f"aim: {DIFFERENT:,} different errors in at most 10 s of processor time: {verdict}"
-        else:
-            yield f"aim: at most 3 times a healthy log: {'met' if row['ratio'] <= 3 else 'MISSED'}"
+        different = row["log"] == "different errors"
+        met = row["seconds"] <= DIFFERENT_SECONDS if different else row["ratio"] <= TIMES_HEALTHY
+        wanted = f"at most {DIFFERENT_SECONDS} s" if different else f"at most {TIMES_HEALTHY} x"
+        small = row["kib"] <= MEMORY_MIB * 1024
+        yield (
+            f"{row['log']:>22}   {row['bytes'] / 1e6:>6.0f} MB   {row['ratio']:>5.1f} x   {row['seconds']:>6.2f} s   "
+            f"{row['kib'] / 1024:>4.0f} MiB   {wanted}: {'met' if met else 'MISSED'}; "
+            f"at most {MEMORY_MIB} MiB: {'met' if small else 'MISSED'}"
+        )
 
 
 @click.command(help=__doc__)

@@ -4,22 +4,25 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from generator import loki, tools
-from generator.compiler import compile_catalog
-from generator.load import load
-from generator.loki import Loki
-from generator.tools import Tool
+from generator.catalog.load import load
+from generator.pipeline import compile_catalog
+from generator.prove import local_loki, tools
+from generator.prove.tools import Tool
+from generator.servers.loki import Loki
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
 
+# A deadline would make a busy machine fail a test.
+settings.register_profile("short", deadline=None)
+settings.load_profile("short")
 settings.register_profile("long", max_examples=10_000, deadline=None)  # of `make fuzz`
 
 # Where the tests run in the background of a script, SIGINT is ignored, and so it would be by all that they start.
@@ -29,21 +32,27 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def completed(words: Sequence[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a folder, in its own process; what it imports of us is this checkout."""
+    return subprocess.run(
+        words,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        timeout=300,
+        check=False,
+    )
+
+
 @pytest.fixture(scope="session")
 def run() -> Run:
     """Run the command in a folder, in its own process; environment variables can be added."""
 
     def command(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "generator", *arguments],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=300,
-            check=False,
-        )
+        return completed([sys.executable, "-m", "generator", *arguments], cwd, **environment)
 
     return command
 
@@ -120,5 +129,5 @@ def pinned_loki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def real_loki(pinned_loki: Path) -> Iterator[Loki]:
     """A real Loki, one for all tests of a process."""
-    with loki.local(pinned_loki) as running:
+    with local_loki.running(pinned_loki) as running:
         yield running

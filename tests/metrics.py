@@ -13,4 +13,5 @@ kubeproxy_sync_proxy_rules_endpoint_changes_total 1
 kubeproxy_sync_proxy_rules_endpoint_changes_pending 0
 kubeproxy_sync_proxy_rules_service_changes_total 1
 kubeproxy_sync_proxy_rules_service_changes_pending 0
+rest_client_requests_total{code="200",host="10.77.1.1:6443",method="GET"} 4
 """

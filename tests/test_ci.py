@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 import yaml
 
-from generator import tools
+from generator.prove import tools
 from tests.conftest import ROOT, Repository, obtained
 
-SHIPPED = ("LICENSE", "README.md", "action.yml", "catalog", "ci", "constraints.txt", "generator", "pyproject.toml")
+DOCUMENTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs")
+SHIPPED = (*DOCUMENTS, "action.yml", "catalog", "ci", "constraints.txt", "generator", "pyproject.toml")
 HOOKS = ".pre-commit-hooks.yaml"
 TEMPLATE = "ci/kube-proxy-alerts.gitlab-ci.yml"
 PROFILE = "runbooks:\n  base_url: https://wiki.site.test/kube-proxy\n"
@@ -183,6 +184,14 @@ def test_github_passes_a_change_that_the_changelog_names(action: Action, site: S
     assert "::error" not in said
     assert "promtool accepts" in said
     assert f"1 rule changed from {site.base} to the files here; CHANGELOG.md names what it must" in said
+
+
+def test_github_needs_no_inputs_where_the_project_says_them(action: Action, site: Site) -> None:
+    files = {"site.yaml": SLOWER, "CHANGELOG.md": f"{CHANGELOG}- KubeProxyCPUHigh waits 20 minutes.\n"}
+    site.changed({**files, "kube-proxy-alerts.yaml": "profile: site.yaml\n"})
+    ended, said = action(site.clone, {"github.event.pull_request.base.sha": site.base})
+    assert ended == {"Rules and generated files": 0, "Changelog": 0}, said
+    assert "kube-proxy-alerts: takes --profile site.yaml from kube-proxy-alerts.yaml" in said
 
 
 def test_github_marks_what_is_wrong_and_goes_on_to_the_next_step(action: Action, site: Site) -> None:

@@ -17,15 +17,31 @@ from tests.documents import DOCUMENTS, SERVED, blocks, commands, named_blocks, t
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    for name in ("catalog", "generator", "output"):
+def checkout(tmp_path: Path, run: Run) -> Path:
+    """This checkout as it was before somebody did what CONTRIBUTING.md says, with its own names."""
+    for name in ("catalog", "docs", "generator", "output"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(ROOT / "CHANGELOG.md", tmp_path)
+    for page in ROOT.glob("*.md"):
+        shutil.copy2(page, tmp_path)
+    if done_already(tmp_path):
+        assert run("generate", "--no-validate", cwd=tmp_path).returncode == 0
     repository = Repository(tmp_path)
     repository.git("init", "--quiet", "--initial-branch=main")
     repository.commit()
     repository.git("tag", "v0.1.0")
     return tmp_path
+
+
+def done_already(folder: Path) -> bool:
+    """Take back what the guide adds, where it is there."""
+    (entry,) = {Path(name).parts[1] for name in named_blocks("CONTRIBUTING.md") if name.startswith("catalog/")}
+    (module,) = (folder / name for name in named_blocks("CONTRIBUTING.md") if name.endswith(".py"))
+    there = module.exists() or (folder / "catalog" / entry).exists()
+    shutil.rmtree(folder / "catalog" / entry, ignore_errors=True)
+    module.unlink(missing_ok=True)
+    targets = folder / "generator" / "outputs" / "__init__.py"
+    targets.write_text(targets.read_text(encoding="utf-8").replace(f'    "{module.stem}",\n', ""), encoding="utf-8")
+    return there
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -65,7 +81,7 @@ def test_the_documents_show_every_verb() -> None:
     assert {words[1] for words in documented} == set(COMMANDS)
 
 
-def test_a_new_failure_is_one_folder(checkout: Path, run: Run) -> None:
+def test_a_new_failure_is_one_folder(checkout: Path, run: Run, pinned_loki: Path) -> None:
     before = snapshot(checkout)
     new = next(words for words in commands("CONTRIBUTING.md") if words[1] == "new")
     assert run(*new[1:], cwd=checkout).returncode == 0
@@ -76,8 +92,12 @@ def test_a_new_failure_is_one_folder(checkout: Path, run: Run) -> None:
             (checkout / name).write_text(text, encoding="utf-8")
     scaffold = (entry / "failure.yaml").read_text(encoding="utf-8")
     signals = blocks("CONTRIBUTING.md", "yaml")[0]
+    path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
     (entry / "failure.yaml").write_text(scaffold[: scaffold.index("samples:")] + signals, encoding="utf-8")
 
+    done = run("test", "--only", new[2], cwd=checkout, PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("ok\t") == 1
     done = run("generate", "--no-validate", cwd=checkout)
     assert done.returncode == 0, done.stderr
     sources = {path for path in changed(before, snapshot(checkout)) if not path.startswith("output/")}
@@ -93,7 +113,7 @@ def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> No
     module, line = blocks("CONTRIBUTING.md", "python")
     (name,) = (name for name in named_blocks("CONTRIBUTING.md") if name.endswith(".py"))
     (checkout / name).write_text(module, encoding="utf-8")
-    table = checkout / "generator" / "targets" / "__init__.py"
+    table = checkout / "generator" / "outputs" / "__init__.py"
     text = table.read_text(encoding="utf-8")
     assert line.count("\n") == 1
     table.write_text(text.replace('    "runbooks",\n', f'    "runbooks",\n{line}'), encoding="utf-8")
@@ -102,7 +122,7 @@ def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> No
     assert done.returncode == 0, done.stderr
     assert changed(before, snapshot(checkout)) == {
         name,
-        "generator/targets/__init__.py",
+        "generator/outputs/__init__.py",
         "output/.generated",
         "output/alerts.json",
     }

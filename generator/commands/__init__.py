@@ -1,1 +1,4 @@
-"""One module for each command, called like it; each holds a click command of its name."""
+"""One module for each command; they alone print and exit.
+
+A module is called like its command and holds a click command, `command`.
+"""

@@ -3,23 +3,34 @@
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from generator.commands.shared import FOUND, examples, inputs, json_option, say, stop_on_errors, tell, tell_json
+from generator.base.problems import ToolError, errors
+from generator.catalog.model import SEVERITIES
+from generator.commands.shared import (
+    FOUND,
+    examples,
+    inputs,
+    json_option,
+    mode_option,
+    say,
+    stop_on_errors,
+    tell,
+    tell_json,
+    version_of,
+)
 from generator.names import TOOL
-from generator.problems import ToolError, errors
 
 if TYPE_CHECKING:
-    from generator.advice import Advice, Facts
-    from generator.cluster import Writer
-    from generator.model import Failure
-    from generator.versions import Version
+    from generator.catalog.model import Failure, KnownBug
+    from generator.cluster.objects import Writer
+    from generator.fixes.advice import Advice, BugAdvice, Facts
 
-_SEVERITIES = ("critical", "warning", "info")
 _HEADINGS = {"affected": "can happen", "unknown": "not known", "not affected": "cannot happen"}
 _SHOWN = 5  # names of nodes
 _LARGEST = 1 << 30  # bytes of what kubectl prints, of ten thousands of nodes
@@ -38,7 +49,7 @@ Read = TypeVar("Read")
 @click.option("--cluster-version", metavar="VERSION", help="Of the cluster, such as 1.14 or v1.18.4-tke.26.")
 @click.option("--kube-proxy-version", metavar="VERSION", help="Of kube-proxy; the tag of its image.")
 @click.option("--os", "system", help="The node's operating system, such as 'CentOS 8'.")
-@click.option("--mode", type=click.Choice(["iptables", "ipvs", "nftables", "userspace"]), help="Proxy mode.")
+@mode_option
 @click.option("--flags", help="kube-proxy's flags, and its environment variables as NAME=value.")
 @click.option("--binary", is_flag=True, help="kube-proxy is a program on the node, not a DaemonSet.")
 @click.option("--from-cluster", is_flag=True, help="Ask the cluster, through kubectl.")
@@ -81,31 +92,31 @@ def command(
 
     Exit code 0: none is known to; 1: at least one can.
     """
-    from generator import cluster
-    from generator.advice import Facts, notes
+    from generator.cluster import objects
+    from generator.fixes.advice import Facts, notes
 
-    entries = _failures(catalogs, profile)
+    entries, known_bugs = _failures(catalogs, profile)
     if matrix:
         _print_matrix(entries, matrix)
         return
     if from_cluster or files:
         documents = [_document(path) for path in files] if files else _ask(context)
-        found = _understood(cluster.read, documents)
+        found = _understood(objects.read, documents)
         if not found.kube_proxies:
             raise ToolError("there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods, configmaps")
     elif cluster_version or kube_proxy_version:
         facts = Facts(
-            cluster=_version(cluster_version),
-            kube_proxy=_version(kube_proxy_version),
+            cluster=version_of(cluster_version),
+            kube_proxy=version_of(kube_proxy_version),
             os=system,
             mode=mode,
-            settings=None if flags is None else cluster.settings_of(_words(flags)),
+            settings=None if flags is None else objects.settings_of(_words(flags)),
             binary=binary,
         )
-        found = cluster.Cluster((cluster.Alike(facts, ()),), (), ())
+        found = objects.Cluster((objects.Alike(facts, ()),), (), ())
     else:
         raise click.UsageError("give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix")
-    report = [_report(entries, one.facts, one.nodes) for one in found.kube_proxies]
+    report = [_report(entries, known_bugs, one.facts, one.nodes) for one in found.kube_proxies]
     said = [*found.notes, *(note for one in found.kube_proxies for note in notes(entries, one.facts))]
     remarks = list(dict.fromkeys(said))
     doubtful = [writer for writer in found.writers if writer.wrong and not writer.known]
@@ -118,39 +129,28 @@ def command(
         ctx.exit(FOUND)
 
 
-def _failures(catalogs: Sequence[Path], profile: Path | None) -> list["Failure"]:
-    """The entries that are failures; ends the command with the problems if their fix tables cannot be used."""
-    from generator.checks.entries import fix_rows_are_complete, what_decides_can_be_looked_at
-    from generator.load import load
+def _failures(catalogs: Sequence[Path], profile: Path | None) -> tuple[list["Failure"], Sequence["KnownBug"]]:
+    """The failures and the known bugs; ends the command with the problems if their fix tables cannot be used."""
+    from generator.catalog.load import load
+    from generator.check.entries import fix_rows_are_complete, what_decides_can_be_looked_at
 
     read = load(catalogs, profile)
     problems = [*read.problems]
     for check in (fix_rows_are_complete, what_decides_can_be_looked_at):
         problems += check(read.catalog, read.profile)
     stop_on_errors(errors(problems))
-    return [entry for entry in read.catalog.entries if entry.kind == "failure"]
+    return [entry for entry in read.catalog.entries if entry.kind == "failure"], read.catalog.known_bugs
 
 
 def _print_matrix(entries: Sequence["Failure"], style: str) -> None:
-    from generator import matrix
+    from generator.fixes import matrix
 
     write = {"markdown": matrix.as_markdown, "csv": matrix.as_csv, "json": matrix.as_json}[style]
     tell(write(entries), nl=False)
 
 
-def _version(text: str | None) -> "Version | None":
-    from generator.versions import parse
-
-    if text is None:
-        return None
-    found = parse(text)
-    if found is None:
-        raise ToolError(f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26")
-    return found
-
-
 def _document(path: Path) -> Any:
-    from generator.reader import contents
+    from generator.base.reader import contents
 
     try:
         text = sys.stdin.buffer.read(_LARGEST) if str(path) == "-" else contents(path, _LARGEST)
@@ -171,13 +171,13 @@ def _words(flags: str) -> list[str]:
 
 def _ask(context: str | None) -> list[Any]:
     """All that is read of a cluster: nodes, DaemonSets, Pods, kube-proxy's own ConfigMaps, the version."""
-    from generator import cluster, kubectl
+    from generator.cluster import kubectl, objects
 
     documents = [
         kubectl.ask(context, "get", "nodes,daemonsets.apps,pods", "--all-namespaces"),
         kubectl.ask(context, "version"),
     ]
-    for namespace, name in _understood(cluster.config_maps, documents[:1]):
+    for namespace, name in _understood(objects.config_maps, documents[:1]):
         documents.append(kubectl.ask(context, "get", "configmap", name, "--namespace", namespace, "--ignore-not-found"))
     return [document for document in documents if document]
 
@@ -190,12 +190,14 @@ def _understood(read: Callable[[list[Any]], Read], documents: list[Any]) -> Read
         raise ToolError(f"this is {error}") from error
 
 
-def _report(entries: Sequence["Failure"], facts: "Facts", nodes: Sequence[str]) -> dict[str, Any]:
+def _report(
+    entries: Sequence["Failure"], known_bugs: Sequence["KnownBug"], facts: "Facts", nodes: Sequence[str]
+) -> dict[str, Any]:
     """All that is said of kube-proxies that are alike, in the order it is read."""
-    from generator.advice import advise, upgrade_for_all
+    from generator.fixes.advice import advise, bugs, upgrade_for_all
 
     found = [advise(entry, facts) for entry in entries]
-    ranked = sorted(found, key=lambda one: ([*_HEADINGS].index(one.verdict), _SEVERITIES.index(one.entry.severity)))
+    ranked = sorted(found, key=lambda one: ([*_HEADINGS].index(one.verdict), SEVERITIES.index(one.entry.severity)))
     return {
         "nodes": list(nodes),
         "cluster": str(facts.cluster) if facts.cluster else None,
@@ -204,6 +206,20 @@ def _report(entries: Sequence["Failure"], facts: "Facts", nodes: Sequence[str]) 
         "mode": facts.mode,
         "failures": [_row(advice) for advice in ranked],
         "upgrade_for_all": upgrade_for_all(found, facts),
+        "known_bugs": [_bug(one) for one in bugs(known_bugs, facts)],
+    }
+
+
+def _bug(advice: "BugAdvice") -> dict[str, Any]:
+    return {
+        "id": advice.bug.id,
+        "title": advice.bug.title,
+        "effect": advice.bug.effect,
+        "verdict": advice.verdict,
+        "reasons": list(advice.reasons),
+        "instead": advice.bug.fix.change,
+        "upgrade": advice.upgrade,
+        "sources": [asdict(source) for source in advice.bug.sources],
     }
 
 
@@ -236,6 +252,11 @@ def _print(report: Sequence[dict[str, Any]], doubtful: Sequence["Writer"], remar
             for row in rows:
                 for line in _lines(row):
                     tell(f"    {line}")
+        if one["known_bugs"]:
+            tell("  bugs that no line and no metric shows:")
+        for bug in one["known_bugs"]:
+            for line in _lines_of_bug(bug):
+                tell(f"    {line}")
         if one["upgrade_for_all"]:
             tell(f"  all that a version can end, ends with: {one['upgrade_for_all']}")
         tell("")
@@ -256,9 +277,24 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
     facts = {"why": row["reasons"], "ends with": [row["upgrade"]] if row["upgrade"] else []}
     if row["verdict"] == "affected":
         facts["source"] = [source["title"] for source in row["sources"]]
+    yield from _facts(facts)
+
+
+def _facts(facts: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for name, texts in facts.items():
         for index, text in enumerate(texts):
             yield f"  {name if index == 0 else '':9}  {text}"
+
+
+def _lines_of_bug(bug: dict[str, Any]) -> Iterator[str]:
+    yield f"{bug['id']}: {bug['title']}"
+    facts = {
+        "effect": [bug["effect"]],
+        "why" if bug["verdict"] == "affected" else "perhaps": bug["reasons"],
+        "ends with": [bug["upgrade"] or bug["instead"]],
+        "source": [source["title"] for source in bug["sources"]],
+    }
+    yield from _facts(facts)
 
 
 def _who(one: dict[str, Any]) -> str:

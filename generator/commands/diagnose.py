@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.base.problems import ToolError, errors
 from generator.commands.shared import (
     COULD_NOT_RUN,
     FOUND,
@@ -22,6 +23,7 @@ from generator.commands.shared import (
     inputs,
     json_option,
     masked,
+    mode_option,
     on_terminal,
     printable,
     say,
@@ -29,18 +31,17 @@ from generator.commands.shared import (
     stop_on_errors,
     tell,
     tell_json,
+    version_of,
 )
 from generator.names import TOOL
-from generator.problems import ToolError, errors
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from generator.catalog.load import Inputs
+    from generator.compile.rule import Rules
     from generator.diagnose.findings import Findings, Span
     from generator.diagnose.sources import Source
-    from generator.load import Inputs
-    from generator.rules import Rules
-    from generator.versions import Version
 
 _PIPE_COLUMNS = 110
 _NOTES = 100
@@ -68,7 +69,7 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 @click.option("--cluster-version", metavar="VERSION", help="Of the cluster, such as 1.14; decides the fix.")
 @click.option("--kube-proxy-version", metavar="VERSION", help="Of kube-proxy, if the log does not say it.")
 @click.option("--os", "system", help="The nodes' operating system, such as 'CentOS 8'.")
-@click.option("--mode", type=click.Choice(["iptables", "ipvs", "nftables", "userspace"]), help="Proxy mode.")
+@mode_option
 @click.option("--follow", is_flag=True, help="Keep reading what is added to the file (or comes through the pipe).")
 @click.option("--kubectl", "with_kubectl", is_flag=True, help="Read the logs of the kube-proxy pods with kubectl.")
 @click.option("--context", help="kubectl's context.")
@@ -81,7 +82,7 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 @colour_option
 @inputs
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an incident ticket.")
-@json_option("For programs; catalog/diagnosis.schema.json describes it.")
+@json_option(f"For programs; `{TOOL} schema diagnosis` describes it.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -114,14 +115,14 @@ def command(
     """
     from datetime import UTC, datetime
 
-    from generator.advice import Facts
+    from generator.catalog.load import load
     from generator.diagnose import pods, report, sources
     from generator.diagnose.findings import Findings, Span
-    from generator.load import load
+    from generator.fixes.advice import Facts
 
     if follow and (len(paths) > 1 or with_kubectl or loki or prometheus or any(map(os.path.isdir, paths))):
         raise click.UsageError("--follow reads one file, or -; no folder, no cluster and no server")
-    given = Facts(_version(cluster_version), _version(kube_proxy_version), system, mode)
+    given = Facts(version_of(cluster_version), version_of(kube_proxy_version), system, mode)
     read = load(catalogs, profile)
     stop_on_errors(errors(read.problems))
     notes = _Notes()
@@ -148,6 +149,8 @@ def command(
     diagnosis = findings.diagnosis()
     if diagnosis.undated:
         notes.add(f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for")
+    for name, versions in diagnosis.versions.items():
+        notes.add(f"{name}: several versions of kube-proxy were seen ({', '.join(versions)}); the fix is for the last")
     data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, notes.all)
     data = json.loads(masked(json.dumps(data)))  # before lines are folded and cut
     if as_json:
@@ -209,7 +212,7 @@ def _read(
                 findings.told(place, Hints(version=source.version))
             with _progress(source) as advance:
                 for window in windows(_watched(source.blocks, look) if look else source.blocks):
-                    findings.read(window, source.name, source.pod, source.node)
+                    findings.read(window, source.name, source.pod, source.node, source.numbered)
                     seen["bytes"] += window.end - window.begin
                     advance(window.end - window.begin)
                     if window.cut:
@@ -275,16 +278,16 @@ def _ask(
     span: "Span",
 ) -> None:
     """Ask the servers that are named by an option; credentials come as for the other commands."""
-    from generator import servers
     from generator.diagnose import asking
+    from generator.servers import access
 
     for kind, url in (("loki", loki), ("prometheus", prometheus)):
-        endpoint = servers.endpoint(kind, url, read.profile.servers, os.environ) if url else None
+        endpoint = access.endpoint(kind, url, read.profile.servers, os.environ) if url else None
         if endpoint is None:
             continue
         client = client_of(endpoint)
         if kind == "loki":
-            asking.in_loki(client, rules, read.profile, span, findings)
+            asking.in_loki(client, rules, span, findings)
         else:
             asking.in_prometheus(client, rules, read.profile, findings)
         seen["servers"].append(client.name)
@@ -313,21 +316,10 @@ def _print(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:
     click.echo_via_pager(captured.get(), color=True)
 
 
-def _version(text: str | None) -> "Version | None":
-    from generator.versions import parse
-
-    if text is None:
-        return None
-    found = parse(text)
-    if found is None:
-        raise ToolError(f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26")
-    return found
-
-
 def _time(option: str, text: str | None, now: "datetime") -> "datetime | None":
     """A moment: a duration before now, or a time as RFC 3339 has it."""
+    from generator.base.durations import seconds
     from generator.diagnose.unwrap import moment
-    from generator.durations import seconds
 
     if text is None:
         return None

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import click
 
+from generator.base.problems import errors
 from generator.commands.shared import (
     FOUND,
+    as_options,
     compile_for,
     examples,
     format_option,
     inputs,
     no_validate_option,
+    output_option,
     report,
     say,
     size,
@@ -20,7 +23,6 @@ from generator.commands.shared import (
     validate_compiled,
 )
 from generator.names import TOOL
-from generator.problems import errors
 
 
 @click.command(
@@ -28,13 +30,7 @@ from generator.problems import errors
     epilog=examples("generate", "generate --profile site.yaml --output rules", "generate --check --format github"),
 )
 @inputs
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("output"),
-    show_default=True,
-    help="Folder to fill; all that was generated there is replaced, and nothing else may be there.",
-)
+@output_option("Folder to fill; all that was generated there is replaced, and nothing else may be there")
 @click.option("--check", is_flag=True, help="Write nothing; show what would change and exit 1 if anything would.")
 @format_option
 @no_validate_option
@@ -49,7 +45,7 @@ def command(
     no_validate: bool,
 ) -> None:
     """Compile the catalog into the output folder, after every check and promtool have passed."""
-    from generator import write
+    from generator.outputs import write
 
     read, compiled = compile_for(catalogs, profile, output.as_posix())
     problems = list(compiled.problems)
@@ -85,9 +81,4 @@ def command(
 
 
 def _repair(catalogs: Sequence[Path], profile: Path | None, output: Path) -> str:
-    words = [TOOL, "generate", *(word for path in catalogs for word in ("--catalog", str(path)))]
-    if profile:
-        words += ["--profile", str(profile)]
-    if output != Path("output"):
-        words += ["--output", str(output)]
-    return shlex.join(words)
+    return shlex.join([TOOL, "generate", *as_options(catalogs, profile, output if output != Path("output") else None)])

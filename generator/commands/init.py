@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.commands import beside
 from generator.commands.shared import FOUND, client_of, examples, json_option, say, server_options, tell, tell_json
 from generator.names import TOOL
 
 if TYPE_CHECKING:
-    from generator.file import File
-    from generator.http import Endpoint
-    from generator.model import Preset
-    from generator.sites import Choice, Engine, Facts, Finding
+    from generator.base.file import File
+    from generator.catalog.profile import Preset
+    from generator.servers.http import Endpoint
+    from generator.sites.fitting import Choice, Engine, Facts, Finding
 
 _DEFAULTS: Mapping["Engine", str] = {"loki": "promtail", "prometheus": "kube-prometheus-stack"}
 _STDOUT = "-"
@@ -59,16 +60,20 @@ def command(
 ) -> None:
     """Write a commented profile, from presets named or from what a live Loki and Prometheus (or Mimir) hold.
 
-    The presets stand in docs/sites.md. What the rules would not see at the site is said, and what to change there.
+    `kube-proxy-alerts docs sites` tells of the presets. What the rules would not see at the site is said, and what to
+    change there.
     Credentials come from the environment, such as KUBE_PROXY_ALERTS_LOKI_TOKEN.
     """
-    from generator import profiles, servers, sites, survey, write
-    from generator.load import shipped_catalog
+    from generator.base import disk
+    from generator.catalog import profiles
+    from generator.catalog.load import shipped_catalog
+    from generator.servers import access
+    from generator.sites import fitting, survey
 
     if as_json and output == _STDOUT:
         raise click.UsageError("--json and --output - both want standard output")
     if output != _STDOUT:
-        write.takes_a_file(Path(output))
+        disk.takes_a_file(Path(output))
     if output != _STDOUT and os.path.lexists(output) and not force:
         say(f"{TOOL}: {output} exists already; choose another name with --output, or replace it with --force")
         raise click.exceptions.Exit(FOUND)
@@ -78,24 +83,36 @@ def command(
         "prometheus": _named(presets, "prometheus", metrics),
     }
     deployment = _named(presets, "kube_proxy", runs)[0] if runs else None
-    endpoints = {kind: servers.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
+    endpoints = {kind: access.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
     loki, prometheus = (client_of(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"]))
     profiles_of = {engine: [preset.profile for preset in found] for engine, found in wanted.items()}
     facts = survey.look(profiles_of["loki"], loki, profiles_of["prometheus"], prometheus)
     found = {"loki": facts.streams, "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()}}
     choices = {
-        engine: sites.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
+        engine: fitting.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
         for engine in wanted
     }
     assumed = choices["prometheus"].preset.profile.kubernetes.labels.get("release")
+    folder = Path(output).parent
+    schemas = [] if output == _STDOUT else beside.schemas(folder, "profile")
     file = _profile(
-        output, choices, deployment, facts, endpoints, cluster_label, clusters, release or assumed, runbooks
+        output,
+        choices,
+        deployment,
+        facts,
+        endpoints,
+        cluster_label,
+        clusters,
+        release or assumed,
+        runbooks,
+        schemas[0].path if schemas else None,
     )
     findings = _findings(file, facts)
     if output == _STDOUT:
         tell(file.text, nl=False)
     else:
-        write.put(Path(output), file.text)
+        disk.put(Path(output), file.text)
+    beside.put(folder, schemas)
     if as_json:
         tell_json(_for_programs(file, choices, facts, findings))
     for line in (*_seen(choices, facts), *map(str, findings)):
@@ -103,7 +120,7 @@ def command(
     if assumed and not release:
         say(f"objects: the Helm release is taken to be {assumed}; if `helm list -A` names another, give --release NAME")
     if output != _STDOUT:
-        say(f"{output}: written; next: {TOOL} check --profile {output}")
+        say(f"{output}: written{_with(schemas)}; next: {TOOL} check --profile {output}")
 
 
 def _named(presets: Sequence["Preset"], section: str, name: str | None) -> list["Preset"]:
@@ -113,7 +130,7 @@ def _named(presets: Sequence["Preset"], section: str, name: str | None) -> list[
         return able
     found = [preset for preset in able if preset.name == name]
     if not found:
-        from generator.profiles import no_preset
+        from generator.catalog.profiles import no_preset
 
         say(f"{TOOL}: {no_preset(name, [preset.name for preset in able])}")
         raise click.exceptions.Exit(FOUND)
@@ -121,7 +138,7 @@ def _named(presets: Sequence["Preset"], section: str, name: str | None) -> list[
 
 
 def _default(presets: Sequence["Preset"], engine: "Engine") -> "Choice":
-    from generator.sites import Choice
+    from generator.sites.fitting import Choice
 
     return Choice(next((preset for preset in presets if preset.name == _DEFAULTS[engine]), presets[0]))
 
@@ -136,19 +153,24 @@ def _profile(
     clusters: Sequence[str],
     release: str | None,
     runbooks: str | None,
+    schema: str | None,
 ) -> "File":
-    from generator import scaffold, sites
+    from generator.scaffolds import scaffold
+    from generator.sites import fitting
 
     # One that is for logs and metrics would overrule the other in what that one was chosen for.
     chosen = [*(choice.preset for choice in choices.values()), *([deployment] if deployment else [])]
     broad_first = sorted(chosen, key=lambda preset: -len(preset.sections))
     labels = {"labels": {"cluster": cluster_label}} if cluster_label else {}
-    sections = {
+    sections: dict[Engine, dict[str, Any]] = {
         engine: {**({"selector": choice.selector} if choice.selector else {}), **labels}
         for engine, choice in choices.items()
     }
+    kernel = fitting.kernel_log(choices["loki"].preset, facts)
+    if kernel or kernel is None:
+        sections["loki"]["kernel"] = kernel
     logs, metrics = choices["loki"].preset.profile.loki, choices["prometheus"].preset.profile.prometheus
-    seen = sites.clusters(facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster)
+    seen = fitting.clusters(facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster)
     return scaffold.profile(
         output if output != _STDOUT else "site.yaml",
         list(dict.fromkeys(preset.name for preset in broad_first)),
@@ -162,27 +184,33 @@ def _profile(
         },
         {"labels": {"release": release}} if release else {},
         runbooks,
+        schema,
     )
+
+
+def _with(schemas: Sequence["File"]) -> str:
+    return f", and beside it {schemas[0].path}, which editors complete from" if schemas else ""
 
 
 def _findings(file: "File", facts: "Facts") -> list["Finding"]:
     """What the profile would not see; ends the command if what was given makes no good profile."""
     import tempfile
 
-    from generator import sites, write
-    from generator.checks import SITE_CHECKS
+    from generator.base import disk
+    from generator.base.file import File
+    from generator.base.problems import errors
+    from generator.catalog.load import load
+    from generator.check import SITE_CHECKS
     from generator.commands.shared import stop_on_errors
-    from generator.file import File
-    from generator.load import load
-    from generator.problems import errors
+    from generator.sites import fitting
 
     name = Path(file.path).name
     with tempfile.TemporaryDirectory() as folder:
-        write.populate(Path(folder), [File(name, file.text)])
+        disk.populate(Path(folder), [File(name, file.text)])
         read = load(profile=Path(folder) / name)
         problems = [*read.problems, *(row for check in SITE_CHECKS for row in check(read.catalog, read.profile))]
         stop_on_errors(errors(problems))
-    return sites.findings(read.catalog, read.profile, facts)
+    return fitting.findings(read.catalog, read.profile, facts)
 
 
 def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:
@@ -192,6 +220,9 @@ def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:
         choice = choices["loki"]
         selector = choice.selector or choice.preset.profile.loki.selector
         lines.append(f"logs: {choice.preset.name}; {len(facts.streams.get(selector, ()))} streams {selector}")
+    if facts.kernel is not None and not any(facts.kernel.values()):
+        lines.append("kernel logs: none; the profile says `kernel: null`, and the alerts on them are left out")
+    lines += [f"kernel logs: {len(rows)} streams {selector}" for selector, rows in (facts.kernel or {}).items() if rows]
     if facts.jobs is not None:
         choice = choices["prometheus"]
         selector = choice.selector or choice.preset.profile.prometheus.selector

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
-from generator.commands.shared import FOUND, examples, say, tell
-from generator.names import TOOL
+from generator.base.reader import is_folder
+from generator.commands import beside
+from generator.commands.shared import FOUND, examples, from_project, project_option, say, tell
+from generator.names import PROJECT, TOOL
 
 
 @click.command(
@@ -23,36 +25,65 @@ from generator.names import TOOL
     help="failure: seen in log lines. symptom: seen in metrics.",
 )
 @click.option("--alert", help="Name of the alert; made from the id where left out.")
-@click.option(
+@project_option(
+    "catalog",
+    "catalogs",
     "--catalog",
+    multiple=True,
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("catalog"),
-    show_default=True,
-    help="Catalog to put it in.",
+    help=f"Catalog to put it in; else that of {PROJECT}, or `catalog` in the working folder.",
 )
-@click.pass_context
-def command(ctx: click.Context, entry_id: str, kind: str, alert: str | None, catalog: Path) -> None:
-    """Write a new entry that passes every check, with a TODO wherever you have to say something."""
+@from_project
+def command(entry_id: str, kind: str, alert: str | None, catalogs: tuple[Path, ...]) -> None:
+    """Write a new entry that passes every check, with a TODO wherever you have to say something.
+
+    Editors complete from schemas, which are put into the catalog with its first entry.
+    """
+    from generator.outputs import write
+    from generator.scaffolds import scaffold
+
+    if len(catalogs) > 1:
+        raise click.UsageError("there are several catalogs; name the one to put it in with --catalog")
+    catalog = catalogs[0] if catalogs else Path("catalog")
+    name = alert or scaffold.alert_name(entry_id)
+    folder = catalog / entry_id
+    wrong = _wrong(entry_id, name, catalog)
+    if wrong:
+        say(f"{TOOL}: {wrong}")
+        raise click.exceptions.Exit(FOUND)
+    schemas = beside.schemas(catalog, "failure", "tests")
+    files = scaffold.files(entry_id, name, kind, schema=bool(schemas))
+    write.create(folder, files)
+    for path in [*(folder / file.path for file in files), *beside.put(catalog, schemas)]:
+        tell(path.as_posix())
+    added = [] if _is_shipped(catalog) else ["--catalog", str(catalog)]
+    say("fill in every TODO, then run:")
+    say(f"  {shlex.join([TOOL, 'check', *added])}")
+    say(f"  {shlex.join([TOOL, 'test', *added, '--only', entry_id])}")
+
+
+def _wrong(entry_id: str, alert: str, catalog: Path) -> str:
+    """Why an entry of a catalog cannot have this id and alert; empty if it can."""
     import re
 
-    from generator import scaffold, write
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", entry_id) or not re.fullmatch(r"KubeProxy[A-Za-z0-9]+", alert):
+        return "an id is like my-failure, an alert like KubeProxyMyFailure; choose another name"
+    if os.path.lexists(catalog / entry_id):
+        return f"{catalog / entry_id} exists already; choose another id"
+    from generator.catalog.load import load
 
-    name = alert or scaffold.alert_name(entry_id)
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", entry_id) or not re.fullmatch(r"KubeProxy[A-Za-z0-9]+", name):
-        say(f"{TOOL}: an id is like my-failure, an alert like KubeProxyMyFailure; choose another name")
-        ctx.exit(FOUND)
-    folder = catalog / entry_id
-    if os.path.lexists(folder):
-        say(f"{TOOL}: {folder} exists already; choose another id")
-        ctx.exit(FOUND)
-    files = scaffold.files(entry_id, name, kind)
-    write.create(folder, files)
-    for file in files:
-        tell((folder / file.path).as_posix())
-    say("fill in every TODO, then run: " + shlex.join([TOOL, "check", *_added(catalog)]))
+    for entry in load([catalog] if is_folder(catalog) and not _is_shipped(catalog) else []).catalog.entries:
+        if entry.id == entry_id:
+            return (
+                f"{entry_id} is the id of {entry.document.path}; choose another one "
+                f"(`{TOOL} schema failure` tells of `replaces`, for an entry that takes its place)"
+            )
+        if alert in entry.alerts():
+            return f"{alert} is an alert of {entry.id} already; choose another one with --alert"
+    return ""
 
 
-def _added(catalog: Path) -> list[str]:
-    from generator.load import shipped_catalog
+def _is_shipped(catalog: Path) -> bool:
+    from generator.catalog.load import shipped_catalog
 
-    return [] if catalog.resolve() == shipped_catalog().resolve() else ["--catalog", str(catalog)]
+    return catalog.resolve() == shipped_catalog().resolve()

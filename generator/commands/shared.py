@@ -2,34 +2,43 @@
 
 import json
 import os
+import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from generator.names import TOOL
-from generator.problems import Problem, ToolError, errors, render
+from generator.base.problems import Problem, ToolError, errors
+from generator.catalog.model import MODES
+from generator.commands.reports import render
+from generator.names import PROJECT, TOOL
 
 if TYPE_CHECKING:
-    from generator.compiler import Compiled
-    from generator.file import File
-    from generator.http import Client, Endpoint
-    from generator.load import Inputs
-    from generator.masks import Mask
-    from generator.model import Failure, Profile
-    from generator.rules import Rules
+    from generator.base.file import File
+    from generator.catalog.load import Inputs
+    from generator.catalog.model import Failure
+    from generator.catalog.profile import Profile
+    from generator.compile.rule import Rules
+    from generator.fixes.versions import Version
+    from generator.pipeline import Compiled
+    from generator.servers.http import Client, Endpoint
+    from generator.servers.masks import Mask
 
 FOUND = 1
 COULD_NOT_RUN = 2
 Value = TypeVar("Value", bound=Hashable)
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-SEVERITIES = ("critical", "warning", "info")
-_NAMES = ("id", "alert", "severity", "kind")  # columns that are typed or copied, so never broken
+_NAMES = ("id", "alert", "severity", "kind", "name", "page")  # columns that are typed or copied, so never broken
 _ALMOST = 0.85  # as difflib measures how much two names are alike
-_MASK = "generator.masks"  # in the context of the command
+_MASK = "generator.servers.masks"  # in the context of the command
 STDOUT = "standard output"
 
 # Modules that cost time to import are imported by the functions that need them.
@@ -82,7 +91,7 @@ def masked(text: str) -> str:
 
 def client_of(endpoint: "Endpoint") -> "Client":
     """Speaks to a server, until the command ends; what it is told in confidence is printed nowhere."""
-    from generator.http import Client
+    from generator.servers.http import Client
 
     context = click.get_current_context()
     before: Mask | None = context.meta.get(_MASK)
@@ -128,30 +137,119 @@ def report(problems: Sequence[Problem], style: str = "text") -> None:
         _print(_printable_json(text) if style in ("json", "gitlab") else printable(text), nl=False)
 
 
-catalog_option = click.option(
+def project_option(key: str, *names: str, **more: Any) -> Decorator:
+    """An option that the environment can give too, and with `from_project` the project's file."""
+    return click.option(*names, envvar=_variable(key), show_envvar=True, **more)
+
+
+def _variable(key: str) -> str:
+    return f"KUBE_PROXY_ALERTS_{key.upper()}"
+
+
+catalog_option = project_option(
+    "catalog",
     "catalogs",
     "--catalog",
     multiple=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A catalog of your own, added to the shipped one. Can be given several times.",
+    help=f"A catalog of your own, added to the shipped one; else those of {PROJECT}. Can be given several times.",
 )
-profile_option = click.option(
-    "--profile", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="What differs at your site (YAML)."
+profile_option = project_option(
+    "profile",
+    "--profile",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"What differs at your site (YAML); else that of {PROJECT}.",
 )
 format_option = click.option(
     "style",
     "--format",
+    is_eager=True,  # known when what is wrong with the other options is printed
     type=click.Choice(["text", "json", "github", "gitlab"]),
     default="text",
     show_default=True,
     help="How problems are printed; github and gitlab mark the lines of a pull or merge request.",
 )
+mode_option = click.option("--mode", type=click.Choice(MODES), help="Proxy mode.")
 no_validate_option = click.option("--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven.")
+
+
+def output_option(text: str, **type_of_path: bool) -> Decorator:
+    return project_option(
+        "output",
+        "--output",
+        type=click.Path(path_type=Path, **type_of_path),
+        default=Path("output"),
+        show_default=True,
+        help=f"{text}; else that of {PROJECT}.",
+    )
 
 
 def inputs(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is compiled: catalogs and profile."""
-    return catalog_option(profile_option(function))
+    return catalog_option(profile_option(from_project(function)))
+
+
+_KEYS = {"profile": "profile", "catalogs": "catalog", "output": "output"}  # of parameters, in the project's file
+
+
+def from_project(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Takes what the command line and the environment leave open from the project's file, and says what was taken."""
+
+    @wraps(function)
+    def command(*arguments: Any, **given: Any) -> Any:
+        context = click.get_current_context()
+        origins = {name: context.get_parameter_source(name) for name in _KEYS if name in given}
+        left_open = [name for name, origin in origins.items() if origin is ParameterSource.DEFAULT]
+        taken, place = _of_project(left_open, given.get("style", "text"))
+        _say_taken(taken, place)
+        for name, origin in origins.items():
+            if origin is ParameterSource.ENVIRONMENT:
+                _say_taken({name: given[name]}, _variable(_KEYS[name]))
+        return function(*arguments, **{**given, **taken})
+
+    return command
+
+
+def _of_project(names: Sequence[str], style: str) -> tuple[dict[str, Any], str]:
+    """What the project's file says of these parameters, and where it is; ends the command if that is wrong."""
+    from generator.catalog import project
+    from generator.catalog.load import shipped_catalog
+
+    path = None
+    with suppress(OSError):  # the working folder was removed
+        path = project.find(Path.cwd()) if names else None
+    if path is None:
+        return {}, ""
+    found, problems = project.read(path, shipped_catalog(), [_KEYS[name] for name in names])
+    stop_on_errors(problems, style)
+    said = {name: getattr(found, name) for name in names}
+    return {name: value for name, value in said.items() if value}, found.name
+
+
+def _say_taken(values: Mapping[str, Any], place: str) -> None:
+    """What nobody typed, in the words that somebody would have typed; it may be long forgotten."""
+    if values:
+        words = as_options(values.get("catalogs", ()), values.get("profile"), values.get("output"))
+        say(f"{TOOL}: takes {shlex.join(words)} from {place}")
+
+
+def as_options(catalogs: Sequence[Path], profile: Path | None, output: Path | None = None) -> list[str]:
+    """The words of a command line that give these."""
+    words = [word for path in catalogs for word in ("--catalog", str(path))]
+    words += ["--profile", str(profile)] if profile else []
+    return words + (["--output", str(output)] if output else [])
+
+
+def version_of(text: str | None) -> "Version | None":
+    """A version that was given. Raises ToolError if it is none."""
+    from generator.fixes.versions import parse
+
+    if text is None:
+        return None
+    found = parse(text)
+    if found is None:
+        raise ToolError(f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26")
+    return found
 
 
 def server_options(*kinds: str) -> Callable[..., Any]:
@@ -196,30 +294,39 @@ def compile_for(
     catalogs: Sequence[Path], profile: Path | None, output: str, log_tests: bool = False
 ) -> tuple["Inputs", "Compiled"]:
     """Read and compile for a profile. `output` is how problems name the output folder."""
-    from generator.compiler import compile_catalog
-    from generator.load import load
+    from generator.catalog.load import load
+    from generator.pipeline import compile_catalog
 
     inputs = load(catalogs, profile, log_tests=log_tests)
     return inputs, compile_catalog(inputs, output)
 
 
 def validate_compiled(
-    inputs: "Inputs", files: Sequence["File"], output: str, skip: bool, again: bool = False
+    inputs: "Inputs",
+    files: Sequence["File"],
+    output: str,
+    skip: bool,
+    again: bool = False,
+    entries: Sequence["Failure"] | None = None,
 ) -> tuple[Sequence[Problem], str]:
-    """Problems that promtool finds, and a sentence on what was proven."""
+    """Problems that promtool finds, and a sentence on what was proven; the unit tests are those of some entries, or
+    all."""
     if skip:
         return (), "NOT validated by promtool (--no-validate)"
-    from generator import tools
-    from generator.rules import compile_rules
-    from generator.validate import validate
+    from generator.compile.rules import compile_rules
+    from generator.prove import tools
+    from generator.prove.promtool import validate
 
     try:
         tool = tools.find(tools.PROMTOOL, say)
     except ToolError as error:
         raise ToolError(f"{error}; --no-validate does without it and leaves the rules unproven") from error
     tested = compile_rules(inputs.catalog, inputs.default_profile)
-    verdict = validate(tool, files, tested, inputs.catalog, output, again, _progress)
-    proof = f"promtool accepts the {verdict.rules} rules of Prometheus, unit tests of {verdict.test_files} entries pass"
+    with_tests = inputs.catalog if entries is None else replace(inputs.catalog, entries=tuple(entries))
+    verdict = validate(tool, files, tested, with_tests, output, again, _progress)
+    proof = f"promtool accepts the {verdict.rules} rules of Prometheus"
+    if verdict.test_files:
+        proof += f", the unit tests of {verdict.test_files} {'entry' if verdict.test_files == 1 else 'entries'} pass"
     if verdict.remembered:
         proof += f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"
     return verdict.problems, proof
@@ -232,8 +339,14 @@ def _progress(done: int, of: int) -> None:
 
 
 def size(compiled: "Compiled") -> str:
-    alerts = len(compiled.rules.alerts) if compiled.rules else 0
-    return f"{len(compiled.files)} files, {alerts} alerts"
+    """Such as `41 files, 25 alerts (11 for Loki, 14 for Prometheus) and 9 recording rules`."""
+    files = f"{len(compiled.files)} files"
+    if compiled.rules is None:
+        return files
+    alerts = Counter(row.engine for row in compiled.rules.alerts)
+    engines = ", ".join(f"{alerts[engine]} for {engine.capitalize()}" for engine in compiled.rules.groups)
+    rules = sum(len(group.rules) for groups in compiled.rules.groups.values() for group in groups)
+    return f"{files}, {alerts.total()} alerts ({engines}) and {rules - alerts.total()} recording rules"
 
 
 def stop_on_errors(problems: Sequence[Problem], style: str = "text") -> None:
@@ -257,9 +370,9 @@ def compile_or_stop(
 
 def profile_of(profile: Path | None) -> "Profile":
     """The profile alone; ends the command with the problems if it cannot be read."""
-    from generator import profiles
-    from generator.load import shipped_catalog
-    from generator.reader import Reader
+    from generator.base.reader import Reader
+    from generator.catalog import profiles
+    from generator.catalog.load import shipped_catalog
 
     reader = Reader()
     read = profiles.read(reader, shipped_catalog(), profile)
@@ -269,7 +382,7 @@ def profile_of(profile: Path | None) -> "Profile":
 
 def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Failure"]:
     """The entries; ends the command with the problems if the catalog cannot be read."""
-    from generator.load import load
+    from generator.catalog.load import load
 
     read = load(catalogs, profile)
     stop_on_errors(errors(read.problems))
@@ -293,27 +406,33 @@ def table(columns: Sequence[str], rows: Sequence[dict[str, str]], narrow: Sequen
     Console(emoji=False).print(table, markup=False)
 
 
+def exactly(word: str, known: Mapping[str, Value], listed_by: str = "list") -> Value:
+    """What is called so, in upper or lower case; else ends the command. `listed_by` is the command that lists all."""
+    names = {name.casefold(): name for name in known}
+    if word.casefold() not in names:
+        unknown(word, list(known), listed_by)
+    return known[names[word.casefold()]]
+
+
 def meant(word: str, known: Mapping[str, Value]) -> Value:
-    """What is called so, in upper or lower case, or almost so if it can be nothing else; else ends the command."""
+    """The same, or what is almost called so if it can be nothing else."""
     import difflib
 
     names = {name.casefold(): name for name in known}
-    exact = names.get(word.casefold())
-    if exact is not None:
-        return known[exact]
     close = difflib.get_close_matches(word.casefold(), names, n=5, cutoff=_ALMOST)
     candidates = list(dict.fromkeys(known[names[name]] for name in close))
-    if len(candidates) != 1:
-        unknown(word, list(known))
+    if word.casefold() in names or len(candidates) != 1:
+        return exactly(word, known)
     say(f"{TOOL}: there is no {word}; this is {names[close[0]]}")
     return candidates[0]
 
 
-def unknown(word: str, known: list[str]) -> NoReturn:
+def unknown(word: str, known: list[str], listed_by: str) -> NoReturn:
     """End the command: there is nothing of this name, but perhaps one like it."""
     import difflib
 
-    close = difflib.get_close_matches(word, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"`{TOOL} list` shows what there is"
+    names = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), names, n=1)
+    hint = f"did you mean {names[close[0]]}?" if close else f"`{TOOL} {listed_by}` shows what there is"
     say(f"{TOOL}: there is no {word}; {hint}")
     raise click.exceptions.Exit(FOUND)

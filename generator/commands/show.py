@@ -1,23 +1,10 @@
 """`show`: one entry and its rules."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.shared import (
-    compile_or_stop,
-    entries_of,
-    examples,
-    inputs,
-    json_option,
-    meant,
-    tell,
-    tell_json,
-)
-
-if TYPE_CHECKING:
-    from generator.model import Failure
+from generator.commands.shared import compile_or_stop, entries_of, examples, inputs, json_option, meant, tell, tell_json
 
 
 @click.command(
@@ -30,12 +17,12 @@ if TYPE_CHECKING:
 def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json: bool) -> None:
     """Show one entry: what it is, where it is kept, and the rules it gives. The name of an alert will do too."""
     entries = {entry.id: entry for entry in entries_of(catalogs, profile)}
-    alerts = {alert: entry.id for entry in entries.values() for alert in _alerts(entry)}
+    alerts = {alert: entry.id for entry in entries.values() for alert in entry.alerts()}
     entry = entries[meant(name, {**alerts, **{entry_id: entry_id for entry_id in entries}})]
     if as_json:
         tell_json(entry.document.data)
         return
-    from generator.file import rules_file
+    from generator.compile.rule_files import rules_file
     from generator.names import rule_group
 
     _, rules, _ = compile_or_stop(catalogs, profile)
@@ -44,7 +31,3 @@ def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json
         own = [group for group in groups if group.name == rule_group(entry.id)]
         if own:
             tell(rules_file("", own).text.partition("\n")[2], nl=False)
-
-
-def _alerts(entry: "Failure") -> list[str]:
-    return [entry.alert, *(metric.name for metric in entry.metric_alerts)]

@@ -2,17 +2,19 @@
 
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from generator.base.problems import Location, Problem, errors
 from generator.commands.shared import (
     FOUND,
     client_of,
     compile_for,
+    exactly,
     examples,
     format_option,
     inputs,
@@ -24,21 +26,31 @@ from generator.commands.shared import (
     tell_json,
     validate_compiled,
 )
-from generator.problems import Location, Problem, errors
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from generator.loki import Loki
-    from generator.model import Catalog
-    from generator.prove_logs import Outcome, Suite
+    from generator.catalog.model import Catalog, Failure
+    from generator.prove.on_loki import Outcome, Suite
+    from generator.servers.loki import Loki
 
 
 @click.command(
     short_help="Run the unit tests, those of log rules on a real Loki.",
-    epilog=examples("test", "test --loki http://loki.example:3100", "test our-rules/tests.yaml --json"),
+    epilog=examples(
+        "test",
+        "test --catalog ours --only my-failure",
+        "test --loki http://loki.example:3100",
+        "test our-rules/tests.yaml --json",
+    ),
 )
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--only",
+    metavar="NAMES",
+    multiple=True,
+    help="Only the tests of these entries: ids or alerts, with commas between them. Can be given several times.",
+)
 @inputs
 @click.option(
     "url",
@@ -52,41 +64,48 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context,
     files: tuple[Path, ...],
+    only: tuple[str, ...],
     catalogs: tuple[Path, ...],
     profile: Path | None,
     url: str | None,
     as_json: bool,
     style: str,
 ) -> None:
-    """Run unit tests: the catalog's, or those of the FILES given.
+    """Run unit tests: the catalog's, those of the entries named, or those of the FILES given.
+
+    A file without rule_files that stands in the folder of an entry tests the rules which that entry gives.
 
     Tests with input_series go to promtool. Tests with input_streams, log lines, go to a real Loki: the one given, or
-    a local one that is started for the run. Loki must also see every sample of the catalog as the checks do.
+    a local one that is started for the run. Loki must also see every sample of the entries as the checks do.
 
     In a Loki that is given, the lines stand under labels of other names, which the rules under test are rewritten for:
     no other rule selects them, and `init`, `verify` and `diagnose` pass them over. If one of its rules would see them
     all the same, nothing is pushed (exit code 2).
     """
-    from generator import prove_logs, tools
+    from generator.catalog.load import is_of_an_entry
+    from generator.prove import on_loki, tools
 
     promtool = tools.find(tools.PROMTOOL, say)
-    if files:
-        catalog = None
-        suites, outcomes = _tests_of_files(files, promtool, style)
-    else:
-        catalog, suites = _tests_of_catalog(catalogs, profile, style)
-        outcomes = []
+    of_entries = [path for path in files if is_of_an_entry(path)]
+    suites, outcomes = _tests_of_files([path for path in files if path not in of_entries], promtool, style)
+    catalog: Catalog | None = None
+    entries: Sequence[Failure] = ()
+    if of_entries or only or not files:
+        names = [name.strip() for words in only for name in words.split(",")]
+        catalog, entries, more = _tests_of_entries(catalogs, profile, names, of_entries, style)
+        suites += more
+        outcomes += [on_loki.Outcome(entry.tests_path, "promtool") for entry in entries if entry.unit_tests]
     compared, unseen = 0, list[Problem]()
-    if suites or catalog:
+    if suites or any(entry.samples for entry in entries):
         with _loki(url) as loki:
             if url:
-                prove_logs.unseen(loki, suites)
+                on_loki.unseen(loki, suites)
             for suite in suites:
-                outcomes += prove_logs.run_tests(loki, promtool, suite, hidden=url is not None)
+                outcomes += on_loki.run_tests(loki, promtool, suite, hidden=url is not None)
             if catalog:
-                unseen, compared = prove_logs.samples_agree(loki, catalog)
+                unseen, compared = on_loki.samples_agree(loki, catalog, entries)
     failures = [Problem(Location(row.file), f"{row.test}: {row.said}") for row in outcomes if row.said]
-    outcomes += [prove_logs.Outcome(str(row.where), "samples on Loki", row.message) for row in unseen]
+    outcomes += [on_loki.Outcome(str(row.where), "samples on Loki", row.message) for row in unseen]
     failed = [outcome for outcome in outcomes if outcome.said]
     if style != "text":
         report([*failures, *unseen], style)
@@ -105,34 +124,64 @@ def command(
 
 def _tests_of_files(files: Sequence[Path], promtool: Path, style: str) -> tuple[list["Suite"], list["Outcome"]]:
     """The suites for Loki, and how promtool's own tests ended."""
-    from generator import prove_logs, tools
-    from generator.load import load_tests
+    from generator.base import subprocesses
+    from generator.catalog.load import load_tests
+    from generator.prove import on_loki
 
     read = [(path, load_tests(path)) for path in files]
     _stop_on_errors([problem for _, file in read for problem in file.problems], style)
     outcomes = []
     for path, file in read:
         if file.log_tests is None:
-            passed, said = tools.run([str(promtool), "test", "rules", path.name], path.parent)
-            outcomes.append(prove_logs.Outcome(path.as_posix(), "promtool", "" if passed else said.strip()))
-    return [prove_logs.suite(file.log_tests, file.rules) for _, file in read if file.log_tests], outcomes
+            passed, said = subprocesses.run([str(promtool), "test", "rules", path.name], path.parent)
+            outcomes.append(on_loki.Outcome(path.as_posix(), "promtool", "" if passed else said.strip()))
+    return [on_loki.suite(file.log_tests, file.rules) for _, file in read if file.log_tests], outcomes
 
 
-def _tests_of_catalog(catalogs: Sequence[Path], profile: Path | None, style: str) -> tuple["Catalog", list["Suite"]]:
-    """The catalog and its suites for Loki, after promtool has passed the tests that are its own."""
-    from generator import prove_logs
-    from generator.compiler import default_files
+def _tests_of_entries(
+    catalogs: Sequence[Path], profile: Path | None, names: Sequence[str], files: Sequence[Path], style: str
+) -> tuple["Catalog", Sequence["Failure"], list["Suite"]]:
+    """The catalog, its entries that are tested (those named and those of the files; all, if there are neither), and
+    their suites for Loki, after promtool has passed the tests that are its own."""
+    from generator.pipeline import default_files
+    from generator.prove import on_loki
 
-    read, compiled = compile_for(catalogs, profile, "output", log_tests=True)
-    problems = list(compiled.problems)
-    if not errors(problems):
-        found, proof = validate_compiled(read, compiled.files, "output", skip=False)
-        problems += found
-    _stop_on_errors(problems, style)
+    read, compiled = compile_for([*catalogs, *_catalogs_of(files, catalogs)], profile, "output", log_tests=True)
+    _stop_on_errors(compiled.problems, style)
+    entries = read.catalog.entries
+    if names or files:
+        entries = tuple(_chosen(entries, names, files))
+        _stop_on_errors([_untested(entry) for entry in entries if not (entry.unit_tests or entry.log_tests)], style)
+    found, proof = validate_compiled(read, compiled.files, "output", skip=False, entries=entries)
+    _stop_on_errors(found, style)
     say(proof)
     rules = [file.text for file in default_files(read) if file.path.startswith("loki/")]
-    tests = [entry.log_tests for entry in read.catalog.entries if entry.log_tests]
-    return read.catalog, [prove_logs.suite(one, rules) for one in tests]
+    tests = [entry.log_tests for entry in entries if entry.log_tests]
+    return read.catalog, entries, [on_loki.suite(one, rules) for one in tests]
+
+
+def _catalogs_of(files: Sequence[Path], known: Sequence[Path]) -> list[Path]:
+    """The catalogs in which files of tests stand, but for those known and the shipped one."""
+    from generator.catalog.load import shipped_catalog
+
+    there = {path.resolve() for path in [shipped_catalog(), *known]}
+    found = {path.resolve().parent.parent: path.parent / os.pardir for path in files}
+    return [path for resolved, path in found.items() if resolved not in there]
+
+
+def _chosen(entries: Sequence["Failure"], names: Sequence[str], files: Sequence[Path]) -> Iterator["Failure"]:
+    """The entries of these names (ids or alerts) and of these files of tests; ends the command for an unknown name."""
+    by_alert = {alert: entry.id for entry in entries for alert in entry.alerts()}
+    known = by_alert | {entry.id: entry.id for entry in entries}
+    wanted = {exactly(name, known) for name in names}
+    folders = {path.resolve().parent for path in files}
+    for entry in entries:
+        if entry.id in wanted or Path(entry.document.path).resolve().parent in folders:
+            yield entry
+
+
+def _untested(entry: "Failure") -> Problem:
+    return Problem(entry.document.at(), f"{entry.id} has no unit tests; write them into {entry.tests_path}")
 
 
 def _stop_on_errors(problems: Sequence[Problem], style: str) -> None:
@@ -144,9 +193,10 @@ def _stop_on_errors(problems: Sequence[Problem], style: str) -> None:
 def _loki(url: str | None) -> "AbstractContextManager[Loki]":
     from contextlib import nullcontext
 
-    from generator import loki, servers, tools
+    from generator.prove import local_loki, tools
+    from generator.servers import access, loki
 
-    there = servers.endpoint("loki", url, {}, os.environ) if url else None
+    there = access.endpoint("loki", url, {}, os.environ) if url else None
     if there is None:
-        return loki.local(tools.find(tools.LOKI, say))
+        return local_loki.running(tools.find(tools.LOKI, say))
     return nullcontext(loki.Loki(client_of(there)))

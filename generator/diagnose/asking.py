@@ -5,30 +5,32 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from generator import answers, logql
+from generator.base.shapes import Shape
+from generator.catalog.model import MetricAlert
+from generator.catalog.profile import Profile
+from generator.compile.rule import CompiledAlert, RecordingRule, Rules
 from generator.diagnose.findings import Findings, Proof, Span
 from generator.diagnose.unwrap import unwrap
-from generator.http import Client
-from generator.model import MetricAlert, Profile
 from generator.names import TEST_LABEL
-from generator.rules import CompiledAlert, RecordingRule, Rules
-from generator.shapes import Shape
+from generator.query import logql
+from generator.servers import answers
+from generator.servers.http import Client
 
 _NANO = 1_000_000_000
 _PROOFS = 2
 
 
-def in_loki(loki: Client, rules: Rules, profile: Profile, span: Span, findings: Findings) -> None:
+def in_loki(loki: Client, rules: Rules, span: Span, findings: Findings) -> None:
     """Count the lines of each log alert in a span, which has both ends; only a few lines of each are fetched."""
     if span.begin is None or span.end is None:
         raise ValueError("Loki is asked for a span with both ends")
     since, now = max(1.0, (span.end - span.begin).total_seconds()), span.end
-    labels = profile.loki.labels
-    by = ", ".join(label for label in (labels.pod, labels.node) if label)
-    asked = [alert for alert in rules.alerts if alert.engine == "loki" and alert.entry.logs]
-    findings.sought(alert.entry.id for alert in asked)
-    for alert in asked:
-        (query,) = logql.log_queries(logql.within(alert.rule.expr, TEST_LABEL, ""))
+    asked = [(alert, alert.source.labels) for alert in rules.alerts if alert.source]
+    findings.sought(alert.entry.id for alert, _ in asked)
+    for alert, labels in asked:
+        by = ", ".join(label for label in (labels.pod, labels.node) if label)
+        # One that wants recent lines too asks for the same ones again.
+        query = logql.log_queries(logql.within(alert.rule.expr, TEST_LABEL, ""))[0]
         expr = f"sum by ({by}) (count_over_time({query} [{round(since)}s]))"
         for row in _rows(loki, "/loki/api/v1/query", answers.COUNTS, query=expr, time=_nanoseconds(now)):
             place = _place(row["metric"], (labels.node, labels.pod)) or "not told"

@@ -7,15 +7,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from generator.diagnose.unwrap import KLOG, TEXTS, begins, message
+from generator.diagnose.unwrap import KLOG, TEXTS, begins, fields, message
 
 _VALUE_BYTES = 16 << 20  # a document is taken apart if each of its values is smaller
 _FIELD_BYTES = 1 << 20
+_BORDER = 32  # bytes of a block that may be a part of an escape and a head
 _LABEL = 300  # characters; what is longer says not where a line comes from
 _DEPTH = 20
 _TYPED = ("stringValue", "intValue", "doubleValue", "boolValue")
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _ARRAY = re.compile(rb"\s*\[\s*[\[{\"]")
+_QUOTED = re.compile(rb"\s*(?:b?[\"']|\[b?')")
+# A new line as programming languages write it, or the border of two texts of a list, before klog's head.
+_ESCAPED = re.compile(rb"(?:\\n|[\"'], ?b?[\"'])(?=[IWEF][01]\d[0-3]\d \d\d:\d\d:)")
 _OBJECT = re.compile(rb"\s*\{")
 
 Record = Mapping[str, Any]
@@ -30,7 +34,10 @@ class BrokenExportError(ValueError):
 
 
 def kind(first: bytes) -> str | None:
-    """Whether the first bytes of a file are those of a JSON document or of a table with a heading: json, csv or tsv."""
+    """Whether the first bytes of a file are those of a JSON document or of a table with a heading: json, csv or tsv.
+
+    Or those of a text as a programming language quotes it: quoted.
+    """
     if _ARRAY.match(first):
         return "json"
     line = first.lstrip().partition(b"\n")[0].strip()
@@ -40,6 +47,8 @@ def kind(first: bytes) -> str | None:
         except (ValueError, RecursionError):
             return "json" if line == b"{" or line.endswith((b"{", b"[", b",")) else None
         return "json" if isinstance(record, dict) and not _speaks(record) and _holds_records(record) else None
+    if _QUOTED.match(first) and _ESCAPED.search(line):
+        return "quoted"
     text = line.decode(errors="replace").lstrip("\ufeff")
     for name, delimiter in (("csv", ","), ("tsv", "\t")):
         cells = [cell.strip('" ').lower() for cell in text.split(delimiter)]
@@ -50,6 +59,9 @@ def kind(first: bytes) -> str | None:
 
 def lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
     """A JSON record for each physical line of each message. Raises BrokenExportError where the form ends."""
+    if of_kind == "quoted":
+        yield from _of_quoted(blocks)
+        return
     decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
     texts = (decode(block) for block in blocks)
     records = _of_json(texts) if of_kind == "json" else _of_table(texts, "," if of_kind == "csv" else "\t")
@@ -57,22 +69,30 @@ def lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield from _lines(record)
 
 
+def _of_quoted(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of texts in quotes, such as Python's repr and Go's %q."""
+    left = b""
+    for block in blocks:
+        text = _ESCAPED.sub(b"\n", left + block).replace(b"\\n", b"\n").replace(b"\\t", b"\t").replace(b'\\"', b'"')
+        border = max(0, len(text) - _BORDER)
+        at = text.rfind(b"\n", 0, border) + 1 or border
+        yield text[:at]
+        left = text[at:]
+    yield left.rstrip(b"\"'] \r\n") + b"\n"
+
+
 def _lines(record: Record) -> Iterator[bytes]:
-    fields = [(path, value) for path, value in _paths(record, "")]
-    text = message(fields)
+    values = list(fields(record))
+    text = message(values)
     if text is None:
         return
-    labels = {path: value for path, value in fields if value != text and len(str(value)) < _LABEL}
+    labels = {path: value for path, value in values if _is_label(value) and value != text}
     for line in text.rstrip("\n").split("\n"):
         yield json.dumps({"line": line, "fields": labels}, ensure_ascii=False).encode(errors="replace") + b"\n"
 
 
-def _paths(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and "msg" not in value:
-        for key, child in value.items():
-            yield from _paths(child, f"{path}.{key}".lstrip(".").lower())
-    elif isinstance(value, str | int | float) or (isinstance(value, dict) and path):
-        yield path, value
+def _is_label(value: Any) -> bool:
+    return isinstance(value, str | int | float) and len(str(value)) < _LABEL
 
 
 def _of_json(texts: Iterator[str]) -> Iterator[Record]:
@@ -111,6 +131,9 @@ def _records(value: Any, above: Record | None = None, depth: int = 0) -> Iterato
         if isinstance(value.get("stream"), dict) and isinstance(value.get("values"), list):
             yield from _of_loki(value, above)
             return
+        if isinstance(value.get("columns"), list) and isinstance(value.get("rows"), list):
+            yield from _of_columns(value, above)
+            return
         inner = {} if _speaks(value) else {key: child for key, child in value.items() if _holds_records(child)}
         beside = {**above, **{key: child for key, child in value.items() if key not in inner}}
         if not inner:
@@ -130,6 +153,16 @@ def _of_loki(row: Record, above: Record) -> Iterator[Record]:
     for pair in row["values"]:
         if isinstance(pair, list) and len(pair) > 1:
             yield {**above, "stream": row["stream"], "timestamp": pair[0], "line": pair[1]}
+
+
+def _of_columns(table: Record, above: Record) -> Iterator[Record]:
+    """A table whose columns are named once, and whose rows are lists, as query services answer."""
+    names = [column.get("name") if isinstance(column, dict) else column for column in table["columns"]]
+    for row in table["rows"]:
+        if isinstance(row, list):
+            yield {**above, **{str(name): cell for name, cell in zip(names, row, strict=False)}}
+        elif isinstance(row, dict):
+            yield {**above, **row}
 
 
 def _plain(value: Any, depth: int = 0) -> Any:

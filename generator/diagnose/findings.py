@@ -1,34 +1,40 @@
 """Counts, for each documented failure, the lines that prove it; keeps what else the logs say. No IO."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
+from generator.catalog.model import SEVERITIES, Catalog, Failure, Harmless
+from generator.catalog.wordings import signature
 from generator.diagnose import templates
 from generator.diagnose.hints import Hints
 from generator.diagnose.scan import Event, Scanner
 from generator.diagnose.templates import Template
 from generator.diagnose.unwrap import foreign, said
 from generator.diagnose.windows import Window
-from generator.model import Catalog, Failure, Harmless
-from generator.signature import compile_re2, signature
+from generator.query.signature import compile_re2
 
 _PROOFS = 3
 _LONGEST = 1000  # characters of a line that are shown
 _PLACES = 10_000  # that are counted apart; those of a large cluster
+_KERNEL = "kernel"  # what syslog and the journal call the program of its lines
 _PROGRAMS = 1000  # other programs that are told apart
 _MESSAGES = 1000  # that are remembered, harmless or not
+_STILL = timedelta(minutes=10)  # before the end of a log, in which a failure goes on
 _MESSAGE = 1 << 14  # characters of a message in which a harmless one is looked for
 
 
 @dataclass(frozen=True)
 class Proof:
-    """A line that proves a failure, and where it stood."""
+    """A line that proves a failure, where it stood, and the lines of its message before and after it."""
 
     text: str
     source: str
     time: datetime | None = None
     place: str = ""
+    number: int | None = None
+    before: str | None = None
+    after: tuple[str, ...] = ()
 
 
 @dataclass
@@ -56,8 +62,13 @@ class Found:
         if proof.time:
             self.first = min(self.first or proof.time, proof.time)
             self.last = max(self.last or proof.time, proof.time)
-        if len(self.proofs) < _PROOFS and proof not in self.proofs:
+        if self.lacks(proof.text, proof.place):
             self.proofs.append(proof)
+
+    def lacks(self, text: str, place: str) -> bool:
+        """Whether a line would be a proof of another kind, or from another place, than those that are kept."""
+        known = any(said(proof.text) == said(text[:_LONGEST]) and proof.place == place for proof in self.proofs)
+        return len(self.proofs) < _PROOFS and not known
 
 
 @dataclass
@@ -83,7 +94,8 @@ class Diagnosis:
     """`found` from cause to symptom; `not_found` was looked for; `not_sought` cannot be seen in what was read.
 
     `speaks`: kube-proxy may have printed some of the lines that were read. `undated` lines, which bear no time, were
-    counted although a time was asked for. `last` is the latest time in what was read.
+    counted although a time was asked for. `last` is the latest time in what was read. `versions`: the several ones of a
+    node.
     """
 
     found: tuple[Found, ...]
@@ -97,6 +109,7 @@ class Diagnosis:
     speaks: bool
     undated: int
     last: datetime | None
+    versions: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +141,7 @@ class Findings:
         self._found: dict[str, Found] = {}
         self._templates = templates.Templates()
         self._known: dict[str, Hints] = {}
+        self._versions: dict[str, dict[str, None]] = {}
         self._span = span
         self._harmless = [(Known(row), compile_re2(row.pattern)) for row in catalog.harmless]
         self._told: dict[str, Known | None] = {}
@@ -141,23 +155,34 @@ class Findings:
         """The failures so far, in the order in which they came."""
         return self._found.values()
 
-    def read(self, window: Window, source: str, pod: str | None = None, node: str | None = None) -> None:
-        """Look at the new lines of a window of a source."""
+    def read(
+        self,
+        window: Window,
+        source: str,
+        pod: str | None = None,
+        node: str | None = None,
+        numbered: bool = True,
+    ) -> None:
+        """Look at the new lines of a window of a source; they may not be `numbered` as those of the file are."""
         self._sought |= self._in_lines
         self._speaks = self._speaks or self._scanner.speaks(window, self._now)
         last = self._scanner.last_time(window, self._now)
         if last:
             self._last = max(self._last or last, last)
         for event in self._scanner.events(window, self._now):
-            self._add(event, source, pod, node)
+            self._add(event, window, source, pod, node, numbered)
 
-    def _add(self, event: Event, source: str, pod: str | None, node: str | None) -> None:
+    def _add(
+        self, event: Event, window: Window, source: str, pod: str | None, node: str | None, numbered: bool
+    ) -> None:
         line = event.line
         program = foreign(line)
+        owners = frozenset(owner for owner in event.owners if self._prints(program, owner))
         if program:
-            for owner in event.owners:
+            for owner in event.owners - owners:
                 self._of_another(program, owner, event)
-            return
+            if not owners:
+                return
         place = line.node or node or line.pod or pod or source
         if event.hints != Hints():
             self.told(place, event.hints)
@@ -167,12 +192,31 @@ class Findings:
             return
         if not line.time and self._span != _ALWAYS:
             self._undated += event.count
-        for owner in event.owners:
+        for owner in owners:
             named = self._known.get(place, Hints()).node or place
             self.count(owner, named, event.count)
-            self.prove(owner, Proof(line.text[:_LONGEST], source, line.time, named))
+            if line.text:
+                proof = Proof(line.text[:_LONGEST], source, line.time, named)
+                if self._of(owner).lacks(line.text, named):
+                    proof = self._placed(proof, window, event, numbered)
+                self.prove(owner, proof)
         if event.error and not event.owners and not self._scanner.explained(event.rest):
             self._unexplained(event)
+
+    def _prints(self, program: str | None, owner: str) -> bool:
+        """Whether a line of another program than kube-proxy, if it is known to be of one, can prove an entry."""
+        logs = self._entries[owner].logs
+        return program is None or (program == _KERNEL and logs is not None and logs.stream == "kernel")
+
+    def _placed(self, proof: Proof, window: Window, event: Event, numbered: bool) -> Proof:
+        """A proof with the number of its line, if lines of the source have one, and with its message."""
+        setting = self._scanner.setting(window, event, self._now)
+        return replace(
+            proof,
+            number=setting.number if numbered else None,
+            before=setting.before[:_LONGEST] if setting.before else None,
+            after=tuple(line[:_LONGEST] for line in setting.after),
+        )
 
     def _unexplained(self, event: Event) -> None:
         """An error of no entry: known to be harmless, or not known."""
@@ -198,6 +242,8 @@ class Findings:
     def told(self, place: str, hints: Hints) -> None:
         """Note what is known of a kube-proxy from elsewhere."""
         self._known[place] = self._known.get(place, Hints()).and_(hints)
+        if hints.version:
+            self._versions.setdefault(place, {})[hints.version] = None
 
     def count(self, entry_id: str, place: str, number: int = 1) -> None:
         """Count lines that prove a failure, wherever they were matched."""
@@ -228,7 +274,7 @@ class Findings:
             found.known = self._at(found.places)
         missing = [entry for entry in self._entries.values() if entry.id not in self._found]
         return Diagnosis(
-            tuple(ranked(self._catalog, list(self._found.values()))),
+            tuple(ranked(self._catalog, list(self._found.values()), self._last)),
             tuple(entry for entry in missing if entry.id in self._sought),
             tuple(entry for entry in missing if entry.id not in self._sought),
             tuple(self._templates.all()),
@@ -239,7 +285,15 @@ class Findings:
             self._speaks or bool(self._found),
             self._undated,
             self._last,
+            self._several(),
         )
+
+    def _several(self) -> Mapping[str, Sequence[str]]:
+        """The versions that were seen under one name, where these are several: an upgrade, or nodes of one name."""
+        seen: dict[str, dict[str, None]] = {}
+        for place, versions in self._versions.items():
+            seen.setdefault(self._known[place].node or place, {}).update(versions)
+        return {name: tuple(versions) for name, versions in seen.items() if len(versions) > 1}
 
     def _at(self, places: Iterable[str]) -> tuple[Hints, ...]:
         """What is known of the kube-proxies at these places; if nothing is, of all."""
@@ -248,11 +302,18 @@ class Findings:
         return tuple(dict.fromkeys(here or self._known.values()))
 
 
-_SEVERITIES = ("critical", "warning", "info")
+def goes_on(found: Found, last: datetime | None) -> bool | None:
+    """Whether lines came up to the end of what was read; None if that is not known."""
+    if found.measured:
+        return True
+    return last - found.last < _STILL if found.last and last else None
 
 
-def ranked(catalog: Catalog, found: Sequence[Found]) -> list[Found]:
-    """What explains another comes before it; then failures before symptoms, the grave and the frequent first."""
+def ranked(catalog: Catalog, found: Sequence[Found], last: datetime | None = None) -> list[Found]:
+    """What explains another comes before it; then failures before symptoms, and the grave first.
+
+    Of what is as grave, that which is not over comes first, then that on more nodes, then that of more lines.
+    """
     explained = {one.entry.id: {cause.id for cause in catalog.causes.get(one.entry.id, ())} for one in found}
     ids = set(explained)
 
@@ -260,8 +321,10 @@ def ranked(catalog: Catalog, found: Sequence[Found]) -> list[Found]:
         causes = explained[entry_id] & ids - seen - {entry_id}
         return 1 + max((depth(cause, seen | {entry_id}) for cause in causes), default=0)
 
-    def rank(one: Found) -> tuple[int, bool, int, int]:
+    def rank(one: Found) -> tuple[int, bool, int, bool, int, int]:
         entry = one.entry
-        return depth(entry.id), entry.kind != "failure", _SEVERITIES.index(entry.severity), -one.count
+        grave = SEVERITIES.index(entry.severity)
+        over = goes_on(one, last) is False
+        return depth(entry.id), entry.kind != "failure", grave, over, -len(one.places), -one.count
 
     return sorted(found, key=rank)

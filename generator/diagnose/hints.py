@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass, fields, replace
 
-_MODES = ("iptables", "ipvs", "nftables", "userspace")
+from generator.catalog.model import MODES
+
 # Texts of lines that tell something; what a support bundle holds besides logs is read too.
 KEYS = (
     "Version: v1.",
@@ -12,13 +13,13 @@ KEYS = (
     "/lib/modules/",
     "OS Image:",
     "osImage",
-    *(f"Using {mode} Proxier" for mode in _MODES),
+    *(f"Using {mode} Proxier" for mode in MODES),
 )
 _PATTERNS = {
     # 1.10 to 1.22: `server.go:583] Version: v1.18.4`, later: `"Version info" version="v1.36.3"`, and as JSON.
     "version": re.compile(r'(?:\] Version: |"Version info".{0,40}?version"?[=:]")(v1\.[\w.+-]+)'),
     "node": re.compile(r'--hostname-override=\\*"([\w.-]+)\\*"'),
-    "mode": re.compile(rf"Using ({'|'.join(_MODES)}) Proxier"),
+    "mode": re.compile(rf"Using ({'|'.join(MODES)}) Proxier"),
     "os": re.compile(r'(?:OS Image:|"?osImage"?:)\s*"?([^",]+)'),
     "kernel": re.compile(r"/lib/modules/([\w.+-]+)/"),
 }

@@ -3,22 +3,22 @@
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from generator import markdown
-from generator.advice import Facts, advise
-from generator.diagnose.findings import Diagnosis, Found
+from generator.base import markdown
+from generator.catalog.model import Catalog, Failure
+from generator.catalog.profile import Profile
+from generator.catalog.settings import log_settings
+from generator.diagnose.findings import Diagnosis, Found, goes_on
 from generator.diagnose.hints import Hints
-from generator.model import Catalog, Failure, Profile
+from generator.fixes.advice import Facts, advise
+from generator.fixes.versions import parse
 from generator.names import TOOL, runbook_url
-from generator.settings import log_settings
-from generator.versions import parse
 
 Data = Mapping[str, Any]
 
 _SHOWN = 5  # nodes, and groups of unexplained errors, in what a person reads
-_STILL = timedelta(minutes=10)  # before the end of a log, in which a failure goes on
 _WIDTH = 400  # characters of a log line in it
 
 
@@ -88,10 +88,18 @@ def _found(found: Found, diagnosis: Diagnosis, catalog: Catalog, profile: Profil
         "count": found.count,
         "first": _iso(found.first),
         "last": _iso(found.last),
-        "going_on": _going_on(found, diagnosis),
+        "going_on": goes_on(found, diagnosis.last),
         "nodes": [{"name": place, "count": count} for place, count in _by_count(found.places)],
         "proof": [
-            {"line": proof.text, "source": proof.source, "time": _iso(proof.time), "node": proof.place}
+            {
+                "line": proof.text,
+                "before": proof.before,
+                "after": list(proof.after),
+                "source": proof.source,
+                "number": proof.number,
+                "time": _iso(proof.time),
+                "node": proof.place,
+            }
             for proof in found.proofs
         ],
         "measured": list(found.measured),
@@ -111,15 +119,6 @@ def _runbook(entry: Failure, profile: Profile) -> str:
     """Where the runbook is read: at the site's address if it has one, else with this tool."""
     own = "runbooks" in (profile.document.data or {})
     return runbook_url(profile.base_url, entry.alert) if own else f"{TOOL} explain {entry.alert}"
-
-
-def _going_on(found: Found, diagnosis: Diagnosis) -> bool | None:
-    """Whether lines came up to the end of what was read; None if that is not known."""
-    if found.measured:
-        return True
-    if not found.last or not diagnosis.last:
-        return None
-    return diagnosis.last - found.last < _STILL
 
 
 def _few(found: Found, profile: Profile) -> str | None:
@@ -292,11 +291,18 @@ def _summary(found: Data) -> Iterator[tuple[str, str]]:
 
 def _details(found: Data) -> Iterator[tuple[str, str]]:
     for proof in found["proof"][:2]:
-        yield "proof", _short(proof["line"].strip())
+        yield "proof", f"{proof['source']}:{proof['number']}" if proof["number"] else proof["source"]
+        for line in _message(proof):
+            yield "", _short(line.strip())
     for cause in found["causes"]:
         yield "cause", _plain(cause)
     for text in found["rule_out"]:
         yield "rule out", _plain(text)
+
+
+def _message(proof: Data) -> list[str]:
+    """The lines of a message, in their order."""
+    return [*([proof["before"]] if proof["before"] else []), proof["line"], *proof["after"]]
 
 
 def _plain(text: str) -> str:
@@ -376,9 +382,9 @@ def as_markdown(data: Data) -> str:
         rows = [
             f"- **{name}**: {markdown.cell(text) if name in _PROSE else markdown.text(text)}"
             for name, text in _rows(found)
-            if name != "proof"
+            if name  # the lines of a proof come below
         ]
-        proofs = "\n".join(proof["line"] for proof in found["proof"])
+        proofs = "\n".join(line for proof in found["proof"] for line in _message(proof))
         heading = f"### {found['alert']} ({found['severity']}): {markdown.text(found['title'])}"
         parts += [heading, "\n".join(rows), *([markdown.block(proofs, "text")] if proofs else [])]
     if data["unexplained"]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import ahocorasick_rs
@@ -11,17 +12,20 @@ import re2
 
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
+from generator.diagnose.memory import Known, Memory, Verdict, timeless
 from generator.diagnose.unwrap import Line, begins, foreign, is_error, moment, printed_at, said, unwrap
 from generator.diagnose.windows import AROUND, Window
-from generator.signature import Signature, Signatures
+from generator.query.signature import Signature, Signatures
 
 # What no wrapping escapes: JSON encoders write the other characters in several ways.
 _SAFE = re.compile(r"[ !#$%()*,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+")
 _SHORTEST = 3
+_SHOWN_LINES = 3  # of a message, after the one that proves a failure
 _REST_LINES = 200  # of one message; a panic prints its stack
 _LINES_BACK = 12  # in which the head of a message is looked for that bears its time
 _OTHERS = 50  # lines of others between those of one message
 _JUDGED, _JUDGED_LENGTH = 20_000, 2_000  # messages whose entries are remembered, and their characters
+_KEPT, _KEPT_LENGTH = 5_000, 4_000  # errors whose lines are remembered, and the characters of these
 _REST_BYTES = 1 << 16
 _ALIKE_BYTES = 1 << 12  # of an error and its lines, by which errors are compared
 _PIECES = 64  # of a line that a container runtime cut
@@ -32,8 +36,8 @@ _BEGINS = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:|\\?\"ts\\?\":|panic: |fat
 _DIGITS = b"0123456789"
 _HINTS = frozenset(hints.KEYS)
 _CRI_CUT = re.compile(rb" std(?:out|err) P ")
-# In front of klog's head stands no word, but perhaps AM or PM, or what JSON writes for a tab.
-_HEAD = re.compile(rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt]))[EF][01]\d[0-3]\d \d\d:\d\d:")
+# In front of klog's head stands no word, but perhaps AM or PM, what JSON writes for a tab, or a colour's end.
+_HEAD = re.compile(rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt])|(?<=[\[0-9;][mK]))[EF][01]\d[0-3]\d \d\d:\d\d:")
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
 # klog's head with its file, in text and in JSON, and the stack of a kube-proxy that died.
 _KLOG_ANYWHERE: Any = re2.compile(  # many times faster over much that does not match
@@ -42,10 +46,6 @@ _KLOG_ANYWHERE: Any = re2.compile(  # many times faster over much that does not 
 )
 _LAST_LINES = 20
 _LOOKS = 1000  # lines of other programs in a window, after which there is probably none of kube-proxy
-_TIME = re.compile(
-    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)? |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d "
-)
-_KLOG_TIME = re.compile(rb"([IWEF])[01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ +\d+ ")
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
@@ -61,7 +61,8 @@ class Event:
     """A line that matters: `owners` are the entries it proves, `hints` what it tells of its kube-proxy.
 
     `error`: it is the first line of an error, and `rest` are the lines that belong to it. `count`: it stands for so
-    many lines that differ in their times only, or errors that differ in numbers only, and is the last of them.
+    many lines that differ in their times only, or errors that differ in numbers only; if it has no text, it only
+    counts them, and if the count is 0, they were counted already, and it tells a time. `at` is its place in the window.
     """
 
     line: Line
@@ -70,6 +71,16 @@ class Event:
     error: bool = False
     rest: tuple[str, ...] = ()
     count: int = 1
+    at: int = 0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The number of a line in its source, and the lines of the same message before and after it."""
+
+    number: int
+    before: str | None
+    after: tuple[str, ...]
 
 
 _NOTHING = Hints()
@@ -94,43 +105,74 @@ class Scanner:
                 with_it = tuple(run.encode() for text in signature.literals for run in _runs(text) if run != key)
                 self._company[key] = () if key in self._company or _hides(key, needed) else with_it
         self._told: dict[bytes, int] = {}
+        self._memory = Memory()
+        self._lines: dict[int, tuple[str, ...]] = {}
         self._judged: dict[str, tuple[frozenset[str], Hints]] = {}
 
     def events(self, window: Window, now: datetime) -> Iterator[Event]:
         """`now` decides the year of times that come without one."""
         data, done = window.data, window.begin
         places = self._places(window)
-        alike: dict[int, tuple[int, int]] = {}
-        repeated: dict[int, tuple[int, int]] = {}
-        counting = not self._each and not _CRI_CUT.search(data)  # a piece of a line can look like another line
+        alike: dict[int, _Alike] = {}
+        again: dict[Known, _Again] = {}
+        pieces = bool(_CRI_CUT.search(data))
         for number, (at, key) in enumerate(places):
             if at < done:
                 continue
-            if key in _ERRORS and not self._each:
-                start, stop = _bounds(data, at)
-                if _errors_only(places, number, stop):
-                    # klog's JSON is one line; an error in text is told from another by the lines that follow too.
-                    end = stop if key == _JSON_ERROR else _rest_stop(data, stop)
-                    text = hash(data[start : min(end, start + _ALIKE_BYTES)].translate(None, _DIGITS))
-                    before = alike.get(text)
-                    alike[text] = (before[0] + 1, at) if before else (0, at)
-                    if before:
-                        done = stop
-                        continue
-            words = _words(data, at) if counting else 0
-            if words in repeated:
-                repeated[words] = (repeated[words][0] + 1, at)
-                done = _bounds(data, at)[1]
+            start, stop = _bounds(data, at)
+            known = None if self._each else self._memory.recall(data, start, stop, pieces)
+            if known:
+                done = stop
+                if known[0].owners:
+                    row = again.get(known)
+                    if row is None:
+                        again[known] = row = _Again(at)
+                    row.count += 1
+                    row.last = at
                 continue
-            event, done = self._event(data, at, now)
-            if counting and event.owners:
-                repeated[words] = (0, at)
+            text, lines = 0, None
+            if key in _ERRORS and not self._each:
+                text = _alike(data, start, stop, key, _errors_only(places, number, stop))
+                before = alike.get(text)
+                if before:
+                    before.count += 1
+                    before.last = at
+                    done = stop
+                    continue
+                lines = self._lines.get(text)
+            event, done = self._event(data, at, now, lines)
+            if not event.error or event.owners:
+                self._remember(data, start, stop, done, event)
+            elif text:
+                alike[text] = _Alike(at, event)
+                self._keep(text, event.rest)
             if event.owners or event.error or event.hints != _NOTHING:
                 yield event
-        for count, at in (*alike.values(), *repeated.values()):
-            last = self._event(data, at, now)[0] if count else None
-            if last and (last.error or last.owners):
-                yield replace(last, count=count)
+        for one in alike.values():
+            if one.count:
+                yield replace(one.event, line=self._line(data, one.last, now), count=one.count)
+        yield from self._repeated(data, again, now)
+
+    def _remember(self, data: bytes, start: int, stop: int, end: int, event: Event) -> None:
+        """Keep what a line says if it says so by itself: it is whole, and tells nothing of its kube-proxy."""
+        if stop == end and event.hints == _NOTHING:
+            self._memory.keep(data, start, stop, event.line, event.owners)
+
+    def _repeated(self, data: bytes, again: Mapping[Known, "_Again"], now: datetime) -> Iterator[Event]:
+        """Lines that came before, counted by where they come from; the first and the last of all with their times."""
+        ends: dict[Verdict, tuple[list[tuple[bytes, int]], list[tuple[bytes, int]]]] = {}
+        for (verdict, origin), row in again.items():
+            line = Line("", None, origin.node, origin.pod, origin.program)
+            yield Event(line, verdict.owners, _NOTHING, count=row.count)
+            firsts, lasts = ends.setdefault(verdict, ([], []))
+            firsts.append((_clock(data, row.first), row.first))
+            lasts.append((_clock(data, row.last), row.last))
+        for verdict, (firsts, lasts) in ends.items():
+            # By klog's clock, and by place, as at New Year the smaller date is the later one.
+            chosen = {min(firsts)[1], max(lasts)[1], max(at for _, at in lasts)}
+            chosen |= {at for clock, at in (*firsts, *lasts) if not clock}
+            for at in sorted(chosen):
+                yield Event(self._line(data, at, now), verdict.owners, _NOTHING, count=0, at=at)
 
     def speaks(self, window: Window, now: datetime) -> bool:
         """Whether there is a line that kube-proxy may have printed: klog's, and no other program is named."""
@@ -143,6 +185,14 @@ class Scanner:
                 return True
             at = _bounds(data, head.start())[1]
         return False
+
+    def setting(self, window: Window, event: Event, now: datetime) -> Setting:
+        """Where the line of an event stands, and among what."""
+        line, start, stop = _whole(window.data, event.at, now)
+        number = window.number + window.data.count(b"\n", window.begin, start)
+        before = None if begins(line.text) else _heading(window.data, start, line, now)
+        after = islice(_rest(window.data, start, stop, line, now), _SHOWN_LINES)
+        return Setting(number, before.text if before and is_error(before.text) else None, tuple(after))
 
     def last_time(self, window: Window, now: datetime) -> datetime | None:
         """The time of the last line that bears one, of the last few."""
@@ -193,24 +243,70 @@ class Scanner:
             self._told[words] = times + 1
         return times < _TOLD_TIMES
 
-    def _event(self, data: bytes, at: int, now: datetime) -> tuple[Event, int]:
-        """The message at a place, and where it ends; what belongs to it and begins a line of its own comes again."""
+    def _keep(self, text: int, rest: tuple[str, ...]) -> None:
+        """Remember which lines belong to an error, so that they are not looked for in each window."""
+        if len(self._lines) < _KEPT and sum(map(len, rest)) < _KEPT_LENGTH:
+            self._lines[text] = rest
+
+    def _line(self, data: bytes, at: int, now: datetime) -> Line:
+        """The line at a place with all that is known of it."""
+        line, start, stop = _whole(data, at, now)
+        return _with_neighbours(data, start, stop, line, now)
+
+    def _event(self, data: bytes, at: int, now: datetime, rest: tuple[str, ...] | None = None) -> tuple[Event, int]:
+        """The message at a place, and where it ends; what belongs to it and begins a line of its own comes again.
+
+        `rest` are the lines that belong to it, if that is known.
+        """
         line, start, stop = _whole(data, at, now)
         (owners, told), error = self._judge(line.text), is_error(line.text)
         if owners or error:
             line = _with_neighbours(data, start, stop, line, now)
-        rest = tuple(_rest(data, start, stop, line, now)) if error and not owners else ()
-        return Event(line, owners, told, error, rest), stop
+        if not error or owners:
+            rest = ()
+        elif rest is None:
+            rest = tuple(_rest(data, start, stop, line, now))
+        return Event(line, owners, told, error, rest, at=at), stop
 
 
-def _words(data: bytes, at: int) -> int:
-    """What tells the line at a place from others, whenever it was printed: a hash of all but its times."""
+def _alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> int:
+    """What is the same of errors that are alike: all but numbers, but of a message that may be known all but its time.
+
+    klog's JSON is one line; an error in text is told from another by the lines that follow too.
+    """
+    end = min(stop if key == _JSON_ERROR else _rest_stop(data, stop), start + _ALIKE_BYTES)
+    head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+    front, message = (data[start : head.start()], data[head.end() : stop]) if head else (b"", data[start:stop])
+    rest = data[stop:end]
+    if b'"' in front or (not head and message[:1] == b"{"):
+        front, message, rest = timeless(front), timeless(message), timeless(rest)
+    around = (front + rest).translate(None, _DIGITS)
+    return hash((around, message.translate(None, _DIGITS) if plain else message))
+
+
+class _Alike:
+    """How often an error came again in a window, and where last."""
+
+    def __init__(self, at: int, event: Event) -> None:
+        self.count, self.last, self.event = 0, at, event
+
+
+class _Again:
+    """How often a line came again in a window, and where first and last."""
+
+    def __init__(self, at: int) -> None:
+        self.count, self.first, self.last = 0, at, at
+
+
+def _clock(data: bytes, at: int) -> bytes:
+    """The time in the head of klog's in a line, or in one of those before; empty if there is none."""
     start, stop = _bounds(data, at)
-    klog = _KLOG_TIME.search(data, start, min(stop, start + _FRONT_BYTES))
-    if klog is None:
-        return hash(_TIME.sub(b"", data[start:stop], count=1))
-    front = data[start : klog.start()]
-    return hash((_TIME.sub(b"", front, count=1) if front else front, klog[1], data[klog.end() : stop]))
+    for _ in range(_LINES_BACK):
+        head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+        if head or not start:
+            return head[0][1:] if head else b""
+        start, stop = _bounds(data, start - 1)
+    return b""
 
 
 def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
@@ -299,7 +395,10 @@ def _rest_stop(data: bytes, begin: int) -> int:
     limit = min(len(data), begin + _REST_BYTES)
     while begin < limit:
         stop = data.find(b"\n", begin, limit) + 1 or limit
-        if _BEGINS.search(data, begin, min(stop, begin + _FRONT_BYTES)):
+        reach = (
+            stop if data.startswith(b"{", begin) else min(stop, begin + _FRONT_BYTES)
+        )  # records name much else first
+        if _BEGINS.search(data, begin, reach):
             return begin
         begin = stop
     return limit
@@ -341,7 +440,8 @@ def _elsewhere(line: Line, other: Line) -> bool:
 
 def _bounds(data: bytes, at: int) -> tuple[int, int]:
     """Where the line at a place begins and ends, its newline included; of an endless line what is near."""
-    start = data.rfind(b"\n", max(0, at - AROUND), at) + 1 or max(0, at - AROUND)
+    nearest = at - AROUND if at > AROUND else 0
+    start = data.rfind(b"\n", nearest, at) + 1 or nearest
     stop = data.find(b"\n", at, at + AROUND) + 1 or min(len(data), at + AROUND)
     return start, stop
 
@@ -353,14 +453,21 @@ def _with_neighbours(data: bytes, start: int, stop: int, line: Line, now: dateti
     if line.time:
         return line
     time = printed_at(line.text, now)
+    before = None if time else _heading(data, start, line, now)
+    return replace(line, time=before.time or printed_at(before.text, now) if before else time)
+
+
+def _heading(data: bytes, start: int, line: Line, now: datetime) -> Line | None:
+    """The line with klog's head before the one that begins at a place, if they are of the same program."""
     for _ in range(_LINES_BACK):
-        if time or not start:
-            break
+        if not start:
+            return None
         start, stop = _bounds(data, start - 1)
         if _KLOG.search(data, start, min(stop, start + _FRONT_BYTES)):
             before = _unwrapped(data, start, stop, now)
-            time = None if _elsewhere(before, line) else before.time or printed_at(before.text, now)
-    return replace(line, time=time)
+            if not _elsewhere(before, line):
+                return before
+    return None
 
 
 def _exported(data: bytes, start: int, stop: int, line: Line) -> Line:

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from generator.base.problems import ToolError
 from generator.diagnose import exports
 from generator.diagnose.windows import BLOCK
-from generator.problems import ToolError
 
 _IDLE_SECONDS = 0.5  # after which what has come is looked at
 _HEAD = 4096  # bytes that tell what a file is
@@ -43,6 +43,7 @@ _POD = re.compile(
     r"(?P<c>kube-proxy-[a-z0-9]+)/)"
 )
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UNBROKEN = "\u00a0".encode()  # the space of web pages and chats
 _ZIP = b"PK\x03\x04"
 
 # What the libraries for archives raise; a header can hold anything.
@@ -64,7 +65,8 @@ Note = Callable[[str], None]
 class Source:
     """A log by its name, and its bytes in blocks. An empty block: no more is there yet.
 
-    `pod` and `node` wrote it, where that is known; `version` is that of the pod's image.
+    `pod` and `node` wrote it, where that is known; `version` is that of the pod's image. `numbered`: its lines
+    are those of the file.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Source:
     pod: str | None = None
     node: str | None = None
     version: str | None = None
+    numbered: bool = True
 
 
 def sources(paths: Sequence[str], note: Note, follow: bool = False) -> Iterator[Source]:
@@ -118,7 +121,7 @@ def _speaking(names: Sequence[str], where: str, note: Note) -> frozenset[str]:
 def _file(path: Path, note: Note, follow: bool = False) -> Iterator[Source]:
     with path.open("rb") as file:
         if follow:
-            yield Source(str(path), _followed(path, note), pod=_pod(str(path)))
+            yield Source(str(path), _followed(path, note), pod=_pod(str(path)), numbered=False)
         else:
             yield from _open(str(path), _blocks(file), note, path.stat().st_size, lambda: _member_names(path))
 
@@ -134,21 +137,23 @@ def _open(
     """What is in a file, told by its first bytes, not by its name. `members` lists an archive's files beforehand."""
     plain = _unpacked(name, blocks, note)
     first = next((block for block in plain if block), b"")
-    stream = itertools.chain([first], plain)
+    stream: Iterator[bytes] = itertools.chain([first], plain)
     if first[257:262] == b"ustar" and depth < _DEPTH:
         yield from _archive(name, stream, note, members, depth + 1)
     elif first.startswith(_ZIP) and depth < _DEPTH:
         yield from _zip(name, stream, note, depth + 1)
-    elif first.startswith(_UTF16):
-        yield Source(name, _transcoded(stream))
+    elif encoding := _utf16(first[:_HEAD]):
+        yield Source(name, _transcoded(stream, encoding))
     elif form := exports.kind(first):
-        yield Source(name, _exported(name, form, stream, note), None, _pod(name))
+        yield Source(name, _exported(name, form, stream, note), None, _pod(name), numbered=False)
     else:
         if not first:
             note(f"{name}: is empty")
         if _is_binary(first[:_HEAD]):
             note(f"{name}: is no log, so it is not read")
             return
+        if _UNBROKEN in first:
+            stream = (block.replace(_UNBROKEN, b" ") for block in stream)
         yield Source(name, stream, size, _pod(name))
 
 
@@ -367,9 +372,20 @@ def _member_names(path: Path) -> list[str]:
     return names
 
 
-def _transcoded(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def _utf16(head: bytes) -> str | None:
+    """The encoding, if it is UTF-16, with a mark or without: then of each two bytes one is mostly zero."""
+    if head.startswith(_UTF16):
+        return "utf-16"
+    least = max(8, len(head) * 2 // 5)
+    for encoding, zeros, others in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
+        if zeros.count(0) >= least and not others.count(0):
+            return encoding
+    return None
+
+
+def _transcoded(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """What PowerShell's `>` writes."""
-    decode = codecs.getincrementaldecoder("utf-16")("replace").decode
+    decode = codecs.getincrementaldecoder(encoding)("replace").decode
     for block in blocks:
         yield decode(block).encode()
 

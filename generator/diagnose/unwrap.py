@@ -31,7 +31,7 @@ class Line:
 
 _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _NODE, _PROGRAM = r"(?P<node>[\w.-]{1,253})", r"(?P<program>[A-Za-z_(][\w./@()-]{0,99})"
 _DIGITS, _LOWER = "0123456789", "abcdefghijklmnopqrstuvwxyz"
 _LETTERS = _LOWER + _LOWER.upper()
@@ -59,6 +59,7 @@ _FRONTS = tuple(
             rf"{_NODE} {_PROGRAM}\[\d+\]: (?P<text>.*)",
         ),
         (_LETTERS, rf"{_PROGRAM}\[\d+\]: (?P<text>.*)"),
+        ("[", rf"\[(?:[A-Z][a-z]{{2}}) (?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d) \d{{4}}\] (?P<text>.*)"),  # dmesg -T
         ("[", r"\[pod/(?P<pod>[^/\]]+)/(?P<program>[^/\]]+)\] (?P<text>.*)"),  # kubectl logs --prefix
         (  # stern
             _LOWER,
@@ -115,7 +116,9 @@ def unwrap(line: str, now: datetime) -> Line:
     What stands in front of the head that a program writes is a wrapping, also one that is not known here.
     `now` decides the year of times that come without one.
     """
-    found = Line((_COLOURS.sub("", line) if "\x1b" in line else line).rstrip("\r\n"))
+    # Web pages and chats write spaces that do not break.
+    plain = (_COLOURS.sub("", line) if "\x1b" in line else line).replace("\u00a0", " ")
+    found = Line(plain.rstrip("\r\n"))
     for _ in range(_DEPTH):
         inner = _inside(found.text, now)
         if inner is None:
@@ -246,11 +249,11 @@ def _time_in(front: str) -> datetime | None:
 
 
 def _of_record(whole: str, record: Mapping[str, Any]) -> Line | None:
-    fields = list(_fields(record))
-    text = message(fields)
+    values_by_path = list(fields(record))
+    text = message(values_by_path)
     if text is None or text == whole:
         return None
-    values = {name: value for name, value in reversed(fields) if value}
+    values = {name: value for name, value in reversed(values_by_path) if value}
     times = (moment(value) for key in _TIMES for name, value in values.items() if name.rpartition(".")[2] == key)
     return Line(
         text,
@@ -263,7 +266,7 @@ def _of_record(whole: str, record: Mapping[str, Any]) -> Line | None:
     )
 
 
-def _fields(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def fields(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The values of a record by their path of keys, in lower case, those on top first; klog's own records whole."""
     waiting: list[tuple[str, Any]] = [("", record)]
     for path, value in waiting:
@@ -282,10 +285,10 @@ def _of_klog(record: Mapping[str, Any]) -> bool:
     return isinstance(record.get("msg"), str) and "ts" in record and ("v" in record or "err" in record)
 
 
-def message(fields: Sequence[tuple[str, Any]]) -> str | None:
+def message(values: Sequence[tuple[str, Any]]) -> str | None:
     """What a program printed, among the values of a record: with a head, else under a known key, else the longest."""
     texts: list[tuple[str, str]] = []
-    for path, value in fields:
+    for path, value in values:
         if isinstance(value, dict) and _of_klog(value):
             ordered = {"ts": value["ts"], **value}
             return json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))

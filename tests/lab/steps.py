@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from generator.deployment import Command, Word, words
-from generator.load import Inputs
-from generator.model import Failure, KubeProxyProfile
-from generator.steps import at_site
+from generator.catalog.load import Inputs
+from generator.catalog.model import Failure
+from generator.catalog.profile import KubeProxyProfile
+from generator.steps.deployment import Command, Word, words
+from generator.steps.filled import at_site
 from tests.lab.shell import INSIDE, LOG, RESTART, WHOLE_LOG, Ran
 
 PHASES = ("broken", "cured", "healthy")
@@ -106,12 +107,12 @@ def of_catalog(inputs: Inputs) -> list[NodeStep]:
 
 
 def node_steps(entry: Failure, filled: Mapping[str, Word]) -> list[NodeStep]:
-    """An entry's steps that have commands for the node, in their order."""
+    """An entry's steps that have commands for the node, in their order; those still to be written cannot be typed."""
     sections = (("diagnosis", entry.diagnosis), ("mitigation", entry.mitigation))
     found = []
     for section, steps in sections:
         for step in (at_site(step, filled) for step in steps if step.where):
-            if step.where == "node":
+            if step.where == "node" and not step.step.do.startswith("TODO"):
                 name = f"{section}: {' '.join(step.step.do.split())}"
                 found.append(NodeStep(entry.id, name, step.step.run or "", step.step.changes is not None))
     return found

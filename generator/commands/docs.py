@@ -1,0 +1,25 @@
+"""`docs`: the documentation."""
+
+import click
+
+from generator.commands import page
+from generator.commands.shared import colour_option, exactly, examples, table
+
+
+@click.command(
+    short_help="Print a page of the documentation.",
+    epilog=examples("docs", "docs sites", "docs unit-tests | less", "docs sites --section presets"),
+)
+@click.argument("name", metavar="[PAGE]", required=False)
+@page.section_option("presets")
+@colour_option
+def command(name: str | None, section: str | None, colour: bool) -> None:
+    """Print a page of the documentation; without a name, list the pages."""
+    from generator.catalog import shipped
+
+    pages = shipped.pages()
+    if name is None:
+        table(["page", "title"], [{"page": one, "title": shipped.title(one)} for one in pages])
+        return
+    text = shipped.page(exactly(name, {one: one for one in pages}, "docs"))
+    page.show(text if section is None else page.section(text, section), colour)

@@ -1,0 +1,28 @@
+"""`schema`: the JSON Schemas of what is written by hand and of what is printed for programs."""
+
+import json
+
+import click
+
+from generator.commands.shared import exactly, examples, table, tell
+
+
+@click.command(
+    short_help="Print a JSON Schema, for editors and programs.",
+    epilog=examples("schema", "schema profile > profile.schema.json", "schema diagnosis"),
+)
+@click.argument("name", metavar="[NAME]", required=False)
+def command(name: str | None) -> None:
+    """Print a JSON Schema; without a name, list them.
+
+    An editor with a YAML language server completes from the one that a file names in its first line:
+
+    # yaml-language-server: $schema=profile.schema.json
+    """
+    from generator.catalog import shipped
+
+    texts = {one: path.read_text(encoding="utf-8") for one, path in shipped.schemas().items()}
+    if name is None:
+        table(["name", "of"], [{"name": one, "of": json.loads(text)["title"]} for one, text in texts.items()])
+        return
+    tell(texts[exactly(name, {one: one for one in texts}, "schema")], nl=False)
