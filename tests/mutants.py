@@ -38,6 +38,8 @@ from generator.query import logql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
 from tests.catalog.test_lines import FIRES, KNOWN, SILENT, lines, name
+from tests.fixes.builds import KNOWN as KNOWN_BUILDS
+from tests.fixes.builds import unit_tests
 
 AIM = 0.95
 UNCHANGED = "nothing"  # the mutant that must not be noticed, or the others prove nothing
@@ -233,7 +235,12 @@ def expr_changes(expr: str) -> Iterator[tuple[str, str]]:
 def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
     groups = rules.groups["prometheus"]
     records = {rule.record: rule for group in groups for rule in group.rules if isinstance(rule, RecordingRule)}
-    tested = {entry.id: text for entry in INPUTS.catalog.entries for text in entry.unit_tests.values()}
+    tested = {entry.id: list(entry.unit_tests.values()) for entry in INPUTS.catalog.entries}
+    for failure in KNOWN_BUILDS:
+        tested[failure].append(unit_tests(failure, "../../output/prometheus/kube-proxy.rules.yaml"))
+
+    def read_by(entries: set[str]) -> list[tuple[str, str]]:
+        return [(entry, text) for entry in sorted(entries & tested.keys()) for text in tested[entry]]
 
     def fails(rule: AlertRule | RecordingRule, changed: AlertRule | RecordingRule) -> bool:
         """Whether a test of an entry whose alerts read the rule fails."""
@@ -243,8 +250,7 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
         readers = {group.name.removeprefix("kube-proxy.") for group in groups if _reads(group, rule, records)}
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
-            for reader in sorted(readers & tested.keys()):
-                text = tested[reader]
+            for reader, text in read_by(readers):
                 spoken_of = [
                     one for one in swapped if any(_name(rule) in text or _is_record(rule) for rule in one.rules)
                 ]

@@ -1,6 +1,7 @@
 """One bad profile for each kind of error, and exactly what is said about it."""
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -101,6 +102,18 @@ def test_bad_profiles_are_said_exactly(text: str, said: str, tmp_path: Path, mon
 def test_what_is_well_is_not_warned_of(text: str, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(text + HOME, encoding="utf-8")
     assert compile_catalog(load(profile=tmp_path / "site.yaml", base=TINY), "output").problems == ()
+
+
+def test_a_default_that_does_not_fit_is_wrong_where_the_profile_sets_it(tmp_path: Path) -> None:
+    """Or else at the signal that makes use of it."""
+    catalog = shutil.copytree(TINY, tmp_path / "catalog")
+    entry = catalog / "broken-gate" / "failure.yaml"
+    entry.write_text(entry.read_text(encoding="utf-8").replace("    range: 15m\n", ""), encoding="utf-8")
+    site = tmp_path / "site.yaml"
+    site.write_text(f"loki: {{range: 90s}}\n{HOME}", encoding="utf-8")
+    (problem,) = compile_catalog(load(profile=site, base=catalog), "output").problems
+    assert (problem.where.path, problem.where.line, problem.where.column) == (str(site), 1, 8)
+    assert problem.message.startswith("KubeProxyBrokenGate: the range (90s) must be at least two evaluation intervals")
 
 
 SCHEMA = json.loads((shipped_catalog() / "profile.schema.json").read_text(encoding="utf-8"))
