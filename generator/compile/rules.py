@@ -12,6 +12,7 @@ from generator.catalog.model import Catalog, Failure, LogSignal, MetricAlert, Un
 from generator.catalog.profile import LogSource, Profile
 from generator.catalog.settings import known_build_hold, log_settings, metric_hold, metric_parameters, severity
 from generator.catalog.wordings import signature
+from generator.compile import matched_line
 from generator.compile.rule import (
     UPGRADE,
     AlertRule,
@@ -196,14 +197,20 @@ def _log_alert(entry: Failure, signal: LogSignal, source: LogSource, profile: Pr
     in_force = log_settings(entry, signal, profile)
     window, hold, threshold = in_force.window, in_force.hold, _number(in_force.threshold)
     labels = source.labels
-    expr = logql.count(source.selector, signature(signal), window, labels.by(), threshold, signal.recent)
+    filters = signature(signal)
+    expr = logql.count(source.selector, filters, window, labels.by(), threshold, signal.recent)
     place = _place((("node", labels.node), ("pod", labels.pod)), labels.cluster)
     observation = f"{_VALUES['count']} matching log lines within {window}"
     rule = _rule(entry, entry.alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation)
+    line = matched_line.annotation(source, filters, window)
     return CompiledAlert(
         entry,
         "loki",
-        replace(rule, labels={**inhibition.copies(labels, profile), **rule.labels}),
+        replace(
+            rule,
+            labels={**inhibition.copies(labels, profile), **rule.labels},
+            annotations={**rule.annotations, matched_line.ANNOTATION: line},
+        ),
         profile.loki.interval,
         (
             AlertSetting("threshold", threshold, signal.persistence or "Fires above this many lines in the range."),

@@ -18,7 +18,7 @@ from generator.names import TEST_LABEL
 from generator.prove import log_tests
 from generator.prove.log_tests import Rule
 from generator.query import logql
-from generator.servers.loki import Loki
+from generator.servers.loki import Loki, Series
 
 _NANO = 1_000_000_000
 _SHOWN = 20  # matching lines in a report
@@ -70,10 +70,16 @@ def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequ
     start = int(time.time() - count * tests.interval - _MARGIN)
     loki.push([log_tests.push(stream, name, start * _NANO, hidden) for stream in test.streams if stream.lines])
     exprs = [log_tests.query(rule["expr"], test, name, hidden) for rule in rules]
-    answers = [loki.evaluate(expr, start, tests.interval, count) for expr in exprs]
+
+    def evaluated(expr: str) -> list[Series]:
+        return loki.evaluate(expr, start, tests.interval, count)
+
+    answers = [evaluated(expr) for expr in exprs]
+    texts = [text for rule, answer in zip(rules, answers, strict=True) for text in log_tests.asked(rule, answer)]
+    asked = {text: evaluated(log_tests.query(text, test, name, hidden)) for text in dict.fromkeys(texts)}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        populate(work, log_tests.as_promtool(test, rules, answers, tests.interval))
+        populate(work, log_tests.as_promtool(test, rules, answers, asked, tests.interval))
         passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], work)
     if passed:
         return ""

@@ -42,6 +42,14 @@ PROMETHEUS = Tool(
     tools.PROMTOOL.package,
     pins=_PINS,
 )
+LOKI_3 = Tool(
+    "loki3",  # a name of its own, so that nothing takes it for the Loki 2 of the tests
+    ("3.7.8",),
+    "github.com/grafana/loki/v3/cmd/loki",
+    "-X github.com/grafana/loki/v3/pkg/util/build.Version={version}",
+    pins=_PINS,
+    module="loki",
+)
 ALERTMANAGER = Tool(
     "alertmanager",
     ("0.28",),  # the newest whose module holds all that a build needs

@@ -325,6 +325,18 @@ def test_a_notification_names_the_nodes_the_first_step_and_the_runbook(amtool: P
     )
 
 
+def test_a_notification_shows_the_line_of_the_first_alert_as_code(amtool: Path, tmp_path: Path) -> None:
+    notes = {"description": "First step: Read the log.", "runbook_url": "https://r.test/A.md"}
+    alerts = [
+        {"status": "firing", "labels": {}, "annotations": {**notes, "summary": f"failed on {name}", "line": line}}
+        for name, line in (("n1", "failed *to* load"), ("n2", "other"))
+    ]
+    data = {"status": "firing", "alerts": alerts, "commonLabels": {}, "commonAnnotations": notes}
+    assert rendered(amtool, tmp_path, "text", data) == (
+        "• failed on n1\n• failed on n2\n`failed *to* load`\nFirst step: Read the log.\nRunbook: https://r.test/A.md"
+    )
+
+
 def test_a_notification_of_thousands_of_nodes_tells_ten_of_them_and_how_many_more(
     tmp_path: Path, alertmanager: Path
 ) -> None:
