@@ -88,6 +88,7 @@ class Affected:
     os: tuple[str, ...]
     other_os: tuple[OtherSystems, ...]
     versions: Versions
+    since: str | None
     text: str
     sources: Cites
 

@@ -1,6 +1,6 @@
 """Decides, as Loki would, whether a physical log line belongs to a failure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -82,11 +82,17 @@ class Signatures:
         )
 
 
+def _shortest(texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts without those that hold another one: whoever finds them finds that one too."""
+    different = tuple(dict.fromkeys(texts))
+    return tuple(text for text in different if not any(other in text for other in different if other != text))
+
+
 def signature(signal: LogSignal) -> Signature:
     """Cheap literal filters first, then one pattern for the wordings that need it, exclusions last."""
     held = [variant.literal if variant.literal is not None else variant.holds for variant in signal.variants]
-    any_of = tuple(text for text in held if text is not None)
-    if len(any_of) < len(held):
+    any_of = _shortest(text for text in held if text is not None)
+    if None in held:
         any_of = ()  # some wording has no text that can be searched for
     literals = signal.contains
     if len(any_of) == 1:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from generator.checks.metrics import metrics_read
 from generator.deployment import in_pod
 from generator.model import Catalog, LogSource, Metric, Preset, Profile, Stream
+from generator.tables import is_before
 from generator.versions import parse
 
 Engine = Literal["loki", "prometheus"]
@@ -286,7 +287,7 @@ def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Findi
             for entry in catalog.entries
             if entry.id not in profile.disabled
             for alert in entry.metric_alerts
-            if build and build.release < alert.versions.oldest
+            if build and build.release < alert.versions.oldest and not is_before(entry, build.minor)
         )
         if late:
             what = f"{count} of the targets are kube-proxy {version}, which does not export what they read"

@@ -13,7 +13,7 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -229,7 +229,7 @@ def expr_changes(expr: str) -> Iterator[tuple[str, str]]:
 def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
     groups = rules.groups["prometheus"]
     records = {rule.record: rule for group in groups for rule in group.rules if isinstance(rule, RecordingRule)}
-    tested = {entry.id: text for entry in INPUTS.catalog.entries for text in entry.unit_tests.values()}
+    tests = {entry.id: entry.unit_tests for entry in INPUTS.catalog.entries}
 
     def fails(rule: AlertRule | RecordingRule, changed: AlertRule | RecordingRule) -> bool:
         """Whether a test of an entry whose alerts read the rule fails."""
@@ -239,14 +239,12 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
         readers = {group.name.removeprefix("kube-proxy.") for group in groups if _reads(group, rule, records)}
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
-            for reader in sorted(readers & tested.keys()):
-                text = tested[reader]
+            for path, text in _files(tests, readers):
                 spoken_of = [
                     one for one in swapped if any(_name(rule) in text or _is_record(rule) for rule in one.rules)
                 ]
-                populate(work, [rules_file("output/prometheus/kube-proxy.rules.yaml", spoken_of)])
-                populate(work, [File(f"catalog/{reader}/tests.yaml", text)])
-                if not tools.run([str(promtool), "test", "rules", f"catalog/{reader}/tests.yaml"], work)[0]:
+                populate(work, [rules_file("output/prometheus/kube-proxy.rules.yaml", spoken_of), File(path, text)])
+                if not tools.run([str(promtool), "test", "rules", path], work)[0]:
                     return True
         return False
 
@@ -260,6 +258,13 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
                 changes += common_changes(rule)
             for change, changed in changes:
                 yield Mutant(_name(rule), change, lambda rule=rule, changed=changed: fails(rule, changed))  # type: ignore[misc]
+
+
+def _files(tests: Mapping[str, Mapping[str, str]], entries: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The unit tests of some entries: the path and the text of each file."""
+    for entry in sorted(entries):
+        for file, text in tests.get(entry, {}).items():
+            yield f"catalog/{entry}/{file}", text
 
 
 def _name(rule: AlertRule | RecordingRule) -> str:

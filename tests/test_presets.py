@@ -307,19 +307,21 @@ def test_the_words_of_steps_find_kube_proxy_as_it_runs(name: str, tmp_path: Path
 
 @pytest.mark.parametrize(("name", "worn"), LOGS)
 def test_logs_as_the_agent_ships_them_fire(name: str, worn: str, real_loki: Loki, promtool: Path) -> None:
-    """Each failure happens on a node of its own; another program of each node prints the same and is not kube-proxy."""
+    """Each failure lasts a quarter of an hour on a node of its own; another program of each node prints the same and is
+    not kube-proxy."""
     inputs, shipped = site(name), SHIPPED[name]["logs"]
     rules = log_rules(inputs)
     streams, checks = [], []
     for entry in failures(inputs):
         here = located(shipped_for(entry, shipped), entry.id)
-        lines = tuple((0.0, row) for row in dressed(entry, worn, fires=True) * REPEATED)
+        printed = dressed(entry, worn, fires=True) * REPEATED
+        lines = tuple((60.0 * minute, row) for minute in range(16) for row in printed)
         streams += [LogStream(here["stream"], lines), LogStream({**here["stream"], **here["other"]}, lines)]
         labels = {"failure": entry.id, "severity": entry.severity, **here["labels"]}
         summary = {"summary": f"{entry.summary} {here['place']}"}
         alert = {"exp_labels": labels, "exp_annotations": summary}
-        checks.append({"eval_time": "1m", "alertname": entry.alert, "exp_alerts": [alert]})
-        checks.append({"eval_time": "12m", "alertname": entry.alert, "exp_alerts": []})
+        checks.append({"eval_time": "15m", "alertname": entry.alert, "exp_alerts": [alert]})
+        checks.append({"eval_time": "31m", "alertname": entry.alert, "exp_alerts": []})
     test = LogTest(name, tuple(streams), tuple(checks))
     (outcome,) = prove_logs.run_tests(real_loki, promtool, Suite(LogTests(name, (), 60, (test,)), rules))
     assert outcome.said == ""

@@ -436,6 +436,12 @@ CASES = [
         '  os: [CentOS 8]\n  other_os: [{from: "1.16.10", to: "1.16.9", only: at night, sources: [manual]}]',
         f"{GATE}:17:14: 1.16.10 is newer than 1.16.9; `from` is the oldest release",
     ),
+    Case(
+        "since-after-the-first-release",
+        '  versions: {from: "1.10", to: "1.18"}',
+        '  versions: {from: "1.10", to: "1.18"}\n  since: "1.11"',
+        f"{GATE}:18:3: 1.11 is newer than 1.10, where `versions` begins",
+    ),
     # Log signals.
     Case(
         "no-re2",
