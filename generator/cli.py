@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
-from generator import __version__, streams
+from generator import __version__
+from generator.base import streams
+from generator.base.problems import ToolError
 from generator.commands.shared import COULD_NOT_RUN, STDOUT, say
 from generator.names import PROJECT, TOOL
-from generator.problems import ToolError
 
 COMMANDS = (
     "advise",

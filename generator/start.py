@@ -2,7 +2,7 @@
 
 import signal
 
-from generator import streams
+from generator.base import streams
 
 
 def main() -> None:

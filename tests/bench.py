@@ -26,11 +26,13 @@ import click
 import platformdirs
 import yaml
 
-from generator import scaffold, tools, write
-from generator.load import load
-from generator.model import Failure
-from generator.problems import ToolError
-from generator.signature import escape
+from generator.base import disk
+from generator.base.problems import ToolError
+from generator.catalog.load import load
+from generator.catalog.model import Failure
+from generator.prove import tools
+from generator.query.signature import escape
+from generator.scaffolds import scaffold
 
 ROOT = Path(__file__).parent.parent
 PINS = Path(__file__).with_name("bench-constraints.txt")
@@ -84,7 +86,7 @@ def our_entries(folder: Path, number: int) -> None:
     for index in range(number):
         files = scaffold.files(f"failure-{index:05}", f"KubeProxyFailure{index:05}", "failure", schema=False)
         filled = [type(file)(file.path, file.text.replace("TODO", f"thing {index:05}")) for file in files]
-        write.populate(folder / f"failure-{index:05}", filled)
+        disk.populate(folder / f"failure-{index:05}", filled)
 
 
 def sigma_rules(folder: Path, entries: Iterable[Failure]) -> None:

@@ -27,10 +27,10 @@ import click
 import hyperscan
 import re2
 
+from generator.catalog.load import load
+from generator.catalog.wordings import signature
 from generator.diagnose.scan import Scanner
 from generator.diagnose.windows import BLOCK
-from generator.load import load
-from generator.signature import signature
 from tests.bench import CannotRunError, Run, measure
 
 ROOT = Path(__file__).parent.parent

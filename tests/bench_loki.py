@@ -25,12 +25,15 @@ import click
 import httpx
 import yaml
 
-from generator import logql, loki, tools
-from generator.load import load
-from generator.problems import ToolError
-from generator.signature import escape, signature
+from generator.base.problems import ToolError
+from generator.catalog.load import load
+from generator.catalog.wordings import signature
+from generator.prove import local_loki, tools
+from generator.query import logql
+from generator.query.signature import escape
+from generator.servers import loki
 from tests.bench import CannotRunError, sigma, sigma_rules
-from tests.test_lines import CAPTURES, PAGE_LINES, lines
+from tests.catalog.test_lines import CAPTURES, PAGE_LINES, lines
 
 RANGE = 600  # seconds, as in the default profile
 INTERVAL = 30
@@ -124,7 +127,7 @@ def evaluate(client: httpx.Client, queries: Sequence[str], now: int) -> Cost:
 
 def measure(binary: Path, nodes: int, sets: Mapping[str, Sequence[str]]) -> Row:
     now = time.time_ns() - 60 * _NANO
-    with loki.local(binary) as server:
+    with local_loki.running(binary) as server:
         volume = fill(server, nodes, now, "bench")
         client = httpx.Client(base_url=server.url, timeout=300)
         runs: dict[str, list[Cost]] = {name: [] for name in sets}

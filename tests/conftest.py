@@ -11,11 +11,11 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from generator import loki, tools
-from generator.compiler import compile_catalog
-from generator.load import load
-from generator.loki import Loki
-from generator.tools import Tool
+from generator.catalog.load import load
+from generator.pipeline import compile_catalog
+from generator.prove import local_loki, tools
+from generator.prove.tools import Tool
+from generator.servers.loki import Loki
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
@@ -129,5 +129,5 @@ def pinned_loki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def real_loki(pinned_loki: Path) -> Iterator[Loki]:
     """A real Loki, one for all tests of a process."""
-    with loki.local(pinned_loki) as running:
+    with local_loki.running(pinned_loki) as running:
         yield running

@@ -8,7 +8,7 @@ from markdown_it.token import Token
 
 from tests.conftest import ROOT
 
-SERVED = "docs/servers.md"  # its commands are run by tests/test_verify.py, which has the servers
+SERVED = "docs/servers.md"  # its commands are run by tests/commands/test_verify.py, which has the servers
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
 

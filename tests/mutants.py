@@ -20,20 +20,24 @@ from pathlib import Path
 
 import click
 
-from generator import logql, loki, prove_logs, tools
-from generator.compiler import compile_catalog
-from generator.durations import seconds
-from generator.file import File, rules_file
-from generator.load import load
-from generator.logtests import alerting_rules
-from generator.loki import Loki
-from generator.model import Failure
-from generator.problems import ToolError
-from generator.rules import AlertRule, RecordingRule, RuleGroup, Rules
-from generator.settings import log_settings
-from generator.signature import Signature, signature
-from generator.write import populate
-from tests.test_lines import FIRES, KNOWN, SILENT, lines, name
+from generator.base import subprocesses
+from generator.base.disk import populate
+from generator.base.durations import seconds
+from generator.base.file import File
+from generator.base.problems import ToolError
+from generator.catalog.load import load
+from generator.catalog.model import Failure
+from generator.catalog.settings import log_settings
+from generator.catalog.wordings import signature
+from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
+from generator.compile.rule_files import rules_file
+from generator.pipeline import compile_catalog
+from generator.prove import local_loki, on_loki, tools
+from generator.prove.log_tests import alerting_rules
+from generator.query import logql
+from generator.query.signature import Signature
+from generator.servers.loki import Loki
+from tests.catalog.test_lines import FIRES, KNOWN, SILENT, lines, name
 
 AIM = 0.95
 UNCHANGED = "nothing"  # the mutant that must not be noticed, or the others prove nothing
@@ -128,8 +132,8 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
         def fails(rule: AlertRule, entry: Failure = entry) -> bool:
             text = rules_file("rules.yaml", [RuleGroup("g", "30s", (rule,))]).text
             assert entry.log_tests
-            suite = prove_logs.Suite(entry.log_tests, tuple(alerting_rules([text])))
-            return any(outcome.said for outcome in prove_logs.run_tests(server, promtool, suite))
+            suite = on_loki.Suite(entry.log_tests, tuple(alerting_rules([text])))
+            return any(outcome.said for outcome in on_loki.run_tests(server, promtool, suite))
 
         def expr(
             filters: Signature = whole,
@@ -244,7 +248,7 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
                     one for one in swapped if any(_name(rule) in text or _is_record(rule) for rule in one.rules)
                 ]
                 populate(work, [rules_file("output/prometheus/kube-proxy.rules.yaml", spoken_of), File(path, text)])
-                if not tools.run([str(promtool), "test", "rules", path], work)[0]:
+                if not subprocesses.run([str(promtool), "test", "rules", path], work)[0]:
                     return True
         return False
 
@@ -298,7 +302,7 @@ def main(names: tuple[str, ...]) -> None:
         rules = compile_catalog(INPUTS, "output").rules
         assert rules
         promtool = tools.find(tools.PROMTOOL, lambda said: print(said, file=sys.stderr))
-        with loki.local(tools.find(tools.LOKI, lambda said: print(said, file=sys.stderr))) as server:
+        with local_loki.running(tools.find(tools.LOKI, lambda said: print(said, file=sys.stderr))) as server:
             made = [*log_mutants(rules, server, promtool), *metric_mutants(rules, promtool)]
             chosen = [mutant for mutant in made if not names or mutant.rule in names]
             mutants = [mutant for mutant in chosen if mutant.change != UNCHANGED]

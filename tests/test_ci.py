@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from generator import tools
+from generator.prove import tools
 from tests.conftest import ROOT, Repository, obtained
 
 DOCUMENTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs")

@@ -39,7 +39,7 @@ def done_already(folder: Path) -> bool:
     there = module.exists() or (folder / "catalog" / entry).exists()
     shutil.rmtree(folder / "catalog" / entry, ignore_errors=True)
     module.unlink(missing_ok=True)
-    targets = folder / "generator" / "targets" / "__init__.py"
+    targets = folder / "generator" / "outputs" / "__init__.py"
     targets.write_text(targets.read_text(encoding="utf-8").replace(f'    "{module.stem}",\n', ""), encoding="utf-8")
     return there
 
@@ -113,7 +113,7 @@ def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> No
     module, line = blocks("CONTRIBUTING.md", "python")
     (name,) = (name for name in named_blocks("CONTRIBUTING.md") if name.endswith(".py"))
     (checkout / name).write_text(module, encoding="utf-8")
-    table = checkout / "generator" / "targets" / "__init__.py"
+    table = checkout / "generator" / "outputs" / "__init__.py"
     text = table.read_text(encoding="utf-8")
     assert line.count("\n") == 1
     table.write_text(text.replace('    "runbooks",\n', f'    "runbooks",\n{line}'), encoding="utf-8")
@@ -122,7 +122,7 @@ def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> No
     assert done.returncode == 0, done.stderr
     assert changed(before, snapshot(checkout)) == {
         name,
-        "generator/targets/__init__.py",
+        "generator/outputs/__init__.py",
         "output/.generated",
         "output/alerts.json",
     }

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.compiler import compile_catalog
-from generator.load import load
+from generator.catalog.load import load
+from generator.pipeline import compile_catalog
 from tests.conftest import ROOT, alone, say
 from tests.lab import page, report, samples
 from tests.lab.programs import programs

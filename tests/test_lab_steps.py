@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from generator import scaffold, write
-from generator.load import load
+from generator.base import disk
+from generator.catalog.load import load
+from generator.scaffolds import scaffold
 from tests.conftest import ROOT, alone, say
 from tests.lab import page, proven, steps
 from tests.lab.programs import node_programs
@@ -85,7 +86,7 @@ def test_every_step_that_is_typed_on_a_node_is_expected_to_show_something() -> N
 
 
 def test_a_step_that_is_still_to_be_written_is_not_asked_for(tmp_path: Path) -> None:
-    write.populate(tmp_path / "mine", scaffold.files("mine", "KubeProxyMine", "failure", schema=False))
+    disk.populate(tmp_path / "mine", scaffold.files("mine", "KubeProxyMine", "failure", schema=False))
     assert [step for step in steps.of_catalog(load([tmp_path])) if step.entry == "mine"] == []
     entry = tmp_path / "mine" / "failure.yaml"
     entry.write_text(entry.read_text(encoding="utf-8").replace("TODO how to make sure", "Make sure"), encoding="utf-8")

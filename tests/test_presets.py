@@ -19,20 +19,26 @@ import httpx
 import pytest
 import yaml
 
-from generator import dress, logql, logtests, loki, profiles, prove_logs, tools, verify_routes
-from generator.checks.inhibitions import logs_and_metrics_meet
-from generator.compiler import compile_catalog
-from generator.deployment import words
-from generator.file import File
-from generator.load import Inputs, load, shipped_catalog
-from generator.logtests import Rule
-from generator.loki import Loki
-from generator.model import Catalog, Failure, LogStream, LogTest, LogTests, Profile
+from generator.base import subprocesses
+from generator.base.file import File
+from generator.catalog import profiles, wrappings
+from generator.catalog.load import Inputs, load, shipped_catalog
+from generator.catalog.model import Catalog, Failure, LogStream, LogTest, LogTests
+from generator.catalog.profile import Profile
+from generator.check.inhibitions import logs_and_metrics_meet
+from generator.compile.rule import Engine
+from generator.compile.rules import compile_rules
 from generator.names import TEST_LABEL
-from generator.prove_logs import Suite
-from generator.rules import Engine, compile_rules
-from generator.steps import fill
-from generator.verify_routes import Site
+from generator.pipeline import compile_catalog
+from generator.prove import local_loki, log_tests, on_loki, tools
+from generator.prove.log_tests import Rule
+from generator.prove.on_loki import Suite
+from generator.query import logql
+from generator.servers.loki import Loki
+from generator.steps.deployment import words
+from generator.steps.filled import fill
+from generator.verify import routing
+from generator.verify.routing import Site
 from tests import kubernetes_api
 from tests.conftest import ROOT, compiled_for, obtained
 from tests.lab import servers
@@ -116,7 +122,7 @@ def test_the_command_that_verifies_has_no_complaint_about_the_inhibitions_genera
     }
 
     def said(loaded: Mapping[str, Any]) -> list[str]:
-        found = verify_routes.routes_lead_somewhere(rules, loaded, places, config, date(2026, 1, 2))
+        found = routing.routes_lead_somewhere(rules, loaded, places, config, date(2026, 1, 2))
         return [finding.subject for finding in found if finding.state != "ok"]
 
     assert said(config) == []
@@ -208,7 +214,7 @@ def causes(
         streams.append({"stream": placed(stream, f"sick{number}"), "values": values})
     with (
         servers.alertmanager(alertmanager, config, work) as url,
-        loki.local(pinned_loki, rules, alertmanager=url) as running,
+        local_loki.running(pinned_loki, rules, alertmanager=url) as running,
     ):
         running.push(streams)
         deadline = time.monotonic() + 180
@@ -324,7 +330,7 @@ def test_logs_as_the_agent_ships_them_fire(name: str, worn: str, real_loki: Loki
         checks.append({"eval_time": "15m", "alertname": entry.alert, "exp_alerts": [alert]})
         checks.append({"eval_time": "31m", "alertname": entry.alert, "exp_alerts": []})
     test = LogTest(name, tuple(streams), tuple(checks))
-    (outcome,) = prove_logs.run_tests(real_loki, promtool, Suite(LogTests(name, (), 60, (test,)), rules))
+    (outcome,) = on_loki.run_tests(real_loki, promtool, Suite(LogTests(name, (), 60, (test,)), rules))
     assert outcome.said == ""
 
 
@@ -337,7 +343,7 @@ def test_near_misses_stay_silent_as_the_agent_ships_them(name: str, worn: str, r
         mark = uuid.uuid4().hex
         lines = tuple((0.0, row) for row in dressed(entry, worn, fires=False) * REPEATED)
         stream = LogStream(located(shipped_for(entry, shipped), entry.id)["stream"], lines)
-        real_loki.push([logtests.push(stream, mark, start * 1_000_000_000, hidden=False)])
+        real_loki.push([log_tests.push(stream, mark, start * 1_000_000_000, hidden=False)])
         assert real_loki.evaluate(logql.within(rules[entry.alert], TEST_LABEL, mark), start, 60, 1) == []
 
 
@@ -361,7 +367,7 @@ def test_the_kernels_log_is_tested_for_each_preset_that_has_it() -> None:
 def log_rules(inputs: Inputs) -> tuple[Rule, ...]:
     """The rules of the failures, of their annotations the one that names the place."""
     names = {entry.alert for entry in failures(inputs)}
-    rules = (rule for rule in logtests.alerting_rules([generated(inputs, "loki")]) if rule["alert"] in names)
+    rules = (rule for rule in log_tests.alerting_rules([generated(inputs, "loki")]) if rule["alert"] in names)
     return tuple({**rule, "annotations": {"summary": rule["annotations"]["summary"]}} for rule in rules)
 
 
@@ -372,7 +378,7 @@ def located(shipped: Mapping[str, Any], node: str) -> Mapping[str, Any]:
 
 
 def dressed(entry: Failure, worn: str, fires: bool) -> list[str]:
-    wrap = getattr(dress, worn)
+    wrap = getattr(wrappings, worn)
     return [wrap(line) for sample in entry.samples if sample.fires is fires for line in sample.lines if line]
 
 
@@ -391,7 +397,7 @@ def test_metrics_as_the_site_has_them_fire(name: str, tmp_path: Path, promtool: 
     rules = tmp_path / "rules.yaml"
     rules.write_text(generated(inputs, "prometheus"), encoding="utf-8")
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": tests}))
-    passed, said = tools.run([str(promtool), "test", "rules", "tests.yaml"], tmp_path)
+    passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], tmp_path)
     assert passed, said
 
 

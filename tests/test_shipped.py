@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from generator import scaffold, shipped
+from generator.catalog import shipped
 from generator.cli import COMMANDS, main
 from generator.names import TOOL
+from generator.scaffolds import scaffold
 from tests.conftest import ROOT, Run
 
 # Paths of the checkout: below one of its folders, or a document at its top.
@@ -120,7 +121,7 @@ def test_every_page_and_schema_that_a_text_names_is_there() -> None:
         ("see docs/sites.md; or ask", {"docs/sites.md"}),
         ("(CONTRIBUTING.md tells)", {"CONTRIBUTING.md"}),
         ("diagnosis.schema.json describes it", {"diagnosis.schema.json"}),
-        ("tests/test_links.py", {"tests/test_links.py"}),
+        ("tests/outputs/test_links.py", {"tests/outputs/test_links.py"}),
         ("https://host.example/docs/sites.md and output/runbooks", set()),
     ],
 )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from generator.base.problems import ToolError, errors
+from generator.catalog.model import SEVERITIES
 from generator.commands.shared import (
     FOUND,
     examples,
@@ -22,14 +24,12 @@ from generator.commands.shared import (
     tell_json,
     version_of,
 )
-from generator.model import SEVERITIES
 from generator.names import TOOL
-from generator.problems import ToolError, errors
 
 if TYPE_CHECKING:
-    from generator.advice import Advice, BugAdvice, Facts
-    from generator.cluster import Writer
-    from generator.model import Failure, KnownBug
+    from generator.catalog.model import Failure, KnownBug
+    from generator.cluster.objects import Writer
+    from generator.fixes.advice import Advice, BugAdvice, Facts
 
 _HEADINGS = {"affected": "can happen", "unknown": "not known", "not affected": "cannot happen"}
 _SHOWN = 5  # names of nodes
@@ -92,8 +92,8 @@ def command(
 
     Exit code 0: none is known to; 1: at least one can.
     """
-    from generator import cluster
-    from generator.advice import Facts, notes
+    from generator.cluster import objects
+    from generator.fixes.advice import Facts, notes
 
     entries, known_bugs = _failures(catalogs, profile)
     if matrix:
@@ -101,7 +101,7 @@ def command(
         return
     if from_cluster or files:
         documents = [_document(path) for path in files] if files else _ask(context)
-        found = _understood(cluster.read, documents)
+        found = _understood(objects.read, documents)
         if not found.kube_proxies:
             raise ToolError("there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods, configmaps")
     elif cluster_version or kube_proxy_version:
@@ -110,10 +110,10 @@ def command(
             kube_proxy=version_of(kube_proxy_version),
             os=system,
             mode=mode,
-            settings=None if flags is None else cluster.settings_of(_words(flags)),
+            settings=None if flags is None else objects.settings_of(_words(flags)),
             binary=binary,
         )
-        found = cluster.Cluster((cluster.Alike(facts, ()),), (), ())
+        found = objects.Cluster((objects.Alike(facts, ()),), (), ())
     else:
         raise click.UsageError("give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix")
     report = [_report(entries, known_bugs, one.facts, one.nodes) for one in found.kube_proxies]
@@ -131,8 +131,8 @@ def command(
 
 def _failures(catalogs: Sequence[Path], profile: Path | None) -> tuple[list["Failure"], Sequence["KnownBug"]]:
     """The failures and the known bugs; ends the command with the problems if their fix tables cannot be used."""
-    from generator.checks.entries import fix_rows_are_complete, what_decides_can_be_looked_at
-    from generator.load import load
+    from generator.catalog.load import load
+    from generator.check.entries import fix_rows_are_complete, what_decides_can_be_looked_at
 
     read = load(catalogs, profile)
     problems = [*read.problems]
@@ -143,14 +143,14 @@ def _failures(catalogs: Sequence[Path], profile: Path | None) -> tuple[list["Fai
 
 
 def _print_matrix(entries: Sequence["Failure"], style: str) -> None:
-    from generator import matrix
+    from generator.fixes import matrix
 
     write = {"markdown": matrix.as_markdown, "csv": matrix.as_csv, "json": matrix.as_json}[style]
     tell(write(entries), nl=False)
 
 
 def _document(path: Path) -> Any:
-    from generator.reader import contents
+    from generator.base.reader import contents
 
     try:
         text = sys.stdin.buffer.read(_LARGEST) if str(path) == "-" else contents(path, _LARGEST)
@@ -171,13 +171,13 @@ def _words(flags: str) -> list[str]:
 
 def _ask(context: str | None) -> list[Any]:
     """All that is read of a cluster: nodes, DaemonSets, Pods, kube-proxy's own ConfigMaps, the version."""
-    from generator import cluster, kubectl
+    from generator.cluster import kubectl, objects
 
     documents = [
         kubectl.ask(context, "get", "nodes,daemonsets.apps,pods", "--all-namespaces"),
         kubectl.ask(context, "version"),
     ]
-    for namespace, name in _understood(cluster.config_maps, documents[:1]):
+    for namespace, name in _understood(objects.config_maps, documents[:1]):
         documents.append(kubectl.ask(context, "get", "configmap", name, "--namespace", namespace, "--ignore-not-found"))
     return [document for document in documents if document]
 
@@ -194,7 +194,7 @@ def _report(
     entries: Sequence["Failure"], known_bugs: Sequence["KnownBug"], facts: "Facts", nodes: Sequence[str]
 ) -> dict[str, Any]:
     """All that is said of kube-proxies that are alike, in the order it is read."""
-    from generator.advice import advise, bugs, upgrade_for_all
+    from generator.fixes.advice import advise, bugs, upgrade_for_all
 
     found = [advise(entry, facts) for entry in entries]
     ranked = sorted(found, key=lambda one: ([*_HEADINGS].index(one.verdict), SEVERITIES.index(one.entry.severity)))

@@ -4,13 +4,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from generator.file import File
-from generator.problems import ToolError
+from generator.base.file import File
+from generator.base.problems import ToolError
 
 
 def schemas(folder: Path, *names: str) -> list[File]:
     """The files of schemas, below a folder; none where a file of somebody else has the name of one."""
-    from generator import shipped
+    from generator.catalog import shipped
 
     paths = {name: shipped.schemas()[name] for name in names}
     for name, path in paths.items():
@@ -22,17 +22,17 @@ def schemas(folder: Path, *names: str) -> list[File]:
 
 def put(folder: Path, files: Iterable[File]) -> list[Path]:
     """Write those that are not there as they are; the paths of these."""
-    from generator import write
+    from generator.base import disk
 
     differ = [file for file in files if _text(folder / file.path) != file.text]
     for file in differ:
-        write.put(folder / file.path, file.text)
+        disk.put(folder / file.path, file.text)
     return [folder / file.path for file in differ]
 
 
 def _text(path: Path) -> str | None:
     """What is there, empty where it is no text; None where nothing is."""
-    from generator.reader import contents
+    from generator.base.reader import contents
 
     if not os.path.lexists(path):
         return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from generator.base.problems import Location, ToolError
 from generator.commands.shared import (
     examples,
     format_option,
@@ -22,11 +23,10 @@ from generator.commands.shared import (
     tell_json,
 )
 from generator.names import LOCK
-from generator.problems import Location, ToolError
 
 if TYPE_CHECKING:
-    from generator.changes import Change
-    from generator.lock import Locked
+    from generator.history.changes import Change
+    from generator.history.rule_lock import Locked
 
 _HERE = Path()
 
@@ -65,7 +65,7 @@ def command(
     A change is one of behaviour (expr, for, interval, labels, status) or one of text, the annotations; --check asks for
     no line about the latter.
     """
-    from generator import changes
+    from generator.history import changes
 
     if check and (as_json or markdown):
         raise click.UsageError("--check prints problems; choose how with --format")
@@ -105,20 +105,20 @@ class _Version:
     file: Path | None = None
 
     def lock(self, path: Path) -> list["Locked"] | None:
-        from generator import lock
+        from generator.history import rule_lock
 
         text = self.text(self.file or path)
         try:
-            return None if text is None else lock.parse(text)
+            return None if text is None else rule_lock.parse(text)
         except (ValueError, RecursionError) as error:
             raise ToolError(f"{self.file or f'{path} of {self.name}'} is not a lock file: {error}") from error
 
     def text(self, path: Path) -> str | None:
-        from generator import git
+        from generator.history import git
 
         if self.commit:
             return git.text(self.commit, path, _HERE)
-        from generator.reader import contents
+        from generator.base.reader import contents
 
         if not os.path.lexists(path):
             return None
@@ -130,8 +130,8 @@ class _Version:
 
 def _versions(span: str | None) -> tuple[_Version | None, _Version]:
     """The two to compare; the first is None where git has nothing to offer and nobody named it."""
-    from generator import git
-    from generator.reader import is_file
+    from generator.base.reader import is_file
+    from generator.history import git
 
     here = _Version("the files here")
     if span is None:
@@ -146,8 +146,8 @@ def _versions(span: str | None) -> tuple[_Version | None, _Version]:
 
 
 def _version(name: str) -> _Version:
-    from generator import git
-    from generator.reader import is_file
+    from generator.base.reader import is_file
+    from generator.history import git
 
     if is_file(Path(name)):
         return _Version(name, file=Path(name))
@@ -159,7 +159,7 @@ def _version(name: str) -> _Version:
 
 
 def _no_lock(version: _Version, lock: Path) -> str:
-    from generator import git
+    from generator.history import git
 
     if not version.commit:
         return f"{lock} is not there; `generate` writes it, --output says where"
@@ -173,7 +173,7 @@ def _check(found: Sequence["Change"], before: _Version, after: _Version, path: P
 
     Of a lock file no older changelog is known: there the newest section must name the rule.
     """
-    from generator import changes
+    from generator.history import changes
 
     text = after.text(path)
     line, newest = changes.newest_section(text or "")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from generator.base.problems import errors
 from generator.commands.shared import (
     compile_for,
     examples,
@@ -15,7 +16,6 @@ from generator.commands.shared import (
     stop_on_errors,
     validate_compiled,
 )
-from generator.problems import errors
 
 
 @click.command(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.base.problems import ToolError, errors
 from generator.commands.shared import (
     COULD_NOT_RUN,
     FOUND,
@@ -33,15 +34,14 @@ from generator.commands.shared import (
     version_of,
 )
 from generator.names import TOOL
-from generator.problems import ToolError, errors
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from generator.catalog.load import Inputs
+    from generator.compile.rule import Rules
     from generator.diagnose.findings import Findings, Span
     from generator.diagnose.sources import Source
-    from generator.load import Inputs
-    from generator.rules import Rules
 
 _PIPE_COLUMNS = 110
 _NOTES = 100
@@ -115,10 +115,10 @@ def command(
     """
     from datetime import UTC, datetime
 
-    from generator.advice import Facts
+    from generator.catalog.load import load
     from generator.diagnose import pods, report, sources
     from generator.diagnose.findings import Findings, Span
-    from generator.load import load
+    from generator.fixes.advice import Facts
 
     if follow and (len(paths) > 1 or with_kubectl or loki or prometheus or any(map(os.path.isdir, paths))):
         raise click.UsageError("--follow reads one file, or -; no folder, no cluster and no server")
@@ -278,11 +278,11 @@ def _ask(
     span: "Span",
 ) -> None:
     """Ask the servers that are named by an option; credentials come as for the other commands."""
-    from generator import servers
     from generator.diagnose import asking
+    from generator.servers import access
 
     for kind, url in (("loki", loki), ("prometheus", prometheus)):
-        endpoint = servers.endpoint(kind, url, read.profile.servers, os.environ) if url else None
+        endpoint = access.endpoint(kind, url, read.profile.servers, os.environ) if url else None
         if endpoint is None:
             continue
         client = client_of(endpoint)
@@ -318,8 +318,8 @@ def _print(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:
 
 def _time(option: str, text: str | None, now: "datetime") -> "datetime | None":
     """A moment: a duration before now, or a time as RFC 3339 has it."""
+    from generator.base.durations import seconds
     from generator.diagnose.unwrap import moment
-    from generator.durations import seconds
 
     if text is None:
         return None

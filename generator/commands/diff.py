@@ -5,14 +5,7 @@ from pathlib import Path
 import click
 
 from generator.commands import ruling
-from generator.commands.shared import (
-    FOUND,
-    compile_or_stop,
-    examples,
-    say,
-    tell,
-    tell_json,
-)
+from generator.commands.shared import FOUND, compile_or_stop, examples, say, tell, tell_json
 
 
 @click.command(

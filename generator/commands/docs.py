@@ -15,7 +15,7 @@ from generator.commands.shared import colour_option, exactly, examples, table
 @colour_option
 def command(name: str | None, section: str | None, colour: bool) -> None:
     """Print a page of the documentation; without a name, list the pages."""
-    from generator import shipped
+    from generator.catalog import shipped
 
     pages = shipped.pages()
     if name is None:

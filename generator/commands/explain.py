@@ -29,8 +29,8 @@ def command(
     name: str, node: str | None, section: str | None, colour: bool, catalogs: tuple[Path, ...], profile: Path | None
 ) -> None:
     """Print the runbook of an alert; the id of its entry will do too."""
-    from generator.deployment import find_pod
     from generator.names import runbook_file
+    from generator.steps.deployment import find_pod
 
     read, rules, files = compile_or_stop(catalogs, profile)
     alerts = {alert.rule.alert: alert.rule.alert for alert in rules.alerts}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from generator.base.problems import errors
 from generator.commands.shared import (
     FOUND,
     as_options,
@@ -22,7 +23,6 @@ from generator.commands.shared import (
     validate_compiled,
 )
 from generator.names import TOOL
-from generator.problems import errors
 
 
 @click.command(
@@ -45,7 +45,7 @@ def command(
     no_validate: bool,
 ) -> None:
     """Compile the catalog into the output folder, after every check and promtool have passed."""
-    from generator import write
+    from generator.outputs import write
 
     read, compiled = compile_for(catalogs, profile, output.as_posix())
     problems = list(compiled.problems)

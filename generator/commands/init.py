@@ -13,10 +13,10 @@ from generator.commands.shared import FOUND, client_of, examples, json_option, s
 from generator.names import TOOL
 
 if TYPE_CHECKING:
-    from generator.file import File
-    from generator.http import Endpoint
-    from generator.model import Preset
-    from generator.sites import Choice, Engine, Facts, Finding
+    from generator.base.file import File
+    from generator.catalog.profile import Preset
+    from generator.servers.http import Endpoint
+    from generator.sites.fitting import Choice, Engine, Facts, Finding
 
 _DEFAULTS: Mapping["Engine", str] = {"loki": "promtail", "prometheus": "kube-prometheus-stack"}
 _STDOUT = "-"
@@ -64,13 +64,16 @@ def command(
     change there.
     Credentials come from the environment, such as KUBE_PROXY_ALERTS_LOKI_TOKEN.
     """
-    from generator import profiles, servers, sites, survey, write
-    from generator.load import shipped_catalog
+    from generator.base import disk
+    from generator.catalog import profiles
+    from generator.catalog.load import shipped_catalog
+    from generator.servers import access
+    from generator.sites import fitting, survey
 
     if as_json and output == _STDOUT:
         raise click.UsageError("--json and --output - both want standard output")
     if output != _STDOUT:
-        write.takes_a_file(Path(output))
+        disk.takes_a_file(Path(output))
     if output != _STDOUT and os.path.lexists(output) and not force:
         say(f"{TOOL}: {output} exists already; choose another name with --output, or replace it with --force")
         raise click.exceptions.Exit(FOUND)
@@ -80,13 +83,13 @@ def command(
         "prometheus": _named(presets, "prometheus", metrics),
     }
     deployment = _named(presets, "kube_proxy", runs)[0] if runs else None
-    endpoints = {kind: servers.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
+    endpoints = {kind: access.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
     loki, prometheus = (client_of(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"]))
     profiles_of = {engine: [preset.profile for preset in found] for engine, found in wanted.items()}
     facts = survey.look(profiles_of["loki"], loki, profiles_of["prometheus"], prometheus)
     found = {"loki": facts.streams, "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()}}
     choices = {
-        engine: sites.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
+        engine: fitting.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
         for engine in wanted
     }
     assumed = choices["prometheus"].preset.profile.kubernetes.labels.get("release")
@@ -108,7 +111,7 @@ def command(
     if output == _STDOUT:
         tell(file.text, nl=False)
     else:
-        write.put(Path(output), file.text)
+        disk.put(Path(output), file.text)
     beside.put(folder, schemas)
     if as_json:
         tell_json(_for_programs(file, choices, facts, findings))
@@ -127,7 +130,7 @@ def _named(presets: Sequence["Preset"], section: str, name: str | None) -> list[
         return able
     found = [preset for preset in able if preset.name == name]
     if not found:
-        from generator.profiles import no_preset
+        from generator.catalog.profiles import no_preset
 
         say(f"{TOOL}: {no_preset(name, [preset.name for preset in able])}")
         raise click.exceptions.Exit(FOUND)
@@ -135,7 +138,7 @@ def _named(presets: Sequence["Preset"], section: str, name: str | None) -> list[
 
 
 def _default(presets: Sequence["Preset"], engine: "Engine") -> "Choice":
-    from generator.sites import Choice
+    from generator.sites.fitting import Choice
 
     return Choice(next((preset for preset in presets if preset.name == _DEFAULTS[engine]), presets[0]))
 
@@ -152,7 +155,8 @@ def _profile(
     runbooks: str | None,
     schema: str | None,
 ) -> "File":
-    from generator import scaffold, sites
+    from generator.scaffolds import scaffold
+    from generator.sites import fitting
 
     # One that is for logs and metrics would overrule the other in what that one was chosen for.
     chosen = [*(choice.preset for choice in choices.values()), *([deployment] if deployment else [])]
@@ -162,11 +166,11 @@ def _profile(
         engine: {**({"selector": choice.selector} if choice.selector else {}), **labels}
         for engine, choice in choices.items()
     }
-    kernel = sites.kernel_log(choices["loki"].preset, facts)
+    kernel = fitting.kernel_log(choices["loki"].preset, facts)
     if kernel or kernel is None:
         sections["loki"]["kernel"] = kernel
     logs, metrics = choices["loki"].preset.profile.loki, choices["prometheus"].preset.profile.prometheus
-    seen = sites.clusters(facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster)
+    seen = fitting.clusters(facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster)
     return scaffold.profile(
         output if output != _STDOUT else "site.yaml",
         list(dict.fromkeys(preset.name for preset in broad_first)),
@@ -192,20 +196,21 @@ def _findings(file: "File", facts: "Facts") -> list["Finding"]:
     """What the profile would not see; ends the command if what was given makes no good profile."""
     import tempfile
 
-    from generator import sites, write
-    from generator.checks import SITE_CHECKS
+    from generator.base import disk
+    from generator.base.file import File
+    from generator.base.problems import errors
+    from generator.catalog.load import load
+    from generator.check import SITE_CHECKS
     from generator.commands.shared import stop_on_errors
-    from generator.file import File
-    from generator.load import load
-    from generator.problems import errors
+    from generator.sites import fitting
 
     name = Path(file.path).name
     with tempfile.TemporaryDirectory() as folder:
-        write.populate(Path(folder), [File(name, file.text)])
+        disk.populate(Path(folder), [File(name, file.text)])
         read = load(profile=Path(folder) / name)
         problems = [*read.problems, *(row for check in SITE_CHECKS for row in check(read.catalog, read.profile))]
         stop_on_errors(errors(problems))
-    return sites.findings(read.catalog, read.profile, facts)
+    return fitting.findings(read.catalog, read.profile, facts)
 
 
 def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:

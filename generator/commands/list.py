@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from generator.catalog.model import SEVERITIES
 from generator.commands.shared import entries_of, examples, inputs, json_option, table, tell_json
-from generator.model import SEVERITIES
 
 _NARROW = ("alert", "severity", "title")  # what fits 80 columns
 
 if TYPE_CHECKING:
-    from generator.model import Failure
+    from generator.catalog.model import Failure
 
 
 @click.command(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from generator.base.reader import is_folder
 from generator.commands import beside
 from generator.commands.shared import FOUND, examples, from_project, project_option, say, tell
 from generator.names import PROJECT, TOOL
-from generator.reader import is_folder
 
 
 @click.command(
@@ -39,7 +39,8 @@ def command(entry_id: str, kind: str, alert: str | None, catalogs: tuple[Path, .
 
     Editors complete from schemas, which are put into the catalog with its first entry.
     """
-    from generator import scaffold, write
+    from generator.outputs import write
+    from generator.scaffolds import scaffold
 
     if len(catalogs) > 1:
         raise click.UsageError("there are several catalogs; name the one to put it in with --catalog")
@@ -69,7 +70,7 @@ def _wrong(entry_id: str, alert: str, catalog: Path) -> str:
         return "an id is like my-failure, an alert like KubeProxyMyFailure; choose another name"
     if os.path.lexists(catalog / entry_id):
         return f"{catalog / entry_id} exists already; choose another id"
-    from generator.load import load
+    from generator.catalog.load import load
 
     for entry in load([catalog] if is_folder(catalog) and not _is_shipped(catalog) else []).catalog.entries:
         if entry.id == entry_id:
@@ -83,6 +84,6 @@ def _wrong(entry_id: str, alert: str, catalog: Path) -> str:
 
 
 def _is_shipped(catalog: Path) -> bool:
-    from generator.load import shipped_catalog
+    from generator.catalog.load import shipped_catalog
 
     return catalog.resolve() == shipped_catalog().resolve()

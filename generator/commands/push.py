@@ -70,7 +70,7 @@ def command(
 
 def _apply(plan: ruling.Difference, rollback: bool) -> None:
     """Make the changes. A push that broke off and is repeated, or rolled back, still knows what was there before."""
-    from generator import kept
+    from generator.rulers import kept
 
     place = plan.ruler.place
     if plan.changes and not rollback:

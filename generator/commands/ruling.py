@@ -8,21 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.shared import (
-    client_of,
-    inputs,
-    json_option,
-    only_option,
-    server_options,
-)
+from generator.base.problems import ToolError
+from generator.commands.shared import client_of, inputs, json_option, only_option, server_options
 from generator.names import TOOL
-from generator.problems import ToolError
 
 if TYPE_CHECKING:
-    from generator.model import Profile
-    from generator.plan import Change, Group
-    from generator.rulers import Ruler
-    from generator.rules import Engine, Rules
+    from generator.catalog.profile import Profile
+    from generator.compile.as_shown import Group
+    from generator.compile.rule import Engine, Rules
+    from generator.rulers.plan import Change
+    from generator.rulers.ruler import Ruler
 
 _KINDS = ("loki", "mimir", "cortex", "prometheus")
 
@@ -68,11 +63,11 @@ def rulers(
 
     Raises ToolError if there is none.
     """
-    from generator import servers
-    from generator.rulers import Api, RuleFile
+    from generator.rulers.ruler import Api, RuleFile
+    from generator.servers import access
 
     found: list[tuple[Engine, Ruler]] = []
-    for kind, server in servers.named(_KINDS, urls, only, profile.servers, os.environ).items():
+    for kind, server in access.named(_KINDS, urls, only, profile.servers, os.environ).items():
         engine: Engine = "loki" if kind == "loki" else "prometheus"
         asked_for = urls[kind] or kind in only
         if kind == "prometheus" and not rules_dir and not asked_for:
@@ -94,20 +89,20 @@ def rulers(
 
 def differences(rules: "Rules", found: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
     """What each ruler lacks. Raises ToolError if it cannot be asked, or holds groups that are not ours."""
-    from generator.file import groups_data
+    from generator.compile.rule_files import groups_data
 
     return [_difference(engine, ruler, groups_data(rules.groups[engine])) for engine, ruler in found]
 
 
 def backwards(found: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
     """What each ruler lacks of that which it held before the last push. Raises ToolError as `differences` does."""
-    from generator import kept
+    from generator.rulers import kept
 
     return [_difference(engine, ruler, kept.kept(ruler.place)) for engine, ruler in found]
 
 
 def _difference(engine: "Engine", ruler: "Ruler", wanted: Sequence["Group"]) -> Difference:
-    from generator import plan
+    from generator.rulers import plan
 
     loaded = ruler.groups()
     others = plan.foreign(loaded)

@@ -19,7 +19,7 @@ def command(name: str | None) -> None:
 
     # yaml-language-server: $schema=profile.schema.json
     """
-    from generator import shipped
+    from generator.catalog import shipped
 
     texts = {one: path.read_text(encoding="utf-8") for one, path in shipped.schemas().items()}
     if name is None:

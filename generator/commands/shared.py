@@ -15,19 +15,21 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
-from generator.model import MODES
+from generator.base.problems import Problem, ToolError, errors
+from generator.catalog.model import MODES
+from generator.commands.reports import render
 from generator.names import PROJECT, TOOL
-from generator.problems import Problem, ToolError, errors, render
 
 if TYPE_CHECKING:
-    from generator.compiler import Compiled
-    from generator.file import File
-    from generator.http import Client, Endpoint
-    from generator.load import Inputs
-    from generator.masks import Mask
-    from generator.model import Failure, Profile
-    from generator.rules import Rules
-    from generator.versions import Version
+    from generator.base.file import File
+    from generator.catalog.load import Inputs
+    from generator.catalog.model import Failure
+    from generator.catalog.profile import Profile
+    from generator.compile.rule import Rules
+    from generator.fixes.versions import Version
+    from generator.pipeline import Compiled
+    from generator.servers.http import Client, Endpoint
+    from generator.servers.masks import Mask
 
 FOUND = 1
 COULD_NOT_RUN = 2
@@ -36,7 +38,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _NAMES = ("id", "alert", "severity", "kind", "name", "page")  # columns that are typed or copied, so never broken
 _ALMOST = 0.85  # as difflib measures how much two names are alike
-_MASK = "generator.masks"  # in the context of the command
+_MASK = "generator.servers.masks"  # in the context of the command
 STDOUT = "standard output"
 
 # Modules that cost time to import are imported by the functions that need them.
@@ -89,7 +91,7 @@ def masked(text: str) -> str:
 
 def client_of(endpoint: "Endpoint") -> "Client":
     """Speaks to a server, until the command ends; what it is told in confidence is printed nowhere."""
-    from generator.http import Client
+    from generator.servers.http import Client
 
     context = click.get_current_context()
     before: Mask | None = context.meta.get(_MASK)
@@ -210,8 +212,8 @@ def from_project(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _of_project(names: Sequence[str], style: str) -> tuple[dict[str, Any], str]:
     """What the project's file says of these parameters, and where it is; ends the command if that is wrong."""
-    from generator import project
-    from generator.load import shipped_catalog
+    from generator.catalog import project
+    from generator.catalog.load import shipped_catalog
 
     path = None
     with suppress(OSError):  # the working folder was removed
@@ -240,7 +242,7 @@ def as_options(catalogs: Sequence[Path], profile: Path | None, output: Path | No
 
 def version_of(text: str | None) -> "Version | None":
     """A version that was given. Raises ToolError if it is none."""
-    from generator.versions import parse
+    from generator.fixes.versions import parse
 
     if text is None:
         return None
@@ -292,8 +294,8 @@ def compile_for(
     catalogs: Sequence[Path], profile: Path | None, output: str, log_tests: bool = False
 ) -> tuple["Inputs", "Compiled"]:
     """Read and compile for a profile. `output` is how problems name the output folder."""
-    from generator.compiler import compile_catalog
-    from generator.load import load
+    from generator.catalog.load import load
+    from generator.pipeline import compile_catalog
 
     inputs = load(catalogs, profile, log_tests=log_tests)
     return inputs, compile_catalog(inputs, output)
@@ -311,9 +313,9 @@ def validate_compiled(
     all."""
     if skip:
         return (), "NOT validated by promtool (--no-validate)"
-    from generator import tools
-    from generator.rules import compile_rules
-    from generator.validate import validate
+    from generator.compile.rules import compile_rules
+    from generator.prove import tools
+    from generator.prove.promtool import validate
 
     try:
         tool = tools.find(tools.PROMTOOL, say)
@@ -368,9 +370,9 @@ def compile_or_stop(
 
 def profile_of(profile: Path | None) -> "Profile":
     """The profile alone; ends the command with the problems if it cannot be read."""
-    from generator import profiles
-    from generator.load import shipped_catalog
-    from generator.reader import Reader
+    from generator.base.reader import Reader
+    from generator.catalog import profiles
+    from generator.catalog.load import shipped_catalog
 
     reader = Reader()
     read = profiles.read(reader, shipped_catalog(), profile)
@@ -380,7 +382,7 @@ def profile_of(profile: Path | None) -> "Profile":
 
 def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Failure"]:
     """The entries; ends the command with the problems if the catalog cannot be read."""
-    from generator.load import load
+    from generator.catalog.load import load
 
     read = load(catalogs, profile)
     stop_on_errors(errors(read.problems))

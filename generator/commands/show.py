@@ -4,16 +4,7 @@ from pathlib import Path
 
 import click
 
-from generator.commands.shared import (
-    compile_or_stop,
-    entries_of,
-    examples,
-    inputs,
-    json_option,
-    meant,
-    tell,
-    tell_json,
-)
+from generator.commands.shared import compile_or_stop, entries_of, examples, inputs, json_option, meant, tell, tell_json
 
 
 @click.command(
@@ -31,7 +22,7 @@ def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json
     if as_json:
         tell_json(entry.document.data)
         return
-    from generator.file import rules_file
+    from generator.compile.rule_files import rules_file
     from generator.names import rule_group
 
     _, rules, _ = compile_or_stop(catalogs, profile)

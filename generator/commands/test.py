@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from generator.base.problems import Location, Problem, errors
 from generator.commands.shared import (
     FOUND,
     client_of,
@@ -25,14 +26,13 @@ from generator.commands.shared import (
     tell_json,
     validate_compiled,
 )
-from generator.problems import Location, Problem, errors
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from generator.loki import Loki
-    from generator.model import Catalog, Failure
-    from generator.prove_logs import Outcome, Suite
+    from generator.catalog.model import Catalog, Failure
+    from generator.prove.on_loki import Outcome, Suite
+    from generator.servers.loki import Loki
 
 
 @click.command(
@@ -82,8 +82,8 @@ def command(
     no other rule selects them, and `init`, `verify` and `diagnose` pass them over. If one of its rules would see them
     all the same, nothing is pushed (exit code 2).
     """
-    from generator import prove_logs, tools
-    from generator.load import is_of_an_entry
+    from generator.catalog.load import is_of_an_entry
+    from generator.prove import on_loki, tools
 
     promtool = tools.find(tools.PROMTOOL, say)
     of_entries = [path for path in files if is_of_an_entry(path)]
@@ -94,18 +94,18 @@ def command(
         names = [name.strip() for words in only for name in words.split(",")]
         catalog, entries, more = _tests_of_entries(catalogs, profile, names, of_entries, style)
         suites += more
-        outcomes += [prove_logs.Outcome(entry.tests_path, "promtool") for entry in entries if entry.unit_tests]
+        outcomes += [on_loki.Outcome(entry.tests_path, "promtool") for entry in entries if entry.unit_tests]
     compared, unseen = 0, list[Problem]()
     if suites or any(entry.samples for entry in entries):
         with _loki(url) as loki:
             if url:
-                prove_logs.unseen(loki, suites)
+                on_loki.unseen(loki, suites)
             for suite in suites:
-                outcomes += prove_logs.run_tests(loki, promtool, suite, hidden=url is not None)
+                outcomes += on_loki.run_tests(loki, promtool, suite, hidden=url is not None)
             if catalog:
-                unseen, compared = prove_logs.samples_agree(loki, catalog, entries)
+                unseen, compared = on_loki.samples_agree(loki, catalog, entries)
     failures = [Problem(Location(row.file), f"{row.test}: {row.said}") for row in outcomes if row.said]
-    outcomes += [prove_logs.Outcome(str(row.where), "samples on Loki", row.message) for row in unseen]
+    outcomes += [on_loki.Outcome(str(row.where), "samples on Loki", row.message) for row in unseen]
     failed = [outcome for outcome in outcomes if outcome.said]
     if style != "text":
         report([*failures, *unseen], style)
@@ -124,17 +124,18 @@ def command(
 
 def _tests_of_files(files: Sequence[Path], promtool: Path, style: str) -> tuple[list["Suite"], list["Outcome"]]:
     """The suites for Loki, and how promtool's own tests ended."""
-    from generator import prove_logs, tools
-    from generator.load import load_tests
+    from generator.base import subprocesses
+    from generator.catalog.load import load_tests
+    from generator.prove import on_loki
 
     read = [(path, load_tests(path)) for path in files]
     _stop_on_errors([problem for _, file in read for problem in file.problems], style)
     outcomes = []
     for path, file in read:
         if file.log_tests is None:
-            passed, said = tools.run([str(promtool), "test", "rules", path.name], path.parent)
-            outcomes.append(prove_logs.Outcome(path.as_posix(), "promtool", "" if passed else said.strip()))
-    return [prove_logs.suite(file.log_tests, file.rules) for _, file in read if file.log_tests], outcomes
+            passed, said = subprocesses.run([str(promtool), "test", "rules", path.name], path.parent)
+            outcomes.append(on_loki.Outcome(path.as_posix(), "promtool", "" if passed else said.strip()))
+    return [on_loki.suite(file.log_tests, file.rules) for _, file in read if file.log_tests], outcomes
 
 
 def _tests_of_entries(
@@ -142,8 +143,8 @@ def _tests_of_entries(
 ) -> tuple["Catalog", Sequence["Failure"], list["Suite"]]:
     """The catalog, its entries that are tested (those named and those of the files; all, if there are neither), and
     their suites for Loki, after promtool has passed the tests that are its own."""
-    from generator import prove_logs
-    from generator.compiler import default_files
+    from generator.pipeline import default_files
+    from generator.prove import on_loki
 
     read, compiled = compile_for([*catalogs, *_catalogs_of(files, catalogs)], profile, "output", log_tests=True)
     _stop_on_errors(compiled.problems, style)
@@ -156,12 +157,12 @@ def _tests_of_entries(
     say(proof)
     rules = [file.text for file in default_files(read) if file.path.startswith("loki/")]
     tests = [entry.log_tests for entry in entries if entry.log_tests]
-    return read.catalog, entries, [prove_logs.suite(one, rules) for one in tests]
+    return read.catalog, entries, [on_loki.suite(one, rules) for one in tests]
 
 
 def _catalogs_of(files: Sequence[Path], known: Sequence[Path]) -> list[Path]:
     """The catalogs in which files of tests stand, but for those known and the shipped one."""
-    from generator.load import shipped_catalog
+    from generator.catalog.load import shipped_catalog
 
     there = {path.resolve() for path in [shipped_catalog(), *known]}
     found = {path.resolve().parent.parent: path.parent / os.pardir for path in files}
@@ -192,9 +193,10 @@ def _stop_on_errors(problems: Sequence[Problem], style: str) -> None:
 def _loki(url: str | None) -> "AbstractContextManager[Loki]":
     from contextlib import nullcontext
 
-    from generator import loki, servers, tools
+    from generator.prove import local_loki, tools
+    from generator.servers import access, loki
 
-    there = servers.endpoint("loki", url, {}, os.environ) if url else None
+    there = access.endpoint("loki", url, {}, os.environ) if url else None
     if there is None:
-        return loki.local(tools.find(tools.LOKI, say))
+        return local_loki.running(tools.find(tools.LOKI, say))
     return nullcontext(loki.Loki(client_of(there)))

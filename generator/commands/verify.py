@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.base.problems import ToolError, UnreachableError
 from generator.commands.shared import (
     COULD_NOT_RUN,
     FOUND,
@@ -22,16 +23,15 @@ from generator.commands.shared import (
     tell,
     tell_json,
 )
-from generator.problems import ToolError, UnreachableError
 
 if TYPE_CHECKING:
-    from generator.file import File
-    from generator.http import Client
-    from generator.load import Inputs
-    from generator.rules import Engine, Rules
-    from generator.sites import Facts
-    from generator.verify import Check, Finding
-    from generator.verify_routes import Site
+    from generator.base.file import File
+    from generator.catalog.load import Inputs
+    from generator.compile.rule import Engine, Rules
+    from generator.servers.http import Client
+    from generator.sites.fitting import Facts
+    from generator.verify.judgement import Check, Finding
+    from generator.verify.routing import Site
 
 _KINDS = ("loki", "mimir", "cortex", "prometheus", "alertmanager")
 _MARKS = {"ok": "ok", "fault": "FAULT", "warning": "warning", "not checked": "NOT CHECKED"}
@@ -69,14 +69,15 @@ def command(
 
     What was not asked is said. Exit code 1 if anything is wrong, also if a server does not answer; 2 if none does.
     """
-    from generator import servers, verify
+    from generator.servers import access
+    from generator.verify import judgement
 
     read, rules, files = compile_or_stop(catalogs, profile)
-    endpoints = servers.named(_KINDS, urls, only, read.profile.servers, os.environ)
+    endpoints = access.named(_KINDS, urls, only, read.profile.servers, os.environ)
     if not endpoints:
         raise ToolError("no server is named; give --loki URL and the like, or `servers:` in the profile")
     asked = _Asked({kind: client_of(server) for kind, server in endpoints.items()})
-    findings = verify.grouped(_findings(read, rules, files, asked, no_runbooks))
+    findings = judgement.grouped(_findings(read, rules, files, asked, no_runbooks))
     if as_json:
         rows = [{**asdict(finding), "count": len(finding.names)} for finding in findings]
         tell_json(rows)
@@ -114,7 +115,7 @@ class _Asked:
         self, check: "Check", kind: str, subject: str, judge: Callable[["Client"], Iterable["Finding"]]
     ) -> Iterator["Finding"]:
         """What is found by asking a server, or that it could not be asked."""
-        from generator.verify import Finding, not_checked
+        from generator.verify.judgement import Finding, not_checked
 
         client = self.clients[kind]
         if kind in self.silent:
@@ -132,7 +133,7 @@ class _Asked:
 def _findings(
     read: "Inputs", rules: "Rules", files: Sequence["File"], asked: _Asked, no_runbooks: bool
 ) -> Iterator["Finding"]:
-    from generator import probe, verify
+    from generator.verify import judgement, probe
 
     facts: dict[Engine, Facts] = {}
     yield from _of_rules(rules, asked)
@@ -140,10 +141,10 @@ def _findings(
     yield from _of_selectors(read, rules, asked, facts)
     yield from _of_routes(read, rules, files, asked, facts)
     if no_runbooks:
-        yield verify.not_checked("runbooks", "all", "left out by --no-runbooks")
+        yield judgement.not_checked("runbooks", "all", "left out by --no-runbooks")
     else:
         links = [alert.rule.annotations["runbook_url"] for alert in rules.alerts]
-        yield from verify.runbooks_answer(rules, probe.pages(links))
+        yield from judgement.runbooks_answer(rules, probe.pages(links))
 
 
 def _ruler(engine: "Engine", asked: _Asked) -> str | None:
@@ -152,7 +153,7 @@ def _ruler(engine: "Engine", asked: _Asked) -> str | None:
 
 
 def _not_asked(check: "Check", engine: str) -> "Finding":
-    from generator.verify import not_checked
+    from generator.verify.judgement import not_checked
 
     return not_checked(check, engine, "no address", "give it as an option, or in the profile")
 
@@ -160,7 +161,7 @@ def _not_asked(check: "Check", engine: str) -> "Finding":
 def _of_rules(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
     from datetime import UTC, datetime
 
-    from generator import probe, verify
+    from generator.verify import judgement, probe
 
     for engine, groups in rules.groups.items():
         ruler = _ruler(engine, asked)
@@ -172,17 +173,17 @@ def _of_rules(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
 
         def judge(client: "Client", engine: "Engine" = engine, groups: Any = groups) -> Iterable["Finding"]:
             loaded, name = probe.loaded_groups(client), client.endpoint.name
-            return verify.rules_are_live(engine, name, groups, loaded, datetime.now(UTC))
+            return judgement.rules_are_live(engine, name, groups, loaded, datetime.now(UTC))
 
         yield from asked.ask("rules", ruler, engine, judge)
         for other in _RULERS[engine]:
             if other in asked.clients and other != ruler:
                 name = asked.clients[ruler].endpoint.name
-                yield verify.not_checked("rules", other, f"{name} is asked in its place", f"--only {other} asks it")
+                yield judgement.not_checked("rules", other, f"{name} is asked in its place", f"--only {other} asks it")
 
 
 def _of_watchdogs(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
-    from generator import probe, verify
+    from generator.verify import judgement, probe
 
     if "alertmanager" not in asked.clients:
         yield _not_asked("watchdogs", "alertmanager")
@@ -192,13 +193,14 @@ def _of_watchdogs(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
         "watchdogs",
         "alertmanager",
         "alertmanager",
-        lambda client: verify.watchdogs_arrived(rules, engines, probe.firing(client)),
+        lambda client: judgement.watchdogs_arrived(rules, engines, probe.firing(client)),
     )
 
 
 def _of_selectors(read: "Inputs", rules: "Rules", asked: _Asked, facts: dict["Engine", "Facts"]) -> Iterator["Finding"]:
     """Keeps in `facts` what was seen."""
-    from generator import sites, survey, verify
+    from generator.sites import fitting, survey
+    from generator.verify import judgement
 
     for engine, groups in rules.groups.items():
         ruler = _ruler(engine, asked)
@@ -213,8 +215,8 @@ def _of_selectors(read: "Inputs", rules: "Rules", asked: _Asked, facts: dict["En
                 facts[engine] = survey.look([read.profile], client, [], None)
             else:
                 facts[engine] = survey.look([], None, [read.profile], client.as_prometheus)
-            gaps = sites.findings(read.catalog, read.profile, facts[engine])
-            return verify.selectors_match(gaps, client.endpoint.name)
+            gaps = fitting.findings(read.catalog, read.profile, facts[engine])
+            return judgement.selectors_match(gaps, client.endpoint.name)
 
         yield from asked.ask("selectors", ruler, engine, judge)
 
@@ -224,7 +226,8 @@ def _of_routes(
 ) -> Iterator["Finding"]:
     from datetime import UTC, datetime
 
-    from generator import document, probe, verify_routes
+    from generator.base import document
+    from generator.verify import probe, routing
 
     if "alertmanager" not in asked.clients:
         yield _not_asked("routes", "alertmanager")
@@ -235,7 +238,7 @@ def _of_routes(
         "routes",
         "alertmanager",
         "alertmanager",
-        lambda client: verify_routes.routes_lead_somewhere(
+        lambda client: routing.routes_lead_somewhere(
             rules, probe.configuration(client), _sites(read, facts), generated, today
         ),
     )
@@ -243,8 +246,8 @@ def _of_routes(
 
 def _sites(read: "Inputs", facts: Mapping["Engine", "Facts"]) -> dict["Engine", "Site"]:
     """Where alerts come from, as far as it was seen."""
-    from generator.sites import Job
-    from generator.verify_routes import Site
+    from generator.sites.fitting import Job
+    from generator.verify.routing import Site
 
     profile = read.profile
     logs, metrics = profile.loki, profile.prometheus

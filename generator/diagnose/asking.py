@@ -5,14 +5,16 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from generator import answers, logql
+from generator.base.shapes import Shape
+from generator.catalog.model import MetricAlert
+from generator.catalog.profile import Profile
+from generator.compile.rule import CompiledAlert, RecordingRule, Rules
 from generator.diagnose.findings import Findings, Proof, Span
 from generator.diagnose.unwrap import unwrap
-from generator.http import Client
-from generator.model import MetricAlert, Profile
 from generator.names import TEST_LABEL
-from generator.rules import CompiledAlert, RecordingRule, Rules
-from generator.shapes import Shape
+from generator.query import logql
+from generator.servers import answers
+from generator.servers.http import Client
 
 _NANO = 1_000_000_000
 _PROOFS = 2

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from generator.catalog.model import SEVERITIES, Catalog, Failure, Harmless
+from generator.catalog.wordings import signature
 from generator.diagnose import templates
 from generator.diagnose.hints import Hints
 from generator.diagnose.scan import Event, Scanner
 from generator.diagnose.templates import Template
 from generator.diagnose.unwrap import foreign, said
 from generator.diagnose.windows import Window
-from generator.model import SEVERITIES, Catalog, Failure, Harmless
-from generator.signature import compile_re2, signature
+from generator.query.signature import compile_re2
 
 _PROOFS = 3
 _LONGEST = 1000  # characters of a line that are shown

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, fields, replace
 
-from generator.model import MODES
+from generator.catalog.model import MODES
 
 # Texts of lines that tell something; what a support bundle holds besides logs is read too.
 KEYS = (

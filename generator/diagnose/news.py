@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from generator.catalog.model import Failure
 from generator.diagnose.findings import Found
-from generator.model import Failure
 
 QUIET = timedelta(minutes=10)  # without a line a failure has ended
 _SHOWN = 5  # nodes

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from generator import cluster, kubectl
+from generator.base.problems import ToolError
+from generator.cluster import kubectl, objects
 from generator.diagnose.sources import Source
-from generator.problems import ToolError
 
 _AT_ONCE = 4  # kubectl processes
 _TAG = re.compile(r":(v1\.[\w.+-]+)(?:@|$)")
@@ -65,6 +65,6 @@ def _wanted(rows: Sequence[Mapping[str, Any]], pods: Pods) -> Iterator[tuple[Sou
 def _listed(pods: Pods) -> list[Mapping[str, Any]]:
     answer = kubectl.ask(pods.context, "--namespace", pods.namespace, "get", "pods", "--selector", pods.selector)
     try:
-        return [one for one in cluster.objects(answer) if one["kind"] == "Pod"]
+        return [one for one in objects.objects(answer) if one["kind"] == "Pod"]
     except ValueError as error:
         raise ToolError(f"kubectl answers {error}") from error

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from generator import markdown
-from generator.advice import Facts, advise
+from generator.base import markdown
+from generator.catalog.model import Catalog, Failure
+from generator.catalog.profile import Profile
+from generator.catalog.settings import log_settings
 from generator.diagnose.findings import Diagnosis, Found, goes_on
 from generator.diagnose.hints import Hints
-from generator.model import Catalog, Failure, Profile
+from generator.fixes.advice import Facts, advise
+from generator.fixes.versions import parse
 from generator.names import TOOL, runbook_url
-from generator.settings import log_settings
-from generator.versions import parse
 
 Data = Mapping[str, Any]
 

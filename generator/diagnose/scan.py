@@ -15,7 +15,7 @@ from generator.diagnose.hints import Hints
 from generator.diagnose.memory import Known, Memory, Verdict, timeless
 from generator.diagnose.unwrap import Line, begins, foreign, is_error, moment, printed_at, said, unwrap
 from generator.diagnose.windows import AROUND, Window
-from generator.signature import Signature, Signatures
+from generator.query.signature import Signature, Signatures
 
 # What no wrapping escapes: JSON encoders write the other characters in several ways.
 _SAFE = re.compile(r"[ !#$%()*,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+")

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from generator.base.problems import ToolError
 from generator.diagnose import exports
 from generator.diagnose.windows import BLOCK
-from generator.problems import ToolError
 
 _IDLE_SECONDS = 0.5  # after which what has come is looked at
 _HEAD = 4096  # bytes that tell what a file is

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import yaml
 
+from generator.base.problems import ToolError, errors
+from generator.catalog.load import load
 from generator.commands.shared import COULD_NOT_RUN, FOUND
-from generator.compiler import compile_catalog
-from generator.load import load
-from generator.problems import ToolError, errors
+from generator.pipeline import compile_catalog
 from tests.lab import afterwards, namespaces, page, report, samples
 from tests.lab.namespaces import WORK
 from tests.lab.node import Node

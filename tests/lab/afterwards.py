@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from generator.file import File
+from generator.base.file import File
 from tests.lab.stack import Stack
 
 _BY_HAND = "kube-proxy.apiserver-connection-broken"

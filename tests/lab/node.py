@@ -12,7 +12,7 @@ from typing import Self
 
 import yaml
 
-from generator.problems import ToolError
+from generator.base.problems import ToolError
 from tests.lab.apiserver import ApiServer
 from tests.lab.programs import Build, NodePrograms, libraries
 

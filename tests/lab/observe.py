@@ -5,9 +5,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from generator.known_builds import known_builds
-from generator.rules import CompiledAlert, Rules
-from generator.signature import compile_re2, signature
+from generator.catalog.wordings import signature
+from generator.compile.rule import CompiledAlert, Rules
+from generator.fixes.known_builds import known_builds
+from generator.query.signature import compile_re2
 from tests.lab.node import Node
 from tests.lab.report import Seen
 from tests.lab.scenarios import Scenario

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import platformdirs
 
-from generator import tools
+from generator.base import subprocesses
+from generator.base.problems import ToolError
 from generator.names import TOOL
-from generator.problems import ToolError
-from generator.tools import LOKI, Say, Tool
+from generator.prove import tools
+from generator.prove.tools import LOKI, Say, Tool
 
 _PINS = Path(__file__).parent / "pins"
 _SECONDS = 300
@@ -182,7 +183,7 @@ def _apt(work: Path, release: str) -> list[str]:
 
 
 def _must(command: list[str], work: Path) -> str:
-    ok, output = tools.run(command, work, _SECONDS)
+    ok, output = subprocesses.run(command, work, _SECONDS)
     if not ok:
         raise ToolError(f"{' '.join(command[:1] + command[-1:])} failed: {output.strip()[-500:]}")
     return output

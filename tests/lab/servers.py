@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import yaml
 
-from generator import loki
-from generator.problems import ToolError
+from generator.base.problems import ToolError
+from generator.prove import local_loki
 
 BUCKET = "rules"
 _START_SECONDS = 60
@@ -24,7 +24,7 @@ def server(work: Path, name: str, command: Sequence[str], ready: str = "") -> It
     log = work / f"{name}.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=work, preexec_fn=loki.die_with_parent
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=work, preexec_fn=local_loki.die_with_parent
         )
     try:
         deadline = time.monotonic() + _START_SECONDS
@@ -49,7 +49,7 @@ def _answers(url: str) -> bool:
 @contextlib.contextmanager
 def object_store(binary: Path, work: Path) -> Iterator[Mapping[str, Any]]:
     """An empty bucket, as the configuration of a ruler's `s3` storage names it."""
-    (port,) = loki.free_ports(1)
+    (port,) = local_loki.free_ports(1)
     command = [str(binary), "-backend", "memory", "-initialbucket", BUCKET, "-host", f"127.0.0.1:{port}"]
     with server(work, "gofakes3", command, f"http://127.0.0.1:{port}/{BUCKET}"):
         yield {
@@ -68,7 +68,7 @@ def loki_store(store: Mapping[str, Any]) -> Mapping[str, Any]:
 @contextlib.contextmanager
 def cortex(binary: Path, store: Mapping[str, Any], work: Path) -> Iterator[str]:
     """A Cortex whose ruler keeps its rules in the bucket; gives its address."""
-    http, grpc, gossip = loki.free_ports(3)
+    http, grpc, gossip = local_loki.free_ports(3)
     ring = {"kvstore": {"store": "inmemory"}}
     config = {
         "auth_enabled": True,
@@ -114,7 +114,7 @@ def cortex(binary: Path, store: Mapping[str, Any], work: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def prometheus(binary: Path, config: Mapping[str, Any], work: Path) -> Iterator[str]:
     """A Prometheus that can be reloaded over HTTP; gives its address."""
-    (port,) = loki.free_ports(1)
+    (port,) = local_loki.free_ports(1)
     (work / "prometheus.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     command = [
         str(binary),
@@ -130,7 +130,7 @@ def prometheus(binary: Path, config: Mapping[str, Any], work: Path) -> Iterator[
 @contextlib.contextmanager
 def alertmanager(binary: Path, config: Path, work: Path) -> Iterator[str]:
     """An Alertmanager by itself; gives its address."""
-    (port,) = loki.free_ports(1)
+    (port,) = local_loki.free_ports(1)
     command = [
         str(binary),
         f"--config.file={config}",

@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 import httpx
 import yaml
 
-from generator import loki
-from generator.file import File
-from generator.loki import Loki
+from generator.base.disk import populate
+from generator.base.file import File
+from generator.base.problems import ToolError
 from generator.names import TOOL
-from generator.problems import ToolError
-from generator.write import populate
+from generator.prove import local_loki
+from generator.servers.loki import Loki
 from tests.lab import servers
 from tests.lab.node import METRICS_PORT, Node
 from tests.lab.programs import Programs
@@ -253,7 +253,7 @@ async def stack(
         prometheus = started.enter_context(servers.prometheus(programs.prometheus, scraping, work))
         bucket = started.enter_context(servers.object_store(programs.object_store, work))
         running = started.enter_context(
-            loki.local(programs.loki, alertmanager=alertmanager, rule_store=servers.loki_store(bucket))
+            local_loki.running(programs.loki, alertmanager=alertmanager, rule_store=servers.loki_store(bucket))
         )
         everything = Stack(running, receiver, alertmanager, prometheus, targets, profile, rules, work)
         await everything.push()

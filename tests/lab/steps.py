@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from generator.deployment import Command, Word, words
-from generator.load import Inputs
-from generator.model import Failure, KubeProxyProfile
-from generator.steps import at_site
+from generator.catalog.load import Inputs
+from generator.catalog.model import Failure
+from generator.catalog.profile import KubeProxyProfile
+from generator.steps.deployment import Command, Word, words
+from generator.steps.filled import at_site
 from tests.lab.shell import INSIDE, LOG, RESTART, WHOLE_LOG, Ran
 
 PHASES = ("broken", "cured", "healthy")

@@ -1,0 +1,185 @@
+"""YAML with positions: plain values, and the place of every key and value."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from generator.base.problems import Location, Problem
+
+Path = tuple[str | int, ...]
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times faster where it is built
+_BOOLEANS = {"true": True, "false": False}
+_DEPTH = 100  # libyaml's composer ends the process at some 20,000
+_ALIASED = 100_000  # values that aliases stand for
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed file: its data, and its text for the positions, which only a problem needs.
+
+    `below` are the files it was laid over, the nearest first.
+    """
+
+    path: str
+    data: Any
+    text: str = ""
+    below: tuple["Document", ...] = ()
+
+    def at(self, *path: str | int) -> Location:
+        """The place of a value (of its key in a mapping; a text in a list is found by itself too), in the uppermost
+        file that has it; of its nearest parent if none has."""
+        while True:
+            for layer in (self, *self.below):
+                if path in layer._marks:
+                    return layer._marks[path]
+            if not path:
+                return Location(self.path)
+            path = path[:-1]
+
+    @cached_property
+    def _marks(self) -> Mapping[Path, Location]:
+        node = _composed(self.text)
+        return dict(_places(node, (), self.path)) if node else {}
+
+
+def over(upper: Document, lower: Document) -> Document:
+    """One document laid over another: mappings are merged, lists joined, of other values the upper one counts."""
+    return replace(upper, data=_merged(upper.data, lower.data), below=(*upper.below, lower, *lower.below))
+
+
+def _merged(upper: Any, lower: Any) -> Any:
+    if isinstance(upper, dict) and isinstance(lower, dict):
+        both = {key: _merged(upper[key], lower[key]) for key in lower.keys() & upper.keys()}
+        return {**lower, **upper, **both}
+    if isinstance(upper, list) and isinstance(lower, list):
+        return [*lower, *(one for one in upper if one not in lower)]
+    return upper
+
+
+def parse(text: str, path: str) -> tuple[Document, list[Problem]]:
+    """Parse YAML text. Syntax errors and duplicate keys are problems; the data of a broken file is None."""
+    problems: list[Problem] = []
+    try:
+        node = _composed(text)
+        data = None if node is None else _value(node, path, problems)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)
+        return Document(path, None), [Problem(where, f"not valid YAML: {error.problem}")]
+    except yaml.YAMLError as error:
+        reason = getattr(error, "reason", None) or str(error).splitlines()[0]
+        return Document(path, None), [Problem(Location(path), f"not valid YAML: {reason}")]
+    return Document(path, data, text), problems
+
+
+def load(text: str) -> Any:
+    """Plain values, as YAML is read elsewhere: dates, `yes` and `0x1f` are what they stand for, the last of two equal
+    keys counts. Raises ValueError for all that cannot be read, whatever it is."""
+    loader = _Loader("")
+    try:
+        node = _composed(text)
+        return None if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError) as error:  # the 99th of a month
+        raise ValueError(" ".join(str(error).split())) from error
+    finally:
+        loader.dispose()
+
+
+def _composed(text: str) -> Any:
+    """The one document of a text as nodes, of which none is too deep and no alias stands for too much."""
+    _within_limits(text)
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+def _within_limits(text: str) -> None:
+    """Raises yaml.YAMLError for a text that would take the memory or the stack; its events cost neither."""
+    sizes: dict[str, int] = {}  # of what has an anchor, in values
+    opened: list[tuple[str | None, int]] = []  # collections that we are in: anchor, and the count where each began
+    count = aliased = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            opened.append((event.anchor, count))
+            count += 1
+            if len(opened) > _DEPTH:
+                raise _beyond(event, f"nested more than {_DEPTH} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = opened.pop()
+            if anchor:
+                sizes[anchor] = count - before
+        elif isinstance(event, yaml.ScalarEvent):
+            count += 1
+            if event.anchor:
+                sizes[event.anchor] = 1
+        elif isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in opened):
+                raise _beyond(event, f"the alias *{event.anchor} stands inside of what it names")
+            size = sizes.get(event.anchor or "", 1)
+            count += size
+            aliased += size
+            if aliased > _ALIASED:
+                raise _beyond(event, f"aliases stand for more than {_ALIASED} values")
+
+
+def _beyond(event: Any, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+
+
+def _value(node: yaml.Node, path: str, problems: list[Problem]) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[str, Any] = {}
+        keys: dict[str, yaml.Node] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                problems.append(Problem(_location(path, key_node), "a key must be a plain word"))
+                continue
+            key = key_node.value
+            if key in mapping:
+                first = _location(path, keys[key])
+                message = f"duplicate key {key!r}; the first one is on line {first.line}, remove one of them"
+                problems.append(Problem(_location(path, key_node), message))
+                continue
+            keys[key] = key_node
+            mapping[key] = _value(value_node, path, problems)
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(child, path, problems) for child in node.value]
+    return _scalar(node.tag.rpartition(":")[2], str(node.value))
+
+
+def _places(node: yaml.Node, at: Path, path: str, key: yaml.Node | None = None) -> Iterator[tuple[Path, Location]]:
+    yield at, _location(path, key or node)
+    if isinstance(node, yaml.MappingNode):
+        for child_key, child in node.value:
+            if isinstance(child_key, yaml.ScalarNode):
+                yield from _places(child, (*at, child_key.value), path, child_key)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            yield from _places(child, (*at, index), path)
+            if isinstance(child, yaml.ScalarNode):
+                yield (*at, child.value), _location(path, child)
+
+
+def _scalar(tag: str, text: str) -> Any:
+    """YAML 1.2's plain scalars: `no`, `1:30`, `0x1f` and dates stay the words that were written."""
+    if tag == "null":
+        return None
+    if tag == "bool":
+        return _BOOLEANS.get(text.lower(), text)
+    if tag in ("int", "float"):
+        try:
+            return int(text, 10) if tag == "int" else float(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _location(path: str, node: yaml.Node) -> Location:
+    return Location(path, node.start_mark.line + 1, node.start_mark.column + 1)

@@ -1,0 +1,109 @@
+"""Reads input files; everything wrong inside one is a problem."""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from generator.base import document, schema
+from generator.base.document import Document
+from generator.base.problems import Location, Problem, ToolError
+
+
+def display(path: Path) -> str:
+    """A path as a person would type it from here."""
+    try:
+        relative = os.path.relpath(path)
+    except OSError:  # the working folder was removed
+        return path.as_posix()
+    return path.as_posix() if relative.startswith(os.pardir) else relative.replace(os.sep, "/")
+
+
+LIMIT = 16 << 20  # bytes; a hundred times what any file of a catalog holds
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_KINDS = {
+    stat.S_IFDIR: "Is a directory",
+    stat.S_IFIFO: "it is a FIFO, not a file",
+    stat.S_IFSOCK: "it is a socket, not a file",
+    stat.S_IFCHR: "it is a device, not a file",
+    stat.S_IFBLK: "it is a device, not a file",
+}
+
+
+def contents(path: Path, limit: int = LIMIT) -> bytes:
+    """All of a file, or of a pipe that the shell made, as for `<(…)`; nothing else is waited for, or read without end.
+
+    Raises ToolError if that cannot be.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        kind = stat.S_IFMT(os.fstat(handle).st_mode)
+        if kind == stat.S_IFIFO and _is_of_the_shell(path):
+            os.set_blocking(handle, True)
+        elif kind != stat.S_IFREG:
+            os.close(handle)
+            raise ToolError(f"{display(path)}: cannot be read: {_KINDS.get(kind, 'it is not a file')}")
+        with os.fdopen(handle, "rb") as file:
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise ToolError(f"{display(path)}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > limit:
+        raise ToolError(f"{display(path)}: is larger than {limit >> 20} MiB, which no such file is")
+    return data
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; not where nobody may look, and for no name that cannot be one."""
+    with suppress(OSError, ValueError):
+        return path.is_file()
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """The same of a folder."""
+    with suppress(OSError, ValueError):
+        return path.is_dir()
+    return False
+
+
+def _is_of_the_shell(path: Path) -> bool:
+    """Whether a path leads to what was opened for this process already."""
+    return str(path).startswith(("/dev/fd/", "/proc/self/fd/", "/dev/stdin"))
+
+
+class Reader:
+    """Collects problems while it reads. Raises ToolError for a file that cannot be read at all."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def bytes(self, path: Path) -> bytes:
+        return contents(path)
+
+    def text(self, path: Path) -> str | None:
+        data = self.bytes(path)
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            if data.startswith(_UTF_16):
+                message = "UTF-16 text, as `>` of PowerShell writes it; save the file as UTF-8"
+                self.problems.append(Problem(Location(display(path), 1, 1), message))
+                return None
+            line = data.count(b"\n", 0, error.start) + 1
+            column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+            self.problems.append(
+                Problem(Location(display(path), line, column), "not UTF-8 text; save the file as UTF-8")
+            )
+            return None
+
+    def document(self, path: Path, schema_text: str) -> Document | None:
+        """A document that satisfies its schema, or None with the problems noted."""
+        text = self.text(path)
+        if text is None:
+            return None
+        parsed, problems = document.parse(text, display(path))
+        if not problems or parsed.data is not None:
+            problems = [*problems, *schema.check(parsed, schema_text)]
+        self.problems.extend(problems)
+        return None if problems else parsed

@@ -1,0 +1,1 @@
+"""READ: the catalog and the profile, as values."""

@@ -1,0 +1,84 @@
+"""When an alert may hold back another: it is as grave, and both are about one kube-proxy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from generator.catalog.model import SEVERITIES
+from generator.catalog.profile import LogLabels, MetricLabels, Profile
+
+Labels = LogLabels | MetricLabels
+
+# Agents that read files by path know the Pod by the file only: …/containers/POD_NAMESPACE_CONTAINER-ID.log, or
+# …/pods/NAMESPACE_POD_UID/….
+_FILE_OF_A_POD = "^/.*/(?:containers/|pods/[^/_]+_)([^/_]+)_.*$"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Labels by which two alerts are known to be about one kube-proxy: `equal` are the same, and `key` is not empty.
+
+    Without a key it is a cluster; alerts that name none are of the only one.
+    """
+
+    key: str | None
+    equal: tuple[str, ...]
+
+
+def as_grave(cause: str, symptom: str) -> bool:
+    """Whether who is told of the cause need not be told of the symptom too, by their severities."""
+    return SEVERITIES.index(cause) <= SEVERITIES.index(symptom)
+
+
+def place(cause: Labels, symptom: Labels, profile: Profile) -> Place | None:
+    """Where alerts with these labels meet; None if no label tells.
+
+    An alert on metrics may lack the Pod or the node, but never its target.
+    """
+    if isinstance(cause, MetricLabels) and isinstance(symptom, MetricLabels):
+        kinds = (cause.cluster, cause.namespace, cause.pod, cause.node, cause.instance)
+        return Place(cause.instance, tuple(label for label in kinds if label))
+    named = _named(cause, symptom, profile)
+    shared = {kind: getattr(named, kind) for kind in _kinds(cause, symptom)}
+    key = shared.get("pod") or shared.get("node")
+    return Place(key, tuple(shared.values())) if key else None
+
+
+def _named(cause: Labels, symptom: Labels, profile: Profile) -> Labels:
+    """Whose names both have for the place, thanks to `copies`: those of the metrics, or of kube-proxy's log."""
+    if cause == symptom:
+        return cause
+    metrics = profile.prometheus.labels
+    return metrics if metrics in (cause, symptom) else profile.loki.labels
+
+
+def cluster(profile: Profile) -> Place:
+    """Where an alert of a whole cluster meets those of its kube-proxies, logs' among them."""
+    label = profile.prometheus.labels.cluster
+    return Place(None, (label,) if label and profile.loki.labels.cluster else ())
+
+
+def copies(own: LogLabels, profile: Profile) -> Mapping[str, str]:
+    """Labels for the alerts on a log, as Go templates: their place, under the names that others have for it.
+
+    Alertmanager compares labels of one name only.
+    """
+    names = {
+        getattr(others, kind): (kind, getattr(own, kind))
+        for others in (profile.loki.labels, profile.prometheus.labels)
+        for kind in _kinds(own, others)
+    }
+    return {wanted: _template(kind, label) for wanted, (kind, label) in names.items() if label != wanted}
+
+
+def _template(kind: str, label: str) -> str:
+    """What prints the value of a label; of the file of a Pod the Pod's name."""
+    if kind == "pod":
+        return f'{{{{ reReplaceAll "{_FILE_OF_A_POD}" "$1" $labels.{label} }}}}'
+    return f"{{{{ $labels.{label} }}}}"
+
+
+def _kinds(logs: Labels, others: Labels) -> tuple[str, ...]:
+    """What both have a label for and a kube-proxy is told by: its Pod; without Pods its node."""
+    both = {kind for kind in ("cluster", "namespace", "pod", "node") if getattr(logs, kind) and getattr(others, kind)}
+    wanted = ("cluster", "namespace", "pod") if "pod" in both else ("cluster", "node")
+    return tuple(kind for kind in wanted if kind in both)

@@ -1,0 +1,162 @@
+"""The facts of a site as values. No IO; fields are named as in catalog/profile.schema.json, which describes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from generator.base.document import Document
+
+RunsAs = Literal["daemonset", "static-pod", "systemd", "k3s"]
+Stream = Literal["kube-proxy", "kernel"]
+
+
+@dataclass(frozen=True)
+class LogLabels:
+    cluster: str | None
+    namespace: str | None
+    pod: str | None
+    node: str | None
+
+    def by(self) -> str:
+        """The labels of one kube-proxy, for a grouping."""
+        return ", ".join(label for label in (self.cluster, self.namespace, self.pod, self.node) if label)
+
+
+@dataclass(frozen=True)
+class MetricLabels:
+    cluster: str | None
+    namespace: str | None
+    pod: str | None
+    node: str | None
+    instance: str
+
+
+@dataclass(frozen=True)
+class LogSource:
+    """Which streams hold the lines of a program, and their labels that say where a line comes from."""
+
+    selector: str
+    labels: LogLabels
+
+
+@dataclass(frozen=True)
+class LokiProfile:
+    """`kernel`: the kernel logs of the nodes, of which no Pod is a part; None where nobody collects them."""
+
+    selector: str
+    labels: LogLabels
+    kernel: LogSource | None
+    interval: str
+    range: str
+    ingest_delay: str
+
+    def source(self, stream: Stream) -> LogSource | None:
+        return self.kernel if stream == "kernel" else LogSource(self.selector, self.labels)
+
+
+@dataclass(frozen=True)
+class PrometheusProfile:
+    selector: str
+    container_selector: str
+    node_selector: str
+    labels: MetricLabels
+    interval: str
+
+    @property
+    def node_label(self) -> str:
+        """What alerts on a node call it; kube-proxy's targets need not have the label."""
+        return self.labels.node or "node"
+
+
+@dataclass(frozen=True)
+class KubeProxyProfile:
+    """How kube-proxy runs at a site. `log_file`: where its log is on the node if it prints none; `mode`: its proxy
+    mode, if all nodes have the same.
+    """
+
+    runs_as: RunsAs
+    namespace: str
+    pod_selector: str
+    daemonset: str
+    config_map: str | None
+    unit: str
+    log_file: str | None
+    metrics_address: str
+    mode: str | None
+
+
+@dataclass(frozen=True)
+class Receivers:
+    """Names of Alertmanager receivers, by severity; the watchdogs have their own."""
+
+    critical: str
+    warning: str
+    info: str
+    watchdog: str
+
+
+@dataclass(frozen=True)
+class GrafanaProfile:
+    """Uids of data sources, and the folder of the alert rules."""
+
+    loki: str
+    prometheus: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class KubernetesProfile:
+    namespace: str
+    labels: Mapping[str, str]
+    operator_tenant: str
+    sidecar_tenant: str
+
+
+@dataclass(frozen=True)
+class ServerProfile:
+    """How to speak to a server; secrets are in the files named."""
+
+    url: str | None = None
+    prefix: str | None = None
+    tenant: str | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings.
+
+    `clusters` are those that must be there; without any, a cluster is one that has metrics.
+    """
+
+    clusters: tuple[str, ...]
+    kube_proxy: KubeProxyProfile
+    loki: LokiProfile
+    prometheus: PrometheusProfile
+    alerts: Mapping[str, Mapping[str, float | str]]
+    disabled: frozenset[str]
+    labels: Mapping[str, str]
+    receivers: Receivers
+    grafana: GrafanaProfile
+    kubernetes: KubernetesProfile
+    servers: Mapping[str, ServerProfile]
+    base_url: str
+    document: Document
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A profile that is shipped for others to extend. `sections` are those of loki, prometheus, kube_proxy it sets."""
+
+    name: str
+    profile: Profile
+
+    @property
+    def sections(self) -> frozenset[str]:
+        return frozenset(self.profile.document.data) & {"loki", "prometheus", "kube_proxy"}

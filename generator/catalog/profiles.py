@@ -1,0 +1,143 @@
+"""Reads a site's profile, and the presets and other files that it extends."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from generator.base import document
+from generator.base.document import Document
+from generator.base.problems import Problem
+from generator.base.reader import Reader, is_file
+from generator.catalog.profile import (
+    GrafanaProfile,
+    KubeProxyProfile,
+    KubernetesProfile,
+    LogLabels,
+    LogSource,
+    LokiProfile,
+    MetricLabels,
+    Preset,
+    Profile,
+    PrometheusProfile,
+    Receivers,
+    ServerProfile,
+)
+
+
+def presets(catalog: Path) -> dict[str, Path]:
+    """The shipped presets by name."""
+    return {path.stem: path for path in sorted((catalog / "presets").glob("*.yaml"))}
+
+
+def read(reader: Reader, catalog: Path, path: Path | None) -> Profile:
+    """The profile of a site, or the default one. One with problems in it is read as the default one."""
+    schema_text = _schema(reader, catalog)
+    found = _layered(reader, catalog, path, schema_text) if path else None
+    return _profile(found or Document("", {}), schema_text)
+
+
+def read_presets(catalog: Path) -> list[Preset]:
+    reader = Reader()
+    return [Preset(name, read(reader, catalog, path)) for name, path in presets(catalog).items()]
+
+
+def files(catalog: Path, path: Path) -> list[Path]:
+    """The files that a profile is made of, its own first. Raises ToolError if one cannot be read."""
+    reader = Reader()
+    found = _layered(reader, catalog, path, _schema(reader, catalog))
+    return [path, *(Path(layer.path) for layer in found.below)] if found else [path]
+
+
+def _schema(reader: Reader, catalog: Path) -> str:
+    return reader.text(catalog / "profile.schema.json") or "{}"
+
+
+def _layered(
+    reader: Reader, catalog: Path, path: Path, schema_text: str, above: tuple[Path, ...] = ()
+) -> Document | None:
+    """A file laid over all that it extends; None with the problems noted. `above` are the files that led here."""
+    own = reader.document(path, schema_text)
+    if own is None:
+        return None
+    result: Document | None = replace(own, data={key: row for key, row in own.data.items() if key != "extends"})
+    chain = (*above, path.resolve())
+    names = own.data.get("extends", [])
+    for name in reversed([names] if isinstance(names, str) else names):
+        found = _target(name, catalog, path.parent, chain)
+        if isinstance(found, str):
+            reader.problems.append(Problem(own.at("extends", name), found))
+        layer = _layered(reader, catalog, found, schema_text, chain) if isinstance(found, Path) else None
+        result = document.over(result, layer) if result and layer else None
+    return result
+
+
+def _target(name: str, catalog: Path, folder: Path, chain: tuple[Path, ...]) -> Path | str:
+    """The file that is meant by a name, or what is wrong with it. A plain word is a preset, all else a path."""
+    if re.fullmatch("[A-Za-z0-9_-]+", name):
+        known = presets(catalog)
+        found = known.get(name)
+        if found is None:
+            return no_preset(name, known)
+    else:
+        found = folder / name
+        if not is_file(found):
+            return f"there is no file {name}; a path is relative to the file it stands in"
+    return f"{name} extends this file in turn; remove one of the two" if found.resolve() in chain else found
+
+
+def no_preset(name: str, known: Iterable[str]) -> str:
+    """What is said of a name that no preset has."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"there is no preset '{name}'; " + (
+        f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known)}"
+    )
+
+
+def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Data of a mapping with the defaults that stand in its JSON Schema filled in."""
+    filled = dict(data)
+    for key, child in node.get("properties", {}).items():
+        if "properties" in child and data.get(key, {}) is not None:
+            filled[key] = _with_defaults(child, data.get(key, {}))
+        if "default" in child:
+            filled.setdefault(key, child["default"])
+    return filled
+
+
+def _profile(parsed: Document, schema_text: str) -> Profile:
+    data = _with_defaults(json.loads(schema_text), parsed.data or {})
+    loki, prometheus = data["loki"], data["prometheus"]
+    return Profile(
+        clusters=tuple(data["clusters"]),
+        kube_proxy=KubeProxyProfile(**data["kube_proxy"]),
+        loki=LokiProfile(**{**loki, "labels": LogLabels(**loki["labels"]), "kernel": _kernel(loki["kernel"])}),
+        prometheus=PrometheusProfile(**{**prometheus, "labels": MetricLabels(**prometheus["labels"])}),
+        alerts=data["alerts"],
+        disabled=frozenset(data["disabled"]),
+        labels=data["labels"],
+        grafana=GrafanaProfile(**data["grafana"]),
+        kubernetes=KubernetesProfile(**data["kubernetes"]),
+        receivers=Receivers(**data["alertmanager"]["receivers"]),
+        servers={name: _server(parsed, name, row) for name, row in data["servers"].items()},
+        base_url=data["runbooks"]["base_url"],
+        document=parsed,
+    )
+
+
+def _kernel(row: Mapping[str, Any] | None) -> LogSource | None:
+    """The kernel's lines come from a node, and from no Pod of it."""
+    return LogSource(row["selector"], LogLabels(namespace=None, pod=None, **row["labels"])) if row else None
+
+
+def _server(parsed: Document, name: str, row: Mapping[str, str]) -> ServerProfile:
+    """Its files are relative to the profile that names them."""
+    files = {
+        key: Path(parsed.at("servers", name, key).path).parent / value
+        for key, value in row.items()
+        if key.endswith("_file")
+    }
+    return ServerProfile(**{**row, **files})  # type: ignore[arg-type]

@@ -1,0 +1,48 @@
+"""What an alert's numbers are at a site: the profile's where it sets them, the catalog's elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from generator.base.problems import Location
+from generator.catalog.model import Failure, LogSignal, MetricAlert
+from generator.catalog.profile import Profile
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    window: str
+    threshold: float
+    hold: str
+
+
+def log_settings(entry: Failure, signal: LogSignal, profile: Profile) -> LogSettings:
+    changed = profile.alerts.get(entry.alert, {})
+    return LogSettings(
+        str(changed.get("range", signal.range or profile.loki.range)),
+        float(changed.get("threshold", signal.threshold)),
+        str(changed.get("for", signal.hold)),
+    )
+
+
+def severity(alert: str, default: str, profile: Profile) -> str:
+    return str(profile.alerts.get(alert, {}).get("severity", default))
+
+
+def metric_hold(alert: MetricAlert, profile: Profile) -> str:
+    return str(profile.alerts.get(alert.name, {}).get("for", alert.hold))
+
+
+def metric_parameters(alert: MetricAlert, profile: Profile) -> Mapping[str, float | str]:
+    changed = profile.alerts.get(alert.name, {})
+    return {key: changed.get(key, parameter.default) for key, parameter in alert.parameters.items()}
+
+
+def known_build_hold(alert: str, profile: Profile) -> str:
+    return str(profile.alerts.get(alert, {}).get("for", "10m"))
+
+
+def place(profile: Profile, alert: str, key: str, entry: Failure, *path: str | int) -> Location:
+    """Where the value in force stands: in the profile, or else at `path` in the entry."""
+    if key in profile.alerts.get(alert, {}):
+        return profile.document.at("alerts", alert, key)
+    return entry.document.at(*path)

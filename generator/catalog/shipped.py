@@ -1,0 +1,64 @@
+"""What comes with the program besides the entries of the catalog: schemas and documentation, for a reader anywhere."""
+
+import json
+import re
+from importlib import resources
+from pathlib import Path, PurePosixPath
+
+from generator.catalog.load import shipped_catalog
+from generator.names import TOOL
+
+_FENCE = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[((?:[^\[\]]|\\.)*)\]\(([^()\s]+)\)")
+
+
+def schemas() -> dict[str, Path]:
+    """The JSON Schemas by name; that of an entry has the name failure."""
+    return {_schema_name(path.name): path for path in sorted(shipped_catalog().glob("*schema.json"))}
+
+
+def _schema_name(file: str) -> str:
+    return file.removesuffix("schema.json").removesuffix(".") or "failure"
+
+
+def is_schema(text: str, name: str) -> bool:
+    """Whether a text is a schema of this name, as any release of the program wrote it."""
+    try:
+        found, ours = json.loads(text), json.loads(schemas()[name].read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("title") == ours["title"]
+
+
+def pages() -> dict[str, Path]:
+    """The pages of the documentation by name: inside the package where it is installed, else those of the checkout."""
+    package = Path(str(resources.files("generator")))
+    folders = [package / "_docs"] if (package / "_docs").is_dir() else [package.parent, package.parent / "docs"]
+    found = {path.stem.lower(): path for folder in folders for path in folder.glob("*.md")}
+    return dict(sorted(found.items()))
+
+
+def title(name: str) -> str:
+    """The heading of a page."""
+    return next(iter(pages()[name].read_text(encoding="utf-8").splitlines())).lstrip("# ")
+
+
+def page(name: str) -> str:
+    """A page for a reader who has nothing but the program: a link to a file is said as the command that shows it."""
+    parts = _FENCE.split(pages()[name].read_text(encoding="utf-8"))
+    return "".join(part if _FENCE.fullmatch(part) else _LINK.sub(_told, part) for part in parts)
+
+
+def _told(link: re.Match[str]) -> str:
+    text, target = link[1], link[2].partition("#")[0]
+    if "://" in target:
+        return link[0]
+    if not target:
+        return text
+    file = PurePosixPath(target)
+    if file.name.endswith("schema.json"):
+        return f"`{TOOL} schema {_schema_name(file.name)}`"
+    if file.suffix != ".md" or "output" in file.parts:
+        return f"{text} (in the source)"
+    command = f"`{TOOL} docs {file.stem.lower()}`"
+    return command if text.endswith(".md") else f"{text} ({command})"

@@ -1,0 +1,20 @@
+"""The wordings of an entry as one signature."""
+
+from generator.catalog.model import LogSignal
+from generator.query.signature import Signature, _shortest, escape
+
+
+def signature(signal: LogSignal) -> Signature:
+    """Cheap literal filters first, then one pattern for the wordings that need it, exclusions last."""
+    held = [variant.literal if variant.literal is not None else variant.holds for variant in signal.variants]
+    any_of = _shortest(text for text in held if text is not None)
+    if None in held:
+        any_of = ()  # some wording has no text that can be searched for
+    literals = signal.contains
+    if len(any_of) == 1:
+        literals, any_of = (*literals, *any_of), ()
+    pattern = None
+    if any(variant.pattern is not None for variant in signal.variants):
+        parts = [escape(one.literal) if one.literal is not None else one.pattern for one in signal.variants]
+        pattern = str(parts[0]) if len(parts) == 1 else "|".join(f"(?:{part})" for part in parts)
+    return Signature(literals, any_of, pattern, tuple(exclusion.pattern for exclusion in signal.exclude))

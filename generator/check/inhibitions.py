@@ -1,0 +1,71 @@
+"""Checks of what holds back what: no alert one that is graver, and only where both tell of one kube-proxy."""
+
+from collections.abc import Iterable, Iterator
+
+from generator.base.problems import Location, Problem
+from generator.catalog import inhibition
+from generator.catalog.model import Catalog, Failure
+from generator.catalog.profile import Profile
+from generator.catalog.settings import severity
+
+
+def symptoms_are_not_graver(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """By the severities in force. Where the profile makes a symptom graver its alert comes beside the cause's."""
+    enabled = {entry.id: entry for entry in catalog.entries if entry.id not in profile.disabled}
+    for entry in enabled.values():
+        for index, key in enumerate(entry.inhibits):
+            if key in enabled:
+                yield from _graver(entry, index, enabled[key], profile)
+
+
+def _graver(entry: Failure, index: int, symptom: Failure, profile: Profile) -> Iterator[Problem]:
+    for cause_alert in entry.alerts():
+        for symptom_alert in symptom.alerts():
+            cause = severity(cause_alert, entry.severity_of(cause_alert), profile)
+            graver = severity(symptom_alert, symptom.severity_of(symptom_alert), profile)
+            if inhibition.as_grave(cause, graver):
+                continue
+            changed = _changed(profile, symptom_alert) or _changed(profile, cause_alert)
+            if changed:
+                message = (
+                    f"{symptom_alert} is {graver} here; {cause_alert}, {cause}, does not hold it back, and both come"
+                )
+                yield Problem(changed, message, "warning")
+            else:
+                message = f"{cause_alert} ({cause}) must not hold back {symptom_alert}, which is {graver}"
+                where = entry.document.at("inhibits", index)
+                yield Problem(where, f"{message}; name '{symptom.id}' under `explains:` instead")
+
+
+def _changed(profile: Profile, alert: str) -> Location | None:
+    return profile.document.at("alerts", alert, "severity") if "severity" in profile.alerts.get(alert, {}) else None
+
+
+def logs_and_metrics_meet(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """A warning where failures seen in logs hold back no symptom that is seen in metrics, or perhaps none."""
+    enabled = {entry.id: entry for entry in catalog.entries if entry.id not in profile.disabled}
+    causes = [
+        entry.alert
+        for entry in enabled.values()
+        if entry.logs and any(enabled[key].metric_alerts for key in entry.inhibits if key in enabled)
+    ]
+    if not causes:
+        return
+    place = inhibition.place(profile.loki.labels, profile.prometheus.labels, profile)
+    labels = profile.document.data.get("prometheus", {}).get("labels", {})
+    if place is None:
+        yield Problem(
+            profile.document.at("loki", "labels"),
+            "logs and metrics have no label of the Pod or of the node in common, so alerts on logs, such as "
+            f"{causes[0]}, hold back no symptom, and each comes by itself; where both know the node's name, name their "
+            "labels of it under `loki: {labels: {node: …}}` and `prometheus: {labels: {node: …}}`",
+            "warning",
+        )
+    elif place.key == profile.prometheus.labels.node and "node" not in labels:
+        yield Problem(
+            profile.document.at("loki", "labels", "node"),
+            f"only the node tells which logs and metrics are of one kube-proxy, and '{place.key}' is only the default "
+            f"of its label on metrics; if targets have none, alerts on logs, such as {causes[0]}, hold back no "
+            "symptom; name the label under `prometheus: {labels: {node: …}}`, or say null",
+            "warning",
+        )

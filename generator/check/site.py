@@ -1,0 +1,199 @@
+"""Checks of the site profile."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlsplit
+
+from generator import names
+from generator.base.document import Path
+from generator.base.durations import seconds
+from generator.base.problems import Location, Problem
+from generator.catalog.model import Catalog
+from generator.catalog.profile import LogSource, Profile
+from generator.fixes.known_builds import known_builds
+from generator.query import promql
+from generator.query.signature import compile_re2
+
+_LARGEST = 10**15  # beyond it a float cannot count
+
+
+def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Alerts, their settings and disabled ids exist, and values have the right type."""
+    at = profile.document.at
+    known: dict[str, dict[str, Any]] = {}
+    for entry in catalog.entries:
+        if entry.logs:
+            known[entry.alert] = {"threshold": 0, "range": "", "for": "", "severity": ""}
+        for alert in entry.metric_alerts:
+            defaults = {key: parameter.default for key, parameter in alert.parameters.items()}
+            known[alert.name] = {**defaults, "for": "", "severity": ""}
+        if entry.heartbeat:
+            known[entry.alert] = {"severity": ""}
+    named = profile.alerts or profile.disabled
+    builds = [names.known_build(entry.alert) for entry in catalog.entries if named and known_builds(entry)]
+    known |= {name: {"for": "", "severity": ""} for name in builds}
+    for name, changes in profile.alerts.items():
+        if name not in known:
+            yield Problem(at("alerts", name), f"there is no alert '{name}'{_suggest(name, known)}")
+            continue
+        for key, value in changes.items():
+            where = at("alerts", name, key)
+            if key not in known[name]:
+                yield Problem(where, f"{name} has no setting '{key}'; it has {', '.join(sorted(known[name]))}")
+            elif isinstance(known[name][key], str) and not isinstance(value, str):
+                yield Problem(where, f"{key} must be text such as 10m")
+            elif isinstance(known[name][key], int | float) and (
+                not isinstance(value, int | float) or not 0 <= value <= _LARGEST
+            ):
+                yield Problem(where, f"{key} must be a number, 0 or more{_too_large(value)}")
+            elif key != "severity" and isinstance(value, str) and not _is_duration(value):
+                yield Problem(where, f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m")
+            elif key not in ("severity", "for") and isinstance(value, str) and seconds(value) == 0:
+                yield Problem(where, f"{key} must be longer than 0")
+    ids = [*(entry.id for entry in catalog.entries), *builds]
+    for key in sorted(profile.disabled):
+        if key not in ids:
+            yield Problem(at("disabled", key), f"there is no entry '{key}'{_suggest(key, ids)}")
+
+
+def _too_large(value: Any) -> str:
+    return ", and not larger than 10^15" if isinstance(value, int | float) and value > _LARGEST else ""
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        return seconds(text) >= 0
+    except ValueError:
+        return False
+
+
+def _suggest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else "; `kube-proxy-alerts list` shows them"
+
+
+def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Selectors are selectors, and the log selector cannot select Loki's own log, which quotes every rule."""
+    at = profile.document.at
+    for path, selector in _selectors(profile):
+        try:
+            matchers = promql.matchers(selector)
+            for matcher in matchers:
+                _pattern(matcher)
+        except ValueError as error:
+            yield Problem(at(*path), f'{selector!r} is not a selector such as {{container="kube-proxy"}}: {error}')
+            continue
+        if path[0] == "loki" and not promql.is_of_loki(selector):
+            message = "is not a selector that Loki reads: each text in double quotes, no comma at the end"
+            yield Problem(at(*path), f"{selector} {message}")
+            continue
+        if path[0] == "loki" and not any(_refuses(matcher, "loki") for matcher in matchers):
+            message = "selects Loki's own log, which quotes these rules and would fire them; name "
+            message += "the kernel's streams" if "kernel" in path else "kube-proxy's streams"
+            yield Problem(at(*path), f"{selector} {message}")
+
+
+def _selectors(profile: Profile) -> Iterable[tuple[Path, str]]:
+    """The selectors of a profile, and where each stands in it."""
+    for path, source in _log_sources(profile):
+        yield (*path, "selector"), source.selector
+    yield ("prometheus", "selector"), profile.prometheus.selector
+    yield ("prometheus", "container_selector"), profile.prometheus.container_selector
+    yield ("prometheus", "node_selector"), profile.prometheus.node_selector
+
+
+def _log_sources(profile: Profile) -> Iterable[tuple[Path, LogSource]]:
+    loki = profile.loki
+    yield ("loki",), LogSource(loki.selector, loki.labels)
+    if loki.kernel:
+        yield ("loki", "kernel"), loki.kernel
+
+
+def labels_are_no_words_of_loki(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Loki takes no label whose name is a word of its language."""
+    at = profile.document.at
+    for path, source in _log_sources(profile):
+        try:
+            selected = [matcher.name for matcher in promql.matchers(source.selector)]
+        except ValueError:
+            selected = []  # reported by selectors_pin_kube_proxy
+        for name in selected:
+            yield from _word_of_loki(at(*path, "selector"), name)
+        for key, label in asdict(source.labels).items():
+            yield from _word_of_loki(at(*path, "labels", key), label or "")
+
+
+def _word_of_loki(where: Location, name: str) -> Iterable[Problem]:
+    if name.lower() in promql.LOKI_WORDS:
+        yield Problem(where, f"'{name}' is a word of LogQL and names no label; let the collector rename it")
+
+
+def _pattern(matcher: Any) -> Any:
+    """What a matcher with a pattern searches for, None for others. Raises ValueError if RE2 refuses it."""
+    operator = str(matcher.op).rpartition(".")[2]
+    return None if operator in ("Equal", "NotEqual") else compile_re2(f"^(?:{matcher.value})$")
+
+
+def _refuses(matcher: Any, value: str) -> bool:
+    """Whether a stream whose labels all have this value is kept out by the matcher."""
+    operator = str(matcher.op).rpartition(".")[2]
+    if operator in ("Equal", "NotEqual"):
+        return bool((matcher.value == value) != (operator == "Equal"))
+    found = _pattern(matcher).search(value) is not None
+    return found != (operator == "Re")
+
+
+def intervals_are_positive(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Rules are evaluated every so often, not all the time."""
+    durations = (
+        ("loki", "interval", profile.loki.interval),
+        ("loki", "range", profile.loki.range),
+        ("loki", "ingest_delay", profile.loki.ingest_delay),
+        ("prometheus", "interval", profile.prometheus.interval),
+    )
+    for section, key, text in durations:
+        where = profile.document.at(section, key)
+        if not _is_duration(text):
+            yield Problem(where, f"{key}: '{text}' is longer than a ruler can count; 100 years are the most")
+        elif key == "interval" and seconds(text) == 0:
+            yield Problem(where, "the interval must be longer than 0")
+
+
+def clusters_are_told_apart(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Where clusters are named, logs and metrics have a label that says which one they are of."""
+    logs = [(path, source.labels.cluster) for path, source in _log_sources(profile)]
+    for path, cluster in (*logs, (("prometheus",), profile.prometheus.labels.cluster)):
+        if profile.clusters and cluster is None:
+            yield Problem(
+                profile.document.at(*path, "labels", "cluster"),
+                f"`clusters` names clusters, and no label of {'.'.join(map(str, path))} tells them apart; "
+                "name it here and let the collector set it",
+            )
+
+
+def labels_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Extra labels do not take the place of the alert's own."""
+    clusters = {profile.loki.labels.cluster, profile.prometheus.labels.cluster} if profile.clusters else set()
+    for key in profile.labels:
+        if key in {"alertname", "failure", "severity", *clusters}:
+            yield Problem(
+                profile.document.at("labels", key), f"every alert has a label '{key}' already; choose another name"
+            )
+
+
+def runbooks_have_a_home(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """A warning while runbook links lead to an address that is for examples, as the default one is."""
+    try:
+        host = urlsplit(profile.base_url).hostname or ""
+    except ValueError as error:
+        yield Problem(profile.document.at("runbooks", "base_url"), f"{profile.base_url} is no address: {error}")
+        return
+    if host == "example.com" or host.endswith((".example.com", ".example")):
+        yield Problem(
+            profile.document.at("runbooks", "base_url"),
+            f"runbook links lead to {profile.base_url}, and names in example.com and .example are for examples only; "
+            "set `runbooks: {base_url: …}` in a profile to where output/runbooks is published",
+            "warning",
+        )

@@ -1,0 +1,230 @@
+"""Checks of the steps of a runbook, at every way to run kube-proxy: a command is typed where it works."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from generator.base.document import Path
+from generator.base.problems import Location, Problem
+from generator.catalog.model import Catalog, Failure, Step
+from generator.catalog.profile import KubeProxyProfile, Profile
+from generator.steps import shell, verbs
+from generator.steps.deployment import Where, in_pod, kinds, words
+from generator.steps.filled import Filled, fill, place, unknown_words
+from generator.steps.shell import Script
+
+# What a machine with kubectl has of its own, and what asks servers from there; all else needs the node.
+_CLIENTS = frozenset({"kubectl", "amtool"})
+_ANYWHERE = frozenset({"curl", "python3"})
+_OWN_PORTS = (":10249", ":10256")  # kube-proxy's metrics and health, on the node itself
+_FILTERS = frozenset(
+    {"awk", "column", "cut", "echo", "grep", "head", "jq", "printf", "read", "sed", "sleep", "sort"}
+    | {"tail", "test", "tr", "true", "uniq", "wc"}
+)
+_READING = frozenset(
+    {"api-resources", "api-versions", "auth", "cluster-info", "config", "describe", "events", "exec", "explain"}
+    | {"get", "logs", "top", "version", "wait"}
+)
+_READING_ROLLOUTS = frozenset({"status", "history"})
+_OF_EVERY_SHELL = frozenset({"HOME", "HOSTNAME", "PATH", "PWD", "USER"})
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A step of an entry with its place in the file, in the order in which the page shows the steps."""
+
+    step: Step
+    path: Path
+
+
+@dataclass(frozen=True)
+class _AtKind:
+    """A step's commands at one way to run kube-proxy."""
+
+    placed: _Placed
+    site: KubeProxyProfile
+    where: Where
+    text: str
+
+
+def steps_have_a_place(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Templates use words that there are, and all commands of a step are typed at the same place, which it names."""
+    for entry in catalog.entries:
+        for placed in _in_order(entry):
+            yield from list(_templates(entry, placed, profile)) or list(_places(entry, placed, profile))
+
+
+def commands_fit_their_place(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """With kubectl only kubectl and filters, on the node all but kubectl, and no variable that nobody has set."""
+    for entry in catalog.entries:
+        yield from _once(_commands(entry, site) for site in kinds(profile.kube_proxy))
+
+
+def changes_are_named_and_undone(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """A step that changes the cluster says what it changes; what cordons is followed by what uncordons."""
+    for entry in catalog.entries:
+        yield from _once(_changes(entry, site) for site in kinds(profile.kube_proxy))
+
+
+def damage_is_stopped_first(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """A critical entry has a mitigation that stops the damage before its reason is known; no diagnosis does that."""
+    for entry in catalog.entries:
+        if entry.severity == "critical" and not any(step.stops_damage for step in entry.mitigation):
+            message = "nothing stops the damage of a critical failure; mark what does with `stops_damage: true`"
+            yield Problem(entry.document.at("mitigation"), message)
+        for index, step in enumerate(entry.mitigation):
+            if step.stops_damage and not all(earlier.stops_damage for earlier in entry.mitigation[:index]):
+                message = "what stops the damage comes first on the page; put it first here, so that the numbers agree"
+                yield Problem(entry.document.at("mitigation", index, "stops_damage"), message)
+        for index, step in enumerate(entry.diagnosis):
+            if step.stops_damage:
+                message = "a diagnosis stops no damage; move the step under `mitigation`"
+                yield Problem(entry.document.at("diagnosis", index, "stops_damage"), message)
+
+
+def _once(of_sites: Iterable[Iterable[Problem]]) -> Iterator[Problem]:
+    """What is wrong at a place of the file, said of the first site where anything is."""
+    told: set[Location] = set()
+    for problems in of_sites:
+        fresh = [problem for problem in problems if problem.where not in told]
+        yield from fresh
+        told |= {problem.where for problem in fresh}
+
+
+def _in_order(entry: Failure) -> list[_Placed]:
+    """An entry's steps as its page shows them: what stops the damage, the diagnosis, the other mitigations."""
+    diagnosis = [_Placed(step, ("diagnosis", index)) for index, step in enumerate(entry.diagnosis)]
+    mitigation = [_Placed(step, ("mitigation", index)) for index, step in enumerate(entry.mitigation)]
+    first = [placed for placed in mitigation if placed.step.stops_damage]
+    return [*first, *diagnosis, *(placed for placed in mitigation if not placed.step.stops_damage)]
+
+
+def _templates(entry: Failure, placed: _Placed, profile: Profile) -> Iterator[Problem]:
+    step = placed.step
+    known = words(profile.kube_proxy)
+    for key, template in (("do", step.do), ("run", step.run), ("expect", step.expect)):
+        if not template:
+            continue
+        where = entry.document.at(*placed.path, key)
+        try:
+            unknown = unknown_words(template, known)
+            for word in unknown:
+                close = difflib.get_close_matches(word, known, n=1)
+                hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(sorted(known))}"
+                yield Problem(where, f"{key}: there is no word '{word}'; {hint}")
+            for site in () if unknown else kinds(profile.kube_proxy):
+                fill(template, words(site))
+        except ValueError as error:
+            yield Problem(where, f"{key} is not a template that can be filled in: {error}")
+
+
+def _places(entry: Failure, placed: _Placed, profile: Profile) -> Iterator[Problem]:
+    for site in kinds(profile.kube_proxy):
+        run = fill(placed.step.run or "", words(site))
+        message = _misled(placed.step, run, site)
+        if message:
+            yield Problem(entry.document.at(*placed.path, "run"), message)
+            return
+
+
+def _misled(step: Step, run: Filled, site: KubeProxyProfile) -> str | None:
+    if len(run.places) > 1:
+        return f"where kube-proxy runs as {site.runs_as}, its commands are typed at two places; make two steps"
+    if step.where == "kube-proxy" and run.text and not run.places:
+        return "nothing in it follows how kube-proxy runs; say `where: kubectl` or `where: node`"
+    if run.places and place(step, run) not in run.places:
+        (other,) = run.places
+        return (
+            f"where kube-proxy runs as {site.runs_as}, a word in it is typed {_at(other)}; "
+            "say `where: kube-proxy`, or make two steps"
+        )
+    return None
+
+
+def _at(where: str) -> str:
+    return "with kubectl" if where == "kubectl" else "on the node"
+
+
+def _scripts(entry: Failure, site: KubeProxyProfile) -> Iterator[_AtKind]:
+    """The commands of an entry at a site; what cannot be filled in is told by another check."""
+    for placed in _in_order(entry):
+        try:
+            run = fill(placed.step.run or "", words(site))
+        except ValueError:
+            continue
+        if run.text and placed.step.where and not _misled(placed.step, run, site):
+            yield _AtKind(placed, site, place(placed.step, run), run.text)
+
+
+def _commands(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
+    # The head of a page sets these; what a step sets, later ones at the same place may use.
+    given: dict[Where, frozenset[str]] = {
+        "kubectl": _OF_EVERY_SHELL | ({"NODE", "POD"} if in_pod(site) else {"NODE"}),
+        "node": _OF_EVERY_SHELL,
+    }
+    for row in _scripts(entry, site):
+        where = entry.document.at(*row.placed.path, "run")
+        try:
+            found = shell.script(row.text)
+        except ValueError as error:
+            yield Problem(where, f"not a shell script: {error}")
+            continue
+        yield from (Problem(where, message) for message in _misplaced(found, row.where))
+        if row.site.log_file and any(
+            verbs.verb(run)[:1] == ("logs",) for run in found.runs if run.program == "kubectl"
+        ):
+            yield Problem(where, "`kubectl logs` is empty where the log is a file; use a word, or {% if prints_log %}")
+        given[row.where] |= found.sets
+        for name in sorted(found.reads - given[row.where]):
+            yield Problem(where, _unset(name, row))
+        if found.mutes:
+            message = "2>/dev/null hides that a command is missing or refused, and the rest then reads as an answer"
+            yield Problem(where, message)
+
+
+def _misplaced(found: Script, where: Where) -> Iterator[str]:
+    for run in found.runs:
+        if run.program == "kubectl" and "debug" in verbs.verb(run):
+            yield "no `kubectl debug`: the page tells how to get a shell on the node; say `where: node`"
+        elif where == "node" and run.program in _CLIENTS:
+            yield f"{run.program} is not typed on the node; make it a step of its own with `where: kubectl`"
+        elif where == "kubectl" and run.program not in _CLIENTS | _FILTERS | _ANYWHERE:
+            yield f"'{run.program}' needs the node; make it a step of its own with `where: node`"
+        elif where == "kubectl" and run.program == "curl":
+            for url in (word for word in run.words if any(port in word for port in _OWN_PORTS)):
+                yield f"{url} is kube-proxy's on the node; make it a step of its own with `where: node`"
+        elif where == "kubectl" and run.program in _FILTERS:
+            for path in (word for word in run.words if word.startswith("/") and not word.startswith("/dev/")):
+                yield f"{path} is a file of the node; make it a step of its own with `where: node`"
+
+
+def _unset(name: str, row: _AtKind) -> str:
+    if name == "POD" and row.where == "kubectl":
+        return f"there is no $POD where kube-proxy runs as {row.site.runs_as}; use a word, or {{% if in_pod %}}"
+    if name in ("NODE", "POD"):
+        return f"${name} is set on the machine with kubectl, not on the node"
+    return f"nothing has set ${name} before; let the step set it, as in {name}=…"
+
+
+def _changes(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
+    cordoned: list[_Placed] = []
+    for row in _scripts(entry, site):
+        try:
+            asked = [verbs.verb(run) for run in shell.script(row.text).runs if run.program == "kubectl"]
+        except ValueError:
+            continue
+        changing = [" ".join(verb) for verb in asked if verb and not _reads(verb)]
+        if changing and not row.placed.step.changes:
+            where = entry.document.at(*row.placed.path, "run")
+            yield Problem(where, f"`kubectl {changing[0]}` changes something; say what, under `changes`")
+        if any(verb[:1] == ("uncordon",) for verb in asked):
+            cordoned = []
+        if any(verb[:1] in (("cordon",), ("drain",)) for verb in asked):
+            cordoned.append(row.placed)
+    for placed in cordoned:
+        where = entry.document.at(*placed.path, "run")
+        yield Problem(where, "no Pod comes to this node any more; a later step must say `kubectl uncordon`")
+
+
+def _reads(verb: tuple[str, ...]) -> bool:
+    return verb[0] in _READING or (verb[0] == "rollout" and not _READING_ROLLOUTS.isdisjoint(verb[1:]))

@@ -1,0 +1,1 @@
+"""COMPILE: entries and profile to rules, as data."""

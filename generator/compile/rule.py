@@ -1,0 +1,111 @@
+"""Rules and what is known of each, as values. No IO."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from generator.catalog.inhibition import Labels, Place
+from generator.catalog.model import Failure
+from generator.catalog.profile import LogSource, Profile
+
+Engine = Literal["loki", "prometheus"]
+UPGRADE = "Upgrade kube-proxy to {} or later, with the cluster where that is another minor release."
+
+
+@dataclass(frozen=True)
+class RecordingRule:
+    record: str
+    expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AlertRule:
+    alert: str
+    expr: str
+    hold: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RuleGroup:
+    name: str
+    interval: str
+    rules: tuple[RecordingRule | AlertRule, ...]
+
+
+@dataclass(frozen=True)
+class AlertSetting:
+    """A number of an alert that a profile can change."""
+
+    name: str
+    value: str
+    why: str
+
+
+@dataclass(frozen=True)
+class CompiledAlert:
+    """An alert with what its page tells about it. `source`: the log that it reads, if it reads one.
+
+    `known_build`: the failure can happen here, and has not yet; `conditions`: when such an alert fires and the failure
+    cannot happen, as sentences. `of_cluster`: it tells of all kube-proxies of a cluster at once.
+    """
+
+    entry: Failure
+    engine: Engine
+    rule: AlertRule
+    interval: str
+    settings: tuple[AlertSetting, ...]
+    known_build: bool = False
+    of_cluster: bool = False
+    conditions: tuple[str, ...] = ()
+    source: LogSource | None = None
+
+    def labels(self, profile: Profile) -> Labels:
+        """The names of the labels that say where it is."""
+        return self.source.labels if self.source else profile.prometheus.labels
+
+    @property
+    def title(self) -> str:
+        return f"A build with a known failure: {self.entry.title}" if self.known_build else self.entry.title
+
+    @property
+    def first_step(self) -> str:
+        return UPGRADE.format("the version that the alert names") if self.known_build else self.entry.first_step
+
+    @property
+    def severity_reason(self) -> str:
+        if self.known_build:
+            return "Nothing has failed yet; the upgrade can be planned."
+        own = next((row.severity_reason for row in self.entry.metric_alerts if row.name == self.rule.alert), None)
+        return own or self.entry.severity_reason
+
+    @property
+    def urgency(self) -> str:
+        """The severity at this site; watchdogs, which always fire, are apart."""
+        return "watchdog" if self.entry.kind == "watchdog" else self.rule.labels["severity"]
+
+
+@dataclass(frozen=True)
+class Inhibition:
+    """While the cause fires, these symptoms are held back at the same place; all are names of alerts."""
+
+    cause: str
+    symptoms: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything compiled: rule groups by engine, each alert with its background, and what holds back what."""
+
+    groups: Mapping[Engine, tuple[RuleGroup, ...]]
+    alerts: tuple[CompiledAlert, ...]
+    inhibitions: tuple[Inhibition, ...] = ()
+
+    @property
+    def records(self) -> Mapping[str, str]:
+        """What each recording rule is made of."""
+        rules = [rule for groups in self.groups.values() for group in groups for rule in group.rules]
+        return {rule.record: rule.expr for rule in rules if isinstance(rule, RecordingRule)}

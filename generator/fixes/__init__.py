@@ -1,0 +1,1 @@
+"""Versions and fix tables: who is affected, and what ends it."""

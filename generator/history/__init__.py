@@ -1,0 +1,1 @@
+"""What changed in the rules between two commits."""

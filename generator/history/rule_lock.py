@@ -1,0 +1,117 @@
+"""The lock: one row for each rule, so that a review shows which rules change and in what.
+
+What can be told in a word stands there as it is: status, interval, `for`, labels. The rest is hashed in two parts.
+`expr` is when the rule fires; comments and the breaking of lines do not count. `text` is what people read, the
+annotations: its change is a change of prose, every other one a change of behaviour.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from generator.base.shapes import LABELS, TEXT, Shape, each, record
+from generator.catalog.model import Catalog
+from generator.compile.rule import AlertRule, RecordingRule, Rules
+from generator.names import GENERATED
+from generator.query import lexer
+
+_DIGITS = 16  # of SHA-256; enough to tell a rule from its former self
+_ROW = record(
+    {"failure": TEXT, "for": TEXT, "labels": LABELS, "text": TEXT},
+    name=TEXT,
+    engine=TEXT,
+    status=TEXT,
+    interval=TEXT,
+    expr=TEXT,
+)
+_LOCK = Shape(record(rules=each(_ROW)))
+
+
+@dataclass(frozen=True)
+class Locked:
+    """A rule as the lock keeps it, empty where there is nothing.
+
+    A recording rule has no `for`, labels or text; one that serves all entries has no failure either.
+    """
+
+    name: str
+    engine: str
+    failure: str
+    status: str
+    interval: str
+    hold: str
+    labels: Mapping[str, str]
+    expr: str
+    text: str
+
+
+def lock(rules: Rules, catalog: Catalog) -> list[Locked]:
+    """The rows of compiled rules, by name."""
+    owners = {record.name: entry for entry in catalog.entries for record in entry.records}
+    owners |= {alert.rule.alert: alert.entry for alert in rules.alerts}
+    rows = []
+    for engine, groups in rules.groups.items():
+        for group in groups:
+            for rule in group.rules:
+                name = rule.record if isinstance(rule, RecordingRule) else rule.alert
+                entry = owners.get(name)
+                hold, labels, text = _alert(rule) if isinstance(rule, AlertRule) else ("", {}, "")
+                place = (name, engine, entry.id if entry else "", entry.status if entry else "stable", group.interval)
+                rows.append(Locked(*place, hold, labels, _hash(lexer.plain(rule.expr)), text))
+    return sorted(rows, key=lambda row: (row.name, row.engine))
+
+
+def dump(rows: Iterable[Locked]) -> str:
+    """The lock file: a line for each fact, so that a difference shows the fact."""
+    return (
+        json.dumps({"generated": GENERATED, "rules": [_data(row) for row in rows]}, indent=2, ensure_ascii=False) + "\n"
+    )
+
+
+def parse(text: str) -> list[Locked]:
+    """The rows of a lock file. Raises ValueError if it is none."""
+    try:
+        data = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is too deep") from error
+    return [_row(row) for row in _LOCK.checked(data)["rules"]]
+
+
+def _alert(rule: AlertRule) -> tuple[str, Mapping[str, str], str]:
+    labels = {key: value for key, value in rule.labels.items() if key != "failure"}
+    return rule.hold, labels, _hash(json.dumps(dict(rule.annotations), sort_keys=True))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def _data(row: Locked) -> dict[str, Any]:
+    data = {
+        "name": row.name,
+        "engine": row.engine,
+        "failure": row.failure,
+        "status": row.status,
+        "interval": row.interval,
+        "for": row.hold,
+        "labels": dict(sorted(row.labels.items())),
+        "expr": row.expr,
+        "text": row.text,
+    }
+    return {key: value for key, value in data.items() if value}
+
+
+def _row(data: Mapping[str, Any]) -> Locked:
+    return Locked(
+        name=str(data["name"]),
+        engine=str(data["engine"]),
+        failure=str(data.get("failure", "")),
+        status=str(data["status"]),
+        interval=str(data["interval"]),
+        hold=str(data.get("for", "")),
+        labels={key: str(value) for key, value in data.get("labels", {}).items()},
+        expr=str(data["expr"]),
+        text=str(data.get("text", "")),
+    )

@@ -1,0 +1,12 @@
+"""Recording and alerting rules for Prometheus."""
+
+from generator.base import file
+from generator.catalog.model import Catalog
+from generator.catalog.profile import Profile
+from generator.compile import rule_files
+from generator.compile.rule import Rules
+from generator.names import rules_file
+
+
+def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[file.File]:
+    return [rule_files.rules_file(rules_file("prometheus"), rules.groups["prometheus"])]

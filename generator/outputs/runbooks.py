@@ -1,0 +1,147 @@
+"""One Markdown page for each alert, and the index that leads to them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+
+from generator import names
+from generator.base import markdown
+from generator.base.file import File
+from generator.catalog.model import SEVERITIES, Catalog, Failure, Source
+from generator.catalog.profile import Profile, ServerProfile
+from generator.compile.rule import CompiledAlert, Rules
+from generator.compile.whereabouts import whereabouts
+from generator.steps.deployment import Word, words
+from generator.steps.filled import SiteStep, at_site
+
+_FOLDER = "runbooks"
+_EVIDENCE = {
+    "documented": "documented",
+    "source": "quoted from source",
+    "reproduced": "reproduced",
+}
+_NOT_NAMED = ServerProfile(url="http://alertmanager:9093")
+_PLACES = {"kubectl": "With kubectl", "node": "On the [node, as root](#a-root-shell-on-the-node)"}
+_ACTIONS = {
+    "none": "No fix needed; the problem does not exist.",
+    "upgrade-kube-proxy": "Upgrade kube-proxy.",
+    "upgrade-cluster": "Upgrade the TKE cluster.",
+}
+
+
+def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
+    environment = _environment()
+    known = {alert.entry.id: alert.entry for alert in rules.alerts}
+    site = words(profile.kube_proxy)
+    pages = []
+    for alert in rules.alerts:
+        page = environment.get_template("known-build.md.j2" if alert.known_build else "runbook.md.j2")
+        text = page.render(
+            alert=alert,
+            entry=alert.entry,
+            rule=alert.rule,
+            causes=[cause for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known],
+            related=[(known[key], why) for key, why in alert.entry.related if key in known],
+            steps=_steps(alert.entry, site),
+            found=whereabouts(alert, rules, profile),
+            alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
+            cite=_Citer(alert.entry),
+        )
+        pages.append(File(f"{_FOLDER}/{names.runbook_file(alert.rule.alert)}", text))
+    index = environment.get_template("index.md.j2").render(sections=_sections(rules.alerts))
+    return [*pages, File(f"{_FOLDER}/{names.RUNBOOK_INDEX}", index)]
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """An entry's steps at a site, in the order of the page."""
+
+    first: tuple[SiteStep, ...]
+    diagnosis: tuple[SiteStep, ...]
+    mitigation: tuple[SiteStep, ...]
+
+    @property
+    def all(self) -> tuple[SiteStep, ...]:
+        return (*self.first, *self.diagnosis, *self.mitigation)
+
+    @property
+    def need_shell(self) -> bool:
+        return any(row.where == "node" for row in self.all)
+
+
+def _steps(entry: Failure, site: Mapping[str, Word]) -> _Steps:
+    mitigation = [at_site(step, site) for step in entry.mitigation]
+    return _Steps(
+        first=tuple(row for row in mitigation if row.step.stops_damage),
+        diagnosis=tuple(at_site(step, site) for step in entry.diagnosis),
+        mitigation=tuple(row for row in mitigation if not row.step.stops_damage),
+    )
+
+
+def _sections(alerts: tuple[CompiledAlert, ...]) -> list[tuple[str, list[CompiledAlert]]]:
+    """Alerts for the index: by severity, watchdogs apart; sections without alerts are left out."""
+    titles = {severity: f"Severity {severity}" for severity in SEVERITIES} | {"watchdog": "Watchdogs, always firing"}
+    rows: dict[str, list[CompiledAlert]] = {key: [] for key in titles}
+    for alert in sorted(alerts, key=lambda alert: alert.rule.alert):
+        rows[alert.urgency].append(alert)
+    return [(titles[key], found) for key, found in rows.items() if found]
+
+
+class _Citer:
+    """Turns the keys of a statement's sources into links to the list at the page's end, in the order of first use."""
+
+    def __init__(self, entry: Failure) -> None:
+        self._known = {source.key: source for source in entry.sources}
+        self._cited: dict[str, int] = {}
+        self._editions = {source.key: source.edition or source.title for source in entry.sources}
+
+    def __call__(self, keys: tuple[str, ...]) -> str:
+        numbers = [self._cited.setdefault(key, len(self._cited) + 1) for key in keys]
+        return " ".join(f"[[{number}]](#sources)" for number in numbers)
+
+    def cited(self) -> list[Source]:
+        return [self._known[key] for key in self._cited]
+
+    def edition(self, key: str) -> str:
+        return self._editions[key]
+
+
+class _Templates(BaseLoader):
+    """The templates beside this module, also when the package is installed as an archive."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, None, None]:
+        file = resources.files("generator.outputs") / template
+        if not file.is_file():
+            raise TemplateNotFound(template)
+        return file.read_text(encoding="utf-8"), None, None
+
+
+@cache
+def _environment() -> Environment:
+    # Pages are Markdown, not HTML: texts are escaped by the filters below.
+    environment = Environment(  # noqa: S701
+        loader=_Templates(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "text": markdown.text,
+        "code": markdown.code,
+        "code_cell": markdown.code_cell,
+        "block": markdown.block,
+        "cell": markdown.cell,
+        "page": names.runbook_file,
+    }
+    environment.globals |= {
+        "GENERATED": names.GENERATED,
+        "DASHBOARD": names.DASHBOARD,
+        "ACTIONS": _ACTIONS,
+        "EVIDENCE": _EVIDENCE,
+        "PLACES": _PLACES,
+    }
+    return environment

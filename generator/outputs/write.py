@@ -1,0 +1,426 @@
+"""Puts generated files on disk, all of them or none. The only module that writes output.
+
+The tree names its own files in MANIFEST; with the header at its place, that tells them from files of somebody else's,
+which are never replaced or removed.
+"""
+
+import contextlib
+import ctypes
+import difflib
+import errno
+import os
+import re
+import stat
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from generator.base.disk import populate, refusals_told
+from generator.base.file import File
+from generator.base.problems import Location, Problem, ToolError
+from generator.names import GENERATED, TOOL
+
+if sys.platform != "win32":
+    import fcntl
+
+MANIFEST = ".generated"  # the generated files of the folder it stands in, a path a line
+
+_INSIDE = f".{TOOL}"  # in an output folder: where a run works that cannot exchange the folder as a whole
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_HEAD = 500  # bytes
+_NAMED = 1000  # files of somebody else's; a run that is pointed at a home folder need not read all of it
+_WAIT_SECONDS = 60
+# What the disk says of a folder that cannot be exchanged: it is a mount point, or what holds it may not be written.
+_FIXED = {errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS}
+_HEADER = re.compile(rf'(# |<!-- |\{{\{{/\* |\s*"\w+": ")?{re.escape(GENERATED)}( -->| \*/\}}\}}|",?)?\s*')
+
+
+class ForeignError(Exception):
+    """Files of somebody else's are in the way; a problem for each."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
+def foreign(folder: Path, files: Iterable[File]) -> list[Problem]:
+    """A problem for each thing in the output folder that was not generated: replacing the tree would lose it.
+
+    Raises ToolError if the folder is none, or cannot be read.
+    """
+    with refusals_told(folder):
+        return _look(_place(folder), files).foreign(folder)
+
+
+def diff(folder: Path, files: Iterable[File]) -> str:
+    """What writing would change, as a unified diff; empty if nothing."""
+    old, new = _both(folder, files)
+    hunks: list[str] = []
+    for path in sorted(old.keys() | new.keys()):
+        before, after = old.get(path), new.get(path)
+        if before != after:
+            hunks += difflib.unified_diff(
+                (before or "").splitlines(keepends=True),
+                (after or "").splitlines(keepends=True),
+                f"{folder.as_posix()}/{path}" if before is not None else "/dev/null",
+                f"{folder.as_posix()}/{path}" if after is not None else "/dev/null",
+            )
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in hunks)
+
+
+def drift(folder: Path, files: Iterable[File]) -> list[Problem]:
+    """A problem for each file that writing would change, at its first line that differs."""
+    old, new = _both(folder, files)
+    problems = []
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) != new.get(path):
+            before, after = old.get(path, "").splitlines(), new.get(path, "").splitlines()
+            pairs = enumerate(zip(before, after, strict=False), 1)
+            line = next((number for number, (one, other) in pairs if one != other), len(before))
+            where = Location(f"{folder.as_posix()}/{path}", line, 1)
+            problems.append(Problem(where, "is not what the catalog gives; run `generate` and commit what it writes"))
+    return problems
+
+
+def replace(folder: Path, files: Iterable[File]) -> bool:
+    """Make the folder hold exactly these files, and the list of them; True if anything changed.
+
+    A run that dies leaves the old tree or the new one; where the folder cannot be exchanged as a whole (a mount point,
+    the folder that one works in) it may leave a mixture, which the next run makes whole.
+
+    Raises ForeignError if something is there that was not generated, ToolError if the disk refuses.
+    """
+    files = list(files)
+    new = _with_manifest(files)
+    with refusals_told(folder):
+        place = _place(folder)
+        old, wanted = _both(place, files)
+        if old == wanted and not (place / _INSIDE).exists():
+            return False
+        if _stays(place):
+            _replace_inside(place, new)
+            return True
+        try:
+            _replace_whole(place, new)
+        except OSError as error:
+            if error.errno not in _FIXED or not place.is_dir():
+                raise
+            _replace_inside(place, new)
+    return True
+
+
+def _texts(files: Iterable[File]) -> dict[str, str]:
+    return {file.path: file.text for file in files}
+
+
+def create(folder: Path, files: Sequence[File]) -> None:
+    """Make a new folder that holds these files, in one step. Raises ToolError if it is there, or the disk refuses."""
+    with refusals_told(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(folder.parent / f".{folder.name}.{TOOL}") as work:
+            staged = work / "new"
+            _remove(staged, files)
+            try:
+                populate(staged, _with_manifest(files))
+                (staged / MANIFEST).unlink()
+                if folder.exists():
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+                staged.rename(folder)
+            finally:
+                _remove(staged, files)
+
+
+def _place(folder: Path) -> Path:
+    """The folder that is meant, links followed; it need not be there."""
+    try:
+        mode = folder.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return folder.resolve()
+    if not stat.S_ISDIR(mode):
+        raise ToolError(f"{folder}: is no folder; choose another one with --output")
+    return folder.resolve()
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """What is in a folder: paths of files that were generated, and of all that was not with what it is."""
+
+    ours: tuple[str, ...]
+    others: Mapping[str, str]
+
+    def foreign(self, folder: Path) -> list[Problem]:
+        message = f"was not generated by {TOOL} and would be lost; move it, or choose another folder with --output"
+        return [
+            Problem(Location(f"{folder.as_posix()}/{path}"), f"{kind}{message}")
+            for path, kind in sorted(self.others.items())
+        ]
+
+
+def _look(folder: Path, files: Iterable[File], staged: bool = False) -> _Tree:
+    """Tell generated files from all others. What a run of ours staged need not be whole, so has no header for sure."""
+    known = {MANIFEST, *(file.path for file in files), *_manifest(folder), *_manifest(folder / _INSIDE / "ready")}
+    ancestors = {parent.as_posix() for path in known for parent in PurePosixPath(path).parents}
+    ours: list[str] = []
+    others: dict[str, str] = {}
+    for path, state in _walk(folder, folder):
+        if stat.S_ISDIR(state.st_mode):
+            if path not in ancestors:
+                others[path] = "a folder that "
+        elif stat.S_ISREG(state.st_mode) and path in known and (staged or _headed(folder / path)):
+            ours.append(path)
+        else:
+            others[path] = _kind(state.st_mode)
+        if len(others) >= _NAMED:
+            break
+    return _Tree(tuple(ours), others)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISREG(mode):
+        return ""
+    return "a link that " if stat.S_ISLNK(mode) else "no plain file; it "
+
+
+def _walk(top: Path, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """All files below a folder, and the folders that are empty or mounted; nothing is opened and no link followed."""
+    device, children = _children(folder)
+    for path, state in children:
+        if path == top / _INSIDE:
+            continue
+        empty = True
+        if stat.S_ISDIR(state.st_mode) and state.st_dev == device:
+            for found in _walk(top, path):
+                empty = False
+                yield found
+        if empty:
+            yield path.relative_to(top).as_posix(), state
+
+
+def _children(folder: Path) -> tuple[int, list[tuple[Path, os.stat_result]]]:
+    """The device of a folder, and what is in it; what another run takes away meanwhile is not."""
+    found = []
+    try:
+        device = folder.stat().st_dev
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            with contextlib.suppress(FileNotFoundError):
+                found.append((Path(entry.path), entry.stat(follow_symlinks=False)))
+    except FileNotFoundError:
+        return 0, []
+    return device, found
+
+
+def _manifest(folder: Path) -> list[str]:
+    """The paths that a tree says were generated."""
+    lines = _start(folder / MANIFEST, 1_000_000).decode("utf-8", errors="replace").splitlines()
+    return lines[1:] if lines and _HEADER.fullmatch(lines[0]) else []
+
+
+def _headed(path: Path) -> bool:
+    lines = _start(path, _HEAD).decode("utf-8", errors="replace").splitlines()
+    return any(_HEADER.fullmatch(line) for line in lines[:3])
+
+
+def _start(path: Path, limit: int) -> bytes:
+    """The first bytes of a regular file; of anything else, none."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+            return b""
+        raise ToolError(f"{path}: cannot be read: {error.strerror}") from error
+    with os.fdopen(handle, "rb") as file:
+        return file.read(limit) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+
+
+def _with_manifest(files: Iterable[File]) -> list[File]:
+    """The files, after the one that lists them, which a staged tree has before any other."""
+    files = list(files)
+    listed = "".join(f"{path}\n" for path in sorted(file.path for file in files))
+    return [File(MANIFEST, f"# {GENERATED}\n{listed}"), *files]
+
+
+def _both(folder: Path, files: Iterable[File]) -> tuple[dict[str, str], dict[str, str]]:
+    """The generated files as they are and as they would be."""
+    new = _texts(_with_manifest(files))
+    # A file that grew beyond all that is generated differs in its first part already.
+    limit = 4 * max(len(text) for text in new.values()) + 1
+    old = {path: _start(folder / path, limit).decode("utf-8", errors="replace") for path in _look(folder, files).ours}
+    return old, new
+
+
+def _stays(folder: Path) -> bool:
+    """Whether the folder itself must stay: it is a mount point, somebody works in it, or a run was killed in it."""
+    return folder.is_mount() or folder in (Path.cwd(), *Path.cwd().parents) or (folder / _INSIDE).exists()
+
+
+def _replace_whole(folder: Path, files: Sequence[File]) -> None:
+    """Stage the tree beside the folder, and exchange the two."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(folder.parent / f".{folder.name}.{TOOL}") as work:
+        staged, aside = work / "new", work / "old"
+        if aside.exists() and not folder.exists():
+            aside.rename(folder)  # a run died between two renames: the old tree comes back
+        for left in (staged, aside):
+            _remove(left, files)
+        try:
+            populate(staged, files)
+            _swap(staged, folder, aside, files)
+        finally:
+            for left in (staged, aside):
+                _remove(left, files)
+
+
+def _swap(staged: Path, folder: Path, aside: Path, files: Sequence[File]) -> None:
+    _refuse(folder, files)
+    if not folder.exists():
+        staged.rename(folder)
+        return
+    staged.chmod(stat.S_IMODE(folder.stat().st_mode))
+    if _exchange(staged, folder):
+        arrived = _look(staged, files).foreign(folder)
+        if arrived:  # between the look and the exchange
+            _exchange(staged, folder)
+            raise ForeignError(arrived)
+        return
+    # Only where the kernel cannot exchange two names: between these two renames the folder is missing.
+    folder.rename(aside)
+    arrived = _look(aside, files).foreign(folder)
+    if arrived:
+        aside.rename(folder)
+        raise ForeignError(arrived)
+    staged.rename(folder)
+
+
+def _replace_inside(folder: Path, files: Sequence[File]) -> None:
+    """Stage the tree inside the folder, and move the files one by one; what is `ready` is moved by the next run too."""
+    with _alone(folder / _INSIDE) as work:
+        staged, ready = work / "new", work / "ready"
+        if ready.exists():
+            _move(ready, folder, files)
+        _remove(staged, files)
+        try:
+            populate(staged, files)
+            _refuse(folder, files)
+            staged.rename(ready)
+        finally:
+            _remove(staged, files)
+        _move(ready, folder, files)
+
+
+def _move(ready: Path, folder: Path, files: Sequence[File]) -> None:
+    """Move what is ready into the folder, and remove what else was generated; the list of all comes last."""
+    if not (ready / MANIFEST).exists():  # all was moved
+        ready.rmdir()
+        return
+    wanted = _manifest(ready)
+    stale = {*_look(folder, files).ours} - {MANIFEST, *wanted}
+    for path in wanted:
+        if (ready / path).exists():
+            if os.path.lexists(folder / path) and not _headed(folder / path):
+                raise ForeignError(_Tree((), {path: ""}).foreign(folder))
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (ready / path).replace(folder / path)
+    for path in stale:
+        (folder / path).unlink(missing_ok=True)
+    _prune(folder, [*_manifest(folder), *stale])
+    _prune(ready, wanted)
+    (ready / MANIFEST).replace(folder / MANIFEST)
+    ready.rmdir()
+
+
+def _refuse(folder: Path, files: Sequence[File]) -> None:
+    found = _look(folder, files).foreign(folder)
+    if found:
+        raise ForeignError(found)
+
+
+def _remove(tree: Path, files: Iterable[File]) -> None:
+    """Remove a tree that was staged or put aside: what was generated, and nothing that somebody put there."""
+    if not os.path.lexists(tree):
+        return
+    held = _look(tree, files, staged=True)
+    if held.others:
+        first = min(held.others)
+        raise ToolError(f"{tree / first}: came while a run wrote; move it to where it belongs, then run this again")
+    listed = [*_manifest(tree), *held.ours, *(file.path for file in files)]
+    for path in sorted(held.ours, key=lambda path: path == MANIFEST):
+        _prune(tree, listed if path == MANIFEST else ())
+        (tree / path).unlink()
+    _prune(tree, listed)
+    tree.rmdir()
+
+
+def _prune(folder: Path, paths: Iterable[str]) -> None:
+    """Remove the folders of these paths that are empty now."""
+    parents = {parent for path in paths for parent in PurePosixPath(path).parents if parent.name}
+    for parent in sorted(parents, key=lambda parent: len(parent.parts), reverse=True):
+        with contextlib.suppress(OSError):
+            (folder / parent).rmdir()
+
+
+@contextlib.contextmanager
+def _alone(work: Path) -> Iterator[Path]:
+    """A folder that one run at a time works in. The kernel forgets the lock of a run that was killed."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        with contextlib.suppress(FileExistsError):
+            work.mkdir()
+        try:
+            handle = os.open(work, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0))
+        except FileNotFoundError:
+            continue  # the run before removed it
+        try:
+            if _locked(handle) and _same(handle, work):
+                break
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+        if time.monotonic() > deadline:
+            raise ToolError(f"{work}: another run has worked in it for {_WAIT_SECONDS} s; wait for it, or end it")
+        time.sleep(0.01)
+    try:
+        yield work
+    finally:
+        with contextlib.suppress(OSError):
+            work.rmdir()
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Take the lock; False while another run has it. File systems without locks are used without."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+    return True
+
+
+def _same(handle: int, path: Path) -> bool:
+    """Whether what was opened still has its name."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step (Linux renameat2); False where that does not exist."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        renameat2 = libc.renameat2
+    except AttributeError:
+        return False
+    if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL):
+        return False
+    raise OSError(code, os.strerror(code))

@@ -1,0 +1,41 @@
+"""From what was read to the files to write: checks, rules, targets, links. No IO."""
+
+from dataclasses import dataclass
+
+from generator import check, outputs
+from generator.base.file import File
+from generator.base.problems import Problem, errors
+from generator.catalog.load import Inputs
+from generator.compile.rule import Rules
+from generator.compile.rules import compile_rules
+from generator.outputs import links
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a run produces. Without files if the input has errors."""
+
+    problems: tuple[Problem, ...]
+    rules: Rules | None = None
+    files: tuple[File, ...] = ()
+
+
+def compile_catalog(inputs: Inputs, output: str) -> Compiled:
+    """Check the inputs and compile them for their profile. `output` is how problems name the output folder."""
+    problems = [*inputs.problems, *check.check(inputs.catalog, inputs.profile, inputs.default_profile)]
+    if errors(problems):
+        return Compiled(tuple(errors(problems)))  # warnings wait until the rest is right
+    rules = compile_rules(inputs.catalog, inputs.profile)
+    if not rules.alerts:
+        where = inputs.profile.document.at("disabled")
+        return Compiled((Problem(where, "no alert is left; everything is disabled"),))
+    files = outputs.render(rules, inputs.catalog, inputs.profile)
+    problems += links.links_resolve(files, output)
+    problems += links.runbook_urls_resolve(files, rules.alerts, inputs.profile.base_url, output)
+    return Compiled(tuple(problems), rules, tuple(files))
+
+
+def default_files(inputs: Inputs) -> list[File]:
+    """The same catalog compiled for the default profile: what the entries' unit tests speak of."""
+    rules = compile_rules(inputs.catalog, inputs.default_profile)
+    return outputs.render(rules, inputs.catalog, inputs.default_profile)

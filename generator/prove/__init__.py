@@ -1,0 +1,1 @@
+"""PROVE: the files through the real promtool and a real Loki."""

@@ -1,0 +1,142 @@
+"""Runs a Loki of our own on loopback, for tests."""
+
+import contextlib
+import ctypes
+import json
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from generator.base.disk import populate
+from generator.base.file import File
+from generator.base.problems import ToolError
+from generator.servers.http import Client, Endpoint
+from generator.servers.loki import Loki
+
+_START_SECONDS = 90
+# Keeps everything in a temporary folder and listens on loopback; for Loki 2.
+_CONFIG = """
+auth_enabled: false
+server: {{http_listen_address: 127.0.0.1, http_listen_port: {http}, grpc_listen_address: 127.0.0.1,
+  grpc_listen_port: {grpc}, log_level: warn}}
+ingester:
+  lifecycler: {{address: 127.0.0.1, ring: {{kvstore: {{store: inmemory}}, replication_factor: 1}}, final_sleep: 0s}}
+  wal: {{enabled: false}}
+schema_config:
+  configs: [{{from: 2020-01-01, store: boltdb-shipper, object_store: filesystem, schema: v11,
+    index: {{prefix: index_, period: 24h}}}}]
+storage_config:
+  boltdb_shipper: {{active_index_directory: {folder}/index, cache_location: {folder}/cache, shared_store: filesystem}}
+  filesystem: {{directory: {folder}/chunks}}
+compactor: {{working_directory: {folder}/compactor, shared_store: filesystem}}
+limits_config: {{reject_old_samples: false, ingestion_rate_mb: 100, ingestion_burst_size_mb: 100}}
+ruler:
+  storage: {store}
+  poll_interval: 1s
+  rule_path: {folder}/scratch
+  ring: {{kvstore: {{store: inmemory}}}}
+  enable_api: {ruler}
+  enable_alertmanager_v2: true
+  alertmanager_url: {alertmanager}
+"""
+_TENANT = "fake"  # what Loki calls the only one, where there are no tenants
+
+
+@contextlib.contextmanager
+def running(
+    binary: Path,
+    rules: Sequence[File] = (),
+    alertmanager: str = "",
+    rule_store: Mapping[str, Any] | None = None,
+    ruler: bool = True,
+) -> Iterator[Loki]:
+    """A Loki of our own on loopback with a temporary store, stopped in any case. Raises ToolError if it fails.
+
+    Its ruler evaluates the rule files, or what is in the rule store (as Loki's configuration says it), and sends alerts
+    to the address of an Alertmanager. It can be left out.
+    """
+    with tempfile.TemporaryDirectory() as folder, _interrupted_by_sigterm():
+        work = Path(folder)
+        for name in ("index", "cache", "chunks", "compactor", "rules", "scratch"):
+            (work / name).mkdir()
+        http, grpc = free_ports(2)
+        store = rule_store or {"type": "local", "local": {"directory": f"{folder}/rules"}}
+        config = _CONFIG.format(
+            folder=folder,
+            http=http,
+            grpc=grpc,
+            alertmanager=json.dumps(alertmanager),
+            store=json.dumps(store),
+            ruler=json.dumps(ruler),
+        )
+        populate(work, [File("loki.yaml", config)])
+        populate(work / "rules", [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules])
+        with (work / "log").open("wb") as log:
+            command = [str(binary), f"-config.file={work / 'loki.yaml'}"]
+            try:
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent
+                )
+            except OSError as error:
+                raise ToolError(f"{binary}: {error.strerror}") from error
+        try:
+            with Client(Endpoint("Loki", f"http://127.0.0.1:{http}", prefix="/prometheus"), tries=1) as client:
+                loki = Loki(client)
+                _wait(loki, process, work / "log")
+                yield loki
+        finally:
+            process.kill()  # there is nothing to save
+            process.wait()
+
+
+def _wait(loki: Loki, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Until it takes a line; its own /ready says so only a minute later."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            now = str(time.time_ns())
+            return loki.push([{"stream": {"kube_proxy_alerts": "start"}, "values": [[now, "started"]]}])
+        except ToolError as error:
+            if process.poll() is not None:
+                said = log.read_text(errors="replace").strip().splitlines() or ["it printed nothing"]
+                raise ToolError(
+                    f"loki ended at its start: {said[-1][:500]}; it must be a Loki 2, or use --loki"
+                ) from error
+            if time.monotonic() > deadline:
+                raise ToolError(f"loki does not take lines within {_START_SECONDS} s: {error}") from error
+        time.sleep(0.1)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody has, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def die_with_parent() -> None:
+    """Also where this process is killed and can clean up nothing (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that what follows it is done."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

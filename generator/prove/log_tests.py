@@ -1,0 +1,139 @@
+"""Unit tests of Loki rules: what is pushed, what is asked, and the same test in promtool's words. No IO.
+
+Loki has no unit tests. Here Loki itself evaluates each rule's expression at every step, and promtool, which holds the
+rule engine that Loki's ruler uses too, takes the answers as series: it knows `for`, resolution, templates, and how to
+say what it expected and what it got.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from generator.base import document
+from generator.base.durations import seconds
+from generator.base.file import File
+from generator.catalog.model import LogStream, LogTest
+from generator.names import TEST_LABEL
+from generator.query import logql
+from generator.servers.loki import Series
+
+HIDDEN = f"{TEST_LABEL}_"  # before the names of labels in a Loki that others use
+_NANO = 1_000_000_000
+
+Rule = Mapping[str, Any]
+
+
+def alerting_rules(rule_files: Iterable[str]) -> list[Rule]:
+    """The alerting rules of rule files, in order. Raises ValueError if one is no rule file."""
+    rules: list[Rule] = []
+    for text in rule_files:
+        try:
+            groups = document.load(text)["groups"]
+            found = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+            rules += [{**rule, "expr": str(rule["expr"])} for rule in found]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError("a rule file is not groups of rules in YAML") from error
+    return rules
+
+
+def looked_at(test: LogTest, rules: Iterable[Rule]) -> list[Rule]:
+    """The rules that the test looks at. Raises ValueError for an alert that no rule gives, as its test cannot fail."""
+    wanted = {str(check["alertname"]) for check in test.checks}
+    found = [rule for rule in rules if rule["alert"] in wanted]
+    missing = wanted - {rule["alert"] for rule in found}
+    if missing:
+        raise ValueError(f"no rule of the rule files has the name {', '.join(sorted(missing))}")
+    return found
+
+
+def steps(test: LogTest, interval: float) -> int:
+    """How many evaluations after the first one the test needs."""
+    return math.ceil(max(seconds(check["eval_time"]) for check in test.checks) / interval)
+
+
+def length(test: LogTest, interval: float) -> float:
+    """Seconds from the start of the test to the last evaluation or line, whichever comes later."""
+    lines = [offset for stream in test.streams for offset, _ in stream.lines]
+    return max([steps(test, interval) * interval, *lines])
+
+
+def query(expr: str, test: LogTest, name: str, hidden: bool) -> str:
+    """The expression of a rule over the streams that `push` gives for the test of this name, and over no others."""
+    if hidden:
+        expr = logql.renamed(expr, HIDDEN, sorted({label for stream in test.streams for label in stream.labels}))
+    return logql.within(expr, TEST_LABEL, name)
+
+
+def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any]:
+    """A stream as Loki's push API takes it. `base` is the start of the test in nanoseconds.
+
+    Hidden, its labels have names that nobody else uses. Loki finds no stream by labels that it does not have, so only
+    the rules under test see it, and nothing takes it for a log of the site.
+
+    Loki drops a line that it has at that very time already, so lines of one time get times of their own, a
+    nanosecond apart; the last of them has the time that was asked for.
+    """
+    values = []
+    for number, (offset, line) in enumerate(stream.lines):
+        values.append([str(base + round(offset * _NANO) - (len(stream.lines) - 1 - number)), line])
+    labels = {HIDDEN + label: value for label, value in stream.labels.items()} if hidden else stream.labels
+    return {"stream": {**labels, TEST_LABEL: name}, "values": values}
+
+
+def as_promtool(
+    test: LogTest, rules: Sequence[Rule], answers: Sequence[Sequence[Series]], interval: float
+) -> list[File]:
+    """The test for promtool: each rule reads a series, and the series holds what Loki answered for its expression."""
+    count = steps(test, interval)
+    written = [{**rule, "expr": _series_name(number)} for number, rule in enumerate(rules)]
+    series = [
+        {
+            "series": _series_name(number) + _braces(_shown(one.labels)),
+            "values": _values(one.values, count),
+        }
+        for number, answer in enumerate(answers)
+        for one in answer
+    ]
+    tests = {
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": _duration(interval),
+        "tests": [
+            {
+                "name": test.name,
+                "interval": _duration(interval),
+                "input_series": series,
+                "alert_rule_test": list(test.checks),
+            }
+        ],
+    }
+    groups = {"groups": [{"name": "rules", "rules": written}]}
+    return [File("rules.yaml", yaml.safe_dump(groups)), File("tests.yaml", yaml.safe_dump(tests))]
+
+
+def _series_name(number: int) -> str:
+    return f"loki_rule_{number}"
+
+
+def _shown(labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels as the rule gives them outside of a test; absent_over_time() makes some of those of the selector."""
+    return {key.removeprefix(HIDDEN): value for key, value in labels.items() if key != TEST_LABEL}
+
+
+def _braces(labels: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items()) + "}"
+
+
+def _values(values: Mapping[int, str], count: int) -> str:
+    """promtool's notation, where a series that ends is marked, or it would be seen for five minutes more."""
+    words = []
+    for step in range(count + 1):
+        ended = step - 1 in values and step not in values
+        words.append(values.get(step, "stale" if ended else "_"))
+    return " ".join(words)
+
+
+def _duration(length: float) -> str:
+    return f"{round(length * 1000)}ms"

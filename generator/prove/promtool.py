@@ -1,0 +1,158 @@
+"""Proves the compiled rules with promtool: the files as they are, and the catalog's own unit tests."""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from generator.base import document, subprocesses
+from generator.base.disk import populate
+from generator.base.file import File
+from generator.base.problems import Location, Problem
+from generator.catalog.model import Catalog, Failure
+from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
+from generator.compile.rule_files import rules_file
+from generator.prove import passed
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What promtool found; of its `answers`, one for each file, `remembered` are of an earlier run."""
+
+    problems: tuple[Problem, ...]
+    rules: int
+    test_files: int
+    answers: int
+    remembered: int
+
+
+@dataclass(frozen=True)
+class _Question:
+    """One call of promtool, with the files that it reads; what it refuses is a problem at `where`."""
+
+    arguments: tuple[str, ...]
+    files: tuple[File, ...]
+    where: Location
+    refused: str
+
+    def mark(self, tool: Path) -> str:
+        texts = [text for file in self.files for text in (file.path, file.text)]
+        return passed.mark(tool, (*self.arguments, *texts))
+
+
+def validate(
+    tool: Path,
+    files: Iterable[File],
+    rules: Rules,
+    catalog: Catalog,
+    output: str,
+    again: bool = False,
+    progress: Progress = lambda done, of: None,
+) -> Verdict:
+    """Run `check rules` on the files and `test rules` on `rules`, what the catalog gives with the default profile.
+
+    The entries' tests state the catalog's own thresholds, so they are not run on a site's numbers. What promtool was
+    content with before is not asked `again`. Raises ToolError if promtool cannot run.
+    """
+    checked = [file for file in files if file.path.startswith("prometheus/")]
+    of_files = [_of_file(file, output) for file in checked]
+    groups = rules.groups["prometheus"]
+    of_tests = [
+        _of_tests(entry, name, text, groups) for entry in catalog.entries for name, text in entry.unit_tests.items()
+    ]
+    questions = [*of_files, *of_tests]
+    known = set() if again else passed.passed(question.mark(tool) for question in questions)
+    open_files = [question for question in of_files if question.mark(tool) not in known]
+    open_tests = [question for question in of_tests if question.mark(tool) not in known]
+    problems = _ask(tool, open_files, lambda done: None)
+    if not problems:
+        problems = _ask(tool, open_tests, lambda done: progress(done, len(open_tests)))
+    return Verdict(
+        problems=tuple(problems),
+        rules=sum(map(_count, checked)),
+        test_files=len(of_tests),
+        answers=len(questions),
+        remembered=len(questions) - len(open_files) - len(open_tests),
+    )
+
+
+def needed(groups: Sequence[RuleGroup], text: str) -> list[RuleGroup]:
+    """The rules that a file of unit tests can see: those it names, and those that these name in turn.
+
+    promtool evaluates every rule that it is given at every step of every test: with all of them it takes ten times
+    as long.
+    """
+    rules = {_name(rule): rule for group in groups for rule in group.rules}
+    wanted: set[str] = set()
+    waiting = _names(text) & rules.keys()
+    while waiting:
+        name = waiting.pop()
+        wanted.add(name)
+        waiting |= (_names(_text(rules[name])) & rules.keys()) - wanted
+    chosen = [replace(group, rules=tuple(rule for rule in group.rules if _name(rule) in wanted)) for group in groups]
+    return [group for group in chosen if group.rules]
+
+
+def _name(rule: RecordingRule | AlertRule) -> str:
+    return rule.record if isinstance(rule, RecordingRule) else rule.alert
+
+
+def _text(rule: RecordingRule | AlertRule) -> str:
+    """All of a rule that can name another: its expression, and the queries in its annotations."""
+    annotations = rule.annotations.values() if isinstance(rule, AlertRule) else ()
+    return "\n".join([rule.expr, *annotations])
+
+
+def _names(text: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z_:][A-Za-z0-9_:]*", text))
+
+
+def _count(file: File) -> int:
+    return sum(len(group["rules"]) for group in document.load(file.text)["groups"])
+
+
+def _of_file(file: File, output: str) -> _Question:
+    where = Location(f"{output}/{file.path}")
+    return _Question(("check", "rules", file.path), (file,), where, "promtool refuses the rules")
+
+
+def _of_tests(entry: Failure, name: str, text: str, groups: Sequence[RuleGroup]) -> _Question:
+    tests = File(f"catalog/{entry.id}/{name}", _with_rules(text))
+    rules = rules_file("output/prometheus/kube-proxy.rules.yaml", needed(groups, tests.text))
+    where = Location(entry.document.path.replace("failure.yaml", name))
+    return _Question(("test", "rules", tests.path), (tests, rules), where, "promtool's unit tests fail")
+
+
+def _with_rules(text: str) -> str:
+    """Unit tests that name the rule files, which those of an entry need not do."""
+    try:
+        data = document.load(text)
+    except ValueError:  # promtool says what is wrong
+        return text
+    named = not isinstance(data, dict) or "rule_files" in data
+    return text if named else f"{text}\nrule_files: [../../output/prometheus/*.rules.yaml]\n"
+
+
+def _ask(tool: Path, questions: Sequence[_Question], progress: Callable[[int], None]) -> list[Problem]:
+    """What promtool refuses, in the order of the questions; the rest is remembered. They run side by side."""
+    problems = []
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def answer(number: int) -> tuple[bool, str]:
+            work = Path(folder).resolve() / str(number)
+            populate(work, questions[number].files)
+            return subprocesses.run([str(tool), *questions[number].arguments], work)
+
+        for number, (accepted, said) in enumerate(pool.map(answer, range(len(questions)))):
+            question = questions[number]
+            if accepted:
+                passed.remember([question.mark(tool)])
+            else:
+                problems.append(Problem(question.where, f"{question.refused}:\n{said.strip()}"))
+            progress(number + 1)
+    return problems

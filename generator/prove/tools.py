@@ -1,0 +1,159 @@
+"""Finds the real programs this tool works with, or gets them into the user's cache without root; runs them."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import platformdirs
+
+from generator.base.problems import ToolError
+from generator.base.subprocesses import run
+from generator.names import TOOL
+
+_DOWNLOAD_SECONDS = 300
+_BUILD_SECONDS = 3600
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program, its pinned versions (newest first), and how each is built: Go package and linker flags."""
+
+    name: str
+    pinned: tuple[str, ...]
+    go: str
+    ldflags: str
+    package: str | None = None  # of Debian and Ubuntu
+    pins: Traversable = (
+        resources.files("generator.prove") / "pins"
+    )  # a folder for each version, with its go.mod and go.sum
+    module: str | None = None  # what those folders are called after, if not the program
+    tags: str = ""  # build tags
+    proof: str | None = "--version"  # an argument with which it ends at once and well, if it has one
+
+
+PROMTOOL = Tool(
+    "promtool",
+    ("3.16", "2.42"),  # the newest we know, and the oldest that users still have
+    "github.com/prometheus/prometheus/cmd/promtool",
+    "-X github.com/prometheus/common/version.Version={version}.0",
+    "prometheus",
+)
+LOKI = Tool(
+    "loki",
+    ("2.2.1",),  # the last release under the Apache licence; the rules stay within what it understands
+    "github.com/grafana/loki/cmd/loki",
+    "-X github.com/grafana/loki/pkg/build.Version={version}",
+)
+
+
+def find(tool: Tool, say: Say) -> Path:
+    """The program from PATH, else from the cache, else obtained into the cache. Raises ToolError if all that fails."""
+    on_path = shutil.which(tool.name)
+    if on_path:
+        return Path(on_path)
+    cached = _newest_cached(tool)
+    if cached:
+        return cached
+    try:
+        return _from_package(tool, None, say)
+    except ToolError as no_package:
+        try:
+            return _from_source(tool, tool.pinned[0], say)
+        except ToolError as no_build:
+            package = f"the package `{tool.package}`" if tool.package else "a package of that name, if there is one"
+            raise ToolError(
+                f"{tool.name} is not on PATH and could not be obtained ({no_package}; {no_build}). Either install it "
+                f"(Debian, Ubuntu: {package}), or install Go so that the pinned version can be built, or put a "
+                f"{tool.name} binary on PATH"
+            ) from no_build
+
+
+def pinned(tool: Tool, version: str, say: Say) -> Path:
+    """The program in exactly this pinned version, from the cache or obtained into it. Raises ToolError."""
+    cached = _cached(tool, version)
+    if cached.is_file():
+        return cached
+    try:
+        return _from_package(tool, version, say)
+    except ToolError:
+        return _from_source(tool, version, say)
+
+
+def _cached(tool: Tool, version: str) -> Path:
+    return platformdirs.user_cache_path(TOOL) / f"{tool.name}-{version}" / tool.name
+
+
+def _newest_cached(tool: Tool) -> Path | None:
+    """The newest in the cache; a distribution's package may have brought a version that is not pinned."""
+    found = [path for path in _cached(tool, "x").parent.parent.glob(f"{tool.name}-*/{tool.name}") if path.is_file()]
+    return max(found, key=lambda path: [int(part) for part in re.findall("[0-9]+", path.parent.name)], default=None)
+
+
+def _from_package(tool: Tool, version: str | None, say: Say) -> Path:
+    """Unpack the program from the distribution's package, of any version or of the one wanted."""
+    if not tool.package:
+        raise ToolError("no package is known to hold it")
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        raise ToolError("no apt-get here")
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        candidate = run(["apt-cache", "show", "--no-all-versions", tool.package], work, _DOWNLOAD_SECONDS)[1]
+        found = next((line.split()[1] for line in candidate.splitlines() if line.startswith("Version:")), "")
+        release = ".".join(found.split("+")[0].split("-")[0].split(".")[:2])
+        if not release or (version and release != version):
+            raise ToolError(f"apt offers {tool.package} {found or '(nothing; run apt-get update)'}")
+        say(f"getting {tool.name} {release} from the package {tool.package} {found}")
+        ok, output = run(["apt-get", "download", tool.package], work, _DOWNLOAD_SECONDS)
+        package = next(work.glob("*.deb"), None)
+        if not ok or package is None:
+            raise ToolError(f"apt-get download {tool.package} failed: {_last_line(output)}")
+        ok, output = run(["dpkg-deb", "-x", str(package), "unpacked"], work, _DOWNLOAD_SECONDS)
+        binary = work / "unpacked" / "usr" / "bin" / tool.name
+        if not ok or not binary.is_file():
+            raise ToolError(f"the package {tool.package} holds no {tool.name}: {_last_line(output)}")
+        return _keep(tool, binary, release)
+
+
+def _from_source(tool: Tool, version: str, say: Say) -> Path:
+    """Build the pinned version with Go, without a C compiler."""
+    if not shutil.which("go"):
+        raise ToolError("no Go here")
+    pin = tool.pins / f"{tool.module or tool.name}-{version}"
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        for name in ("go.mod", "go.sum"):
+            (work / name).write_bytes((pin / name).read_bytes())
+        say(f"building {tool.name} {version} with Go; this takes some minutes")
+        flags = ["-trimpath", "-tags", tool.tags, "-ldflags", tool.ldflags.format(version=version)]
+        ok, output = run(
+            ["env", "CGO_ENABLED=0", "go", "build", *flags, "-o", tool.name, tool.go], work, _BUILD_SECONDS
+        )
+        if not ok:
+            raise ToolError(f"building {tool.name} {version} failed: {_last_line(output)}")
+        return _keep(tool, work / tool.name, version)
+
+
+def _keep(tool: Tool, binary: Path, version: str) -> Path:
+    """Move a binary into the cache in one step, so that no other run meets half of it."""
+    ok, output = run([str(binary), tool.proof], binary.parent, _DOWNLOAD_SECONDS) if tool.proof else (True, "")
+    if not ok:
+        raise ToolError(f"the {tool.name} obtained does not run here: {_last_line(output)}")
+    target = _cached(tool, version)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{tool.name}.{os.getpid()}")
+    shutil.copy2(binary, partial)
+    partial.replace(target)
+    return target
+
+
+def _last_line(output: str) -> str:
+    lines = [line for line in output.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it printed nothing"

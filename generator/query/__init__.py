@@ -1,0 +1,1 @@
+"""LogQL, PromQL and the signature of a line. Knows nothing of kube-proxy."""

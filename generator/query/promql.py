@@ -1,0 +1,197 @@
+"""Fills in and inspects PromQL."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from string import Template
+from typing import Any
+
+import promql_parser
+
+from generator.query import lexer
+from generator.query.lexer import Token
+
+_GROUPED = (promql_parser.VectorMatchCardinality.ManyToOne, promql_parser.VectorMatchCardinality.OneToMany)
+_TEXT = r'"(?:[^"\\\n]|\\.)*"|`[^`]*`'
+_LABEL = r"\s*[A-Za-z_][A-Za-z0-9_]*\s*(?:=~|!~|!=|=)\s*"
+_SELECTOR = re.compile(rf"\s*\{{(?:{_LABEL}(?:{_TEXT}|'(?:[^'\\\n]|\\.)*')\s*(?:,|(?=\}})))*\s*\}}\s*")
+# Loki is stricter: no single quotes, no comma at the end, and none of the words that its language consists of.
+_OF_LOKI = re.compile(rf"\s*\{{{_LABEL}(?:{_TEXT})\s*(?:,{_LABEL}(?:{_TEXT})\s*)*\}}\s*")
+LOKI_WORDS = {"and", "bool", "by", "or", "unless", "without"} | {
+    *("json", "label_format", "label_replace", "line_format", "logfmt", "regexp", "unpack", "unwrap")
+}
+
+
+def is_of_loki(selector: str) -> bool:
+    """Whether Loki reads a selector that Prometheus reads."""
+    return bool(_OF_LOKI.fullmatch(selector))
+
+
+def matchers(selector: str) -> list[Any]:
+    """The label matchers of a selector such as `{job="kube-proxy"}`, which Loki and Prometheus write alike.
+
+    Raises ValueError if it is not a plain selector.
+    """
+    parsed = parse(selector)
+    if not _SELECTOR.fullmatch(selector):  # offset, @, comments and quoted names, which only Prometheus understands
+        raise ValueError('not a selector like {job="kube-proxy"}')
+    if not isinstance(parsed, promql_parser.VectorSelector) or parsed.name or parsed.matchers.or_matchers:
+        raise ValueError('not a selector like {job="kube-proxy"}')
+    return list(parsed.matchers.matchers)
+
+
+def pinned(selector: str) -> dict[str, str]:
+    """The labels that a selector pins to one value."""
+    return {matcher.name: matcher.value for matcher in matchers(selector) if matcher.op == promql_parser.MatchOp.Equal}
+
+
+def labels(selector: str) -> dict[str, str]:
+    """The labels that a selector of equalities names. Raises ValueError if it is none."""
+    if any(matcher.op != promql_parser.MatchOp.Equal for matcher in matchers(selector)):
+        raise ValueError('labels are given with =, as in {job="kube-proxy"}')
+    return pinned(selector)
+
+
+def fill(expr: str, values: Mapping[str, str]) -> str:
+    """An expression with its placeholders filled in. Raises KeyError for an unknown one, ValueError for a lone $."""
+    return Template(expr).substitute(values)
+
+
+def parse(expr: str) -> Any:
+    """The syntax tree. Raises ValueError with the parser's reason."""
+    return promql_parser.parse("".join(map(_quoted, lexer.tokens(expr))))
+
+
+def _quoted(token: Token) -> str:
+    """Strings in double quotes: the parser takes a backslash of a raw one for an escape."""
+    return json.dumps(token.value, ensure_ascii=False) if token.kind == "string" else token.text
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One vector selector of an expression: the name of its series, and the labels it names."""
+
+    series: str
+    labels: frozenset[str]
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """All nodes of a syntax tree, parents first."""
+    found: list[Any] = []
+    promql_parser.walk(node, lambda child: found.append(child))
+    return iter(found)
+
+
+def selections(tree: Any) -> list[Selection]:
+    return [
+        Selection(node.name or "", frozenset(matcher.name for matcher in node.matchers.matchers))
+        for node in walk(tree)
+        if isinstance(node, promql_parser.VectorSelector)
+    ]
+
+
+def grouping_labels(tree: Any) -> set[str]:
+    """Every label that a by(), on() or group_left() names."""
+    named: set[str] = set()
+    for node in walk(tree):
+        if isinstance(node, promql_parser.AggregateExpr) and node.modifier:
+            named.update(node.modifier.labels)
+        if isinstance(node, promql_parser.BinaryExpr) and node.modifier:
+            if node.modifier.matching:
+                named.update(node.modifier.matching.labels)
+            named.update(node.modifier.group_labels or ())
+    return named
+
+
+def tree_of(expr: str) -> Any:
+    """What an expression means, as nested tuples: equal for all texts that a server may print it as.
+
+    Raises ValueError with the parser's reason.
+    """
+    return _tree(parse("".join(_literally(lexer.tokens(expr)))))
+
+
+def _literally(tokens: Iterable[Token]) -> Iterator[str]:
+    """With values marked in place of regular expressions, which the parser would judge by another syntax than Go's."""
+    mark = ""
+    for token in tokens:
+        if token.kind == "sign":
+            mark = {"=~": "~", "!~": "~", "=": "=", "!=": "="}.get(token.text, "")
+            yield {"=~": "=", "!~": "!="}.get(token.text, token.text)
+        elif token.kind == "string":
+            yield json.dumps(mark + token.value, ensure_ascii=False)
+        else:
+            yield token.text
+
+
+def _tree(node: Any) -> Any:
+    match node:
+        case promql_parser.ParenExpr():
+            return _tree(node.expr)
+        case promql_parser.NumberLiteral():
+            return ("number", repr(node.val))
+        case promql_parser.StringLiteral():
+            return ("string", node.val)
+        case promql_parser.UnaryExpr():
+            return ("-", _tree(node.expr))
+        case promql_parser.Call():
+            return (node.func.name, *map(_tree, node.args))
+        case promql_parser.AggregateExpr():
+            name = re.match(r"\w+", str(node))
+            param = None if node.param is None else _tree(node.param)
+            return (name and name[0], _grouping(node.modifier), param, _tree(node.expr))
+        case promql_parser.BinaryExpr():
+            # The parser tells the operator in the text alone.
+            sign = str(node).removeprefix(str(node.lhs)).split()[0]
+            return (sign, _matching(node.modifier), _tree(node.lhs), _tree(node.rhs))
+        case promql_parser.VectorSelector():
+            return ("series", _selected(node), node.offset, _at(node.at))
+        case promql_parser.MatrixSelector():
+            return ("range", node.range, _tree(node.vector_selector))
+        case promql_parser.SubqueryExpr():
+            return ("subquery", node.range, node.step, node.offset, _at(node.at), _tree(node.expr))
+    raise ValueError(f"a {type(node).__name__} is not known")
+
+
+def _selected(node: Any) -> Any:
+    """The matchers of a selector; the name of a series is one of them."""
+    name = [("__name__", str(promql_parser.MatchOp.Equal), f"={node.name}")] if node.name else []
+    alternatives = [_matchers(row) for row in node.matchers.or_matchers]
+    return frozenset([*name, *_matchers(node.matchers.matchers)]), frozenset(alternatives)
+
+
+def _matchers(row: Sequence[Any]) -> frozenset[tuple[str, str, str]]:
+    """As `_literally` has marked them; a name in quotes, as in {"a.b"}, has no mark."""
+    return frozenset(
+        (matcher.name, str(matcher.op), matcher.value if matcher.value[:1] in ("=", "~") else f"={matcher.value}")
+        for matcher in row
+    )
+
+
+def _at(modifier: Any) -> Any:
+    return modifier and (str(modifier.type), modifier.at)
+
+
+def _grouping(modifier: Any) -> Any:
+    """`by ()` is what stands for no grouping."""
+    if modifier is None or (modifier.type == promql_parser.AggModifierType.By and not modifier.labels):
+        return ()
+    return (str(modifier.type), frozenset(modifier.labels))
+
+
+def _matching(modifier: Any) -> Any:
+    """How the two sides belong together; `ignoring ()` is what stands for nothing said."""
+    if modifier is None:
+        return ()
+    how = modifier.matching
+    if how is not None and how.type == promql_parser.LabelModifierType.Exclude and not how.labels:
+        how = None
+    fills = modifier.fill_values
+    said = {
+        "bool": modifier.return_bool,
+        "on or ignoring": how and (str(how.type), frozenset(how.labels)),
+        "group": modifier.card in _GROUPED and (str(modifier.card), frozenset(modifier.group_labels or ())),
+        "fill": (fills.lhs, fills.rhs) != (None, None) and (fills.lhs, fills.rhs),
+    }
+    return tuple((key, value) for key, value in said.items() if value)

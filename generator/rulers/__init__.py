@@ -1,0 +1,1 @@
+"""LOAD: what differs on a ruler, push, rollback."""

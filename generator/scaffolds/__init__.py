@@ -1,0 +1,1 @@
+"""New entries and first profiles."""

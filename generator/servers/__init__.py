@@ -1,0 +1,1 @@
+"""HTTP, addresses and credentials, and what servers answer."""

@@ -1,0 +1,89 @@
+"""Speaks to a Loki over HTTP, and runs one of its own for tests."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from generator.base.shapes import Shape
+from generator.servers import answers
+from generator.servers.http import Client
+
+_PUSHED = 500_000  # characters in one push; Loki refuses more than 4 MB, and a character has up to four bytes
+_NO_RULER = (403, 404, 405)  # none runs, its API is off, or it is not for us
+_LIMIT = 5000  # lines in one answer, Loki's default limit
+_NANO = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of Loki's answer: labels, and the value at each step that has one."""
+
+    labels: Mapping[str, str]
+    values: Mapping[int, str]
+
+
+class Loki:
+    """A Loki at an address. Its methods raise ToolError if it cannot be reached or refuses."""
+
+    def __init__(self, client: Client) -> None:
+        self.url = client.url
+        self._client = client
+
+    def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
+        """Hand over streams as the push API takes them, some lines at a time."""
+        for part in _parts(streams):
+            self._client.request("POST", "/loki/api/v1/push", json={"streams": part})
+
+    def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
+        """The answers to an expression at `count` steps after the first; `start` in seconds."""
+        parameters = {"query": expr, "start": start * _NANO, "end": start * _NANO + round(count * step * _NANO)}
+        found = self._query(answers.MATRIX, {**parameters, "step": f"{step:g}"})
+        return [
+            Series(row["metric"], {round((float(at) - start) / step): str(value) for at, value in row["values"]})
+            for row in found
+        ]
+
+    def lines(self, query: str, start: int, end: int) -> list[tuple[int, str]]:
+        """The log lines that pass a query, with their times, oldest first; times in nanoseconds, `end` not included.
+
+        No two lines of the streams asked for may have the same time.
+        """
+        lines: list[tuple[int, str]] = []
+        while True:
+            parameters = {"query": query, "start": start, "end": end, "limit": _LIMIT, "direction": "forward"}
+            rows = self._query(answers.LINES, parameters)
+            page = sorted((int(at), line) for row in rows for at, line in row["values"])
+            lines += page
+            if len(page) < _LIMIT:
+                return lines
+            start = page[-1][0] + 1
+
+    def rules(self) -> list[Mapping[str, Any]]:
+        """The rules that its ruler evaluates, as Prometheus's rules API shows them; none if no ruler can be asked."""
+        ruler = self._client.as_prometheus
+        answer = ruler.json("/api/v1/rules", answers.RULES, absent=_NO_RULER)
+        groups = answer["data"].get("groups", ()) if answer else ()
+        return [rule for group in groups for rule in group.get("rules", ())]
+
+    def _query(self, shape: Shape, parameters: Mapping[str, Any]) -> list[Any]:
+        rows: list[Any] = self._client.json("/loki/api/v1/query_range", shape, params=parameters)["data"]["result"]
+        return rows
+
+
+def _parts(streams: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The same lines in the same order, in parts that Loki takes at once."""
+    part: list[dict[str, Any]] = []
+    size = 0
+    for stream in streams:
+        labels = stream["stream"]
+        for value in stream["values"]:
+            length = len(str(labels)) + len(value[1])
+            if part and size + length > _PUSHED:
+                yield part
+                part, size = [], 0
+            if not part or part[-1]["stream"] is not labels:
+                part.append({"stream": labels, "values": []})
+            part[-1]["values"].append(value)
+            size += length
+    if part:
+        yield part

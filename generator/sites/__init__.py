@@ -1,0 +1,1 @@
+"""What a site holds, which preset fits, and what the rules would not see."""

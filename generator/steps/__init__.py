@@ -1,0 +1,1 @@
+"""Commands of runbooks: written for a site, read without being run."""

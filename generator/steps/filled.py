@@ -1,0 +1,114 @@
+"""Steps of a runbook as they read at a site: the words of their templates filled in. No IO."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, pass_context
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from generator.catalog.model import Step
+from generator.steps import shell, verbs
+from generator.steps.deployment import Command, Where, Word
+
+_USED = "_used"  # no word: the commands that a template has printed
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A template filled in, and where its commands are typed."""
+
+    text: str
+    places: frozenset[Where]
+
+
+@dataclass(frozen=True)
+class SiteStep:
+    """A step at a site, its templates filled in. `where` its commands are typed; None without any.
+
+    `kubectl` is the oldest release that can do it, where not all can.
+    """
+
+    step: Step
+    where: Where | None
+    kubectl: str | None
+
+
+def at_site(step: Step, words: Mapping[str, Word]) -> SiteStep:
+    """A step with its words filled in. A step of which no command is left at a site has no `run` there."""
+    run = fill(step.run, words) if step.run else Filled("", frozenset())
+    return SiteStep(
+        replace(
+            step,
+            do=fill(step.do, words).text,
+            run=run.text or None,
+            expect=fill(step.expect, words).text if step.expect else None,
+        ),
+        where=place(step, run) if run.text else None,
+        kubectl=verbs.oldest(shell.script(run.text)),
+    )
+
+
+def place(step: Step, run: Filled) -> Where:
+    """Where a step's commands are typed: where it says, or for kube-proxy's own where the words lead."""
+    if step.where in ("kubectl", "node"):
+        return step.where
+    return "kubectl" if "kubectl" in run.places else "node"
+
+
+def fill(template: str, words: Mapping[str, Word]) -> Filled:
+    """Fill in the words. Lines that become empty vanish. Raises ValueError with what is wrong with the template."""
+    used: list[Command] = []
+    if "{" not in template:
+        return Filled(_dense(template), frozenset())
+    try:
+        text = _compiled(template).render(words, **{_USED: used})
+    except TemplateError as error:
+        raise ValueError(error.message or "not a template") from None
+    except Exception as error:  # a template can do whatever an expression of Python can, and fail likewise
+        raise ValueError(f"{error}; `kube-proxy-alerts docs steps` lists the words and what they take") from None
+    places = {command.where for command in used if not command.helper}
+    for command in used:
+        if command.helper and places and command.where not in places:
+            text = text.replace(command.text, "")
+    return Filled(_dense(text), frozenset(places or {command.where for command in used}))
+
+
+def unknown_words(template: str, words: Collection[str]) -> list[str]:
+    """The names in a template that are no words. Raises ValueError if it is not a template."""
+    try:
+        parsed = _environment().parse(template)
+    except TemplateError as error:
+        raise ValueError(error.message or "not a template") from None
+    return sorted(meta.find_undeclared_variables(parsed) - set(words))
+
+
+def _dense(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if line.strip())
+
+
+@cache
+def _compiled(template: str) -> Template:
+    return _environment().from_string(template)
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    # Catalogs of other people are data: their templates reach nothing but the words.
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, finalize=_printed, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+@pass_context
+def _printed(context: Context, value: Any) -> Any:
+    """What {{ … }} prints: of a command its text, and it is noted."""
+    if isinstance(value, Command):
+        if value.text:
+            context[_USED].append(value)
+        return value.text
+    if callable(value) and not isinstance(value, Undefined):
+        raise TypeError('a word that takes something is written with it, as in {{ log("1h") }}')
+    return value

@@ -1,0 +1,1 @@
+"""VERIFY: are the rules live, and do they reach somebody."""

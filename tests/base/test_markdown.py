@@ -1,0 +1,76 @@
+"""Texts come back from rendered Markdown exactly as they went in."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from generator.base import markdown
+from generator.catalog.load import load
+from generator.compile.rules import compile_rules
+from generator.outputs import runbooks
+
+# One line of plain text as the schema allows it: no control characters, no space at the ends.
+lines = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1).map(str.strip).filter(bool)
+verbatim = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
+
+
+def tokens(text: str) -> list[Token]:
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+
+
+def shown(inline: Token) -> str:
+    return "".join("\n" if child.type == "softbreak" else child.content for child in inline.children or ())
+
+
+def cells(text: str) -> list[str]:
+    found = tokens(f"| h | i |\n|---|---|\n| {text} | x |\n")
+    return [shown(found[index + 1]) for index, token in enumerate(found) if token.type == "td_open"]
+
+
+@given(lines)
+def test_plain_text_in_a_paragraph(text: str) -> None:
+    assert shown(tokens(f"Title: {markdown.text(text)}")[1]) == f"Title: {text}"
+
+
+@given(lines)
+def test_plain_text_in_a_heading(text: str) -> None:
+    assert shown(tokens(f"# Title: {markdown.text(text)}")[1]) == f"Title: {text}"
+
+
+@given(lines)
+def test_plain_text_in_a_table(text: str) -> None:
+    assert cells(markdown.text(text)) == [text, "x"]
+
+
+@given(verbatim)
+def test_code_in_a_paragraph(text: str) -> None:
+    assert shown(tokens(f"Code: {markdown.code(text)}")[1]) == f"Code: {text}"
+
+
+@given(verbatim)
+def test_code_in_a_table(text: str) -> None:
+    assert cells(markdown.code_cell(text)) == [text, "x"]
+
+
+@given(st.lists(verbatim, min_size=1).map("\n".join))
+def test_a_block(text: str) -> None:
+    assert tokens(markdown.block(text, "sh"))[0].content == f"{text.rstrip()}\n"
+
+
+def test_prose_in_a_cell_is_one_line() -> None:
+    assert markdown.cell("a\n  b | c \\| d") == "a b \\| c \\| d"
+
+
+def test_anchors_are_those_of_github() -> None:
+    assert markdown.slug("How this alert works") == "how-this-alert-works"
+    assert markdown.slug("Fix by version: `v1.18`, and_more") == "fix-by-version-v118-and_more"
+
+
+def test_no_page_shows_the_marks_of_code_as_text() -> None:
+    """Plain texts of the catalog and of the generator hold no backticks; a page would show them."""
+    inputs = load()
+    pages = runbooks.files(compile_rules(inputs.catalog, inputs.profile), inputs.catalog, inputs.profile)
+    inline = [(page.path, token) for page in pages for token in tokens(page.text) if token.type == "inline"]
+    texts = [(path, child.content) for path, token in inline for child in token.children or () if child.type == "text"]
+    assert [row for row in texts if "`" in row[1]] == []

@@ -1,0 +1,62 @@
+"""How problems are printed."""
+
+import json
+
+from generator.base.problems import Location, Problem, errors
+from generator.commands.reports import render
+
+ERROR = Problem(Location("a,b.yaml", 3, 5), "50% is\nwrong")
+WARNING = Problem(Location("c.yaml"), "hm", "warning")
+
+
+def test_text_is_one_line_each_sorted_by_place() -> None:
+    assert render([WARNING, ERROR], "text") == "a,b.yaml:3:5: 50% is\nwrong\nc.yaml: warning: hm\n"
+
+
+def test_json_is_one_document() -> None:
+    assert json.loads(render([ERROR], "json")) == {
+        "problems": [{"path": "a,b.yaml", "line": 3, "column": 5, "severity": "error", "message": "50% is\nwrong"}]
+    }
+
+
+def test_github_annotations_escape_what_github_reads() -> None:
+    assert render([ERROR, WARNING], "github") == (
+        "::error file=a%2Cb.yaml,line=3,col=5::50%25 is%0Awrong\n::warning file=c.yaml::hm\n"
+    )
+
+
+def test_gitlab_reads_a_code_quality_report() -> None:
+    issues = json.loads(render([WARNING, ERROR], "gitlab"))
+    fingerprints = {issue.pop("fingerprint") for issue in issues}
+    assert issues == [
+        {
+            "description": "50% is\nwrong",
+            "check_name": "kube-proxy-alerts",
+            "severity": "major",
+            "location": {"path": "a,b.yaml", "lines": {"begin": 3}},
+        },
+        {
+            "description": "hm",
+            "check_name": "kube-proxy-alerts",
+            "severity": "minor",
+            "location": {"path": "c.yaml", "lines": {"begin": 1}},
+        },
+    ]
+    assert [len(fingerprint) for fingerprint in fingerprints] == [64, 64]
+
+
+def test_nothing_to_say() -> None:
+    assert json.loads(render([], "gitlab")) == []
+    assert render([], "text") == ""
+    assert json.loads(render([], "json")) == {"problems": []}
+
+
+def test_warnings_are_no_errors() -> None:
+    assert errors([WARNING, ERROR]) == [ERROR]
+
+
+def test_what_stands_in_no_file_names_none() -> None:
+    default = Problem(Location(""), "nobody said so", "warning")
+    assert render([default], "text") == "warning: nobody said so\n"
+    assert render([default], "github") == "::warning::nobody said so\n"
+    assert json.loads(render([default], "gitlab"))[0]["location"] == {"path": ".", "lines": {"begin": 1}}

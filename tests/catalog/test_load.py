@@ -1,0 +1,76 @@
+"""Catalogs of one's own beside the shipped one."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from generator.base.problems import ToolError
+from generator.catalog.load import load
+from tests.conftest import TINY
+
+
+def own(tmp_path: Path, replaces: str = "") -> Path:
+    """A catalog with one entry, named like one of the golden catalog's."""
+    shutil.copytree(TINY / "gate-slow", tmp_path / "gate-slow")
+    path = tmp_path / "gate-slow" / "failure.yaml"
+    text = path.read_text().replace("title: the gate is slow", "title: my gate is slow")
+    path.write_text(text.replace("kind: symptom", f"kind: symptom\n{replaces}"))
+    return tmp_path
+
+
+def test_an_added_catalog_adds_entries(tmp_path: Path) -> None:
+    folder = own(tmp_path)
+    (folder / "gate-slow").rename(folder / "gate-slower")
+    path = folder / "gate-slower" / "failure.yaml"
+    path.write_text(path.read_text().replace("id: gate-slow", "id: gate-slower"))
+    inputs = load([folder], base=TINY)
+    assert inputs.problems == ()
+    assert [entry.id for entry in inputs.catalog.entries] == [
+        "broken-gate",
+        "gate-slow",
+        "gate-slower",
+        "gate-watchdog",
+    ]
+
+
+def test_an_id_that_both_have_is_an_error(tmp_path: Path) -> None:
+    (problem,) = load([own(tmp_path)], base=TINY).problems
+    assert str(problem).endswith(
+        "gate-slow/failure.yaml:1:1: id 'gate-slow' is already that of tests/golden/catalog/gate-slow/failure.yaml; "
+        "choose another id, or add `replaces: gate-slow` to take its place"
+    )
+
+
+def test_an_entry_that_says_so_replaces_the_other(tmp_path: Path) -> None:
+    inputs = load([own(tmp_path, "replaces: gate-slow\n")], base=TINY)
+    assert inputs.problems == ()
+    assert [e.title for e in inputs.catalog.entries if e.id == "gate-slow"] == ["my gate is slow"]
+
+
+def test_there_must_be_something_to_replace(tmp_path: Path) -> None:
+    folder = own(tmp_path, "replaces: gate-fast\n")
+    shutil.move(folder / "gate-slow", folder / "gate-slowest")
+    path = folder / "gate-slowest" / "failure.yaml"
+    path.write_text(path.read_text().replace("id: gate-slow", "id: gate-slowest"))
+    (problem,) = load([folder], base=TINY).problems
+    assert str(problem).endswith("failure.yaml:3:1: there is no entry 'gate-fast' to replace")
+
+
+def test_a_catalog_without_entries_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = load([tmp_path], base=TINY).problems
+    assert problem.message == "no entry here; a catalog holds folders with a failure.yaml each"
+
+
+def test_a_file_that_cannot_be_read_is_could_not_run(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="cannot be read: Is a directory"):
+        load(profile=tmp_path, base=TINY)
+
+
+def test_sample_lines_are_the_physical_lines_of_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    shutil.copytree(TINY, folder)
+    (folder / "broken-gate" / "samples" / "fires" / "line.log").write_bytes(b"one\r\n\ngate `broken` (rust)\xff")
+    (entry,) = (e for e in load(base=folder).catalog.entries if e.id == "broken-gate")
+    (sample,) = (s for s in entry.samples if s.fires)
+    assert sample.lines == ("one\r", "", "gate `broken` (rust)\ufffd")

@@ -1,0 +1,90 @@
+"""A profile on top of presets and files: what holds, and where a problem of it is said to stand."""
+
+from pathlib import Path
+
+import pytest
+
+from generator.catalog import profiles
+from generator.catalog.load import Inputs, load, shipped_catalog
+from generator.pipeline import compile_catalog
+from tests.conftest import TINY
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def site(**files: str) -> Inputs:
+    """The profile site.yaml among files that are written with these texts."""
+    for name, text in files.items():
+        Path(f"{name}.yaml").write_text(text, encoding="utf-8")
+    return load(profile=Path("site.yaml"), base=TINY)
+
+
+def test_a_preset_gives_what_the_profile_does_not_say() -> None:
+    profile = site(site="extends: fluent-bit\nloki: {labels: {node: host}}\n").profile
+    assert profile.loki.selector == '{kubernetes_container_name="kube-proxy"}'
+    assert (profile.loki.labels.pod, profile.loki.labels.node) == ("kubernetes_pod_name", "host")
+    assert profile.loki.interval == "30s"
+
+
+def test_of_several_the_later_one_wins_and_the_profile_over_all() -> None:
+    files = {
+        "low": "loki: {range: 1h, interval: 1m, ingest_delay: 2m}\n",
+        "high": "loki: {range: 2h, interval: 2m}\n",
+        "site": "extends: [low.yaml, high.yaml]\nloki: {range: 3h}\n",
+    }
+    loki = site(**files).profile.loki
+    assert (loki.range, loki.interval, loki.ingest_delay) == ("3h", "2m", "2m")
+
+
+def test_a_file_may_extend_another_and_paths_are_relative_to_it() -> None:
+    Path("base").mkdir()
+    Path("base/all.yaml").write_text("extends: [promtail, more.yaml]\n")
+    Path("base/more.yaml").write_text("loki: {range: 1h}\n")
+    loki = site(site="extends: base/all.yaml\n").profile.loki
+    assert (loki.labels.node, loki.range) == ("node_name", "1h")
+
+
+def test_lists_are_joined_and_null_is_a_value() -> None:
+    files = {
+        "low": "disabled: [gate-slow]\nloki: {labels: {node: node}}\n",
+        "site": "extends: ./low.yaml\ndisabled: [broken-gate]\nloki: {labels: {node: null}}\n",
+    }
+    profile = site(**files).profile
+    assert profile.disabled == {"gate-slow", "broken-gate"}
+    assert profile.loki.labels.node is None
+
+
+@pytest.mark.parametrize(
+    ("low", "said"),
+    [
+        ("loki: {interval: 0s}\n", "low.yaml:1:8: the interval must be longer than 0"),
+        ("disabled: [no-such]\n", "low.yaml:1:12: there is no entry 'no-such'"),
+        ("alerts: {KubeProxyGateSlow: {threshold: 99}}\n", "low.yaml:1:30: KubeProxyGateSlow: threshold 99"),
+        ("labels: {failure: x}\n", "low.yaml:1:10: every alert has a label 'failure'"),
+        ("loky: {}\n", "low.yaml:1:1: unknown key 'loky'; did you mean 'loki'?"),
+        ("extends: ./site.yaml\n", "low.yaml:1:1: ./site.yaml extends this file in turn"),
+        ("extends: nothing-like-it\n", "low.yaml:1:1: there is no preset 'nothing-like-it'; there are aks, alloy,"),
+    ],
+)
+def test_a_problem_of_what_is_extended_is_said_where_it_stands(low: str, said: str) -> None:
+    mine = "extends: ./low.yaml\nloki: {labels: {node: node}}\nrunbooks: {base_url: https://runbooks.test/kp}\n"
+    problems = [str(problem) for problem in compile_catalog(site(low=low, site=mine), "output").problems]
+    assert len(problems) == 1
+    assert problems[0].startswith(said)
+
+
+def test_the_files_of_a_profile_are_those_it_is_made_of() -> None:
+    site(low="extends: rke2\n", site="extends: low.yaml\n")
+    found = profiles.files(shipped_catalog(), Path("site.yaml"))
+    assert [path.name for path in found[:2]] == ["site.yaml", "low.yaml"]
+    assert {path.name for path in found[2:]} == {"rke2.yaml", "promtail.yaml", "kube-prometheus-stack.yaml"}
+    assert all(path.is_file() for path in found)
+
+
+def test_a_broken_profile_has_the_files_that_can_be_known() -> None:
+    Path("site.yaml").write_text("extends: [low.yaml\n")
+    assert profiles.files(shipped_catalog(), Path("site.yaml")) == [Path("site.yaml")]

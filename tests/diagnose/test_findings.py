@@ -1,0 +1,171 @@
+"""What is made of the lines: places, versions, ranks, groups of errors."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from generator.catalog.load import load
+from generator.diagnose.findings import Diagnosis, Findings, Found, ranked
+from generator.diagnose.hints import Hints, read
+from generator.diagnose.windows import Window
+
+CATALOG = load().catalog
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+MISMATCH = "E1124 04:55:01.693781   11948 proxier.go:1285] Chain 'KUBE-MARK-DROP' does not exist\n"
+
+
+def diagnosed(log: str, source: str = "log") -> Diagnosis:
+    findings = Findings(CATALOG, NOW)
+    data = log.encode()
+    findings.read(Window(data, 0, len(data)), source)
+    return findings.diagnosis()
+
+
+def test_lines_are_counted_by_node() -> None:
+    wrapped = "".join(f"Nov 24 04:55:0{n} node-{n % 2} kube-proxy[1]: {MISMATCH}" for n in range(5))
+    (found,) = diagnosed(wrapped).found
+    assert (found.count, found.places) == (5, {"node-0": 3, "node-1": 2})
+    assert (found.first, found.last) == (
+        datetime(2026, 11, 24, 4, 55, 0, tzinfo=UTC),
+        datetime(2026, 11, 24, 4, 55, 4, tzinfo=UTC),
+    )
+    assert [proof.place for proof in found.proofs] == ["node-0", "node-1"]
+
+
+def test_a_log_that_names_its_node_is_that_nodes() -> None:
+    head = 'I1124 04:50:00.0       1 flags.go:33] FLAG: --hostname-override="n1"\n'
+    version = "I1124 04:50:00.0       1 server.go:562] Version: v1.14.3\n"
+    (found,) = diagnosed(head + version + MISMATCH).found
+    assert found.places == {"n1": 1}
+    assert found.known == (Hints(version="v1.14.3", node="n1"),)
+
+
+def test_a_cause_comes_before_what_it_explains_and_the_grave_before_the_rest() -> None:
+    findings = Findings(CATALOG, NOW)
+    findings.measured("restarting", "3 restarts", ["n1"])
+    findings.measured("rules-stale", "90 s", ["n1"])
+    for entry_id in ("iptables-lock-held-too-long", "iptables-backend-mismatch", "iptables-save-parse-panic"):
+        findings.count(entry_id, "n1")
+    assert [one.entry.id for one in findings.diagnosis().found] == [
+        "iptables-backend-mismatch",
+        "iptables-save-parse-panic",
+        "iptables-lock-held-too-long",
+        "rules-stale",
+        "restarting",
+    ]
+
+
+def test_what_was_not_looked_for_is_not_said_to_be_missing() -> None:
+    found = diagnosed("fine\n")
+    assert "iptables-backend-mismatch" in [entry.id for entry in found.not_found]
+    assert "sync-slow" in [entry.id for entry in found.not_sought]
+    assert [*found.not_found, *found.not_sought] == [
+        *(entry for entry in CATALOG.entries if entry.logs),
+        *(entry for entry in CATALOG.entries if not entry.logs and entry.kind != "watchdog"),
+    ]
+
+
+def test_errors_that_no_entry_explains_are_grouped() -> None:
+    log = "".join(
+        f"E1124 04:55:01.0       1 a.go:{n}] no route to 10.0.0.{n}: peer {word}\n" for n, word in enumerate("abcab")
+    )
+    first, second = diagnosed(log + "F1124 04:55:09.0       1 b.go:1] the end\n").unexplained
+    assert (first.text, first.count) == ("E a.go] no route to <*>: peer <*>", 5)
+    assert (second.text, second.count) == ("F b.go] the end", 1)
+
+
+def test_an_error_that_a_later_line_of_it_explains_is_not_listed() -> None:
+    log = "E1124 04:55:01.0       1 proxier.go:1] \"Failed\" err=<\n\tChain 'KUBE-MARK-DROP' does not exist\n >\n"
+    found = diagnosed(log)
+    assert [one.count for one in found.found] == [1]
+    assert found.unexplained == ()
+
+
+def test_several_versions_under_the_name_of_one_node_are_known() -> None:
+    lines = [f"I1124 04:5{n}:00.0       1 server.go:583] Version: v1.{minor}.0\n" for n, minor in enumerate((18, 22))]
+    wrapped = "".join(
+        f"Nov 24 04:55:00 {node} kube-proxy[1]: {line}" for node in ("n1", "n2") for line in lines[: int(node[1])]
+    )
+    assert diagnosed(wrapped).versions == {"n2": ("v1.18.0", "v1.22.0")}
+
+
+def test_of_what_is_as_grave_that_comes_first_which_is_not_over_then_that_on_more_nodes() -> None:
+    def found(entry_id: str, last: datetime, places: dict[str, int]) -> Found:
+        entry = next(one for one in CATALOG.entries if one.id == entry_id)
+        return Found(replace(entry, severity="critical"), sum(places.values()), last, last, places)
+
+    over = found("iptables-lock-not-mounted", NOW - timedelta(hours=1), {"a": 900, "b": 900, "c": 900})
+    one = found("iptables-backend-mismatch", NOW, {"a": 500})
+    two = found("iptables-save-parse-panic", NOW, {"a": 1, "b": 1})
+    assert [row.entry.id for row in ranked(CATALOG, [over, one, two], NOW)] == [
+        two.entry.id,
+        one.entry.id,
+        over.entry.id,
+    ]
+
+
+def test_what_lines_tell_of_a_kube_proxy() -> None:
+    told = {
+        "I1124 04:52:19.9   30155 server.go:583] Version: v1.18.4-tke.20": Hints(version="v1.18.4-tke.20"),
+        'I1124 04:52:20.6   30385 server.go:539] "Version info" version="v1.36.3"': Hints(version="v1.36.3"),
+        '{"ts":1.5,"caller":"app/server.go:539","msg":"Version info","v":0,"version":"v1.36.3"}': Hints(
+            version="v1.36.3"
+        ),
+        "I0101 00:00:00.0       1 server_others.go:1] Using ipvs Proxier.": Hints(mode="ipvs"),
+        "open /lib/modules/3.10.0-1160.el7.x86_64/modules.builtin:": Hints(
+            kernel="3.10.0-1160.el7.x86_64", os="CentOS 7"
+        ),
+        "open /lib/modules/5.4.119-19-0009.tl3/modules.builtin:": Hints(
+            kernel="5.4.119-19-0009.tl3", os="Tencent Linux"
+        ),
+        "  OS Image:                   Ubuntu 20.04.6 LTS": Hints(os="Ubuntu 20.04.6 LTS"),
+        '"osImage": "CentOS Linux 8 (Core)",': Hints(os="CentOS Linux 8 (Core)"),
+        'FLAG: --version="false"': Hints(),
+    }
+    assert {line: read(line) for line in told} == told
+
+
+def test_the_same_line_is_no_second_proof() -> None:
+    (found,) = diagnosed(MISMATCH * 3 + MISMATCH.replace("11948", "11949")).found
+    assert found.count == 4
+    assert [proof.text.split()[2] for proof in found.proofs] == ["11948"]  # another process says the same
+
+
+FULL = "nf_conntrack: nf_conntrack: table full in netns 4026532177, dropping packet"
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        (FULL, "dmesg"),
+        (f"[ 1764.151234] {FULL}", "dmesg"),
+        (f"kern  :warn  : [ 1764.151234] {FULL}", "dmesg"),
+        (f"[Fri Nov  7 01:22:30 2025] {FULL}", "dmesg"),
+        (f"2026-01-02T03:04:05,053007+00:00 {FULL}", "dmesg"),
+        (f"Jan  2 03:04:05 node-1 kernel: {FULL}", "node-1"),
+        (f"Jan  2 03:04:05 node-1 kernel: [ 1764.151234] {FULL}", "node-1"),
+        (f"2026-01-02T03:04:05.053007+00:00 node-1 kernel: {FULL}", "node-1"),
+        (f'{{"_TRANSPORT":"kernel","SYSLOG_IDENTIFIER":"kernel","_HOSTNAME":"node-1","MESSAGE":"{FULL}"}}', "node-1"),
+        (f'{{"_TRANSPORT":"kernel","host":"node-1","message":"{FULL}","source_type":"journald"}}', "node-1"),
+        (f"172.20.1.2: kern: warning: [2026-01-02T03:04:05.662764956Z]: {FULL}", "dmesg"),
+        (f'{{"clock":1,"facility":"kern","msg":"{FULL}","priority":"warning","talos-level":"warn"}}', "dmesg"),
+    ],
+)
+def test_a_line_of_the_kernel_is_the_kernels_in_whatever_it_is_wrapped(line: str, place: str) -> None:
+    found = diagnosed(line + "\n", "dmesg")
+    assert [(row.entry.id, dict(row.places)) for row in found.found] == [("conntrack-table-full", {place: 1})]
+    assert found.elsewhere == ()
+
+
+def test_what_another_program_says_of_a_full_table_is_not_the_kernels_line() -> None:
+    found = diagnosed(f"Jan  2 03:04:05 node-1 antrea-agent[7]: dmesg said {FULL}\n")
+    assert found.found == ()
+    assert [(row.program, row.entry.id) for row in found.elsewhere] == [("antrea-agent", "conntrack-table-full")]
+
+
+def test_the_kernel_prints_no_line_of_kube_proxys() -> None:
+    said = "Another app is currently holding the xtables lock. Stopped waiting after 5s."
+    found = diagnosed(f"Jan  2 03:04:05 node-1 kernel: {said}\n")
+    assert found.found == ()
+    assert [row.program for row in found.elsewhere] == ["kernel"]

@@ -1,0 +1,40 @@
+"""Every link and anchor of the pages leads somewhere, and every page can be reached."""
+
+from generator.base.file import File
+from generator.outputs.links import links_resolve
+
+INDEX = File("runbooks/README.md", "# Runbooks\n\n[A](A.md)\n")
+
+
+def problems(*files: File) -> list[str]:
+    return [str(problem) for problem in links_resolve(files, "output")]
+
+
+def test_a_link_to_a_page_and_to_a_heading_resolves() -> None:
+    page = File("runbooks/A.md", "# A\n\n## How `x` *works*\n\n[home](README.md), [here](#how-x-works)\n")
+    assert problems(INDEX, page) == []
+
+
+def test_a_link_to_another_site_is_not_followed() -> None:
+    assert problems(INDEX, File("runbooks/A.md", "[k8s](https://kubernetes.io/nowhere#at-all)\n")) == []
+
+
+def test_a_link_to_no_page_is_a_problem_on_its_line() -> None:
+    page = File("runbooks/A.md", "# A\n\n[gone](B.md)\n")
+    assert problems(INDEX, page) == ["output/runbooks/A.md:3:1: the link B.md leads to no page"]
+
+
+def test_a_link_to_no_heading_is_a_problem() -> None:
+    page = File("runbooks/A.md", "# A\n\n| a |\n|---|\n| [fix](README.md#fix) |\n")
+    assert problems(INDEX, page) == [
+        "output/runbooks/A.md:5:1: the link README.md#fix leads to no heading of runbooks/README.md"
+    ]
+
+
+def test_what_looks_like_a_link_in_code_is_none() -> None:
+    assert problems(INDEX, File("runbooks/A.md", "`[x](B.md)`\n\n```sh\n[x](B.md) # <a href=B.md>\n```\n")) == []
+
+
+def test_a_page_without_a_link_to_it_is_a_problem() -> None:
+    page, orphan = File("runbooks/A.md", "# A\n"), File("runbooks/B.md", "[A](A.md)\n")
+    assert problems(INDEX, page, orphan) == ["output/runbooks/B.md: no link leads here from runbooks/README.md"]
