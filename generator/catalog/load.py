@@ -443,6 +443,7 @@ def _affected(data: Mapping[str, Any]) -> Affected:
             for row in data.get("other_os", ())
         ),
         versions=_versions(data["versions"]),
+        since=data.get("since"),
         text=data["text"],
         sources=_cites(data),
     )

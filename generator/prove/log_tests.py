@@ -55,6 +55,12 @@ def steps(test: LogTest, interval: float) -> int:
     return math.ceil(max(seconds(check["eval_time"]) for check in test.checks) / interval)
 
 
+def length(test: LogTest, interval: float) -> float:
+    """Seconds from the start of the test to the last evaluation or line, whichever comes later."""
+    lines = [offset for stream in test.streams for offset, _ in stream.lines]
+    return max([steps(test, interval) * interval, *lines])
+
+
 def query(expr: str, test: LogTest, name: str, hidden: bool) -> str:
     """The expression of a rule over the streams that `push` gives for the test of this name, and over no others."""
     if hidden:

@@ -67,7 +67,8 @@ def run_tests(loki: Loki, promtool: Path, suite: Suite, hidden: bool = False) ->
 def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequence[Rule], hidden: bool) -> str:
     name = uuid.uuid4().hex
     count = log_tests.steps(test, tests.interval)
-    start = int(time.time() - count * tests.interval - _MARGIN)
+    length = log_tests.length(test, tests.interval)
+    start = int(time.time() - length - _MARGIN)
     loki.push([log_tests.push(stream, name, start * _NANO, hidden) for stream in test.streams if stream.lines])
     exprs = [log_tests.query(rule["expr"], test, name, hidden) for rule in rules]
 
@@ -86,7 +87,7 @@ def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequ
     report = [line for line in said.splitlines() if line.strip() and "tests.yaml" not in line]
     for rule, expr in zip(rules, exprs, strict=True):
         report += [f"    query of {rule['alert']}:", *(f"        {line}" for line in rule["expr"].splitlines())]
-        end = (start + _MARGIN) * _NANO + round(count * tests.interval * _NANO)
+        end = (start + _MARGIN) * _NANO + round(length * _NANO)
         matched = [line for query in logql.log_queries(expr) for line in loki.lines(query, start * _NANO, end)]
         report += ["    lines that matched:" if matched else "    no line matched"]
         report += [f"        {(at - start * _NANO) / _NANO:.0f}s  {line}" for at, line in matched[:_SHOWN]]

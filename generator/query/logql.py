@@ -8,6 +8,10 @@ import re2
 from generator.query import lexer, logql_tree
 from generator.query.signature import Signature, escape
 
+# Loki turns a pattern of nothing but plain text, `.*`, `|` and groups into searches of plain text, and does it wrongly:
+# for `X.*A|X.*B` it looks for XA or XB. With this at its end a pattern means the same, and goes to the engine as it is.
+_FOR_THE_ENGINE = ".?"
+
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -32,8 +36,8 @@ def filters(signature: Signature) -> list[str]:
         # Loki searches for alternatives of plain text without its regular expression engine.
         chain.append(f"|~ {quote('|'.join(map(escape, signature.any_of)))}")
     if signature.pattern is not None:
-        chain.append(f"|~ {quote(signature.pattern)}")
-    return chain + [f"!~ {quote(pattern)}" for pattern in signature.exclude]
+        chain.append(f"|~ {quote(signature.pattern + _FOR_THE_ENGINE)}")
+    return chain + [f"!~ {quote(pattern + _FOR_THE_ENGINE)}" for pattern in signature.exclude]
 
 
 def within(expr: str, label: str, value: str) -> str:

@@ -368,7 +368,7 @@ def test_a_line_of_a_neighbour_explains_no_error(run: Run, tmp_path: Path) -> No
         ("Nov 02 23:38:04 n1 kube-proxy[1]: ", "Nov 02 23:38:04 n1 antrea-agent[2]: "),
         ("[pod/kube-proxy-a/kube-proxy] ", "[pod/kube-proxy-b/kube-proxy] "),
     ):
-        error = 'E1102 23:38:04.1       1 proxier.go:1788] "nftables sync failed" err="signal: segmentation fault"'
+        error = 'E1102 23:38:04.1       1 proxier.go:1788] "Gate does not open" err="exit status 1"'
         (tmp_path / "log").write_text(f"{first}{error}\n{second}{lock}\n")
         done = run("diagnose", str(tmp_path / "log"), "--json")
         assert [row["count"] for row in json.loads(done.stdout)["unexplained"]] == [1]

@@ -130,7 +130,8 @@ def test_amlint_finds_nothing_in_the_routes_and_inhibitions_of_our_rules() -> No
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alertname"])
 def test_every_alert_reaches_the_receiver_of_its_severity(alert: dict[str, str], amtool: Path) -> None:
-    labels = [f"{name}={value}" for name, value in alert.items()]
+    told = {name: "n1" if "{{" in value else value for name, value in alert.items()}
+    labels = [f"{name}={value}" for name, value in told.items()]
     wanted = "watchdog" if alert["alertname"].endswith("Watchdog") else alert["severity"]
     command = [str(amtool), "config", "routes", "test", f"--config.file={CONFIG}"]
     assert subprocesses.run([*command, *labels], ROOT) == (True, f"kube-proxy-{wanted}\n")
