@@ -49,7 +49,6 @@ from generator.catalog.model import (
 from generator.catalog.profile import Profile
 from generator.catalog.releases import minor
 from generator.catalog.wrappings import DRESSES
-from generator.query import promql
 
 _ENTRY = "failure.yaml"
 _TESTS, _METRIC_TESTS = "tests.yaml", "metric-tests.yaml"
@@ -253,6 +252,8 @@ class _Reader(Reader):
         return LogTests(display(path), tuple(parsed.data.get("rule_files", ())), interval, tests)
 
     def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
+        from generator.query import promql  # its parser costs as much as reading ten entries
+
         data = parsed.data["tests"][index]
         streams = []
         for number, stream in enumerate(data["input_streams"]):

@@ -122,7 +122,7 @@ def command(
     if follow and (len(paths) > 1 or with_kubectl or loki or prometheus or any(map(os.path.isdir, paths))):
         raise click.UsageError("--follow reads one file, or -; no folder, no cluster and no server")
     given = Facts(version_of(cluster_version), version_of(kube_proxy_version), system, mode)
-    read = load(catalogs, profile)
+    read = load(catalogs, profile, samples=bool(catalogs))  # what is wrong with one's own is said
     stop_on_errors(errors(read.problems))
     notes = _Notes()
     now = datetime.now(UTC)

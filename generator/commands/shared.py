@@ -130,12 +130,13 @@ colour_option = click.option(
 
 
 def report(problems: Sequence[Problem], style: str = "text") -> None:
+    if style == "text" and not problems:
+        return
     from generator.commands.reports import render
 
     text = render(problems, style)
     if style == "text":
-        if text:
-            say(text.removesuffix("\n"))
+        say(text.removesuffix("\n"))
     elif text:
         _print(_printable_json(text) if style in ("json", "gitlab") else printable(text), nl=False)
 
