@@ -124,7 +124,8 @@ def command(
         raise click.UsageError(
             "--follow reads one file, or -, as it grows; for several files: "
             f"`tail -qF FILE… | {TOOL} diagnose --follow -`; for a cluster: "
-            f"`kubectl -n {namespace} logs -f --prefix --max-log-requests 100 -l {selector} | {TOOL} diagnose --follow -`"
+            f"`kubectl -n {namespace} logs -f --prefix --max-log-requests 100 -l {selector} "
+            f"| {TOOL} diagnose --follow -`"
         )
     given = Facts(version_of(cluster_version), version_of(kube_proxy_version), system, mode)
     read = load(catalogs, profile)
