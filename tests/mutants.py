@@ -48,6 +48,7 @@ ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
 
 # Why a survivor is no gap: (rule, change), both as patterns that must match as a whole.
 _ONE_SERIES = "each kube-proxy has one such series, so there is nothing to add up"
+_NARROWER = "a Pod that runs is one that runs on its node, which the next condition tells"
 _PRESENCE = "whether there is a series counts, not its value"
 REASONS: dict[tuple[str, str], str] = {
     (".*", "literal `.*` dropped|search before .*"): "a cheap filter, there for speed: every wording holds this text",
@@ -58,6 +59,9 @@ REASONS: dict[tuple[str, str], str] = {
     ("instance:kubeproxy_sync_proxy_rules:rate10m", "sum becomes max .*"): _ONE_SERIES,
     ("instance:kubeproxy_changes:rate10m", "sum becomes max .*"): _ONE_SERIES,
     ("instance:kubeproxy_changes:rate10m", "max becomes min .*"): _PRESENCE,
+    ("instance:kubeproxy_build:info", "max becomes min .1."): _PRESENCE,
+    ("KubeProxyNotRunning", "max becomes min .*"): "each DaemonSet has one such series, or replicas that say the same",
+    ("KubeProxyNotRunning", ".* becomes .* .1."): _NARROWER,
     ("KubeProxyNeverSynced", "max becomes min .1."): _ONE_SERIES,
     ("KubeProxyNeverSynced", "max becomes min .*"): _PRESENCE,
     ("KubeProxyNeverSynced", "0 becomes 1 .*"): "a time stamp is 0 or a time of this century",

@@ -112,10 +112,16 @@ def labels(node: str, failure: str, version: str, fixed_in: str) -> dict[str, st
     }
 
 
-def in_iptables_mode(node: str) -> dict[str, str]:
+def in_iptables_mode(target: str) -> dict[str, str]:
     """What a kube-proxy in iptables mode alone shows."""
-    series = f'kubeproxy_sync_proxy_rules_iptables_total{{{TARGET.format(node)}, table="nat"}}'
-    return {"series": series, "values": "7x30"}
+    return {"series": f'kubeproxy_sync_proxy_rules_iptables_total{{{target}, table="nat"}}', "values": "7x30"}
+
+
+def _all_but_itself(node: str) -> list[str]:
+    """Targets that each differ from a node's in one label."""
+    own = {label: value for label, value in labels(node, "", "", "").items() if label in TARGET and value}
+    others = [own | {label: "another"} for label in own]
+    return [", ".join(f'{label}="{value}"' for label, value in ({"job": "kube-proxy"} | one).items()) for one in others]
 
 
 def unit_tests(failure: str, rules: str) -> str:
@@ -134,7 +140,8 @@ def unit_tests(failure: str, rules: str) -> str:
         if version != fix
     ]
     if failure in NOT_IN_IPTABLES_MODE:
-        series += [info("i", "git_version", builds[0][0], "1x30"), in_iptables_mode("i")]
+        series += [info("i", "git_version", builds[0][0], "1x30"), in_iptables_mode(TARGET.format("i"))]
+        series += map(in_iptables_mode, _all_but_itself("0"))
     expr = f'ALERTS{{alertname="{ALERTS[failure]}", alertstate="firing"}}'
     of_each = {
         "interval": "30s",
