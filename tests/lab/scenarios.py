@@ -329,16 +329,23 @@ SCENARIOS = (
         p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="conntrack"),
         "a preloaded library answers for the kernel: it has no match conntrack",
         "iptables-module-missing",
-        _RESTORE,
     ),
     *_on(
-        _STRUCTURED,
+        "1.22.17",
         "legacy",
         "no-mark-for-ipv6",
         p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="MARK", NO_FAMILY="6"),
         "a preloaded library answers for the kernel: it has no target MARK for IPv6",
         "iptables-mark-kernel-bug",
         _RESTORE,
+    ),
+    *_on(  # one family is refused once, before anybody has asked for metrics: no symptom
+        _NEW,
+        "legacy",
+        "no-mark-for-ipv6",
+        p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="MARK", NO_FAMILY="6"),
+        "a preloaded library answers for the kernel: it has no target MARK for IPv6",
+        "iptables-mark-kernel-bug",
     ),
     *_on(
         _ALL,
@@ -368,7 +375,6 @@ SCENARIOS = (
         p.done_on_the_node("{nft} flush ruleset", NFTABLES, later=True),
         "nft flush ruleset after a good start, then Services change",
         "rules-flushed",
-        _NFT_SYNC,
     ),
     *_on_nftables(
         "long-name",
