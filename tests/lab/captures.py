@@ -58,14 +58,15 @@ def _nftables(folder: str, name: str, provoke: Provoke, how: str, seconds: float
 
 
 _FLUSH = "iptables -t {t} -F; iptables -t {t} -X"
-_FLUSH_ALL = "; ".join(_FLUSH.format(t=table) for table in ("mangle", "nat", "filter"))
-_ANONYMOUS = "{nft} add rule ip nat POSTROUTING ip daddr { 192.0.2.1, 192.0.2.2 } masquerade"
-_OWNED = "iptables -t nat -A POSTROUTING -d 192.0.2.9 -j ACCEPT"
-_NO_COMMENT = {"XTABLES_LIBDIR": "/nowhere"}
-_PRELOAD = "{node.programs.no_target}"
-_SYSCTL = ("--conntrack-max-per-core=32768", "--conntrack-min=131072")
-_NO_NAME_SERVER = "echo nameserver 127.0.0.1 > /run/resolv.conf && mount --bind /run/resolv.conf /etc/resolv.conf"
-_READ_ONLY = "cd /proc/sys/net/netfilter && mount --bind . . && mount -o remount,bind,ro /proc/sys/net/netfilter; cd /"
+FLUSH_ALL = "; ".join(_FLUSH.format(t=table) for table in ("mangle", "nat", "filter"))
+ANONYMOUS = "{nft} add rule ip nat POSTROUTING ip daddr { 192.0.2.1, 192.0.2.2 } masquerade"
+OWNED = "iptables -t nat -A POSTROUTING -d 192.0.2.9 -j ACCEPT"
+NO_COMMENT = {"XTABLES_LIBDIR": "/nowhere"}
+PRELOAD = "{node.programs.no_target}"
+SYSCTL = ("--conntrack-max-per-core=32768", "--conntrack-min=131072")
+NO_NAME_SERVER = "echo nameserver 127.0.0.1 > /run/resolv.conf && mount --bind /run/resolv.conf /etc/resolv.conf"
+OLD_KERNEL = "echo 5.10.0 > /run/release && mount --bind /run/release /proc/sys/kernel/osrelease"
+READ_ONLY = "cd /proc/sys/net/netfilter && mount --bind . . && mount -o remount,bind,ro /proc/sys/net/netfilter; cd /"
 
 CAPTURED = (
     *_of(
@@ -80,7 +81,7 @@ CAPTURED = (
         "apiserver-unreachable/fires",
         "no-name-server",
         _ALL,
-        p.apiserver_at("https://apiserver.invalid:6443", _NO_NAME_SERVER),
+        p.apiserver_at("https://apiserver.invalid:6443", NO_NAME_SERVER),
         "an API server by a name, and nobody listens where the name server should",
     ),
     *_of(
@@ -202,7 +203,7 @@ CAPTURED = (
         "rules-flushed/fires",
         "flushed",
         _ALL,
-        p.done_on_the_node(_FLUSH_ALL, later=True),
+        p.done_on_the_node(FLUSH_ALL, later=True),
         "iptables -F and -X in mangle, nat and filter after a good start",
         75,
         "legacy nft",
@@ -211,7 +212,7 @@ CAPTURED = (
         "iptables-rules-incompatible/fires",
         "anonymous-set",
         _NEW,
-        p.done_on_the_node(f"{_OWNED}; {_ANONYMOUS}"),
+        p.done_on_the_node(f"{OWNED}; {ANONYMOUS}"),
         "nft 1.1.3 put a rule with an anonymous set into ip nat POSTROUTING before the start",
         20,
         "nft",
@@ -221,7 +222,7 @@ CAPTURED = (
         "conntrack-sysctl-denied/fires",
         "permission-denied",
         "1.36.3 1.22.17 1.18.4",
-        p.started(*_SYSCTL),
+        p.started(*SYSCTL),
         "--conntrack-max-per-core and --conntrack-min by default, in a network namespace: the kernel refuses",
         15,
     ),
@@ -229,7 +230,7 @@ CAPTURED = (
         "conntrack-sysctl-denied/fires",
         "no-such-file",
         _ALL,
-        p.started(*_SYSCTL, inside="mount --bind /proc/sys/abi /proc/sys/net/netfilter"),
+        p.started(*SYSCTL, inside="mount --bind /proc/sys/abi /proc/sys/net/netfilter"),
         "the same with an empty folder over /proc/sys/net/netfilter",
         15,
     ),
@@ -237,7 +238,7 @@ CAPTURED = (
         "conntrack-sysctl-denied/fires",
         "read-only",
         _ALL,
-        p.started("--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=23h0m0s", inside=_READ_ONLY),
+        p.started("--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=23h0m0s", inside=READ_ONLY),
         "--conntrack-tcp-timeout-established=23h with /proc/sys/net/netfilter mounted read-only",
         15,
     ),
@@ -245,7 +246,7 @@ CAPTURED = (
         "iptables-module-missing/fires",
         "no-extension",
         _ALL,
-        p.started(**_NO_COMMENT),
+        p.started(**NO_COMMENT),
         "XTABLES_LIBDIR names an empty folder, so that no extension can be loaded",
         45,
         "legacy nft",
@@ -254,7 +255,7 @@ CAPTURED = (
         "iptables-module-missing/fires",
         "conntrack-kernel",
         _ALL,
-        p.started(LD_PRELOAD=_PRELOAD, NO_EXTENSION="conntrack"),
+        p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="conntrack"),
         "a preloaded library answers for the kernel: it has no match conntrack",
         45,
     ),
@@ -262,7 +263,7 @@ CAPTURED = (
         "iptables-module-missing/fires",
         "mark-kernel",
         _ALL,
-        p.started(LD_PRELOAD=_PRELOAD, NO_EXTENSION="MARK", NO_FAMILY="4"),
+        p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="MARK", NO_FAMILY="4"),
         "a preloaded library answers for the kernel: it has no target MARK for IPv4",
         45,
     ),
@@ -270,7 +271,7 @@ CAPTURED = (
         "iptables-mark-kernel-bug/fires",
         "dual-stack",
         _STRUCTURED,
-        p.started(LD_PRELOAD=_PRELOAD, NO_EXTENSION="MARK", NO_FAMILY="6"),
+        p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="MARK", NO_FAMILY="6"),
         "a preloaded library answers for the kernel: it has no target MARK for IPv6",
         45,
     ),
@@ -289,9 +290,7 @@ CAPTURED = (
     *_nftables(
         "nftables-unavailable/fires",
         "old-kernel",
-        p.started(
-            NFTABLES, inside="echo 5.10.0 > /run/release && mount --bind /run/release /proc/sys/kernel/osrelease"
-        ),
+        p.started(NFTABLES, inside=OLD_KERNEL),
         "a file with 5.10.0 over /proc/sys/kernel/osrelease",
         10,
     ),

@@ -5,13 +5,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab import provoke as p
+from tests.lab.captures import (
+    ANONYMOUS,
+    FLUSH_ALL,
+    NO_COMMENT,
+    NO_NAME_SERVER,
+    OLD_KERNEL,
+    OWNED,
+    PRELOAD,
+    READ_ONLY,
+    SYSCTL,
+)
 from tests.lab.node import OTHER_CHAIN, Node
 from tests.lab.programs import Build
-from tests.lab.provoke import Provoke, change_services
+from tests.lab.provoke import NFTABLES, Provoke, change_services
 
 _WAITING = "1.8.9"  # the iptables that waits for the lock
 _IMPATIENT = "1.8.7"  # the one that fails at once if it was started without -w
 _RESTORE = "KubeProxyIptablesRestoreFailing"
+_NFT_SYNC = "KubeProxyNftablesSyncFailing"
+_NEW = "1.36.3 1.37.2"
+_STRUCTURED = f"1.22.17 {_NEW}"
+_ALL = f"1.18.4 {_STRUCTURED}"
+_RESTARTED = "a good start, Services that come, change and go, a restart"
+_DUAL = "--cluster-cidr=10.244.0.0/16,fd00:244::/56"
 _SETTLE_SECONDS = 8
 _CATALOG = Path(__file__).parents[2] / "catalog"
 
@@ -117,6 +135,18 @@ def _on(
             yield Scenario(f"{name}-{version}-{backend}", build, provoke, how, failure, symptom)
 
 
+def _on_nftables(
+    name: str,
+    provoke: Provoke,
+    how: str,
+    failure: str | None = None,
+    symptom: str | None = None,
+    versions: str = _NEW,
+) -> Iterator[Scenario]:
+    """A scenario for each release that has the mode nftables; the iptables beside it is not used."""
+    return _on(versions, "nft", name, provoke, f"--proxy-mode=nftables; {how}", failure, symptom)
+
+
 SCENARIOS = (
     *_on(
         "1.16.15 1.18.4",  # from 1.20 on kube-proxy makes the chain itself
@@ -188,6 +218,210 @@ SCENARIOS = (
     ),
     *_on("1.16.15", "legacy", "healthy", healthy, "a Service changes every 20 s"),
     *_on("1.18.4 1.22.17 1.36.3", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
+    *_on(
+        _ALL,
+        "legacy",
+        "apiserver-refused",
+        p.apiserver_at("https://{gateway}:6666"),
+        "nothing listens where the API server should",
+        "apiserver-unreachable",
+    ),
+    *_on(
+        "1.18.4 1.37.2",
+        "legacy",
+        "apiserver-no-route",
+        p.apiserver_at("https://192.0.2.1:6443", "ip route add unreachable 192.0.2.1"),
+        "an API server at 192.0.2.1, to which there is no route",
+        "apiserver-unreachable",
+    ),
+    *_on(
+        "1.37.2",
+        "legacy",
+        "apiserver-no-name-server",
+        p.apiserver_at("https://apiserver.invalid:6443", NO_NAME_SERVER),
+        "an API server by a name, and nobody listens where the name server should",
+        "apiserver-unreachable",
+    ),
+    *_on(
+        "1.18.4 1.37.2",
+        "legacy",
+        "apiserver-ends",
+        p.apiserver_ends,
+        "the API server ends after a good start",
+        "apiserver-unreachable",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "apiserver-401",
+        p.apiserver_refuses(401),
+        "the API server answers 401 to everything",
+        "apiserver-unauthorized",
+    ),
+    *_on(
+        _NEW,
+        "legacy",
+        "apiserver-401-later",
+        p.apiserver_refuses(401, later=True),
+        "the API server answers 401 to everything after a good start",
+        "apiserver-unauthorized",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "apiserver-403",
+        p.apiserver_refuses(403),
+        "the API server answers 403 to everything",
+        "apiserver-forbidden",
+    ),
+    *_on(
+        _NEW,
+        "legacy",
+        "apiserver-403-endpointslices",
+        p.apiserver_refuses(403, "EndpointSlice"),
+        "the API server answers 403 to requests for endpointslices",
+        "apiserver-forbidden",
+    ),
+    *_on(
+        "1.18.4 1.37.2",
+        "legacy",
+        "certificate-expired",
+        p.certificate("expired"),
+        "an API server whose certificate has expired",
+        "apiserver-certificate-invalid",
+    ),
+    *_on(
+        _NEW,
+        "legacy",
+        "certificate-unknown-authority",
+        p.certificate("unknown-authority"),
+        "an API server whose certificate comes from an authority that the kubeconfig does not name",
+        "apiserver-certificate-invalid",
+    ),
+    *_on(
+        "1.18.4 1.22.17 1.36.3",
+        "legacy",
+        "conntrack-denied",
+        p.started(*SYSCTL),
+        "--conntrack-max-per-core and --conntrack-min by default, in a network namespace: the kernel refuses",
+        "conntrack-sysctl-denied",
+    ),
+    *_on(
+        "1.37.2",
+        "legacy",
+        "conntrack-read-only",
+        p.started("--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=23h0m0s", inside=READ_ONLY),
+        "--conntrack-tcp-timeout-established=23h with /proc/sys/net/netfilter mounted read-only",
+        "conntrack-sysctl-denied",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "no-extension",
+        p.started(**NO_COMMENT),
+        "XTABLES_LIBDIR names an empty folder, so that no extension can be loaded",
+        "iptables-module-missing",
+    ),
+    *_on(
+        "1.18.4 1.37.2",
+        "legacy",
+        "no-conntrack-match",
+        p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="conntrack"),
+        "a preloaded library answers for the kernel: it has no match conntrack",
+        "iptables-module-missing",
+    ),
+    *_on(
+        "1.22.17",
+        "legacy",
+        "no-mark-for-ipv6",
+        p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="MARK", NO_FAMILY="6"),
+        "a preloaded library answers for the kernel: it has no target MARK for IPv6",
+        "iptables-mark-kernel-bug",
+        _RESTORE,
+    ),
+    *_on(  # one family is refused once, before anybody has asked for metrics: no symptom
+        _NEW,
+        "legacy",
+        "no-mark-for-ipv6",
+        p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="MARK", NO_FAMILY="6"),
+        "a preloaded library answers for the kernel: it has no target MARK for IPv6",
+        "iptables-mark-kernel-bug",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "flushed",
+        p.done_on_the_node(FLUSH_ALL, later=True),
+        "iptables -F and -X in mangle, nat and filter after a good start",
+        "rules-flushed",
+    ),
+    *_on(
+        _NEW,
+        "nft",
+        "anonymous-set",
+        p.done_on_the_node(f"{OWNED}; {ANONYMOUS}"),
+        "nft 1.1.3 put a rule with an anonymous set into ip nat POSTROUTING before the start",
+        "iptables-rules-incompatible",
+    ),
+    *_on_nftables(
+        "newer-nft",
+        p.newer_nft_made_a_set(later=True),
+        "nft 1.1.3 made a set of type ifname in a table of its own after a good start",
+        "nftables-nft-crash",
+        _NFT_SYNC,
+    ),
+    *_on_nftables(
+        "flush-ruleset",
+        p.done_on_the_node("{nft} flush ruleset", NFTABLES, later=True),
+        "nft flush ruleset after a good start, then Services change",
+        "rules-flushed",
+    ),
+    *_on_nftables(
+        "long-name",
+        p.long_service_name,
+        "a Service without endpoints, with 63, 63 and 15 characters in namespace, name and port",
+        "nftables-comment-too-long",
+        _NFT_SYNC,
+        versions="1.36.3",
+    ),
+    *_on_nftables("no-nft", p.no_nft, "no nft in PATH", "nftables-unavailable"),
+    *_on_nftables("old-nft", p.old_nft(NFTABLES), "nft 0.9.8 in PATH", "nftables-unavailable"),
+    *_on_nftables(
+        "old-kernel",
+        p.started(NFTABLES, inside=OLD_KERNEL),
+        "a file with 5.10.0 over /proc/sys/kernel/osrelease",
+        "nftables-unavailable",
+    ),
+    *_on(
+        _NEW,
+        "legacy",
+        "no-ipvs",
+        p.started("--proxy-mode=ipvs"),
+        "--proxy-mode=ipvs on a kernel without IPVS",
+        "ipvs-unavailable",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "no-node",
+        p.node_object(None),
+        "the API server has no Node of this name",
+        "node-unknown",
+    ),
+    *_on(_ALL, "legacy", "healthz-taken", p.port_taken(10256), "another program listens on port 10256", "ports-in-use"),
+    *_on(_ALL, "legacy", "metrics-taken", p.port_taken(10249), "another program listens on port 10249", "ports-in-use"),
+    *_on(
+        _ALL,
+        "legacy",
+        "healthcheck-taken",
+        p.healthcheck_port_taken,
+        "another program listens on the healthCheckNodePort of a Service",
+        "healthcheck-port-in-use",
+    ),
+    *_on("1.37.2", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
+    *_on(_NEW, "legacy nft", "healthy-dual-stack", p.healthy(_DUAL, dual=True), _RESTARTED),
+    *_on_nftables("healthy-nftables", p.healthy(NFTABLES), _RESTARTED),
+    *_on_nftables("healthy-dual-stack-nftables", p.healthy(NFTABLES, _DUAL, dual=True), _RESTARTED),
 )
 SHORT = (
     "backend-mismatch-1.18.4-legacy",
