@@ -78,6 +78,7 @@ def seen(real_loki: Loki) -> Seen:
         "ab.*B|ab.*",
         "(ab.*B)|(ab.*bd)",
         "ab.{0,}B|ab.*?bd",
+        "ab(?:.+)*B|ab(.)*bd",
         "(?:ab|abc).*|B",
         "bd|",
     ],
@@ -89,12 +90,13 @@ def test_loki_finds_what_a_pattern_of_plain_text_says(pattern: str, seen: Seen) 
 
 
 PATTERNS = st.recursive(
-    st.sampled_from([*WORDS, ".*", "(?i:ab)", "[aA]", "B?", "", r"\b", "a+"]),
+    st.sampled_from([*WORDS, ".*", "(?i:ab)", "[aA]", "B?", "", r"\b", "a+", ".", ".{0,}", ".+", ".{0,2}"]),
     lambda inner: st.one_of(
         st.lists(inner, min_size=2, max_size=3).map("".join),
         st.lists(inner, min_size=2, max_size=4).map("|".join),
         inner.map("({})".format),
         inner.map("(?:{})".format),
+        inner.map("(?:{})*".format),
     ),
     max_leaves=8,
 )
