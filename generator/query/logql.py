@@ -11,7 +11,7 @@ from generator.query.signature import Signature, escape
 # Loki turns a pattern of nothing but plain text, `.*`, `|` and groups into searches of plain text, and does it wrongly:
 # for `X.*A|X.*B` it looks for XA or XB. With this at its end a pattern means the same, and goes to the engine as it is.
 _FOR_THE_ENGINE = ".?"
-# It leaves alone what has an operator that no search can stand for: `?`, `+`, a `.` that is not repeated for ever, `\b`.
+# It leaves alone what has an operator that no search can stand for: `?`, `+`, a `.` without `*`, `\b`.
 _PARTS = re.compile(
     r"\(\?|\*\??|\[\^?\]?(?:\\.|[^\]])*\]|(?P<operator>\\[bBdDsSwW]|[?+]|\.\{\d+,\d+\}|\.(?![*{)]))|\\.", re.DOTALL
 )
