@@ -111,13 +111,16 @@ _COMMANDS = {
 
 @dataclass(frozen=True)
 class Build:
-    """What runs on a node: versions, and whether iptables is `legacy` or `nft`."""
+    """What runs on a node: versions, and whether iptables is `legacy` or `nft`; kube-proxy may use nft instead."""
 
     kube_proxy: str
     iptables: str
     backend: str
+    nftables_mode: bool = False
 
     def __str__(self) -> str:
+        if self.nftables_mode:
+            return f"kube-proxy {self.kube_proxy}, nftables mode"
         return f"kube-proxy {self.kube_proxy}, iptables {self.iptables} ({self.backend})"
 
 

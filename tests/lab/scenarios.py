@@ -10,7 +10,6 @@ from tests.lab.captures import (
     ANONYMOUS,
     FLUSH_ALL,
     NO_COMMENT,
-    NO_NAME_SERVER,
     OLD_KERNEL,
     OWNED,
     PRELOAD,
@@ -29,6 +28,7 @@ _NEW = "1.36.3 1.37.2"
 _STRUCTURED = f"1.22.17 {_NEW}"
 _ALL = f"1.18.4 {_STRUCTURED}"
 _RESTARTED = "a good start, Services that come, change and go, a restart"
+_BOTH_FAMILIES = "a good start, Services of both families that come, change and go, a restart"
 _DUAL = "--cluster-cidr=10.244.0.0/16,fd00:244::/56"
 _SETTLE_SECONDS = 8
 _CATALOG = Path(__file__).parents[2] / "catalog"
@@ -143,8 +143,10 @@ def _on_nftables(
     symptom: str | None = None,
     versions: str = _NEW,
 ) -> Iterator[Scenario]:
-    """A scenario for each release that has the mode nftables; the iptables beside it is not used."""
-    return _on(versions, "nft", name, provoke, f"--proxy-mode=nftables; {how}", failure, symptom)
+    """A scenario for each release that has nftables mode."""
+    for version in versions.split():
+        build = Build(version, _WAITING, "nft", nftables_mode=True)
+        yield Scenario(f"{name}-{version}", build, provoke, f"--proxy-mode=nftables; {how}", failure, symptom)
 
 
 SCENARIOS = (
@@ -218,86 +220,6 @@ SCENARIOS = (
     ),
     *_on("1.16.15", "legacy", "healthy", healthy, "a Service changes every 20 s"),
     *_on("1.18.4 1.22.17 1.36.3", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
-    *_on(
-        _ALL,
-        "legacy",
-        "apiserver-refused",
-        p.apiserver_at("https://{gateway}:6666"),
-        "nothing listens where the API server should",
-        "apiserver-unreachable",
-    ),
-    *_on(
-        "1.18.4 1.37.2",
-        "legacy",
-        "apiserver-no-route",
-        p.apiserver_at("https://192.0.2.1:6443", "ip route add unreachable 192.0.2.1"),
-        "an API server at 192.0.2.1, to which there is no route",
-        "apiserver-unreachable",
-    ),
-    *_on(
-        "1.37.2",
-        "legacy",
-        "apiserver-no-name-server",
-        p.apiserver_at("https://apiserver.invalid:6443", NO_NAME_SERVER),
-        "an API server by a name, and nobody listens where the name server should",
-        "apiserver-unreachable",
-    ),
-    *_on(
-        "1.18.4 1.37.2",
-        "legacy",
-        "apiserver-ends",
-        p.apiserver_ends,
-        "the API server ends after a good start",
-        "apiserver-unreachable",
-    ),
-    *_on(
-        _ALL,
-        "legacy",
-        "apiserver-401",
-        p.apiserver_refuses(401),
-        "the API server answers 401 to everything",
-        "apiserver-unauthorized",
-    ),
-    *_on(
-        _NEW,
-        "legacy",
-        "apiserver-401-later",
-        p.apiserver_refuses(401, later=True),
-        "the API server answers 401 to everything after a good start",
-        "apiserver-unauthorized",
-    ),
-    *_on(
-        _ALL,
-        "legacy",
-        "apiserver-403",
-        p.apiserver_refuses(403),
-        "the API server answers 403 to everything",
-        "apiserver-forbidden",
-    ),
-    *_on(
-        _NEW,
-        "legacy",
-        "apiserver-403-endpointslices",
-        p.apiserver_refuses(403, "EndpointSlice"),
-        "the API server answers 403 to requests for endpointslices",
-        "apiserver-forbidden",
-    ),
-    *_on(
-        "1.18.4 1.37.2",
-        "legacy",
-        "certificate-expired",
-        p.certificate("expired"),
-        "an API server whose certificate has expired",
-        "apiserver-certificate-invalid",
-    ),
-    *_on(
-        _NEW,
-        "legacy",
-        "certificate-unknown-authority",
-        p.certificate("unknown-authority"),
-        "an API server whose certificate comes from an authority that the kubeconfig does not name",
-        "apiserver-certificate-invalid",
-    ),
     *_on(
         "1.18.4 1.22.17 1.36.3",
         "legacy",
@@ -408,7 +330,14 @@ SCENARIOS = (
         "the API server has no Node of this name",
         "node-unknown",
     ),
-    *_on(_ALL, "legacy", "healthz-taken", p.port_taken(10256), "another program listens on port 10256", "ports-in-use"),
+    *_on(
+        _STRUCTURED,
+        "legacy",
+        "healthz-taken",
+        p.port_taken(10256),
+        "another program listens on port 10256",
+        "ports-in-use",
+    ),
     *_on(_ALL, "legacy", "metrics-taken", p.port_taken(10249), "another program listens on port 10249", "ports-in-use"),
     *_on(
         _ALL,
@@ -419,9 +348,9 @@ SCENARIOS = (
         "healthcheck-port-in-use",
     ),
     *_on("1.37.2", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
-    *_on(_NEW, "legacy nft", "healthy-dual-stack", p.healthy(_DUAL, dual=True), _RESTARTED),
+    *_on(_NEW, "legacy nft", "healthy-dual-stack", p.healthy(_DUAL, dual=True), _BOTH_FAMILIES),
     *_on_nftables("healthy-nftables", p.healthy(NFTABLES), _RESTARTED),
-    *_on_nftables("healthy-dual-stack-nftables", p.healthy(NFTABLES, _DUAL, dual=True), _RESTARTED),
+    *_on_nftables("healthy-dual-stack-nftables", p.healthy(NFTABLES, _DUAL, dual=True), _BOTH_FAMILIES),
 )
 SHORT = (
     "backend-mismatch-1.18.4-legacy",
