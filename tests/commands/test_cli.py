@@ -346,7 +346,7 @@ def test_test_runs_the_catalogs_tests_on_a_real_loki(run: Run, pinned_loki: Path
     done = run("test", PATH=path)
     assert done.returncode == 0, done.stdout
     assert "ok\tcatalog/iptables-backend-mismatch/tests.yaml: the first line fires" in done.stdout
-    assert re.search(r"\n[3-9]\d tests pass, 0 fail; Loki sees \d{4} sample lines as the checks do\n$", done.stderr)
+    assert re.search(r"\n1\d\d tests pass, 0 fail; Loki sees \d{4} sample lines as the checks do\n$", done.stderr)
 
 
 def test_test_of_a_file_fails_with_what_was_expected(run: Run, tmp_path: Path, pinned_loki: Path) -> None:

@@ -171,7 +171,7 @@ def test_a_push_that_breaks_off_says_how_far_it_came_and_goes_on_from_there(
         half = run("push", *where, "--no-validate", **state)
         assert half.returncode == 2
         assert "answers 500 to POST" in half.stderr
-        assert "; 2 of 8 groups were changed before that; the same command goes on from there" in half.stderr
+        assert "; 2 of 27 groups were changed before that; the same command goes on from there" in half.stderr
         proxy.writes_left = None
         assert run("push", *where, "--no-validate", **state).returncode == 0
         assert run("diff", *where, **state).returncode == 0
