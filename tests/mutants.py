@@ -259,8 +259,13 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
                 spoken_of = [
                     one for one in swapped if any(_name(rule) in text or _is_record(rule) for rule in one.rules)
                 ]
-                populate(work, [rules_file("output/prometheus/kube-proxy.rules.yaml", spoken_of)])
-                populate(work, [File(f"catalog/{reader}/tests.yaml", text)])
+                populate(
+                    work,
+                    [
+                        rules_file("output/prometheus/kube-proxy.rules.yaml", spoken_of),
+                        File(f"catalog/{reader}/tests.yaml", text),
+                    ],
+                )
                 if not subprocesses.run([str(promtool), "test", "rules", f"catalog/{reader}/tests.yaml"], work)[0]:
                     return True
         return False

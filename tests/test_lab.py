@@ -149,6 +149,8 @@ def test_the_short_lab_is_part_of_the_whole() -> None:
         ({"seconds": None, "line": None}, "s: A did not arrive; no line of it was printed"),
         ({"seconds": 90.6}, "s: A took 91 s, more than 90"),
         ({"seconds": 90.6, "critical": False}, None),
+        ({"seconds": 510.0, "hold_seconds": 420.0}, None),
+        ({"seconds": 510.6, "hold_seconds": 420.0}, "s: A took 511 s, more than 510"),
         ({"message": None}, "s: no chat message leads to http://r/A.md"),
         ({"runbook_served": False}, "s: http://r/A.md is not served with the heading A"),
         ({"symptom": "B was notified first"}, "s: B was notified first"),

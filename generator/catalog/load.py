@@ -49,7 +49,6 @@ from generator.catalog.model import (
 from generator.catalog.profile import Profile
 from generator.catalog.releases import minor
 from generator.catalog.wrappings import DRESSES
-from generator.query import promql
 
 _ENTRY = "failure.yaml"
 _TESTS, _METRIC_TESTS = "tests.yaml", "metric-tests.yaml"
@@ -83,10 +82,12 @@ def load(
     profile: Path | None = None,
     base: Path | None = None,
     log_tests: bool = False,
+    samples: bool = True,
 ) -> Inputs:
     """Read the shipped catalog (or the entries of `base` in its place), those added to it in order, and the profile.
 
-    Unit tests with log lines are read where they are asked for; the rest of a run does not need them.
+    Unit tests with log lines are read where they are asked for; the rest of a run does not need them. Without the
+    samples a run has a third less to read; it is for those that show what is known to be right.
 
     Raises ToolError if a file cannot be read at all; everything wrong inside a file is a problem.
     """
@@ -101,7 +102,7 @@ def load(
         if os.path.lexists(folder / _METRICS):
             metrics = {**metrics, **reader.metrics(folder, shipped)}
     for folder in catalogs:
-        for entry in reader.entries(folder, log_tests):
+        for entry in reader.entries(folder, log_tests, samples):
             known = entries.get(entry.id)
             if known and entry.replaces != entry.id:
                 reader.problems.append(
@@ -188,7 +189,7 @@ class _Reader(Reader):
         parsed = self.document(folder / "known-bugs.yaml", self.text(folder / "known-bugs.schema.json") or "{}")
         return tuple(_known_bug(name, row) for name, row in parsed.data.items()) if parsed else ()
 
-    def entries(self, folder: Path, log_tests: bool) -> Iterable[Failure]:
+    def entries(self, folder: Path, log_tests: bool, samples: bool) -> Iterable[Failure]:
         found = self.entry_folders(folder)
         if not found:
             self.problems.append(
@@ -208,7 +209,8 @@ class _Reader(Reader):
             if _LOG_TESTS in unit_tests.get(_TESTS, ""):
                 del unit_tests[_TESTS]
                 on_loki = self.log_tests(path / _TESTS) if log_tests else None
-            yield _failure(parsed, tuple(self.samples(path, parsed)), unit_tests, on_loki)
+            lines = tuple(self.samples(path, parsed)) if samples else ()
+            yield _failure(parsed, lines, unit_tests, on_loki)
 
     def optional(self, path: Path) -> str | None:
         """The text of a file that need not be there."""
@@ -259,6 +261,8 @@ class _Reader(Reader):
         return found
 
     def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
+        from generator.query import promql  # its parser costs as much as reading ten entries
+
         data = parsed.data["tests"][index]
         streams = []
         for number, stream in enumerate(data["input_streams"]):
@@ -458,6 +462,7 @@ def _affected(data: Mapping[str, Any]) -> Affected:
             for row in data.get("other_os", ())
         ),
         versions=_versions(data["versions"]),
+        since=data.get("since"),
         text=data["text"],
         sources=_cites(data),
     )

@@ -86,6 +86,7 @@ class Affected:
     os: tuple[str, ...]
     other_os: tuple[OtherSystems, ...]
     versions: Versions
+    since: str | None
     text: str
     sources: Cites
 

@@ -1,14 +1,14 @@
 """The wordings of an entry as one signature."""
 
 from generator.catalog.model import LogSignal
-from generator.query.signature import Signature, escape
+from generator.query.signature import Signature, _shortest, escape
 
 
 def signature(signal: LogSignal) -> Signature:
     """Cheap literal filters first, then one pattern for the wordings that need it, exclusions last."""
     held = [variant.literal if variant.literal is not None else variant.holds for variant in signal.variants]
-    any_of = tuple(text for text in held if text is not None)
-    if len(any_of) < len(held):
+    any_of = _shortest(text for text in held if text is not None)
+    if None in held:
         any_of = ()  # some wording has no text that can be searched for
     literals = signal.contains
     if len(any_of) == 1:

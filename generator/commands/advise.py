@@ -38,7 +38,6 @@ Read = TypeVar("Read")
 
 
 @click.command(
-    short_help="Say which failures a version can have, and the smallest upgrade that ends them.",
     epilog=examples(
         "advise --cluster-version 1.14 --kube-proxy-version v1.14.3-tke.20 --os 'CentOS 8'",
         "advise --kube-proxy-version v1.18.4 --mode ipvs --flags '--ipvs-sync-period=5s'",

@@ -32,7 +32,6 @@ _HERE = Path()
 
 
 @click.command(
-    short_help="Say which rules changed; check that CHANGELOG.md names them.",
     epilog=examples("changelog v0.1.0..HEAD --markdown", "changelog --check", "changelog --check origin/main"),
 )
 @click.argument("span", metavar="[A..B]", required=False)

@@ -26,7 +26,6 @@ from generator.names import TOOL
 
 
 @click.command(
-    short_help="Compile the catalog into rules and runbooks.",
     epilog=examples("generate", "generate --profile site.yaml --output rules", "generate --check --format github"),
 )
 @inputs

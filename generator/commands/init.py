@@ -24,7 +24,6 @@ _STDOUT = "-"
 
 @click.command(
     "init",
-    short_help="Write a profile for a site.",
     epilog=examples(
         "init --logs fluent-bit --metrics mimir --runbooks https://wiki.example.com/kube-proxy",
         "init --loki http://loki.example:3100 --prometheus http://prometheus.example:9090",

@@ -13,7 +13,6 @@ from generator.names import PROJECT, TOOL
 
 
 @click.command(
-    short_help="Write a new entry to fill in.",
     epilog=examples("new conntrack-table-full", "new nftables-sync-slow --kind symptom --catalog ours"),
 )
 @click.argument("entry_id", metavar="ID")

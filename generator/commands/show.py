@@ -8,7 +8,6 @@ from generator.commands.shared import compile_or_stop, entries_of, examples, inp
 
 
 @click.command(
-    short_help="Show an entry and its rules.",
     epilog=examples("show iptables-backend-mismatch", "show sync-slow --json"),
 )
 @click.argument("name", metavar="ID")

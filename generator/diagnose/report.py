@@ -70,9 +70,11 @@ def as_data(
 
 
 def _verdict(diagnosis: Diagnosis, read: Mapping[str, Any]) -> str:
-    """Whether failures were found, or none is there, or it cannot be told because no line is kube-proxy's."""
+    """Whether failures were found, or errors of no entry, or none, or no line is kube-proxy's, so it cannot be told."""
     if diagnosis.found:
         return "found"
+    if diagnosis.unexplained or diagnosis.others:
+        return "unexplained"
     return "none" if diagnosis.speaks or read["servers"] else "cannot tell"
 
 
@@ -363,6 +365,8 @@ def _headline(data: Data) -> str:
     seen = ", ".join([*([seen] if data["read"]["sources"] else []), *data["read"]["servers"]])
     if data["verdict"] == "cannot tell":
         return f"Cannot tell: no line of kube-proxy's is in what was read ({seen})."
+    if data["verdict"] == "unexplained":
+        return f"No documented failure is recognised, but errors are there that no entry explains ({seen})."
     if not number:
         return f"None of the documented failures is there ({seen})."
     return f"{number} documented {'failure is' if number == 1 else 'failures are'} there, causes first ({seen})."

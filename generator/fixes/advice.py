@@ -10,7 +10,7 @@ from typing import Literal
 
 from generator.base.durations import seconds
 from generator.catalog.model import Cites, Failure, KnownBug, MinimumVersion, OsFixes, OtherSystems, Setting, Value
-from generator.fixes.tables import Span, Told, component, decided_by_version, named, span, span_of_bug
+from generator.fixes.tables import Span, Told, component, decided_by_version, is_before, named, span, span_of_bug
 from generator.fixes.versions import Version, at_least, parse
 from generator.query.signature import compile_re2
 
@@ -259,7 +259,7 @@ def _by_system(entry: Failure, table: OsFixes, facts: Facts) -> Advice:
 
 def _by_version(entry: Failure, facts: Facts) -> Advice:
     version = facts.known
-    if not decided_by_version(entry):
+    if not decided_by_version(entry) and not (version and is_before(entry, version.minor)):
         return _undecided(entry, facts)
     if version is None:
         return Advice(entry, "unknown", ("no version is given",), entry.affected.sources)

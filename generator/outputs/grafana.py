@@ -13,6 +13,7 @@ from generator.catalog import placeholders
 from generator.catalog.model import Catalog, Failure
 from generator.catalog.profile import LogLabels, LogSource, Profile
 from generator.catalog.wordings import signature
+from generator.compile import matched_line
 from generator.compile.rule import CompiledAlert, Rules
 from generator.compile.rules import without_queries
 from generator.names import DASHBOARD, GENERATED
@@ -364,7 +365,11 @@ def _rule(alert: CompiledAlert, profile: Profile) -> Mapping[str, Any]:
         "execErrState": "Error",
         "for": alert.rule.hold,
         "labels": dict(alert.rule.labels),
-        "annotations": {key: _as_grafana(text) for key, text in alert.rule.annotations.items()},
+        "annotations": {
+            key: _as_grafana(text)
+            for key, text in alert.rule.annotations.items()
+            if key != matched_line.ANNOTATION  # Grafana's templates cannot ask Loki
+        },
     }
 
 

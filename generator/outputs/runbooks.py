@@ -33,26 +33,29 @@ _ACTIONS = {
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    environment = _environment()
-    known = {alert.entry.id: alert.entry for alert in rules.alerts}
-    site = words(profile.kube_proxy)
-    pages = []
-    for alert in rules.alerts:
-        page = environment.get_template("known-build.md.j2" if alert.known_build else "runbook.md.j2")
-        text = page.render(
-            alert=alert,
-            entry=alert.entry,
-            rule=alert.rule,
-            causes=[cause for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known],
-            related=[(known[key], why) for key, why in alert.entry.related if key in known],
-            steps=_steps(alert.entry, site),
-            found=whereabouts(alert, rules, profile),
-            alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
-            cite=_Citer(alert.entry),
-        )
-        pages.append(File(f"{_FOLDER}/{names.runbook_file(alert.rule.alert)}", text))
-    index = environment.get_template("index.md.j2").render(sections=_sections(rules.alerts))
+    pages = [
+        File(f"{_FOLDER}/{names.runbook_file(alert.rule.alert)}", page(alert, rules, catalog, profile))
+        for alert in rules.alerts
+    ]
+    index = _environment().get_template("index.md.j2").render(sections=_sections(rules.alerts))
     return [*pages, File(f"{_FOLDER}/{names.RUNBOOK_INDEX}", index)]
+
+
+def page(alert: CompiledAlert, rules: Rules, catalog: Catalog, profile: Profile) -> str:
+    """The runbook of one of the alerts."""
+    known = {other.entry.id: other.entry for other in rules.alerts}
+    template = _environment().get_template("known-build.md.j2" if alert.known_build else "runbook.md.j2")
+    return template.render(
+        alert=alert,
+        entry=alert.entry,
+        rule=alert.rule,
+        causes=[cause for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known],
+        related=[(known[key], why) for key, why in alert.entry.related if key in known],
+        steps=_steps(alert.entry, words(profile.kube_proxy)),
+        found=whereabouts(alert, rules, profile),
+        alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
+        cite=_Citer(alert.entry),
+    )
 
 
 @dataclass(frozen=True)

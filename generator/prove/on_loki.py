@@ -18,7 +18,7 @@ from generator.names import TEST_LABEL
 from generator.prove import log_tests
 from generator.prove.log_tests import Rule
 from generator.query import logql
-from generator.servers.loki import Loki
+from generator.servers.loki import Loki, Series
 
 _NANO = 1_000_000_000
 _SHOWN = 20  # matching lines in a report
@@ -67,20 +67,27 @@ def run_tests(loki: Loki, promtool: Path, suite: Suite, hidden: bool = False) ->
 def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequence[Rule], hidden: bool) -> str:
     name = uuid.uuid4().hex
     count = log_tests.steps(test, tests.interval)
-    start = int(time.time() - count * tests.interval - _MARGIN)
+    length = log_tests.length(test, tests.interval)
+    start = int(time.time() - length - _MARGIN)
     loki.push([log_tests.push(stream, name, start * _NANO, hidden) for stream in test.streams if stream.lines])
     exprs = [log_tests.query(rule["expr"], test, name, hidden) for rule in rules]
-    answers = [loki.evaluate(expr, start, tests.interval, count) for expr in exprs]
+
+    def evaluated(expr: str) -> list[Series]:
+        return loki.evaluate(expr, start, tests.interval, count)
+
+    answers = [evaluated(expr) for expr in exprs]
+    texts = [text for rule, answer in zip(rules, answers, strict=True) for text in log_tests.asked(rule, answer)]
+    asked = {text: evaluated(log_tests.query(text, test, name, hidden)) for text in dict.fromkeys(texts)}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        populate(work, log_tests.as_promtool(test, rules, answers, tests.interval))
+        populate(work, log_tests.as_promtool(test, rules, answers, asked, tests.interval))
         passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], work)
     if passed:
         return ""
     report = [line for line in said.splitlines() if line.strip() and "tests.yaml" not in line]
     for rule, expr in zip(rules, exprs, strict=True):
         report += [f"    query of {rule['alert']}:", *(f"        {line}" for line in rule["expr"].splitlines())]
-        end = (start + _MARGIN) * _NANO + round(count * tests.interval * _NANO)
+        end = (start + _MARGIN) * _NANO + round(length * _NANO)
         matched = [line for query in logql.log_queries(expr) for line in loki.lines(query, start * _NANO, end)]
         report += ["    lines that matched:" if matched else "    no line matched"]
         report += [f"        {(at - start * _NANO) / _NANO:.0f}s  {line}" for at, line in matched[:_SHOWN]]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from generator.catalog.model import Catalog, Metric
 from generator.catalog.profile import LogSource, Preset, Profile, Stream
 from generator.catalog.reads import metrics_read
+from generator.fixes.tables import is_before
 from generator.fixes.versions import parse
 from generator.steps.deployment import in_pod
 
@@ -287,7 +288,7 @@ def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Findi
             for entry in catalog.entries
             if entry.id not in profile.disabled
             for alert in entry.metric_alerts
-            if build and build.release < alert.versions.oldest
+            if build and build.release < alert.versions.oldest and not is_before(entry, build.minor)
         )
         if late:
             what = f"{count} of the targets are kube-proxy {version}, which does not export what they read"

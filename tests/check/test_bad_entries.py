@@ -457,6 +457,12 @@ CASES = [
         "gate-watchdog/failure.yaml",
         also=("gate-watchdog/failure.yaml", "kind: watchdog", "kind: failure"),
     ),
+    Case(
+        "since-after-the-first-release",
+        '  versions: {from: "1.10", to: "1.18"}',
+        '  versions: {from: "1.10", to: "1.18"}\n  since: "1.11"',
+        f"{GATE}:18:3: 1.11 is newer than 1.10, where `versions` begins",
+    ),
     # Log signals.
     Case(
         "no-re2",

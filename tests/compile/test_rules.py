@@ -32,7 +32,8 @@ def test_every_alert_has_its_labels_and_annotations(tmp_path: Path) -> None:
     for row in rules(tmp_path).alerts:
         severity = "info" if row.known_build else row.entry.severity
         assert row.rule.labels == {"failure": row.entry.id, "severity": severity}
-        assert list(row.rule.annotations) == ["summary", "description", "runbook_url"]
+        line = ["line"] if row.source else []
+        assert list(row.rule.annotations) == ["summary", "description", "runbook_url", *line]
         assert row.rule.annotations["runbook_url"].endswith(f"/{row.rule.alert}.md")
 
 

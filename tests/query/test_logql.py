@@ -42,7 +42,12 @@ def test_any_text_comes_back_unchanged(text: str) -> None:
 
 
 def test_filters_stand_in_the_order_of_their_cost() -> None:
-    assert filters(Signature(("a",), ("b.", "c"), "d.", ("e.",))) == ["|= `a`", "|~ `b\\.|c`", "|~ `d.`", "!~ `e.`"]
+    assert filters(Signature(("a",), ("b.", "c"), "d.", ("e.",))) == [
+        "|= `a`",
+        "|~ `b\\.|c`",
+        "|~ `d.`",
+        "!~ `e.`",
+    ]
     assert filters(Signature(("a",), (), None, ())) == ["|= `a`"]
 
 
