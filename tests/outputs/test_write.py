@@ -103,7 +103,7 @@ def test_an_old_tree_put_aside_by_a_killed_run_comes_back(tmp_path: Path, monkey
 
 def test_a_disk_that_refuses_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ToolError, match="file/out: cannot be written: File exists"):
+    with pytest.raises(ToolError, match="file/out: cannot be written: Not a directory"):
         write.replace(tmp_path / "file" / "out", OLD)
 
 
