@@ -62,6 +62,7 @@ REASONS: dict[tuple[str, str], str] = {
     ("instance:kubeproxy_build:info", "max becomes min .1."): _PRESENCE,
     ("KubeProxyNotRunning", "max becomes min .*"): "each DaemonSet has one such series, or replicas that say the same",
     ("KubeProxyNotRunning", ".* becomes .* .1."): _NARROWER,
+    ("KubeProxyNotRunning", "kube_pod_container_status_running not read .4."): _NARROWER,
     ("KubeProxyNeverSynced", "max becomes min .1."): _ONE_SERIES,
     ("KubeProxyNeverSynced", "max becomes min .*"): _PRESENCE,
     ("KubeProxyNeverSynced", "0 becomes 1 .*"): "a time stamp is 0 or a time of this century",

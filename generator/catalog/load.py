@@ -55,6 +55,8 @@ _TESTS, _METRIC_TESTS = "tests.yaml", "metric-tests.yaml"
 _METRICS = "metrics.yaml"  # those that a catalog's expressions may read, besides the shipped ones
 _OF_AN_ENTRY = {_TESTS, _METRIC_TESTS, "samples"}
 _SAMPLE_FOLDERS = ("fires", "silent")
+_MOST_LINES = 100_000  # that one line of a test writes
+_MOST_STEPS = 11_000  # points that Loki answers at once
 _LOG_TESTS = "input_streams"  # what only a file of unit tests with log lines has; promtool's have input_series
 
 
@@ -249,7 +251,14 @@ class _Reader(Reader):
         interval = seconds(parsed.data.get("evaluation_interval", "1m"))
         if not interval:
             self.problems.append(Problem(parsed.at("evaluation_interval"), "the interval must be longer than 0"))
-        return LogTests(display(path), tuple(parsed.data.get("rule_files", ())), interval, tests)
+        found = LogTests(display(path), tuple(parsed.data.get("rule_files", ())), interval, tests)
+        for index, checks in enumerate(test.checks for test in tests):
+            if interval and max(seconds(check["eval_time"]) for check in checks) / interval > _MOST_STEPS:
+                message = (
+                    f"is evaluated more than {_MOST_STEPS:,} times; look earlier, or set a longer evaluation_interval"
+                )
+                self.problems.append(Problem(parsed.at("tests", index, "alert_rule_test"), message))
+        return found
 
     def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
         from generator.query import promql  # its parser costs as much as reading ten entries
@@ -265,13 +274,22 @@ class _Reader(Reader):
                 continue
             dressed = {dress.__name__: dress for dress in DRESSES}[stream.get("dress", "raw")]
             lines = [
-                (seconds(row["at"]) + turn * seconds(row.get("every", "0s")), dressed(line))
+                (time, dressed(line))
                 for place, row in enumerate(stream["lines"])
-                for turn in range(row.get("times", 1))
-                for line in self.log_lines(folder, row, parsed.at(*at, "lines", place))
+                for time, line in self.written(folder, row, parsed.at(*at, "lines", place))
             ]
             streams.append(LogStream(labels, tuple(sorted(lines, key=itemgetter(0)))))
         return LogTest(data["name"], tuple(streams), tuple(data["alert_rule_test"]))
+
+    def written(self, folder: Path, row: Mapping[str, Any], where: Location) -> Iterable[tuple[float, str]]:
+        """Lines with the seconds after which they are written."""
+        lines, times = self.log_lines(folder, row, where), row.get("times", 1)
+        if len(lines) * times > _MOST_LINES:
+            self.problems.append(Problem(where, f"writes more than {_MOST_LINES:,} lines; a test needs fewer"))
+            return
+        for turn in range(times):
+            time = seconds(row["at"]) + turn * seconds(row.get("every", "0s"))
+            yield from ((time, line) for line in lines)
 
     def log_lines(self, folder: Path, row: Mapping[str, Any], where: Location) -> Sequence[str]:
         if ("line" in row) == ("file" in row):

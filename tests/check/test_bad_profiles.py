@@ -37,7 +37,7 @@ CASES = {
     "servers: {loki: {url: 'http://h/?token=SECRET'}}\n": "site.yaml:1:18: url: 'http://h/?…' does not have the form asked for: Its address, without user and password (^https?://[^\\s@?#]+$)",
     "servers: {loki: {url: 'u:PASSWORD@h'}}\n": "site.yaml:1:18: url: '…@h' does not have the form asked for: Its address, without user and password (^https?://[^\\s@?#]+$)",
     "loki: {interval: 0s}\n": "site.yaml:1:8: the interval must be longer than 0",
-    "loki: {labels: {node: a-b}}\n": "site.yaml:1:17: node: 'a-b' is neither empty nor text; put it in quotes",
+    "loki: {labels: {node: a-b}}\n": "site.yaml:1:17: node: 'a-b' does not have the form asked for: a label's name, of letters, digits and _ (^[a-zA-Z_][a-zA-Z0-9_]*$)",
     "loki: {selector: container}\n": 'site.yaml:1:8: \'container\' is not a selector such as {container="kube-proxy"}: not a selector like {job="kube-proxy"}',
     "loki: {selector: '{a='}\n": "site.yaml:1:8: '{a=' is not a selector such as {container=\"kube-proxy\"}: unexpected end of input inside braces",
     "loki: {kernel: {selector: '{job=~\".+\"}'}}\n": "site.yaml:1:17: {job=~\".+\"} selects Loki's own log, which quotes these rules and would fire them; name the kernel's streams",

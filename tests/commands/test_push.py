@@ -12,8 +12,10 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from generator.base.file import File
+from generator.cli import main
 from generator.prove import local_loki, tools
 from tests.conftest import ROOT, Run, obtained
 from tests.faulty import CUT, front
@@ -489,3 +491,11 @@ def test_what_is_missing_is_said(options: list[str], said: str, run: Run) -> Non
     done = run("diff", *options, **clean)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", "a\nb"])
+@pytest.mark.parametrize("command", ["push", "diff"])
+def test_a_namespace_does_not_lead_elsewhere(command: str, name: str) -> None:
+    """`..` would be folded out of an address, and an empty one asks for the groups of all."""
+    done = CliRunner().invoke(main, [command, "--loki", "http://127.0.0.1:9", "--namespace", name])
+    assert (done.exit_code, "is no name of a namespace" in done.output) == (2, True)
