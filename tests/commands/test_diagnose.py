@@ -81,7 +81,7 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
     assert "   runbook    kube-proxy-alerts explain KubeProxyIptablesBackendMismatch\n" in done.stdout
     assert "   1 × E other.go] no idea <*>" in done.stdout
     assert re.search(
-        r"   not there  [^:]*\bapiserver-connection-broken, [^:]*\biptables-lock-held-too-long, ", done.stdout
+        r"   not there  [^:]*\bapiserver-connection-broken,\s[^:]*\biptables-lock-held-too-long,\s", done.stdout
     )
 
 
@@ -136,6 +136,7 @@ def test_a_healthy_log_is_exit_0_and_its_errors_are_known_to_be_harmless(run: Ru
         "v1.18.4",
         "v1.22.17",
         "v1.36.3",
+        "v1.37.2",
     }
 
 
