@@ -237,7 +237,7 @@ def test_all_is_well(run: Run, site: Site) -> None:
 def test_a_terminal_gets_a_line_for_each_check_and_a_pipe_the_same(run: Run, site: Site) -> None:
     done = run("verify", "--profile", str(site.profile), *site.words())
     lines = done.stdout.splitlines()
-    assert "ok\trules\tLoki: 8 rules are loaded, healthy and evaluated" in lines
+    assert "ok\trules\tLoki: 27 rules are loaded, healthy and evaluated" in lines
     both = "KubeProxyLogRulesWatchdog, KubeProxyMetricRulesWatchdog"
     assert f"ok\twatchdogs\t{both}: arrived in Alertmanager" in lines
     assert done.stderr.splitlines()[-1] == "6 ok (of 8 subjects), 3 warning"
