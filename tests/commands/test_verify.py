@@ -240,7 +240,7 @@ def test_a_terminal_gets_a_line_for_each_check_and_a_pipe_the_same(run: Run, sit
     assert "ok\trules\tLoki: 27 rules are loaded, healthy and evaluated" in lines
     both = "KubeProxyLogRulesWatchdog, KubeProxyMetricRulesWatchdog"
     assert f"ok\twatchdogs\t{both}: arrived in Alertmanager" in lines
-    assert done.stderr.splitlines()[-1] == "6 ok (of 8 subjects), 3 warning"
+    assert done.stderr.splitlines()[-1] == "6 ok (of 8 subjects), 5 warning"
 
 
 def test_a_rule_that_is_missing_is_named(run: Run, site: Site) -> None:
