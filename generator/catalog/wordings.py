@@ -1,7 +1,9 @@
 """The wordings of an entry as one signature."""
 
+from collections.abc import Iterable
+
 from generator.catalog.model import LogSignal
-from generator.query.signature import Signature, _shortest, escape
+from generator.query.signature import Signature, escape
 
 
 def signature(signal: LogSignal) -> Signature:
@@ -18,3 +20,9 @@ def signature(signal: LogSignal) -> Signature:
         parts = [escape(one.literal) if one.literal is not None else one.pattern for one in signal.variants]
         pattern = str(parts[0]) if len(parts) == 1 else "|".join(f"(?:{part})" for part in parts)
     return Signature(literals, any_of, pattern, tuple(exclusion.pattern for exclusion in signal.exclude))
+
+
+def _shortest(texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts without those that hold another one: whoever finds them finds that one too."""
+    different = tuple(dict.fromkeys(texts))
+    return tuple(text for text in different if not any(other in text for other in different if other != text))

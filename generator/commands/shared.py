@@ -262,7 +262,7 @@ def version_of(text: str | None) -> "Version | None":
 
 
 def server_options(*kinds: str) -> Callable[..., Any]:
-    """An option with an address for each of these servers; `servers.endpoint` says where else it may come from."""
+    """An option with an address for each of these servers; `access.endpoint` says where else it may come from."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         for kind in reversed(kinds):

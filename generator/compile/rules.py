@@ -1,4 +1,4 @@
-"""Compiles catalog and profile into rules. A rule is data; targets only write it down."""
+"""Compiles catalog and profile into rules. A rule is data; outputs only write it down."""
 
 import json
 import re

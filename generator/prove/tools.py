@@ -1,4 +1,4 @@
-"""Finds the real programs this tool works with, or gets them into the user's cache without root; runs them."""
+"""Finds the real programs this tool works with, or gets them into the user's cache without root."""
 
 import os
 import re

@@ -1,6 +1,6 @@
 """Decides, as Loki would, whether a physical log line belongs to a failure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -78,9 +78,3 @@ class Signatures:
         return frozenset(
             self._all[number][0] for number in (*candidates, *self._unkeyed) if self._all[number][1].matches(line)
         )
-
-
-def _shortest(texts: Iterable[str]) -> tuple[str, ...]:
-    """The texts without those that hold another one: whoever finds them finds that one too."""
-    different = tuple(dict.fromkeys(texts))
-    return tuple(text for text in different if not any(other in text for other in different if other != text))

@@ -1,4 +1,4 @@
-"""Speaks to a Loki over HTTP, and runs one of its own for tests."""
+"""Speaks to a Loki over HTTP."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
