@@ -9,7 +9,7 @@ from generator.diagnose.unwrap import TEXTS, Line
 
 _MOST = 50_000  # of each kind that are remembered
 _LONGEST = 1 << 12  # bytes of a line; longer ones may be pieces of a message
-_FRONT_BYTES = 200  # within which a wrapping ends
+FRONT_BYTES = 200  # within which a wrapping ends
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ +\d+ ")
 # Times, counters and journald's cursors: what differs although nothing else does. All begin with a character of one
 # class, which makes the search fast.
@@ -19,7 +19,7 @@ _VARYING = re.compile(
 )
 _NUMBERED = re.compile(rb"(?<![^\s:])\d+(?=[:\s])")  # by grep -n, cat -n and the like
 _COUNTED = re.compile(rb"\s*([\w./-]{0,100}?[:-])?\d+(?=[:\t-])")  # the same before a whole line
-_CUT = re.compile(rb" std(?:out|err) P ")
+CRI_CUT = re.compile(rb" std(?:out|err) P ")  # of a line that a container runtime cut
 # The text of a record in JSON under a known key.
 _SPOKEN = re.compile(rb'"(?:%s)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"' % "|".join(TEXTS).encode(), re.IGNORECASE)
 
@@ -61,7 +61,7 @@ class Memory:
         if record:
             verdict, origin = self._messages.get(record.message), self._fronts.get(record.around)
             return (verdict, origin) if verdict and origin else self._whole(data, start, stop)
-        head = _KLOG.search(data, start, stop if stop - start < _FRONT_BYTES else start + _FRONT_BYTES)
+        head = _KLOG.search(data, start, stop if stop - start < FRONT_BYTES else start + FRONT_BYTES)
         if head:
             begin, text = head.span()
             verdict = self._messages.get(data[begin : begin + 1] + data[text:stop])
@@ -85,7 +85,7 @@ class Memory:
         record = _record(data, start, stop)
         if record:
             return self._fronts.get(record.around)
-        head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+        head = _KLOG.search(data, start, min(stop, start + FRONT_BYTES))
         return self._origin(timeless(data[start : head.start()])) if head else None
 
     def _origin(self, front: bytes) -> Origin | None:
@@ -105,10 +105,10 @@ class Memory:
             _put(self._fronts, record.around, origin)
             _put(self._messages, record.message, verdict)
             return
-        head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+        head = _KLOG.search(data, start, min(stop, start + FRONT_BYTES))
         if head and data[head.start() : stop].decode(errors="replace").rstrip("\r\n") == line.text:
             front, message = data[start : head.start()], head[0][:1] + data[head.end() : stop]
-            if not _CUT.search(front):
+            if not CRI_CUT.search(front):
                 _put(self._fronts, _front(front), origin)
                 _put(self._messages, message, verdict)
         else:

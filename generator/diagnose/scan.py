@@ -12,7 +12,7 @@ import re2
 
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
-from generator.diagnose.memory import Known, Memory, Origin, Verdict, timeless
+from generator.diagnose.memory import CRI_CUT, FRONT_BYTES, Known, Memory, Origin, Verdict, timeless
 from generator.diagnose.unwrap import Line, begins, foreign, is_error, moment, printed_at, said, unwrap
 from generator.diagnose.windows import AROUND, Window
 from generator.query.signature import Signature, Signatures
@@ -31,11 +31,9 @@ _ALIKE_BYTES = 1 << 12  # of an error and its lines, by which errors are compare
 _PIECES = 64  # of a line that a container runtime cut
 _TOLD_BYTES, _TOLD_WORDS, _TOLD_TIMES = 100, 10_000, 100
 _CUT_BYTES = 1 << 13  # container runtimes cut lines that are twice as long
-_FRONT_BYTES = 200  # within which a wrapping ends
 _BEGINS = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:|\\?\"ts\\?\":|panic: |fatal error: ")
 _DIGITS = b"0123456789"
 _HINTS = frozenset(hints.KEYS)
-_CRI_CUT = re.compile(rb" std(?:out|err) P ")
 _DOCKER_CUT = re.compile(rb'"log\\*" *:')  # it may be quoted in another record
 # In front of klog's head stands no word, but perhaps AM or PM, what JSON writes for a tab, or a colour's end.
 _HEAD = re.compile(rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt])|(?<=[\[0-9;][mK]))[EF][01]\d[0-3]\d \d\d:\d\d:")
@@ -116,7 +114,7 @@ class Scanner:
         places = self._places(window)
         alike: dict[int, _Alike] = {}
         again: dict[Known, _Again] = {}
-        pieces = bool(_CRI_CUT.search(data))
+        pieces = bool(CRI_CUT.search(data))
         for number, (at, key) in enumerate(places):
             if at < done:
                 continue
@@ -276,7 +274,7 @@ def _alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> int:
     klog's JSON is one line; an error in text is told from another by the lines that follow too.
     """
     end = min(stop if key == _JSON_ERROR else _rest_stop(data, stop), start + _ALIKE_BYTES)
-    head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+    head = _head(data, start, stop)
     front, message = (data[start : head.start()], data[head.end() : stop]) if head else (b"", data[start:stop])
     rest = data[stop:end]
     if b'"' in front or (not head and message[:1] == b"{"):
@@ -303,7 +301,7 @@ def _clock(data: bytes, at: int) -> bytes:
     """The time in the head of klog's in a line, or in one of those before; empty if there is none."""
     start, stop = _bounds(data, at)
     for _ in range(_LINES_BACK):
-        head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+        head = _head(data, start, stop)
         if head or not start:
             return head[0][1:] if head else b""
         start, stop = _bounds(data, start - 1)
@@ -347,7 +345,7 @@ def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
     if stop != start:
         return None
     record = data.startswith(b"{", begin)
-    cut = _CRI_CUT.search(data, begin, stop if record else min(stop, begin + 100))
+    cut = CRI_CUT.search(data, begin, stop if record else min(stop, begin + 100))
     if not cut and not (record and _DOCKER_CUT.search(data, begin, stop)):
         return None
     line = _unwrapped(data, begin, stop, now)
@@ -400,9 +398,7 @@ def _rest_stop(data: bytes, begin: int) -> int:
     limit = min(len(data), begin + _REST_BYTES)
     while begin < limit:
         stop = data.find(b"\n", begin, limit) + 1 or limit
-        reach = (
-            stop if data.startswith(b"{", begin) else min(stop, begin + _FRONT_BYTES)
-        )  # records name much else first
+        reach = stop if data.startswith(b"{", begin) else min(stop, begin + FRONT_BYTES)  # records name much else first
         if _BEGINS.search(data, begin, reach):
             return begin
         begin = stop
@@ -433,9 +429,14 @@ def _rest(data: bytes, start: int, stop: int, first: Line, now: datetime, memory
         yield line.text
 
 
+def _head(data: bytes, start: int, stop: int) -> re.Match[bytes] | None:
+    """klog's head in a line, as far from its beginning as a wrapping reaches."""
+    return _KLOG.search(data, start, min(stop, start + FRONT_BYTES))
+
+
 def _front(data: bytes, start: int, stop: int) -> bytes | None:
     """What stands before klog's head in a line, without its numbers; None if it has no head."""
-    head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+    head = _head(data, start, stop)
     return data[start : head.start()].translate(None, _DIGITS) if head else None
 
 
@@ -470,7 +471,7 @@ def _heading(data: bytes, start: int, line: Line, now: datetime, memory: Memory)
         if not start:
             return None
         start, stop = _bounds(data, start - 1)
-        if _KLOG.search(data, start, min(stop, start + _FRONT_BYTES)):
+        if _head(data, start, stop):
             origin = memory.origin(data, start, stop)
             if origin and _elsewhere(origin, line):
                 continue
