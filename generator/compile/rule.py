@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from generator.catalog.inhibition import Labels, Place
@@ -104,7 +105,12 @@ class Rules:
     alerts: tuple[CompiledAlert, ...]
     inhibitions: tuple[Inhibition, ...] = ()
 
-    @property
+    @cached_property
+    def leads_to(self) -> Mapping[str, CompiledAlert]:
+        """By entry, the alert that pages lead to: at some sites the one of the entry's own name is not there."""
+        return {alert.entry.id: alert for alert in reversed(self.alerts)}
+
+    @cached_property
     def records(self) -> Mapping[str, str]:
         """What each recording rule is made of."""
         rules = [rule for groups in self.groups.values() for group in groups for rule in group.rules]

@@ -43,17 +43,14 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 
 def page(alert: CompiledAlert, rules: Rules, catalog: Catalog, profile: Profile) -> str:
     """The runbook of one of the alerts."""
-    leads_to: dict[str, CompiledAlert] = {}  # by entry: at some sites an entry is without the alert of its own name
-    for other in rules.alerts:
-        leads_to.setdefault(other.entry.id, other)
-    causes = [cause.id for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in leads_to]
+    known = rules.leads_to
     template = _environment().get_template("known-build.md.j2" if alert.known_build else "runbook.md.j2")
     return template.render(
         alert=alert,
         entry=alert.entry,
         rule=alert.rule,
-        causes=[leads_to[cause] for cause in causes],
-        related=[(leads_to[key], why) for key, why in alert.entry.related if key in leads_to],
+        causes=[known[cause.id] for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known],
+        related=[(known[key], why) for key, why in alert.entry.related if key in known],
         steps=_steps(alert.entry, words(profile.kube_proxy)),
         found=whereabouts(alert, rules, profile),
         alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
