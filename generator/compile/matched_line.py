@@ -7,7 +7,7 @@ identity, so however many lines differ, the alert stays one.
 import json
 
 from generator.catalog.profile import LogSource
-from generator.query import logql
+from generator.query import logql, promql
 from generator.query.signature import Signature
 
 ANNOTATION = "line"
@@ -63,15 +63,14 @@ def _asked(source: LogSource, signature: Signature, window: str) -> tuple[str, l
     """
     labels = source.labels
     narrow = [label for label in (labels.pod, labels.node) if label]
-    all_labels = [label for label in (labels.cluster, labels.namespace, labels.pod, labels.node) if label]
-    own = source.selector.strip().removesuffix("}").rstrip().replace("%", "%%")
-    selector = ", ".join([own, *(f"{label}=~%q" for label in narrow)]) + "}"
+    own = promql.inside(source.selector).replace("%", "%%")
+    selector = f"{{{', '.join([own, *(f'{label}=~%q' for label in narrow)])}}}"
     filters = [*logql.filters(signature), f"| regexp {logql.quote(_PATTERN)}"]
-    pipeline = [*(f"| {label}=%q" for label in all_labels), *(text.replace("%", "%%") for text in filters)]
+    pipeline = [*(f"| {label}=%q" for label in labels.names()), *(text.replace("%", "%%") for text in filters)]
     counted = f"count_over_time({' '.join([selector, *pipeline])} [{window}])"
     arguments = [
         *(f'(printf "^(\\\\Q%s\\\\E)?$" $labels.{label})' for label in narrow),
-        *(f"$labels.{label}" for label in all_labels),
+        *(f"$labels.{label}" for label in labels.names()),
     ]
     return f"topk({_DIFFERENT}, sum by ({_WRAPPED}, {_TEXT}) ({counted}))", arguments
 

@@ -17,7 +17,7 @@ from generator.compile import matched_line
 from generator.compile.rule import CompiledAlert, Rules
 from generator.compile.rules import without_queries
 from generator.names import DASHBOARD, GENERATED
-from generator.query import logql
+from generator.query import logql, promql
 from generator.query.signature import Signature
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """What the dashboard shows, in its order; the queries hold Grafana's variables."""
     yield from _of_failures(rules, profile)
-    by = placeholders.of_site(profile)["by"]
-    chosen = ", ".join([placeholders.of_site(profile)["kube_proxy"], *_chosen(profile)])
+    site = placeholders.of_site(profile)
+    by, chosen = site["by"], ", ".join([site["kube_proxy"], *_chosen(profile)])
     latency = "kubeproxy_sync_proxy_rules_duration_seconds"
     base = profile.base_url.rstrip("/")
 
@@ -190,8 +190,7 @@ def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
 
 def _lines(entry: Failure, filters: Signature, source: LogSource, profile: Profile) -> Query:
     labels = source.labels
-    own = source.selector.strip().removesuffix("}").rstrip().rstrip(",")
-    chosen = ", ".join([own, *_chosen_streams(labels, profile)]) + "}"
+    chosen = f"{{{', '.join([promql.inside(source.selector), *_chosen_streams(labels, profile)])}}}"
     where = labels.node or labels.pod
     by = ", ".join(label for label in (labels.cluster, where) if label)
     return Query(logql.lines(chosen, filters, "$__interval", by), f"{{{{{where}}}}} {entry.id}" if where else entry.id)
