@@ -8,6 +8,7 @@ from typing import Literal
 from generator.catalog.inhibition import Labels, Place
 from generator.catalog.model import Failure
 from generator.catalog.profile import LogSource, Profile
+from generator.query.signature import Signature
 
 Engine = Literal["loki", "prometheus"]
 UPGRADE = "Upgrade kube-proxy to {} or later, with the cluster where that is another minor release."
@@ -47,7 +48,8 @@ class AlertSetting:
 
 @dataclass(frozen=True)
 class CompiledAlert:
-    """An alert with what its page tells about it. `source`: the log that it reads, if it reads one.
+    """An alert with what its page tells about it. `source`: the log that it reads, if it reads one, of which those
+    lines count that pass the `filters`.
 
     `known_build`: the failure can happen here, and has not yet; `conditions`: when such an alert fires and the failure
     cannot happen, as sentences. `of_cluster`: it tells of all kube-proxies of a cluster at once.
@@ -62,6 +64,7 @@ class CompiledAlert:
     of_cluster: bool = False
     conditions: tuple[str, ...] = ()
     source: LogSource | None = None
+    filters: Signature | None = None
 
     def labels(self, profile: Profile) -> Labels:
         """The names of the labels that say where it is."""

@@ -218,6 +218,7 @@ def _log_alert(entry: Failure, signal: LogSignal, source: LogSource, profile: Pr
             AlertSetting("for", hold, "How long the condition must hold; shorter than the range."),
         ),
         source=source,
+        filters=filters,
     )
 
 

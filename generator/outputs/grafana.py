@@ -12,7 +12,6 @@ from generator.base.file import File, yaml_file
 from generator.catalog import placeholders
 from generator.catalog.model import Catalog, Failure
 from generator.catalog.profile import LogLabels, LogSource, Profile
-from generator.catalog.wordings import signature
 from generator.compile import matched_line
 from generator.compile.rule import CompiledAlert, Rules
 from generator.compile.rules import without_queries
@@ -173,9 +172,9 @@ def _placed(expr: str, profile: Profile) -> str:
 def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """Matching log lines by node, one query for each failure."""
     queries = tuple(
-        _lines(alert.entry, signature(alert.entry.logs), alert.source, profile)
+        _lines(alert.entry, alert.filters, alert.source, profile)
         for alert in rules.alerts
-        if alert.source and alert.entry.logs
+        if alert.source and alert.filters
     )
     if queries:
         yield Panel(

@@ -7,7 +7,6 @@ from generator import names
 from generator.base.file import File, yaml_file
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
-from generator.catalog.wordings import signature
 from generator.compile.rule import RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import groups_data, rules_file
 from generator.query import logql, promql
@@ -74,13 +73,11 @@ def _recording(rules: Rules, profile: Profile) -> RuleGroup:
         tuple(
             RecordingRule(
                 f"kube_proxy:failure_lines:count{_LINES_WINDOW}",
-                logql.lines(
-                    alert.source.selector, signature(alert.entry.logs), _LINES_WINDOW, alert.source.labels.by()
-                ),
+                logql.lines(alert.source.selector, alert.filters, _LINES_WINDOW, alert.source.labels.by()),
                 {**profile.labels, "failure": alert.entry.id},
             )
             for alert in rules.alerts
-            if alert.source and alert.entry.logs
+            if alert.source and alert.filters
         ),
     )
 
