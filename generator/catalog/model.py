@@ -363,8 +363,15 @@ class Failure:
         return (*first, *self.diagnosis, *(step for step in self.mitigation if not step.stops_damage))
 
     def severity_of(self, alert: str) -> Severity:
-        own = next((row.severity for row in self.metric_alerts if row.name == alert), None)
-        return own or self.severity
+        own = self._on_metrics(alert)
+        return own.severity if own and own.severity else self.severity
+
+    def severity_reason_of(self, alert: str) -> str:
+        own = self._on_metrics(alert)
+        return own.severity_reason if own and own.severity_reason else self.severity_reason
+
+    def _on_metrics(self, alert: str) -> MetricAlert | None:
+        return next((row for row in self.metric_alerts if row.name == alert), None)
 
     def alerts(self) -> tuple[str, ...]:
         """Names of all alerts of the entry, the entry's own first."""

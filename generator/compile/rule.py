@@ -82,8 +82,7 @@ class CompiledAlert:
     def severity_reason(self) -> str:
         if self.known_build:
             return "Nothing has failed yet; the upgrade can be planned."
-        own = next((row.severity_reason for row in self.entry.metric_alerts if row.name == self.rule.alert), None)
-        return own or self.entry.severity_reason
+        return self.entry.severity_reason_of(self.rule.alert)
 
     @property
     def urgency(self) -> str:
