@@ -1,10 +1,8 @@
 """The line in the alert, as the rulers of Loki 2 and Loki 3 hand it to Alertmanager."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from generator.base.file import File
 from generator.prove import local_loki, tools
 from generator.prove.local_loki import LOKI_2
 from generator.servers.loki import Loki
+from tests import posts
 from tests.conftest import compiled_for, obtained
 from tests.lab import loki3, programs
 
@@ -57,29 +56,18 @@ ODD = 'kube+"proxy"(`[\\'
 
 
 class Ruler:
-    """A Loki that sends its alerts here, as to an Alertmanager; the annotations by the labels of the place."""
+    """What a Loki sends, as to an Alertmanager: the annotations by the labels of the place."""
 
     def __init__(self) -> None:
         self.sent: dict[tuple[str, str], set[str]] = {}
         self.labels: list[dict[str, str]] = []
-        ruler = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                for alert in json.loads(self.rfile.read(int(self.headers["Content-Length"]))):
-                    labels = alert["labels"]
-                    place = labels.get("pod") or labels.get("host") or labels.get("node_name") or ""
-                    ruler.sent.setdefault((labels["alertname"], place), set()).add(alert["annotations"]["line"])
-                    ruler.labels.append(labels)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def take(self, alerts: Any) -> None:
+        for alert in alerts:
+            labels = alert["labels"]
+            place = labels.get("pod") or labels.get("host") or labels.get("node_name") or ""
+            self.sent.setdefault((labels["alertname"], place), set()).add(alert["annotations"]["line"])
+            self.labels.append(labels)
 
     def line(self, alert: str, place: str) -> str:
         """What the alert of a place has said, which must not change."""
@@ -107,10 +95,9 @@ def ruled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     work = tmp_path_factory.mktemp("sites")
     files = [rules(profile, site, work / site) for site, profile in SITES.items()]
     ruler = Ruler()
-    with local_loki.running(binary, files, ruler.url, config=config) as loki:
+    with posts.taking(ruler.take) as url, local_loki.running(binary, files, url, config=config) as loki:
         push(loki)
         yield loki, ruler
-    ruler.server.shutdown()
 
 
 def push(loki: Loki) -> None:
