@@ -357,6 +357,7 @@ def _metric(name: str, row: Mapping[str, Any]) -> Metric:
         versions=versions,
         top_bucket=row.get("top_bucket"),
         program=row.get("program"),
+        late=row.get("late", False),
     )
 
 

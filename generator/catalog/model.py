@@ -386,7 +386,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric that kube-proxy exports, or the `program` named."""
+    """A metric that kube-proxy exports, or the `program` named. `late`: it may be without series until it happens."""
 
     name: str
     type: Literal["counter", "gauge", "histogram"]
@@ -394,6 +394,7 @@ class Metric:
     versions: Versions | None
     top_bucket: float | None
     program: str | None
+    late: bool
 
 
 @dataclass(frozen=True)

@@ -302,8 +302,7 @@ def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[
     shown = {name for name in versioned if name in job.series or f"{name}_count" in job.series}
     for name, metric in versioned.items():
         exported = metric.versions and builds and all(metric.versions.holds(build.release) for build in builds)
-        # A counter of failures may begin with the first one.
-        if not exported or name in shown or name.endswith("_failures_total"):
+        if not exported or name in shown or metric.late:
             continue
         what = f"no target shows {name}, which its kube-proxy exports"
         change = "let the scrape keep it (metric_relabel_configs, keep lists of the agent)"
