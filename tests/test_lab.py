@@ -64,6 +64,7 @@ def test_from_the_cause_to_the_notification(tmp_path: Path) -> None:
     assert mismatch["message"] == (
         "CRITICAL: KubeProxyIptablesBackendMismatch in lab-1\n"
         f"• {mismatch['summary']}\n"
+        "`iptables-restore v1.8.9 (legacy): Couldn't load target 'KUBE-MARK-DROP':No such file or directory`\n"
         f"{mismatch['description']}\n"
         f"Runbook: {mismatch['runbook_url']}"
     )
