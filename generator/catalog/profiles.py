@@ -59,7 +59,12 @@ def _schema(reader: Reader, catalog: Path) -> str:
 
 
 def _layered(
-    reader: Reader, catalog: Path, path: Path, schema_text: str, laid: set[Path], above: tuple[Path, ...] = ()
+    reader: Reader,
+    catalog: Path,
+    path: Path,
+    schema_text: str,
+    laid: set[Path],
+    above: tuple[Path, ...] = (),
 ) -> Document | None:
     """A file laid over all that it extends; None with the problems noted. `above` are the files that led here.
 
@@ -68,7 +73,9 @@ def _layered(
     own = reader.document(path, schema_text)
     if own is None:
         return None
-    result: Document | None = replace(own, data={key: row for key, row in own.data.items() if key != "extends"})
+    result: Document | None = replace(
+        own, data={key: row for key, row in own.data.items() if key != "extends"}
+    )
     chain = (*above, path.resolve())
     laid.add(path.resolve())
     names = own.data.get("extends", [])
@@ -78,7 +85,11 @@ def _layered(
             reader.problems.append(Problem(own.at("extends", name), found))
         elif found.resolve() in laid:
             continue
-        layer = _layered(reader, catalog, found, schema_text, laid, chain) if isinstance(found, Path) else None
+        layer = (
+            _layered(reader, catalog, found, schema_text, laid, chain)
+            if isinstance(found, Path)
+            else None
+        )
         result = document.over(result, layer) if result and layer else None
     return result
 
@@ -126,8 +137,12 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
     return Profile(
         clusters=tuple(data["clusters"]),
         kube_proxy=KubeProxyProfile(**data["kube_proxy"]),
-        loki=LokiProfile(**{**loki, "labels": LogLabels(**loki["labels"]), "kernel": _kernel(loki["kernel"])}),
-        prometheus=PrometheusProfile(**{**prometheus, "labels": MetricLabels(**prometheus["labels"])}),
+        loki=LokiProfile(
+            **{**loki, "labels": LogLabels(**loki["labels"]), "kernel": _kernel(loki["kernel"])}
+        ),
+        prometheus=PrometheusProfile(
+            **{**prometheus, "labels": MetricLabels(**prometheus["labels"])}
+        ),
         alerts=data["alerts"],
         disabled=frozenset(data["disabled"]),
         labels=data["labels"],
@@ -142,7 +157,11 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
 
 def _kernel(row: Mapping[str, Any] | None) -> LogSource | None:
     """The kernel's lines come from a node, and from no Pod of it."""
-    return LogSource(row["selector"], LogLabels(namespace=None, pod=None, **row["labels"])) if row else None
+    return (
+        LogSource(row["selector"], LogLabels(namespace=None, pod=None, **row["labels"]))
+        if row
+        else None
+    )
 
 
 def _server(parsed: Document, name: str, row: Mapping[str, str]) -> ServerProfile:

@@ -33,7 +33,9 @@ def metrics_read(alert: MetricAlert, catalog: Catalog, profile: Profile) -> list
     """The metrics that an alert reads, through recording rules too. The inputs must have passed the checks."""
     values = placeholders.of_site(profile)
     tree = promql.parse(promql.fill(alert.expr, {**values, **stand_ins(alert)}))
-    return [metric for metric, _ in metrics_behind(tree, records_of(catalog), catalog.metrics, values)]
+    return [
+        metric for metric, _ in metrics_behind(tree, records_of(catalog), catalog.metrics, values)
+    ]
 
 
 def metrics_behind(
@@ -46,7 +48,9 @@ def metrics_behind(
             with suppress(KeyError, ValueError):  # reported where the record stands
                 trees.append(promql.parse(promql.fill(records[selection.series], values)))
     for read in trees:
-        calls = {node.func.name for node in promql.walk(read) if isinstance(node, promql_parser.Call)}
+        calls = {
+            node.func.name for node in promql.walk(read) if isinstance(node, promql_parser.Call)
+        }
         for selection in promql.selections(read):
             metric = metric_of(selection.series, metrics)
             if metric:
@@ -55,4 +59,7 @@ def metrics_behind(
 
 def stand_ins(alert: MetricAlert) -> dict[str, str]:
     """Values of an alert's parameters with which its expression can be read."""
-    return {key: row.default if isinstance(row.default, str) else "1" for key, row in alert.parameters.items()}
+    return {
+        key: row.default if isinstance(row.default, str) else "1"
+        for key, row in alert.parameters.items()
+    }

@@ -22,10 +22,17 @@ from generator.commands.shared import (
 @inputs
 @format_option
 @no_validate_option
-@click.option("--force", is_flag=True, help="Ask promtool again about what it was content with before.")
+@click.option(
+    "--force", is_flag=True, help="Ask promtool again about what it was content with before."
+)
 @click.pass_context
 def command(
-    ctx: click.Context, catalogs: tuple[Path, ...], profile: Path | None, style: str, no_validate: bool, force: bool
+    ctx: click.Context,
+    catalogs: tuple[Path, ...],
+    profile: Path | None,
+    style: str,
+    no_validate: bool,
+    force: bool,
 ) -> None:
     """Run every check on catalog and profile, promtool on what they give, and write nothing."""
     read, compiled = compile_for(catalogs, profile, "output", log_tests=True)

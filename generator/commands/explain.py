@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from generator.commands import page
-from generator.commands.shared import colour_option, examples, inputs, meant, rules_or_stop, said_by_the_checks
+from generator.commands.shared import (
+    colour_option,
+    examples,
+    inputs,
+    meant,
+    rules_or_stop,
+    said_by_the_checks,
+)
 
 _NODE, _POD = re.compile(r"^NODE=.*\n", re.MULTILINE), re.compile(r"^POD=name-of.*\n", re.MULTILINE)
 
@@ -20,12 +27,19 @@ _NODE, _POD = re.compile(r"^NODE=.*\n", re.MULTILINE), re.compile(r"^POD=name-of
     ),
 )
 @click.argument("name", metavar="ALERT")
-@click.option("--node", metavar="NAME", help="The node that has the failure; the commands then name it.")
+@click.option(
+    "--node", metavar="NAME", help="The node that has the failure; the commands then name it."
+)
 @page.section_option("diagnosis or mitigation")
 @colour_option
 @inputs
 def command(
-    name: str, node: str | None, section: str | None, colour: bool, catalogs: tuple[Path, ...], profile: Path | None
+    name: str,
+    node: str | None,
+    section: str | None,
+    colour: bool,
+    catalogs: tuple[Path, ...],
+    profile: Path | None,
 ) -> None:
     """Print the runbook of an alert; the id of its entry will do too."""
     from generator.outputs import runbooks
@@ -37,7 +51,9 @@ def command(
     alert = alerts[meant(name, by_id | {known: known for known in alerts})]
     with said_by_the_checks():
         whole = runbooks.page(alert, rules, read.catalog, read.profile)
-    text = whole.partition("\n")[2].lstrip("\n")  # the first line says who generated it, which a reader knows
+    text = whole.partition("\n")[2].lstrip(
+        "\n"
+    )  # the first line says who generated it, which a reader knows
     if node is not None:
         text = _on_node(text, node, find_pod(read.profile.kube_proxy, 'spec.nodeName="$NODE"'))
     page.show(text if section is None else page.section(text, section), colour)

@@ -46,7 +46,9 @@ def annotation(source: LogSource, signature: Signature, window: str) -> str:
     query = f"query (printf {' '.join([_go(asked), *arguments])})"
     sorted_by = " | ".join(f'sortByLabel "{label}"' for label in (_WRAPPED, _TEXT))
     text = f'(printf "%s%s" .Labels.{_WRAPPED} .Labels.{_TEXT})'
-    harmless = " | ".join(f"reReplaceAll {_go(pattern)} {_go(instead)}" for pattern, instead in _HARMLESS)
+    harmless = " | ".join(
+        f"reReplaceAll {_go(pattern)} {_go(instead)}" for pattern, instead in _HARMLESS
+    )
     return (
         '{{ $most := 0.0 }}{{ $line := "" }}'
         f"{{{{ range {query} | {sorted_by} }}}}"
@@ -66,7 +68,10 @@ def _asked(source: LogSource, signature: Signature, window: str) -> tuple[str, l
     own = promql.inside(source.selector).replace("%", "%%")
     selector = f"{{{', '.join([own, *(f'{label}=~%q' for label in narrow)])}}}"
     filters = [*logql.filters(signature), f"| regexp {logql.quote(_PATTERN)}"]
-    pipeline = [*(f"| {label}=%q" for label in labels.names()), *(text.replace("%", "%%") for text in filters)]
+    pipeline = [
+        *(f"| {label}=%q" for label in labels.names()),
+        *(text.replace("%", "%%") for text in filters),
+    ]
     counted = f"count_over_time({' '.join([selector, *pipeline])} [{window}])"
     arguments = [
         *(f'(printf "^(\\\\Q%s\\\\E)?$" $labels.{label})' for label in narrow),

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from generator.catalog.inhibition import Labels, Place
-from generator.catalog.model import Failure
+from generator.catalog.model import Entry
 from generator.catalog.profile import LogSource, Profile
 from generator.query.signature import Signature
 
@@ -55,7 +55,7 @@ class CompiledAlert:
     cannot happen, as sentences. `of_cluster`: it tells of all kube-proxies of a cluster at once.
     """
 
-    entry: Failure
+    entry: Entry
     engine: Engine
     rule: AlertRule
     interval: str
@@ -72,11 +72,19 @@ class CompiledAlert:
 
     @property
     def title(self) -> str:
-        return f"A build with a known failure: {self.entry.title}" if self.known_build else self.entry.title
+        return (
+            f"A build with a known failure: {self.entry.title}"
+            if self.known_build
+            else self.entry.title
+        )
 
     @property
     def first_step(self) -> str:
-        return UPGRADE.format("the version that the alert names") if self.known_build else self.entry.first_step
+        return (
+            UPGRADE.format("the version that the alert names")
+            if self.known_build
+            else self.entry.first_step
+        )
 
     @property
     def severity_reason(self) -> str:
@@ -115,5 +123,7 @@ class Rules:
     @cached_property
     def records(self) -> Mapping[str, str]:
         """What each recording rule is made of."""
-        rules = [rule for groups in self.groups.values() for group in groups for rule in group.rules]
+        rules = [
+            rule for groups in self.groups.values() for group in groups for rule in group.rules
+        ]
         return {rule.record: rule.expr for rule in rules if isinstance(rule, RecordingRule)}

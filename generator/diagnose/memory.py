@@ -21,7 +21,9 @@ _NUMBERED = re.compile(rb"(?<![^\s:])\d+(?=[:\s])")  # by grep -n, cat -n and th
 _COUNTED = re.compile(rb"\s*([\w./-]{0,100}?[:-])?\d+(?=[:\t-])")  # the same before a whole line
 CRI_CUT = re.compile(rb" std(?:out|err) P ")  # of a line that a container runtime cut
 # The text of a record in JSON under a known key.
-_SPOKEN = re.compile(rb'"(?:%s)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"' % "|".join(TEXTS).encode(), re.IGNORECASE)
+_SPOKEN = re.compile(
+    rb'"(?:%s)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"' % "|".join(TEXTS).encode(), re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,9 @@ class Memory:
         if record:
             verdict, origin = self._messages.get(record.message), self._fronts.get(record.around)
             return (verdict, origin) if verdict and origin else self._whole(data, start, stop)
-        head = _KLOG.search(data, start, stop if stop - start < FRONT_BYTES else start + FRONT_BYTES)
+        head = _KLOG.search(
+            data, start, stop if stop - start < FRONT_BYTES else start + FRONT_BYTES
+        )
         if head:
             begin, text = head.span()
             verdict = self._messages.get(data[begin : begin + 1] + data[text:stop])
@@ -78,7 +82,9 @@ class Memory:
     def _whole(self, data: bytes, start: int, stop: int) -> Known | None:
         if not self._lines:
             return None
-        return self._lines.get(hash(timeless(data[start:stop]))) or self._lines.get(_line(data, start, stop))
+        return self._lines.get(hash(timeless(data[start:stop]))) or self._lines.get(
+            _line(data, start, stop)
+        )
 
     def origin(self, data: bytes, start: int, stop: int) -> Origin | None:
         """Where a line with a head comes from, if its wrapping is known."""
@@ -161,7 +167,11 @@ def _front(front: bytes) -> bytes:
 
 def _line(data: bytes, start: int, stop: int) -> int:
     counted = _COUNTED.match(data, start, stop)
-    return hash((counted[1] or b"") + timeless(data[counted.end() : stop]) if counted else timeless(data[start:stop]))
+    return hash(
+        (counted[1] or b"") + timeless(data[counted.end() : stop])
+        if counted
+        else timeless(data[start:stop])
+    )
 
 
 def _put(known: dict[Key, Value], key: Key, value: Value) -> None:

@@ -15,8 +15,8 @@ import yaml
 from generator.base import document
 from generator.base.durations import seconds
 from generator.base.file import File
+from generator.base.names import TEST_LABEL
 from generator.catalog.model import LogStream, LogTest
-from generator.names import TEST_LABEL
 from generator.prove import templates
 from generator.query import logql
 from generator.servers.loki import Series
@@ -64,7 +64,9 @@ def length(test: LogTest, interval: float) -> float:
 def query(expr: str, test: LogTest, name: str, hidden: bool) -> str:
     """The expression of a rule over the streams that `push` gives for the test of this name, and over no others."""
     if hidden:
-        expr = logql.renamed(expr, HIDDEN, sorted({label for stream in test.streams for label in stream.labels}))
+        expr = logql.renamed(
+            expr, HIDDEN, sorted({label for stream in test.streams for label in stream.labels})
+        )
     return logql.within(expr, TEST_LABEL, name)
 
 
@@ -80,7 +82,11 @@ def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any
     values = []
     for number, (offset, line) in enumerate(stream.lines):
         values.append([str(base + round(offset * _NANO) - (len(stream.lines) - 1 - number)), line])
-    labels = {HIDDEN + label: value for label, value in stream.labels.items()} if hidden else stream.labels
+    labels = (
+        {HIDDEN + label: value for label, value in stream.labels.items()}
+        if hidden
+        else stream.labels
+    )
     return {"stream": {**labels, TEST_LABEL: name}, "values": values}
 
 
@@ -111,13 +117,20 @@ def as_promtool(
     """
     count = steps(test, interval)
     written = [_for_promtool(number, rule) for number, rule in enumerate(rules)]
-    named = [(_series_name(number), _shown(one.labels), one) for number, rows in enumerate(answers) for one in rows]
+    named = [
+        (_series_name(number), _shown(one.labels), one)
+        for number, rows in enumerate(answers)
+        for one in rows
+    ]
     named += [
         (templates.ANSWERS, templates.answer_labels(query, _shown(one.labels)), one)
         for query, rows in asked.items()
         for one in rows
     ]
-    series = [{"series": name + _braces(labels), "values": _values(one.values, count)} for name, labels, one in named]
+    series = [
+        {"series": name + _braces(labels), "values": _values(one.values, count)}
+        for name, labels, one in named
+    ]
     tests = {
         "rule_files": ["rules.yaml"],
         "evaluation_interval": _duration(interval),
@@ -135,8 +148,15 @@ def as_promtool(
 
 
 def _for_promtool(number: int, rule: Rule) -> Rule:
-    annotations = {name: templates.asking_promtool(str(text)) for name, text in (rule.get("annotations") or {}).items()}
-    return {**rule, "expr": _series_name(number), **({"annotations": annotations} if annotations else {})}
+    annotations = {
+        name: templates.asking_promtool(str(text))
+        for name, text in (rule.get("annotations") or {}).items()
+    }
+    return {
+        **rule,
+        "expr": _series_name(number),
+        **({"annotations": annotations} if annotations else {}),
+    }
 
 
 def _series_name(number: int) -> str:
@@ -149,7 +169,13 @@ def _shown(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def _braces(labels: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items()) + "}"
+    return (
+        "{"
+        + ", ".join(
+            f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items()
+        )
+        + "}"
+    )
 
 
 def _values(values: Mapping[int, str], count: int) -> str:

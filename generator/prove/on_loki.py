@@ -10,11 +10,11 @@ from typing import Any
 
 from generator.base import subprocesses
 from generator.base.disk import populate
+from generator.base.names import TEST_LABEL
 from generator.base.problems import Location, Problem, ToolError
-from generator.catalog.model import Catalog, Failure, LogTest, LogTests
+from generator.catalog.model import Catalog, Entry, LogTest, LogTests
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
-from generator.names import TEST_LABEL
 from generator.prove import log_tests
 from generator.prove.log_tests import Rule
 from generator.query import logql
@@ -58,26 +58,42 @@ def run_tests(loki: Loki, promtool: Path, suite: Suite, hidden: bool = False) ->
     """
     for test in suite.tests.tests:
         try:
-            said = _run(loki, promtool, suite.tests, test, log_tests.looked_at(test, suite.rules), hidden)
+            said = _run(
+                loki, promtool, suite.tests, test, log_tests.looked_at(test, suite.rules), hidden
+            )
         except ValueError as error:
             said = str(error)
         yield Outcome(suite.tests.path, test.name, said)
 
 
-def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequence[Rule], hidden: bool) -> str:
+def _run(
+    loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequence[Rule], hidden: bool
+) -> str:
     name = uuid.uuid4().hex
     count = log_tests.steps(test, tests.interval)
     length = log_tests.length(test, tests.interval)
     start = int(time.time() - length - _MARGIN)
-    loki.push([log_tests.push(stream, name, start * _NANO, hidden) for stream in test.streams if stream.lines])
+    loki.push(
+        [
+            log_tests.push(stream, name, start * _NANO, hidden)
+            for stream in test.streams
+            if stream.lines
+        ]
+    )
     exprs = [log_tests.query(rule["expr"], test, name, hidden) for rule in rules]
 
     def evaluated(expr: str) -> list[Series]:
         return loki.evaluate(expr, start, tests.interval, count)
 
     answers = [evaluated(expr) for expr in exprs]
-    texts = [text for rule, answer in zip(rules, answers, strict=True) for text in log_tests.asked(rule, answer)]
-    asked = {text: evaluated(log_tests.query(text, test, name, hidden)) for text in dict.fromkeys(texts)}
+    texts = [
+        text
+        for rule, answer in zip(rules, answers, strict=True)
+        for text in log_tests.asked(rule, answer)
+    ]
+    asked = {
+        text: evaluated(log_tests.query(text, test, name, hidden)) for text in dict.fromkeys(texts)
+    }
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         populate(work, log_tests.as_promtool(test, rules, answers, asked, tests.interval))
@@ -86,11 +102,20 @@ def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequ
         return ""
     report = [line for line in said.splitlines() if line.strip() and "tests.yaml" not in line]
     for rule, expr in zip(rules, exprs, strict=True):
-        report += [f"    query of {rule['alert']}:", *(f"        {line}" for line in rule["expr"].splitlines())]
+        report += [
+            f"    query of {rule['alert']}:",
+            *(f"        {line}" for line in rule["expr"].splitlines()),
+        ]
         end = (start + _MARGIN) * _NANO + round(length * _NANO)
-        matched = [line for query in logql.log_queries(expr) for line in loki.lines(query, start * _NANO, end)]
+        matched = [
+            line
+            for query in logql.log_queries(expr)
+            for line in loki.lines(query, start * _NANO, end)
+        ]
         report += ["    lines that matched:" if matched else "    no line matched"]
-        report += [f"        {(at - start * _NANO) / _NANO:.0f}s  {line}" for at, line in matched[:_SHOWN]]
+        report += [
+            f"        {(at - start * _NANO) / _NANO:.0f}s  {line}" for at, line in matched[:_SHOWN]
+        ]
         report += [f"        and {len(matched) - _SHOWN} more"] if len(matched) > _SHOWN else []
     return "\n".join(report)
 
@@ -98,7 +123,11 @@ def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequ
 def unseen(loki: Loki, suites: Iterable[Suite]) -> None:
     """Raises ToolError if a rule that is loaded in this Loki would see the streams that the tests push hidden."""
     tests = [test for suite in suites for test in suite.tests.tests]
-    pushed = [log_tests.push(stream, "any", 0, hidden=True)["stream"] for test in tests for stream in test.streams]
+    pushed = [
+        log_tests.push(stream, "any", 0, hidden=True)["stream"]
+        for test in tests
+        for stream in test.streams
+    ]
     streams = [{**_ADDED, **labels} for labels in [*pushed, {TEST_LABEL: "any"}]]
     names = sorted({rule["name"] for rule in loki.rules() if _sees(rule, streams)})
     if names:
@@ -115,7 +144,9 @@ def _sees(rule: Mapping[str, Any], streams: Sequence[Mapping[str, str]]) -> bool
         return True  # what cannot be read may select anything
 
 
-def samples_agree(loki: Loki, catalog: Catalog, entries: Iterable[Failure]) -> tuple[list[Problem], int]:
+def samples_agree(
+    loki: Loki, catalog: Catalog, entries: Iterable[Entry]
+) -> tuple[list[Problem], int]:
     """A problem for each sample line of some entries that Loki sees otherwise than the line-level check, for any entry
     of the catalog; and how many were compared."""
     name = uuid.uuid4().hex

@@ -94,7 +94,9 @@ def _operand(tokens: Sequence[_Token]) -> tuple["_Printf | _Label", int]:
                 place += count
             if place < len(tokens):
                 return _Printf(_string(text), tuple(arguments)), place + 1
-    raise ValueError("what `query` asks for must be a string here, or a printf of strings and $labels in parentheses")
+    raise ValueError(
+        "what `query` asks for must be a string here, or a printf of strings and $labels in parentheses"
+    )
 
 
 def _string(token: str) -> str:
@@ -103,7 +105,9 @@ def _string(token: str) -> str:
     try:
         return str(json.loads(token))
     except ValueError as error:
-        raise ValueError(f"{token} has an escape that is not understood here; write it in backticks") from error
+        raise ValueError(
+            f"{token} has an escape that is not understood here; write it in backticks"
+        ) from error
 
 
 def _filled(operand: "_Printf | _Label", labels: Mapping[str, str]) -> str:
@@ -118,7 +122,9 @@ def _verb(verb: str, arguments: Iterator[str]) -> str:
         return "%"
     value = next(arguments, None)
     if value is None or verb not in "sqv":
-        raise ValueError(f"printf of a query has a %{verb} that is not understood here, or no argument for it")
+        raise ValueError(
+            f"printf of a query has a %{verb} that is not understood here, or no argument for it"
+        )
     return _quoted(value) if verb == "q" else value
 
 

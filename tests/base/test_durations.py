@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from generator.base.durations import seconds, text
 
 
-@pytest.mark.parametrize(("written", "value"), [("0s", 0), ("90s", 90), ("1h30m", 5400), ("1d", 86400), ("500ms", 0.5)])
+@pytest.mark.parametrize(
+    ("written", "value"), [("0s", 0), ("90s", 90), ("1h30m", 5400), ("1d", 86400), ("500ms", 0.5)]
+)
 def test_durations_in_seconds(written: str, value: float) -> None:
     assert seconds(written) == value
 

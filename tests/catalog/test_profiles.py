@@ -75,9 +75,15 @@ def test_a_file_that_several_extend_is_laid_once_and_where_it_counts_most() -> N
 def test_files_that_all_extend_both_of_the_next_level_are_read_once() -> None:
     """Thirty levels of two files, which are 2^30 ways down."""
     levels = {
-        f"{side}{level}": f"extends: [a{level + 1}.yaml, b{level + 1}.yaml]\n" for level in range(30) for side in "ab"
+        f"{side}{level}": f"extends: [a{level + 1}.yaml, b{level + 1}.yaml]\n"
+        for level in range(30)
+        for side in "ab"
     }
-    last = {"a30": "loki: {range: 1h}\n", "b30": "loki: {interval: 2m}\n", "site": "extends: ./a0.yaml\n"}
+    last = {
+        "a30": "loki: {range: 1h}\n",
+        "b30": "loki: {interval: 2m}\n",
+        "site": "extends: ./a0.yaml\n",
+    }
     loki = site(**levels, **last).profile.loki
     assert (loki.range, loki.interval) == ("1h", "2m")
 
@@ -85,7 +91,10 @@ def test_files_that_all_extend_both_of_the_next_level_are_read_once() -> None:
 def test_files_that_extend_one_another_have_an_end() -> None:
     levels = {f"a{level}": f"extends: ./a{level + 1}.yaml\n" for level in range(1200)}
     (problem,) = site(**levels, site="extends: ./a0.yaml\n").problems
-    assert str(problem) == "a99.yaml:1:1: more than 100 files extend one another; name what is needed in one of them"
+    assert (
+        str(problem)
+        == "a99.yaml:1:1: more than 100 files extend one another; name what is needed in one of them"
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,16 +102,24 @@ def test_files_that_extend_one_another_have_an_end() -> None:
     [
         ("loki: {interval: 0s}\n", "low.yaml:1:8: the interval must be longer than 0"),
         ("disabled: [no-such]\n", "low.yaml:1:12: there is no entry 'no-such'"),
-        ("alerts: {KubeProxyGateSlow: {threshold: 99}}\n", "low.yaml:1:30: KubeProxyGateSlow: threshold 99"),
+        (
+            "alerts: {KubeProxyGateSlow: {threshold: 99}}\n",
+            "low.yaml:1:30: KubeProxyGateSlow: threshold 99",
+        ),
         ("labels: {failure: x}\n", "low.yaml:1:10: every alert has a label 'failure'"),
         ("loky: {}\n", "low.yaml:1:1: unknown key 'loky'; did you mean 'loki'?"),
         ("extends: ./site.yaml\n", "low.yaml:1:1: ./site.yaml extends this file in turn"),
-        ("extends: nothing-like-it\n", "low.yaml:1:1: there is no preset 'nothing-like-it'; there are aks, alloy,"),
+        (
+            "extends: nothing-like-it\n",
+            "low.yaml:1:1: there is no preset 'nothing-like-it'; there are aks, alloy,",
+        ),
     ],
 )
 def test_a_problem_of_what_is_extended_is_said_where_it_stands(low: str, said: str) -> None:
     mine = "extends: ./low.yaml\nloki: {labels: {node: node}}\nrunbooks: {base_url: https://runbooks.test/kp}\n"
-    problems = [str(problem) for problem in compile_catalog(site(low=low, site=mine), "output").problems]
+    problems = [
+        str(problem) for problem in compile_catalog(site(low=low, site=mine), "output").problems
+    ]
     assert len(problems) == 1
     assert problems[0].startswith(said)
 
@@ -111,7 +128,11 @@ def test_the_files_of_a_profile_are_those_it_is_made_of() -> None:
     site(low="extends: rke2\n", site="extends: low.yaml\n")
     found = profiles.files(shipped_catalog(), Path("site.yaml"))
     assert [path.name for path in found[:2]] == ["site.yaml", "low.yaml"]
-    assert {path.name for path in found[2:]} == {"rke2.yaml", "promtail.yaml", "kube-prometheus-stack.yaml"}
+    assert {path.name for path in found[2:]} == {
+        "rke2.yaml",
+        "promtail.yaml",
+        "kube-prometheus-stack.yaml",
+    }
     assert all(path.is_file() for path in found)
 
 

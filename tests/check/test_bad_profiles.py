@@ -81,7 +81,9 @@ CASES = {
 
 
 @pytest.mark.parametrize(("text", "said"), CASES.items(), ids=lambda text: text.strip()[:40])
-def test_bad_profiles_are_said_exactly(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_profiles_are_said_exactly(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     site = Path("site.yaml")
     site.write_text(text if "runbooks" in text else text + HOME, encoding="utf-8")
@@ -108,12 +110,16 @@ def test_a_default_that_does_not_fit_is_wrong_where_the_profile_sets_it(tmp_path
     """Or else at the signal that makes use of it."""
     catalog = shutil.copytree(TINY, tmp_path / "catalog")
     entry = catalog / "broken-gate" / "failure.yaml"
-    entry.write_text(entry.read_text(encoding="utf-8").replace("    range: 15m\n", ""), encoding="utf-8")
+    entry.write_text(
+        entry.read_text(encoding="utf-8").replace("    range: 15m\n", ""), encoding="utf-8"
+    )
     site = tmp_path / "site.yaml"
     site.write_text(f"loki: {{range: 90s}}\n{HOME}", encoding="utf-8")
     (problem,) = compile_catalog(load(profile=site, base=catalog), "output").problems
     assert (problem.where.path, problem.where.line, problem.where.column) == (str(site), 1, 8)
-    assert problem.message.startswith("KubeProxyBrokenGate: the range (90s) must be at least two evaluation intervals")
+    assert problem.message.startswith(
+        "KubeProxyBrokenGate: the range (90s) must be at least two evaluation intervals"
+    )
 
 
 SCHEMA = json.loads((shipped_catalog() / "profile.schema.json").read_text(encoding="utf-8"))

@@ -9,7 +9,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def different(number: int) -> str:
     """An error of four words that it shares with no other."""
-    return " ".join(LETTERS[(number * 7 + place * (1 + number // 26)) % 26] * (3 + place) for place in range(4))
+    return " ".join(
+        LETTERS[(number * 7 + place * (1 + number // 26)) % 26] * (3 + place) for place in range(4)
+    )
 
 
 def test_kinds_beyond_those_that_are_kept_apart_are_counted() -> None:
@@ -27,4 +29,8 @@ def test_a_message_of_a_known_kind_counts_there_also_when_no_more_kinds_are_kept
     for number in range(KEPT + 10):
         templates.add(Line(different(number)), ())
     templates.add(Line(different(3)), (), 4)
-    assert (templates.all()[0].example, templates.all()[0].count, templates.others) == (different(3), 5, 10)
+    assert (templates.all()[0].example, templates.all()[0].count, templates.others) == (
+        different(3),
+        5,
+        10,
+    )

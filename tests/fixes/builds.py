@@ -5,7 +5,13 @@ import yaml
 # Builds with the failure, and where it ends.
 KNOWN = {
     "apiserver-connection-broken": {
-        "v1.18.4-tke.26": ["v1.8.13-tke.1", "v1.10.5-tke.20", "v1.17.2-tke.99", "v1.18.3-tke.30", "v1.18.4-tke.25"],
+        "v1.18.4-tke.26": [
+            "v1.8.13-tke.1",
+            "v1.10.5-tke.20",
+            "v1.17.2-tke.99",
+            "v1.18.3-tke.30",
+            "v1.18.4-tke.25",
+        ],
         "v1.18.18": ["v1.10.13", "v1.17.17", "v1.18.0", "v1.18.17", "v1.18.17-rc.0"],
         "v1.19.5": ["v1.19.0", "v1.19.4"],
     },
@@ -15,7 +21,12 @@ KNOWN = {
         "v1.12.4-tke.32": ["v1.12.4-tke.31"],
         "v1.14.3-tke.28": ["v1.14.3-tke.27", "v1.14.2-tke.1"],
         "v1.16.3-tke.34": ["v1.16.3-tke.28", "v1.16.3-tke.33"],
-        "v1.18.4-tke.35": ["v1.18.4-tke.26", "v1.18.4-tke.34-dirty", "v1.18.4-tke.35-rc1", "v1.18.4-tke.35-rc12"],
+        "v1.18.4-tke.35": [
+            "v1.18.4-tke.26",
+            "v1.18.4-tke.34-dirty",
+            "v1.18.4-tke.35-rc1",
+            "v1.18.4-tke.35-rc12",
+        ],
         "v1.20.6-tke.31": ["v1.20.6-tke.30", "v1.20.4-tke.1"],
         "v1.22.5-tke.11": ["v1.22.5-tke.10"],
         "v1.24.4-tke.5": ["v1.24.4-tke.4"],
@@ -86,7 +97,8 @@ ALERTS = {
 }
 
 TARGET = (
-    'job="kube-proxy", cluster="c1", namespace="kube-system", pod="kube-proxy-{0}", node="n{0}", instance="{0}:10249"'
+    'job="kube-proxy", cluster="c1", namespace="kube-system", '
+    'pod="kube-proxy-{0}", node="n{0}", instance="{0}:10249"'
 )
 
 
@@ -114,14 +126,24 @@ def labels(node: str, failure: str, version: str, fixed_in: str) -> dict[str, st
 
 def in_iptables_mode(target: str) -> dict[str, str]:
     """What a kube-proxy in iptables mode alone shows."""
-    return {"series": f'kubeproxy_sync_proxy_rules_iptables_total{{{target}, table="nat"}}', "values": "7x30"}
+    return {
+        "series": f'kubeproxy_sync_proxy_rules_iptables_total{{{target}, table="nat"}}',
+        "values": "7x30",
+    }
 
 
 def _all_but_itself(node: str) -> list[str]:
     """Targets that each differ from a node's in one label."""
-    own = {label: value for label, value in labels(node, "", "", "").items() if label in TARGET and value}
+    own = {
+        label: value
+        for label, value in labels(node, "", "", "").items()
+        if label in TARGET and value
+    }
     others = [own | {label: "another"} for label in own]
-    return [", ".join(f'{label}="{value}"' for label, value in ({"job": "kube-proxy"} | one).items()) for one in others]
+    return [
+        ", ".join(f'{label}="{value}"' for label, value in ({"job": "kube-proxy"} | one).items())
+        for one in others
+    ]
 
 
 def unit_tests(failure: str, rules: str) -> str:
@@ -129,18 +151,26 @@ def unit_tests(failure: str, rules: str) -> str:
 
     The label of the version has either of its names, from node to node.
     """
-    builds = [(version, fix) for fix, versions in KNOWN[failure].items() for version in (*versions, fix)]
+    builds = [
+        (version, fix) for fix, versions in KNOWN[failure].items() for version in (*versions, fix)
+    ]
     series = [
         info(f"{number}", ("gitVersion", "git_version")[number % 2], version, "1x30")
         for number, (version, _) in enumerate(builds)
     ]
     firing = [
-        {"labels": _as_series(labels(f"{number}", failure, version, fix) | _state(failure)), "value": 1}
+        {
+            "labels": _as_series(labels(f"{number}", failure, version, fix) | _state(failure)),
+            "value": 1,
+        }
         for number, (version, fix) in enumerate(builds)
         if version != fix
     ]
     if failure in NOT_IN_IPTABLES_MODE:
-        series += [info("i", "git_version", builds[0][0], "1x30"), in_iptables_mode(TARGET.format("i"))]
+        series += [
+            info("i", "git_version", builds[0][0], "1x30"),
+            in_iptables_mode(TARGET.format("i")),
+        ]
         series += map(in_iptables_mode, _all_but_itself("0"))
     expr = f'ALERTS{{alertname="{ALERTS[failure]}", alertstate="firing"}}'
     of_each = {
@@ -151,7 +181,11 @@ def unit_tests(failure: str, rules: str) -> str:
             {"expr": expr, "eval_time": "11m", "exp_samples": firing},
         ],
     }
-    tests = {"rule_files": [rules], "evaluation_interval": "30s", "tests": [of_each, _words(failure)]}
+    tests = {
+        "rule_files": [rules],
+        "evaluation_interval": "30s",
+        "tests": [of_each, _words(failure)],
+    }
     return yaml.safe_dump(tests)
 
 
@@ -169,7 +203,9 @@ def _words(failure: str) -> dict[str, object]:
     return {
         "interval": "30s",
         "input_series": [info("a", "git_version", version, "1x30")],
-        "alert_rule_test": [{"eval_time": "11m", "alertname": ALERTS[failure], "exp_alerts": [alert]}],
+        "alert_rule_test": [
+            {"eval_time": "11m", "alertname": ALERTS[failure], "exp_alerts": [alert]}
+        ],
     }
 
 

@@ -50,7 +50,10 @@ def _refusal(status: int, path: str, verb: str) -> Object:
     may_not = f'cannot {verb} resource "{resource}" in API group "{group}" at the cluster scope'
     reason, message = {
         401: ("Unauthorized", "Unauthorized"),
-        403: ("Forbidden", f'{full} is forbidden: User "system:serviceaccount:kube-system:kube-proxy" {may_not}'),
+        403: (
+            "Forbidden",
+            f'{full} is forbidden: User "system:serviceaccount:kube-system:kube-proxy" {may_not}',
+        ),
         404: ("NotFound", "the server could not find the requested resource"),
         503: ("ServiceUnavailable", "the server is currently unable to handle the request"),
     }[status]
@@ -76,15 +79,22 @@ class ApiServer:
         self._version = 1
         self._objects: dict[str, dict[str, Object]] = {kind: {} for kind, _ in _RESOURCES.values()}
         self._watches: list[_Watch] = []
-        addresses = [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": node}]
+        addresses = [
+            {"type": "InternalIP", "address": address},
+            {"type": "Hostname", "address": node},
+        ]
         self.put("Node", {"metadata": {"name": node}, "status": {"addresses": addresses}})
 
-    async def serve(self, host: str, port: int, certificate: trustme.LeafCert | None = None) -> asyncio.Server:
+    async def serve(
+        self, host: str, port: int, certificate: trustme.LeafCert | None = None
+    ) -> asyncio.Server:
         """Listen; without a certificate with one whose authority nobody knows."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         (certificate or trustme.CA().issue_cert(host)).configure_cert(context)
         context.set_alpn_protocols(["h2"])
-        server = await asyncio.start_server(lambda r, w: _Connection(self, r, w).run(), host, port, ssl=context)
+        server = await asyncio.start_server(
+            lambda r, w: _Connection(self, r, w).run(), host, port, ssl=context
+        )
         self._servers.append(server)
         return server
 
@@ -98,14 +108,26 @@ class ApiServer:
     def put(self, kind: str, thing: Object) -> None:
         """Add an object or replace it; those that watch hear of it."""
         self._version += 1
-        metadata = {"namespace": "default", "resourceVersion": str(self._version), **thing["metadata"]}
+        metadata = {
+            "namespace": "default",
+            "resourceVersion": str(self._version),
+            **thing["metadata"],
+        }
         if kind in ("Node", "ServiceCIDR"):
             del metadata["namespace"]
         metadata["uid"] = f"{kind}-{metadata['name']}".lower()
         group = next(group for known, group in _RESOURCES.values() if known == kind)
         known = self._objects[kind].get(metadata["name"])
-        self._objects[kind][metadata["name"]] = {"kind": kind, "apiVersion": group, **thing, "metadata": metadata}
-        event = {"type": "MODIFIED" if known else "ADDED", "object": self._objects[kind][metadata["name"]]}
+        self._objects[kind][metadata["name"]] = {
+            "kind": kind,
+            "apiVersion": group,
+            **thing,
+            "metadata": metadata,
+        }
+        event = {
+            "type": "MODIFIED" if known else "ADDED",
+            "object": self._objects[kind][metadata["name"]],
+        }
         for watch in list(self._watches):
             if watch.kind == kind:
                 watch.connection.send(watch.stream, [event])
@@ -136,7 +158,10 @@ class ApiServer:
         """The node has an address of the other family too, and so has a Service from the start."""
         node = next(iter(self._objects["Node"].values()))
         addresses = [*node["status"]["addresses"], {"type": "InternalIP", "address": address6}]
-        self.put("Node", {"metadata": {"name": node["metadata"]["name"]}, "status": {"addresses": addresses}})
+        self.put(
+            "Node",
+            {"metadata": {"name": node["metadata"]["name"]}, "status": {"addresses": addresses}},
+        )
         both = {"clusterIPs": ["10.96.4.1", "fd00:96::4:1"], "ipFamilies": ["IPv4", "IPv6"]}
         self.service("dual", "10.96.4.1", {**both, "ipFamilyPolicy": "RequireDualStack"})
         self.slice("dual", 6, ["fd00:244::4"], "IPv6")
@@ -152,8 +177,18 @@ class ApiServer:
     ) -> None:
         """A Service with Pods behind it, one if they are not given, in both forms in which releases read the Pods."""
         port = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}
-        family = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "internalTrafficPolicy": "Cluster"}
-        default = {"type": "ClusterIP", "clusterIP": address, "clusterIPs": [address], "ports": [port], **family}
+        family = {
+            "ipFamilies": ["IPv4"],
+            "ipFamilyPolicy": "SingleStack",
+            "internalTrafficPolicy": "Cluster",
+        }
+        default = {
+            "type": "ClusterIP",
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "ports": [port],
+            **family,
+        }
         own = {**default, "sessionAffinity": "None", **(spec or {})}
         metadata = {"name": name, "namespace": namespace}
         self.put("Service", {"metadata": metadata, "spec": own, "status": status or {}})
@@ -167,10 +202,16 @@ class ApiServer:
 
     def slice(self, service: str, number: int, pods: Sequence[str], family: str = "IPv4") -> None:
         """Some of the Pods behind a Service, as releases from 1.19 on read them."""
-        metadata = {"name": f"{service}-{number}", "labels": {"kubernetes.io/service-name": service}}
+        metadata = {
+            "name": f"{service}-{number}",
+            "labels": {"kubernetes.io/service-name": service},
+        }
         endpoints = [{"addresses": [pod], "conditions": {"ready": True}} for pod in pods]
         ports = [{"name": "http", "port": _POD_PORT, "protocol": "TCP"}]
-        self.put("EndpointSlice", {"metadata": metadata, "addressType": family, "endpoints": endpoints, "ports": ports})
+        self.put(
+            "EndpointSlice",
+            {"metadata": metadata, "addressType": family, "endpoints": endpoints, "ports": ports},
+        )
 
     def answer(self, connection: "_Connection", stream: int, method: str, target: str) -> None:
         """Answer a request, or begin a watch."""
@@ -181,7 +222,9 @@ class ApiServer:
             verb = "watch" if "watch" in query and "sendInitialEvents" not in query else "list"
             return connection.reply(stream, refused, _refusal(refused, url.path, verb))
         if method != "GET":
-            return connection.reply(stream, 201, {"kind": "Status", "apiVersion": "v1", "status": "Success"})
+            return connection.reply(
+                stream, 201, {"kind": "Status", "apiVersion": "v1", "status": "Success"}
+            )
         resource = _RESOURCES.get(url.path)
         if resource:
             kind, group = resource
@@ -189,10 +232,17 @@ class ApiServer:
             watch = query.get("watch", ["0"])[0] in ("1", "true")
             initial = query.get("sendInitialEvents", ["false"])[0] == "true"
             if self.broken and (initial or not watch):
-                return connection.cut(stream, f'{{"kind":"{kind}List","apiVersion":"{group}","items":[{{"meta')
+                return connection.cut(
+                    stream, f'{{"kind":"{kind}List","apiVersion":"{group}","items":[{{"meta'
+                )
             if watch:
                 return self._watch(connection, stream, kind, group, things if initial else None)
-            listed = {"kind": f"{kind}List", "apiVersion": group, "metadata": self._metadata(), "items": things}
+            listed = {
+                "kind": f"{kind}List",
+                "apiVersion": group,
+                "metadata": self._metadata(),
+                "items": things,
+            }
             return connection.reply(stream, 200, listed)
         parent, _, name = url.path.rpartition("/")
         kind = _RESOURCES.get(parent, ("", ""))[0]
@@ -202,7 +252,12 @@ class ApiServer:
         return connection.reply(stream, 404, _status(404, "NotFound", missing))
 
     def _watch(
-        self, connection: "_Connection", stream: int, kind: str, group: str, initial: list[Object] | None
+        self,
+        connection: "_Connection",
+        stream: int,
+        kind: str,
+        group: str,
+        initial: list[Object] | None,
     ) -> None:
         connection.begin(stream, 200)
         self._watches.append(_Watch(connection, stream, kind))
@@ -224,14 +279,18 @@ class ApiServer:
         if stream is None:
             self._connections.discard(connection)
         self._watches = [
-            watch for watch in self._watches if watch.connection is not connection or stream not in (None, watch.stream)
+            watch
+            for watch in self._watches
+            if watch.connection is not connection or stream not in (None, watch.stream)
         ]
 
 
 class _Connection:
     """One client. Answers fit into the window that Go's clients grant at the start, some megabytes."""
 
-    def __init__(self, server: ApiServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, server: ApiServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._server, self._reader, self._writer = server, reader, writer
         self._http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
 
@@ -244,7 +303,9 @@ class _Connection:
                 for event in self._http.receive_data(data):
                     if isinstance(event, RequestReceived):
                         headers = {str(name): str(value) for name, value in event.headers}
-                        self._server.answer(self, event.stream_id, headers[":method"], headers[":path"])
+                        self._server.answer(
+                            self, event.stream_id, headers[":method"], headers[":path"]
+                        )
                     elif isinstance(event, StreamReset):
                         self._server.forget(self, event.stream_id)
                     elif isinstance(event, ConnectionTerminated):
@@ -257,7 +318,9 @@ class _Connection:
             self._writer.close()
 
     def begin(self, stream: int, status: int) -> None:
-        self._http.send_headers(stream, [(":status", str(status)), ("content-type", "application/json")])
+        self._http.send_headers(
+            stream, [(":status", str(status)), ("content-type", "application/json")]
+        )
 
     def send(self, stream: int, events: Iterable[Object]) -> None:
         """Events of a watch."""

@@ -50,11 +50,17 @@ def _of(
                 runs = "nft 1.0.6" if mode == "nftables-" else f"iptables 1.8.9 ({backend})"
                 programs = f"kube-proxy v{version}{' ' + _JSON if flags else ''}, {runs}"
                 path = f"{folder}/v{version}-{middle}{name}{end}.log"
-                yield Capture(path, Build(version, "1.8.9", backend), provoke, how, programs, flags, seconds)
+                yield Capture(
+                    path, Build(version, "1.8.9", backend), provoke, how, programs, flags, seconds
+                )
 
 
-def _nftables(folder: str, name: str, provoke: Provoke, how: str, seconds: float = _SECONDS) -> Iterator[Capture]:
-    return _of(folder, name, _NEW, provoke, f"--proxy-mode=nftables; {how}", seconds, mode="nftables-")
+def _nftables(
+    folder: str, name: str, provoke: Provoke, how: str, seconds: float = _SECONDS
+) -> Iterator[Capture]:
+    return _of(
+        folder, name, _NEW, provoke, f"--proxy-mode=nftables; {how}", seconds, mode="nftables-"
+    )
 
 
 _FLUSH = "iptables -t {t} -F; iptables -t {t} -X"
@@ -64,7 +70,9 @@ OWNED = "iptables -t nat -A POSTROUTING -d 192.0.2.9 -j ACCEPT"
 NO_COMMENT = {"XTABLES_LIBDIR": "/nowhere"}
 PRELOAD = "{node.programs.no_target}"
 SYSCTL = ("--conntrack-max-per-core=32768", "--conntrack-min=131072")
-NO_NAME_SERVER = "echo nameserver 127.0.0.1 > /run/resolv.conf && mount --bind /run/resolv.conf /etc/resolv.conf"
+NO_NAME_SERVER = (
+    "echo nameserver 127.0.0.1 > /run/resolv.conf && mount --bind /run/resolv.conf /etc/resolv.conf"
+)
 OLD_KERNEL = "echo 5.10.0 > /run/release && mount --bind /run/release /proc/sys/kernel/osrelease"
 READ_ONLY = "cd /proc/sys/net/netfilter && mount --bind . . && mount -o remount,bind,ro /proc/sys/net/netfilter; cd /"
 
@@ -238,7 +246,11 @@ CAPTURED = (
         "conntrack-sysctl-denied/fires",
         "read-only",
         _ALL,
-        p.started("--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=23h0m0s", inside=READ_ONLY),
+        p.started(
+            "--conntrack-max-per-core=0",
+            "--conntrack-tcp-timeout-established=23h0m0s",
+            inside=READ_ONLY,
+        ),
         "--conntrack-tcp-timeout-established=23h with /proc/sys/net/netfilter mounted read-only",
         15,
     ),
@@ -275,8 +287,22 @@ CAPTURED = (
         "a preloaded library answers for the kernel: it has no target MARK for IPv6",
         45,
     ),
-    *_of("node-unknown/fires", "no-node", _ALL, p.node_object(None), "the API server has no Node of this name", 45),
-    *_of("node-unknown/fires", "no-addresses", _ALL, p.node_object({"addresses": []}), "the Node has no addresses", 45),
+    *_of(
+        "node-unknown/fires",
+        "no-node",
+        _ALL,
+        p.node_object(None),
+        "the API server has no Node of this name",
+        45,
+    ),
+    *_of(
+        "node-unknown/fires",
+        "no-addresses",
+        _ALL,
+        p.node_object({"addresses": []}),
+        "the Node has no addresses",
+        45,
+    ),
     *_of(
         "node-unknown/fires",
         "no-pod-cidr",
@@ -286,7 +312,9 @@ CAPTURED = (
         320,
     ),
     *_nftables("nftables-unavailable/fires", "no-nft", p.no_nft, "no nft in PATH", 10),
-    *_nftables("nftables-unavailable/fires", "nft-0.9.8", p.old_nft(NFTABLES), "nft 0.9.8 in PATH", 10),
+    *_nftables(
+        "nftables-unavailable/fires", "nft-0.9.8", p.old_nft(NFTABLES), "nft 0.9.8 in PATH", 10
+    ),
     *_nftables(
         "nftables-unavailable/fires",
         "old-kernel",
@@ -302,8 +330,22 @@ CAPTURED = (
         "--proxy-mode=ipvs on a kernel without IPVS",
         10,
     ),
-    *_of("ports-in-use/fires", "healthz", _ALL, p.port_taken(10256), "another program listens on port 10256", 40),
-    *_of("ports-in-use/fires", "metrics", _ALL, p.port_taken(10249), "another program listens on port 10249", 40),
+    *_of(
+        "ports-in-use/fires",
+        "healthz",
+        _ALL,
+        p.port_taken(10256),
+        "another program listens on port 10256",
+        40,
+    ),
+    *_of(
+        "ports-in-use/fires",
+        "metrics",
+        _ALL,
+        p.port_taken(10249),
+        "another program listens on port 10249",
+        40,
+    ),
     *_of(
         "healthcheck-port-in-use/fires",
         "taken",
@@ -346,7 +388,11 @@ CAPTURED = (
         "legacy nft",
     ),
     *_nftables(
-        "healthy", "restart", p.healthy(NFTABLES), "a good start, Services that come, change and go, a restart", 45
+        "healthy",
+        "restart",
+        p.healthy(NFTABLES),
+        "a good start, Services that come, change and go, a restart",
+        45,
     ),
     *_nftables(
         "healthy",

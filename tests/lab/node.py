@@ -35,7 +35,9 @@ class Node:
     again, as kubelet and systemd do. `pid` is that of the one that runs.
     """
 
-    def __init__(self, number: int, name: str, build: Build, programs: NodePrograms, work: Path, ship: Ship) -> None:
+    def __init__(
+        self, number: int, name: str, build: Build, programs: NodePrograms, work: Path, ship: Ship
+    ) -> None:
         self.name, self.pod = f"node-{number}", f"kube-proxy-{name}"
         self.address, self.gateway = f"10.77.{number}.2", f"10.77.{number}.1"
         self.address6 = f"fd00:77:{number}::2"
@@ -51,7 +53,9 @@ class Node:
         self.restless.set()
         self.supervised = False
         self.server = f"https://{self.gateway}:{_API_PORT}"
-        self.authority: bytes | None = None  # whose certificates kube-proxy believes; none: any certificate
+        self.authority: bytes | None = (
+            None  # whose certificates kube-proxy believes; none: any certificate
+        )
         self.flags: tuple[str, ...] = ()  # that kube-proxy is given beside those of a scenario
         self.inside = ""  # shell commands that come before kube-proxy, in mounts of its own
         self.environment: dict[str, str] = {}  # that kube-proxy has beside the usual one
@@ -90,7 +94,10 @@ class Node:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
         await must(["ip", "link", "del", self._outside])
@@ -115,10 +122,14 @@ class Node:
     def nft(self, version: str) -> str:
         """The beginning of a command line of nft in this version."""
         folder = self.programs.nft[version]
-        loader = sorted(folder.glob("usr/lib*/**/ld-linux-*.so.*")) or sorted(folder.glob("lib*/**/ld-linux-*.so.*"))
+        loader = sorted(folder.glob("usr/lib*/**/ld-linux-*.so.*")) or sorted(
+            folder.glob("lib*/**/ld-linux-*.so.*")
+        )
         found = libraries(folder)
         if loader:  # its own C library
-            return f"env -u LD_LIBRARY_PATH {loader[0]} --library-path {found} {folder}/usr/sbin/nft"
+            return (
+                f"env -u LD_LIBRARY_PATH {loader[0]} --library-path {found} {folder}/usr/sbin/nft"
+            )
         return f"env LD_LIBRARY_PATH={found} {folder}/usr/sbin/nft"
 
     def command(self, name: str, text: str) -> None:
@@ -187,7 +198,17 @@ class Node:
     ) -> asyncio.subprocess.Process:
         inside = f'mount --bind {self.folder / run} /run\n{first}\nexec "$@"'
         process = await asyncio.create_subprocess_exec(
-            *("nsenter", f"--net=/run/netns/{self.name}", "unshare", "--mount", "sh", "-c", inside, "sh", *command),
+            *(
+                "nsenter",
+                f"--net=/run/netns/{self.name}",
+                "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                inside,
+                "sh",
+                *command,
+            ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=stderr,
@@ -205,7 +226,9 @@ class Node:
         return process
 
     async def _started(self, command: Sequence[str]) -> asyncio.subprocess.Process:
-        process = await self._spawn(command, "run", asyncio.subprocess.PIPE, self.inside, self.environment)
+        process = await self._spawn(
+            command, "run", asyncio.subprocess.PIPE, self.inside, self.environment
+        )
         self.pid = process.pid
         return process
 

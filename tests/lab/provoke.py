@@ -81,7 +81,9 @@ async def no_nft(node: Node) -> None:
     await asyncio.Event().wait()
 
 
-def apiserver_refuses(status: int, *kinds: str, later: bool = False, flags: tuple[str, ...] = ()) -> Provoke:
+def apiserver_refuses(
+    status: int, *kinds: str, later: bool = False, flags: tuple[str, ...] = ()
+) -> Provoke:
     """Requests for these kinds, else for all, end with a status; from the start or after a good one."""
 
     async def provoke(node: Node) -> None:
@@ -182,12 +184,18 @@ def port_taken(port: int) -> Provoke:
 
 
 async def healthcheck_port_taken(node: Node) -> None:
-    await node.run("iptables", "-t", "nat", "-N", "KUBE-MARK-DROP")  # as kubelet does; older releases want it
+    await node.run(
+        "iptables", "-t", "nat", "-N", "KUBE-MARK-DROP"
+    )  # as kubelet does; older releases want it
     await node.run("python3", "-m", "http.server", str(_HEALTH_PORT), "--bind", "0.0.0.0")  # noqa: S104
     await node.start_kube_proxy()
     await asyncio.sleep(_SETTLE_SECONDS)
     node.cause()
-    local = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": _HEALTH_PORT}
+    local = {
+        "type": "LoadBalancer",
+        "externalTrafficPolicy": "Local",
+        "healthCheckNodePort": _HEALTH_PORT,
+    }
     node.api.service("guarded", "10.96.0.20", local)
     await change_services(node, 20)
 
@@ -225,7 +233,10 @@ def healthy(*flags: str, dual: bool = False) -> Provoke:
         node.api.service("web", "10.96.1.1")
         await node.start_kube_proxy(*flags)
         await asyncio.sleep(_SETTLE_SECONDS)
-        sticky = {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10800}}}
+        sticky = {
+            "sessionAffinity": "ClientIP",
+            "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10800}},
+        }
         node.api.service("web", "10.96.1.1", sticky, pods=["10.244.0.7", "10.244.0.8"])
         node.api.service("late", "10.96.1.2")
         await asyncio.sleep(_SETTLE_SECONDS)

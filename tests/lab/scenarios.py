@@ -53,7 +53,11 @@ async def backend_mismatch(node: Node) -> None:
     node.api.service(
         "guarded",
         "10.96.0.20",
-        {"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8"], "allocateLoadBalancerNodePorts": False},
+        {
+            "type": "LoadBalancer",
+            "loadBalancerSourceRanges": ["10.0.0.0/8"],
+            "allocateLoadBalancerNodePorts": False,
+        },
         {"loadBalancer": {"ingress": [{"ip": "192.0.2.10"}]}},
     )
     node.cause()
@@ -73,7 +77,9 @@ async def lock_not_mounted(node: Node) -> None:
 
 async def restore_without_wait(node: Node) -> None:
     for name in ("iptables", "ip6tables"):
-        node.command(name, '[ "$1" = --version ] && echo "iptables v1.4.22" && exit; exec $REAL "$@"')
+        node.command(
+            name, '[ "$1" = --version ] && echo "iptables v1.4.22" && exit; exec $REAL "$@"'
+        )
         node.command(f"{name}-restore", '[ "$1" = --version ] && exit 2; exec $REAL "$@"')
     node.cause()
     await node.start_kube_proxy()
@@ -146,7 +152,9 @@ def _on_nftables(
     """A scenario for each release that has nftables mode."""
     for version in versions.split():
         build = Build(version, _WAITING, "nft", nftables_mode=True)
-        yield Scenario(f"{name}-{version}", build, provoke, f"--proxy-mode=nftables; {how}", failure, symptom)
+        yield Scenario(
+            f"{name}-{version}", build, provoke, f"--proxy-mode=nftables; {how}", failure, symptom
+        )
 
 
 SCENARIOS = (
@@ -256,7 +264,11 @@ SCENARIOS = (
         "1.37.2",
         "legacy",
         "conntrack-read-only",
-        p.started("--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=23h0m0s", inside=READ_ONLY),
+        p.started(
+            "--conntrack-max-per-core=0",
+            "--conntrack-tcp-timeout-established=23h0m0s",
+            inside=READ_ONLY,
+        ),
         "--conntrack-tcp-timeout-established=23h with /proc/sys/net/netfilter mounted read-only",
         "conntrack-sysctl-denied",
     ),
@@ -362,7 +374,14 @@ SCENARIOS = (
         "another program listens on port 10256",
         "ports-in-use",
     ),
-    *_on(_ALL, "legacy", "metrics-taken", p.port_taken(10249), "another program listens on port 10249", "ports-in-use"),
+    *_on(
+        _ALL,
+        "legacy",
+        "metrics-taken",
+        p.port_taken(10249),
+        "another program listens on port 10249",
+        "ports-in-use",
+    ),
     *_on(
         _ALL,
         "legacy",
@@ -374,7 +393,9 @@ SCENARIOS = (
     *_on("1.37.2", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
     *_on(_NEW, "legacy nft", "healthy-dual-stack", p.healthy(_DUAL, dual=True), _BOTH_FAMILIES),
     *_on_nftables("healthy-nftables", p.healthy(NFTABLES), _RESTARTED),
-    *_on_nftables("healthy-dual-stack-nftables", p.healthy(NFTABLES, _DUAL, dual=True), _BOTH_FAMILIES),
+    *_on_nftables(
+        "healthy-dual-stack-nftables", p.healthy(NFTABLES, _DUAL, dual=True), _BOTH_FAMILIES
+    ),
 )
 SHORT = (
     "backend-mismatch-1.18.4-legacy",

@@ -66,7 +66,9 @@ class Ruler:
         for alert in alerts:
             labels = alert["labels"]
             place = labels.get("pod") or labels.get("host") or labels.get("node_name") or ""
-            self.sent.setdefault((labels["alertname"], place), set()).add(alert["annotations"]["line"])
+            self.sent.setdefault((labels["alertname"], place), set()).add(
+                alert["annotations"]["line"]
+            )
             self.labels.append(labels)
 
     def line(self, alert: str, place: str) -> str:
@@ -83,39 +85,70 @@ def rules(profile: str, site: str, folder: Path) -> File:
     """The two alerts of the test as a site gets them, under group names of their own, evaluated each second."""
     folder.mkdir()
     groups = yaml.safe_load(compiled_for(profile, folder)["loki/kube-proxy.rules.yaml"])["groups"]
-    kept = [rule for group in groups for rule in group["rules"] if rule.get("alert") in (ALERT, KERNEL_ALERT)]
+    kept = [
+        rule
+        for group in groups
+        for rule in group["rules"]
+        if rule.get("alert") in (ALERT, KERNEL_ALERT)
+    ]
     chosen = [{key: value for key, value in rule.items() if key != "for"} for rule in kept]
-    return File(f"{site}.yaml", yaml.safe_dump({"groups": [{"name": site, "interval": "1s", "rules": chosen}]}))
+    return File(
+        f"{site}.yaml",
+        yaml.safe_dump({"groups": [{"name": site, "interval": "1s", "rules": chosen}]}),
+    )
 
 
 @pytest.fixture(scope="module", params=["Loki 2", "Loki 3"])
-def ruled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loki, Ruler]]:
-    tool, config = {"Loki 2": (tools.LOKI, LOKI_2), "Loki 3": (programs.LOKI_3, loki3.CONFIG)}[request.param]
+def ruled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Loki, Ruler]]:
+    tool, config = {"Loki 2": (tools.LOKI, LOKI_2), "Loki 3": (programs.LOKI_3, loki3.CONFIG)}[
+        request.param
+    ]
     binary = obtained(tool, tool.pinned[0], tmp_path_factory)
     work = tmp_path_factory.mktemp("sites")
     files = [rules(profile, site, work / site) for site, profile in SITES.items()]
     ruler = Ruler()
-    with posts.taking(ruler.take) as url, local_loki.running(binary, files, url, config=config) as loki:
+    with (
+        posts.taking(ruler.take) as url,
+        local_loki.running(binary, files, url, config=config) as loki,
+    ):
         push(loki)
         yield loki, ruler
 
 
 def push(loki: Loki) -> None:
     streams = [
-        ({"container": "kube-proxy", "namespace": "kube-system", "pod": pod, "node_name": f"node-{pod}"}, lines)
+        (
+            {
+                "container": "kube-proxy",
+                "namespace": "kube-system",
+                "pod": pod,
+                "node_name": f"node-{pod}",
+            },
+            lines,
+        )
         for pod, (lines, _) in LINES.items()
     ]
     streams += [
-        ({"container": "kube-proxy", "namespace": "kube-system", "pod": ODD, "node_name": "n"}, [PROOF]),
+        (
+            {"container": "kube-proxy", "namespace": "kube-system", "pod": ODD, "node_name": "n"},
+            [PROOF],
+        ),
         ({"container": "kube-proxy", "pod": "no-node"}, [f"{PROOF} without a node"]),
-        ({"unit": "kube-proxy", "host": "h1"}, [f"Jan 02 03:04:05 h1 kube-proxy[1234]: {PROOF} h1"]),
+        (
+            {"unit": "kube-proxy", "host": "h1"},
+            [f"Jan 02 03:04:05 h1 kube-proxy[1234]: {PROOF} h1"],
+        ),
         ({"unit": "kube-proxy", "host": "h1.example"}, [f"{PROOF} other host"]),
         ({"app": "kube-proxy", "namespace": "kube-system", "pod": "p1"}, [f"{PROOF} p1"]),
         ({"transport": "kernel", "node_name": "k1"}, [KERNEL]),
     ]
     for labels, lines in streams:
         begin = time.time_ns() - len(lines)
-        loki.push([{"stream": labels, "values": [[str(begin + n), line] for n, line in enumerate(lines)]}])
+        loki.push(
+            [{"stream": labels, "values": [[str(begin + n), line] for n, line in enumerate(lines)]}]
+        )
 
 
 @pytest.mark.parametrize("pod", [pod for pod, (_, said) in LINES.items() if said is not None])
@@ -151,5 +184,15 @@ def test_it_is_the_line_of_the_place_whatever_labels_the_site_has(
 def test_no_label_comes_from_a_line(ruled: tuple[Loki, Ruler]) -> None:
     _, ruler = ruled
     assert ruler.line(ALERT, "verbatim")
-    known = {"alertname", "failure", "severity", "namespace", "pod", "node_name", "host", "cluster", "node"}
+    known = {
+        "alertname",
+        "failure",
+        "severity",
+        "namespace",
+        "pod",
+        "node_name",
+        "host",
+        "cluster",
+        "node",
+    }
     assert {name for labels in ruler.labels for name in labels} <= known

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from generator.base.names import TEST_LABEL
 from generator.catalog.load import load, load_tests
 from generator.catalog.model import Exclusion, LogSignal, LogTests, Variant
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
-from generator.names import TEST_LABEL
 from generator.pipeline import compile_catalog
 from generator.prove import on_loki
 from generator.query import logql
@@ -22,8 +22,14 @@ from generator.query.signature import Signature
 from generator.servers.loki import Loki
 
 INPUTS = load(log_tests=True)
-RULES = [file.text for file in compile_catalog(INPUTS, "output").files if file.path.startswith("loki/")]
-SUITES = [pytest.param(entry.log_tests, id=entry.id) for entry in INPUTS.catalog.entries if entry.log_tests]
+RULES = [
+    file.text for file in compile_catalog(INPUTS, "output").files if file.path.startswith("loki/")
+]
+SUITES = [
+    pytest.param(entry.log_tests, id=entry.id)
+    for entry in INPUTS.catalog.entries
+    if entry.log_tests
+]
 
 
 @pytest.fixture
@@ -32,23 +38,32 @@ def promtool(pinned_promtool: Path) -> Path:
 
 
 @pytest.mark.parametrize("tests", SUITES)
-def test_the_catalogs_log_tests_pass_on_a_real_loki(tests: LogTests, real_loki: Loki, promtool: Path) -> None:
+def test_the_catalogs_log_tests_pass_on_a_real_loki(
+    tests: LogTests, real_loki: Loki, promtool: Path
+) -> None:
     outcomes = list(on_loki.run_tests(real_loki, promtool, on_loki.suite(tests, RULES)))
     assert [outcome.said for outcome in outcomes if outcome.said] == []
     assert [outcome.test for outcome in outcomes] == [test.name for test in tests.tests]
 
 
-def test_loki_sees_every_sample_in_every_dress_as_the_line_level_check_does(real_loki: Loki) -> None:
+def test_loki_sees_every_sample_in_every_dress_as_the_line_level_check_does(
+    real_loki: Loki,
+) -> None:
     problems, compared = on_loki.samples_agree(real_loki, INPUTS.catalog, INPUTS.catalog.entries)
     assert [str(problem) for problem in problems] == []
     assert compared == len(DRESSES) * sum(
-        bool(line) for entry in INPUTS.catalog.entries for sample in entry.samples for line in sample.lines
+        bool(line)
+        for entry in INPUTS.catalog.entries
+        for sample in entry.samples
+        for line in sample.lines
     )
 
 
 # Lines of one to three words, and those that Loki's engine finds among them.
 WORDS = ("ab", "abc", "B", "bd", "AB", "-")
-LINES = ["".join(words) for length in (1, 2, 3) for words in itertools.product(WORDS, repeat=length)]
+LINES = [
+    "".join(words) for length in (1, 2, 3) for words in itertools.product(WORDS, repeat=length)
+]
 Seen = Callable[[Signature], set[str]]
 
 
@@ -90,7 +105,9 @@ def test_loki_finds_what_a_pattern_of_plain_text_says(pattern: str, seen: Seen) 
 
 
 PATTERNS = st.recursive(
-    st.sampled_from([*WORDS, ".*", "(?i:ab)", "[aA]", "B?", "", r"\b", "a+", ".", ".{0,}", ".+", ".{0,2}"]),
+    st.sampled_from(
+        [*WORDS, ".*", "(?i:ab)", "[aA]", "B?", "", r"\b", "a+", ".", ".{0,}", ".+", ".{0,2}"]
+    ),
     lambda inner: st.one_of(
         st.lists(inner, min_size=2, max_size=3).map("".join),
         st.lists(inner, min_size=2, max_size=4).map("|".join),
@@ -108,7 +125,9 @@ VARIANTS = st.one_of(
 
 @settings(max_examples=300)
 @given(st.lists(VARIANTS, min_size=1, max_size=4), st.lists(PATTERNS, max_size=1))
-def test_loki_finds_what_any_signature_says(seen: Seen, variants: list[Variant], exclude: list[str]) -> None:
+def test_loki_finds_what_any_signature_says(
+    seen: Seen, variants: list[Variant], exclude: list[str]
+) -> None:
     left_out = tuple(Exclusion(pattern, "why") for pattern in exclude)
     made = signature(LogSignal("kube-proxy", (), tuple(variants), left_out, None, 0, "0s", None))
     assert seen(made) == {line for line in LINES if made.matches(line)}
@@ -145,13 +164,17 @@ tests:
 """
 
 
-def run_one(tmp_path: Path, tests: str, loki: Loki, promtool: Path, rule: str = RULE, hidden: bool = False) -> str:
+def run_one(
+    tmp_path: Path, tests: str, loki: Loki, promtool: Path, rule: str = RULE, hidden: bool = False
+) -> str:
     (tmp_path / "rules.yaml").write_text(rule)
     (tmp_path / "tests.yaml").write_text(tests)
     read = load_tests(tmp_path / "tests.yaml")
     assert read.problems == ()
     assert read.log_tests
-    (outcome,) = on_loki.run_tests(loki, promtool, on_loki.suite(read.log_tests, read.rules), hidden)
+    (outcome,) = on_loki.run_tests(
+        loki, promtool, on_loki.suite(read.log_tests, read.rules), hidden
+    )
     return outcome.said
 
 
@@ -185,7 +208,8 @@ def test_what_is_absent_has_the_labels_of_its_selector(
     hidden: bool, tmp_path: Path, real_loki: Loki, promtool: Path
 ) -> None:
     rule = RULE.replace(
-        'sum by (house) (count_over_time({app="door"} |= `open` [2m])) > 1', 'absent_over_time({app="door"}[1m])'
+        'sum by (house) (count_over_time({app="door"} |= `open` [2m])) > 1',
+        'absent_over_time({app="door"}[1m])',
     )
     tests = (
         TESTS[: TESTS.index("  alert_rule_test")]
@@ -224,7 +248,10 @@ def test_a_rule_that_is_otherwise_fails(
 def test_lines_after_the_last_evaluation_are_none_of_the_future(
     tmp_path: Path, real_loki: Loki, promtool: Path
 ) -> None:
-    tests = TESTS.replace("line: the door is open}", "line: the door is open}\n    - {at: 20m, line: the door is shut}")
+    tests = TESTS.replace(
+        "line: the door is open}",
+        "line: the door is open}\n    - {at: 20m, line: the door is shut}",
+    )
     assert run_one(tmp_path, tests, real_loki, promtool) == ""
 
 
@@ -256,12 +283,24 @@ def test_a_test_of_an_unknown_alert_fails(tmp_path: Path, real_loki: Loki, promt
         ("stream: '{app=", "stream: '{app=!", "tests.yaml:7:5: "),
         ("stream: '{app=", "stream: '{app=~", "tests.yaml:7:5: labels are given with =, as in"),
         ("interval: 30s", "interval: 0s", "tests.yaml:3:1: the interval must be longer than 0"),
-        ("line: the door is open", "file: gone.log", "tests.yaml:9:7: there is no file gone.log beside this one"),
-        ("{at: 30s, line: the door is open}", "{at: 30s}", "tests.yaml:9:7: give either `line` or `file`"),
+        (
+            "line: the door is open",
+            "file: gone.log",
+            "tests.yaml:9:7: there is no file gone.log beside this one",
+        ),
+        (
+            "{at: 30s, line: the door is open}",
+            "{at: 30s}",
+            "tests.yaml:9:7: give either `line` or `file`",
+        ),
         ("every: 30s, times", "times", "tests.yaml:10:7: `times` needs `every`"),
         ("[rules.yaml]", "[no*.yaml]", "tests.yaml: no rule file matches no*.yaml"),
         ("at: 30s", "at: soon", "tests.yaml:9:8: at: 'soon' does not have the form"),
-        ("alertname: DoorOpen}", "alertnam: DoorOpen}", "unknown key 'alertnam'; did you mean 'alertname'?"),
+        (
+            "alertname: DoorOpen}",
+            "alertnam: DoorOpen}",
+            "unknown key 'alertnam'; did you mean 'alertname'?",
+        ),
     ],
 )
 def test_a_bad_test_file_is_said_with_its_place(

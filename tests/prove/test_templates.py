@@ -5,7 +5,8 @@ import pytest
 from generator.prove.templates import asking_promtool, queries
 
 TEMPLATE = (
-    'query (x) is said {{ range query (printf `a{pod=%q} |~ "100%%" %s` $labels.pod "}}") }}{{ .Labels.l }}{{ end }}'
+    'query (x) is said {{ range query (printf `a{pod=%q} |~ "100%%" %s` $labels.pod "}}") }}'
+    "{{ .Labels.l }}{{ end }}"
 )
 
 
@@ -24,7 +25,9 @@ def test_a_plain_text_is_asked_as_it_stands() -> None:
 
 
 def test_promtool_is_asked_for_the_answer_to_the_same_text() -> None:
-    assert asking_promtool("x {{ query `a` | first | value }} y {{ query (printf `b%s` $labels.c) }}") == (
+    assert asking_promtool(
+        "x {{ query `a` | first | value }} y {{ query (printf `b%s` $labels.c) }}"
+    ) == (
         'x {{ query (printf "loki_answers{query=%q}" `a`) | first | value }} y '
         '{{ query (printf "loki_answers{query=%q}" (printf `b%s` $labels.c)) }}'
     )
@@ -37,7 +40,15 @@ def test_what_asks_nothing_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "asks", ["$text", "(print `a` `b`)", "(printf `%s` $value)", "(printf $format)", "(printf `a`", r'"\x41"']
+    "asks",
+    [
+        "$text",
+        "(print `a` `b`)",
+        "(printf `%s` $value)",
+        "(printf $format)",
+        "(printf `a`",
+        r'"\x41"',
+    ],
 )
 def test_what_depends_on_more_than_labels_is_said(asks: str) -> None:
     with pytest.raises(ValueError, match="here"):

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.query.logql import always, count, filters, log_queries, quote, renamed, selects, within
+from generator.query.logql import (
+    always,
+    count,
+    filters,
+    log_queries,
+    quote,
+    renamed,
+    selects,
+    within,
+)
 from generator.query.signature import Signature
 
 
@@ -52,7 +61,8 @@ def test_filters_stand_in_the_order_of_their_cost() -> None:
 
 
 @pytest.mark.parametrize(
-    "plain", ["X.*A|X.*B", "(?i)a.*", "[aA].*", "a\\+b", "[+?]x", "x{2}", ".{0,}a", "(?:.+)*a", "a|"]
+    "plain",
+    ["X.*A|X.*B", "(?i)a.*", "[aA].*", "a\\+b", "[+?]x", "x{2}", ".{0,}a", "(?:.+)*a", "a|"],
 )
 def test_what_loki_would_take_apart_is_kept_whole(plain: str) -> None:
     assert filters(Signature((), (), plain, ())) == [f"|~ `{plain}.?`"]
@@ -94,7 +104,9 @@ def test_the_watchdog_needs_no_vector_function() -> None:
         ('{a="b\\"}"}', '{a="b\\"}", t=`1`}'),
     ],
 )
-def test_a_matcher_is_added_to_each_stream_selector_and_to_nothing_else(expr: str, expected: str) -> None:
+def test_a_matcher_is_added_to_each_stream_selector_and_to_nothing_else(
+    expr: str, expected: str
+) -> None:
     assert within(expr, "t", "1") == expected
 
 
@@ -108,8 +120,14 @@ def test_what_an_expression_counts() -> None:
     [
         ('{a="b"}', '{t_a="b"} | label_format a=t_a, c=t_c'),
         ('rate({a="b", d!~`e`}[1m])', 'rate({t_a="b", t_d!~`e`}[1m] | label_format a=t_a, c=t_c)'),
-        ('rate({a="b"}[1m] offset -5m |= "x")', 'rate({t_a="b"}[1m] offset -5m | label_format a=t_a, c=t_c |= "x")'),
-        ('rate(({a="b"} |= `{a="b"}`)[1m])', 'rate(({t_a="b"} | label_format a=t_a, c=t_c |= `{a="b"}`)[1m])'),
+        (
+            'rate({a="b"}[1m] offset -5m |= "x")',
+            'rate({t_a="b"}[1m] offset -5m | label_format a=t_a, c=t_c |= "x")',
+        ),
+        (
+            'rate(({a="b"} |= `{a="b"}`)[1m])',
+            'rate(({t_a="b"} | label_format a=t_a, c=t_c |= `{a="b"}`)[1m])',
+        ),
         (
             'sum by (a) (rate({a="b"} | json [1m])) / rate({c="d"}[1m]) # {a="b"}',
             'sum by (a) (rate({t_a="b"} | label_format a=t_a, c=t_c | json [1m])) / '
@@ -117,7 +135,9 @@ def test_what_an_expression_counts() -> None:
         ),
     ],
 )
-def test_labels_have_other_names_in_the_selectors_and_their_own_after_them(expr: str, expected: str) -> None:
+def test_labels_have_other_names_in_the_selectors_and_their_own_after_them(
+    expr: str, expected: str
+) -> None:
     assert renamed(expr, "t_", ["a", "c"]) == expected
 
 
@@ -139,7 +159,11 @@ def test_labels_have_other_names_in_the_selectors_and_their_own_after_them(expr:
 )
 def test_which_streams_an_expression_asks_for(selector: str, is_so: bool) -> None:
     assert (
-        selects(f'sum(rate({{x="z"}}[1m])) / sum(rate({selector} |= `}}` [1m])) > 1', [{"q": "r"}, {"a": "b"}]) is is_so
+        selects(
+            f'sum(rate({{x="z"}}[1m])) / sum(rate({selector} |= `}}` [1m])) > 1',
+            [{"q": "r"}, {"a": "b"}],
+        )
+        is is_so
     )
 
 

@@ -12,7 +12,7 @@ from tests.conftest import ROOT, Run, completed
 
 _SHOW = """\
 import sys
-from generator.start import main
+from generator.__main__ import main
 try:
     main()
 finally:
@@ -23,7 +23,12 @@ HEAVY = {"httpx", "rich", "jsonschema", "grafana_foundation_sdk", "drain3"}
 
 def imported(*words: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", _SHOW, *words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", _SHOW, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert done.stdout
     return set(done.stderr.splitlines())
@@ -43,7 +48,9 @@ def test_the_list_compiles_nothing() -> None:
 
 def test_a_page_of_the_shipped_catalog_is_not_checked_again() -> None:
     found = imported("explain", "sync-slow")
-    assert not found & (HEAVY | {"generator.check", "generator.pipeline", "generator.outputs.grafana"})
+    assert not found & (
+        HEAVY | {"generator.check", "generator.pipeline", "generator.outputs.grafana"}
+    )
 
 
 def test_a_page_of_a_catalog_of_ones_own_is_checked(run: Run, tmp_path: Path) -> None:
