@@ -13,9 +13,10 @@ from hypothesis import settings
 
 from generator.catalog.load import load
 from generator.pipeline import compile_catalog
-from generator.prove import local_loki, tools
+from generator.prove import tools
 from generator.prove.tools import Tool
 from generator.servers.loki import Loki
+from tests.lokis import RELEASES, StartLoki
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
@@ -139,8 +140,27 @@ def pinned_loki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    said = "the major release of Loki to test on; all but 2 runs only the tests that start a Loki"
+    parser.addoption("--loki", choices=list(RELEASES), default="2", help=said)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With another Loki, what starts none would only be run again."""
+    if config.getoption("loki") != "2":
+        items[:] = [item for item in items if "start_loki" in getattr(item, "fixturenames", ())]
+
+
 @pytest.fixture(scope="session")
-def real_loki(pinned_loki: Path) -> Iterator[Loki]:
+def start_loki(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> StartLoki:
+    """Starts a Loki of the release that --loki names."""
+    release = RELEASES[pytestconfig.getoption("loki")]
+    binary = obtained(release.tool, release.tool.pinned[0], tmp_path_factory)
+    return release.start(binary)
+
+
+@pytest.fixture(scope="session")
+def real_loki(start_loki: StartLoki) -> Iterator[Loki]:
     """A real Loki, one for all tests of a process."""
-    with local_loki.running(pinned_loki) as running:
+    with start_loki() as running:
         yield running

@@ -30,11 +30,11 @@ from generator.check.inhibitions import logs_and_metrics_meet
 from generator.compile.rule import Engine
 from generator.compile.rules import compile_rules
 from generator.pipeline import compile_catalog
-from generator.prove import local_loki, log_tests, on_loki, tools
+from generator.prove import log_tests, on_loki, tools
 from generator.prove.log_tests import Rule
 from generator.prove.on_loki import Suite
 from generator.query import logql
-from generator.servers.loki import Loki
+from generator.servers.loki import Loki, first_step
 from generator.steps.deployment import words
 from generator.steps.filled import fill
 from generator.verify import routing
@@ -43,6 +43,7 @@ from tests import kubernetes_api
 from tests.conftest import ROOT, compiled_for, obtained
 from tests.lab import servers
 from tests.lab.programs import ALERTMANAGER
+from tests.lokis import StartLoki
 
 PRESETS = profiles.presets(shipped_catalog())
 SHIPPED = {
@@ -232,7 +233,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[s
 @pytest.fixture(scope="module")
 def causes(
     compiled: Mapping[str, Mapping[str, str]],
-    pinned_loki: Path,
+    start_loki: StartLoki,
     alertmanager: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Mapping[str, Mapping[str, str]]:
@@ -253,7 +254,7 @@ def causes(
         streams.append({"stream": placed(stream, f"sick{number}"), "values": values})
     with (
         servers.alertmanager(alertmanager, config, work) as url,
-        local_loki.running(pinned_loki, rules, alertmanager=url) as running,
+        start_loki(rules, alertmanager=url) as running,
     ):
         running.push(streams)
         deadline = time.monotonic() + 180
@@ -411,7 +412,7 @@ def test_near_misses_stay_silent_as_the_agent_ships_them(
 ) -> None:
     inputs, shipped = site(name), SHIPPED[name]["logs"]
     rules = {rule["alert"]: rule["expr"] for rule in log_rules(inputs)}
-    start = int(time.time()) - 600
+    start = first_step(time.time() - 600, 60)
     for entry in failures(inputs):
         mark = uuid.uuid4().hex
         lines = tuple((0.0, row) for row in dressed(entry, worn, fires=False) * REPEATED)

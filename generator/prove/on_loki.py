@@ -18,7 +18,7 @@ from generator.catalog.wrappings import DRESSES
 from generator.prove import log_tests
 from generator.prove.log_tests import Rule
 from generator.query import logql
-from generator.servers.loki import Loki, Series
+from generator.servers.loki import Loki, Series, first_step
 
 _NANO = 1_000_000_000
 _SHOWN = 20  # matching lines in a report
@@ -72,7 +72,7 @@ def _run(
     name = uuid.uuid4().hex
     count = log_tests.steps(test, tests.interval)
     length = log_tests.length(test, tests.interval)
-    start = int(time.time() - length - _MARGIN)
+    start = first_step(time.time() - length - _MARGIN, tests.interval)
     loki.push(
         [
             log_tests.push(stream, name, start * _NANO, hidden)

@@ -1,9 +1,11 @@
 """Speaks to a Loki over HTTP."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from generator.base.problems import ToolError
 from generator.base.shapes import Shape
 from generator.servers import answers
 from generator.servers.http import Client
@@ -11,6 +13,7 @@ from generator.servers.http import Client
 _PUSHED = 500_000  # characters in one push; Loki refuses more than 4 MB, and a character has up to four bytes
 _NO_RULER = (403, 404, 405)  # none runs, its API is off, or it is not for us
 _LIMIT = 5000  # lines in one answer, Loki's default limit
+_TOO_LARGE = "received message larger than max"  # of 4 MB, by default, between the parts of a Loki
 _NANO = 1_000_000_000
 
 
@@ -35,7 +38,7 @@ class Loki:
             self._client.request("POST", "/loki/api/v1/push", json={"streams": part})
 
     def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
-        """The answers to an expression at `count` steps after the first; `start` in seconds."""
+        """The answers to an expression at `count` steps after the first; `start` in seconds, from `first_step`."""
         parameters = {
             "query": expr,
             "start": start * _NANO,
@@ -53,23 +56,34 @@ class Loki:
     def lines(self, query: str, start: int, end: int) -> list[tuple[int, str]]:
         """The log lines that pass a query, with their times, oldest first; times in nanoseconds, `end` not included.
 
-        No two lines of the streams asked for may have the same time.
+        No two lines of the streams asked for may have the same time. Where lines are so long that an answer
+        does not get through, fewer are asked for at once.
         """
         lines: list[tuple[int, str]] = []
+        limit = _LIMIT
         while True:
-            parameters = {
-                "query": query,
-                "start": start,
-                "end": end,
-                "limit": _LIMIT,
-                "direction": "forward",
-            }
-            rows = self._query(answers.LINES, parameters)
-            page = sorted((int(at), line) for row in rows for at, line in row["values"])
+            try:
+                page = self._page(query, start, end, limit)
+            except ToolError as error:
+                if limit == 1 or _TOO_LARGE not in str(error):
+                    raise
+                limit //= 2
+                continue
             lines += page
-            if len(page) < _LIMIT:
+            if len(page) < limit:
                 return lines
             start = page[-1][0] + 1
+
+    def _page(self, query: str, start: int, end: int, limit: int) -> list[tuple[int, str]]:
+        parameters = {
+            "query": query,
+            "start": start,
+            "end": end,
+            "limit": limit,
+            "direction": "forward",
+        }
+        rows = self._query(answers.LINES, parameters)
+        return sorted((int(at), line) for row in rows for at, line in row["values"])
 
     def rules(self) -> list[Mapping[str, Any]]:
         """The rules that its ruler evaluates, as Prometheus's rules API shows them; none if no ruler can be asked."""
@@ -83,6 +97,15 @@ class Loki:
             "data"
         ]["result"]
         return rows
+
+
+def first_step(latest: float, step: float) -> int:
+    """The last whole second up to a time at which a query with this step, in seconds, may begin.
+
+    Loki 3 begins at a multiple of the step, whatever it is asked for (its align_queries_with_step).
+    """
+    multiple = math.lcm(round(step * 1000), 1000)  # milliseconds
+    return int(latest * 1000) // multiple * multiple // 1000
 
 
 def _parts(streams: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -18,6 +18,7 @@ from generator.catalog.load import load
 from generator.prove import local_loki
 from tests.conftest import Run, obtained
 from tests.lab.programs import PROMETHEUS
+from tests.lokis import StartLoki
 from tests.metrics import KUBE_PROXY_1_22
 
 Addresses = Mapping[str, str]
@@ -138,12 +139,12 @@ def wait_for_scrapes(url: str, count: int) -> None:
 
 
 @pytest.fixture
-def logs(pinned_loki: Path) -> Iterator[Callable[..., str]]:
+def logs(start_loki: StartLoki) -> Iterator[Callable[..., str]]:
     """Start a real Loki that holds a line of each stream given."""
     with contextlib.ExitStack() as stack:
 
         def start(*streams: Mapping[str, str]) -> str:
-            running = stack.enter_context(local_loki.running(pinned_loki))
+            running = stack.enter_context(start_loki())
             running.push(
                 [
                     {"stream": stream, "values": [[str(time.time_ns()), "a line"]]}

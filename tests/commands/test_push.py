@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 from generator.base.file import File
 from generator.cli import main
-from generator.prove import local_loki, tools
 from tests.conftest import ROOT, Run, obtained
 from tests.faulty import CUT, front
 from tests.lab import programs, servers
+from tests.lokis import StartLoki
 
 SECRET = "never-to-be-seen"  # noqa: S105
 TENANT = "network"
@@ -49,18 +49,16 @@ class Ruler:
 
 
 @pytest.fixture(scope="module")
-def rulers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Ruler]]:
+def rulers(
+    start_loki: StartLoki, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Ruler]]:
     """A Loki and a Cortex, which keep their rules in one bucket."""
     work = tmp_path_factory.mktemp("rulers")
-    wanted = (tools.LOKI, programs.CORTEX, programs.OBJECT_STORE)
-    loki_binary, cortex, store = (
-        obtained(tool, tool.pinned[0], tmp_path_factory) for tool in wanted
-    )
+    wanted = (programs.CORTEX, programs.OBJECT_STORE)
+    cortex, store = (obtained(tool, tool.pinned[0], tmp_path_factory) for tool in wanted)
     with ExitStack() as stack:
         bucket = stack.enter_context(servers.object_store(store, work))
-        of_loki = stack.enter_context(
-            local_loki.running(loki_binary, rule_store=servers.loki_store(bucket))
-        ).url
+        of_loki = stack.enter_context(start_loki(rule_store=servers.loki_store(bucket))).url
         of_cortex = stack.enter_context(servers.cortex(cortex, bucket, work))
         yield {
             "loki": Ruler("Loki", ("--loki", of_loki), of_loki, "/loki/api/v1/rules", {}),
@@ -226,20 +224,19 @@ def test_a_push_that_breaks_off_says_how_far_it_came_and_goes_on_from_there(
 
 
 def test_a_loki_that_reads_its_rules_from_a_folder_says_so(
-    tmp_path_factory: pytest.TempPathFactory, run: Run, state: dict[str, str]
+    start_loki: StartLoki, run: Run, state: dict[str, str]
 ) -> None:
-    binary = obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory)
     said = (
         "reads its rules from a folder (ruler storage `local`), "
         "so they cannot be written over HTTP. Put the rule file"
     )
     shipped = (ROOT / "output" / "loki" / "kube-proxy.rules.yaml").read_text(encoding="utf-8")
-    with local_loki.running(binary) as empty:
+    with start_loki() as empty:
         for verb in (("diff",), ("push", "--no-validate")):
             done = run(*verb, "--loki", empty.url, **state)
             assert (done.returncode, done.stdout) == (2, "")
             assert f"Loki at {empty.url} {said}" in done.stderr
-    with local_loki.running(binary, [File("ours.yaml", shipped)]) as filled:
+    with start_loki([File("ours.yaml", shipped)]) as filled:
         where = ("--loki", filled.url, "--namespace", "ours.yaml")
         assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (
             0,
@@ -254,11 +251,9 @@ def test_a_loki_that_reads_its_rules_from_a_folder_says_so(
 
 
 def test_a_loki_without_a_rules_api_says_so(
-    tmp_path_factory: pytest.TempPathFactory, run: Run, state: dict[str, str]
+    start_loki: StartLoki, run: Run, state: dict[str, str]
 ) -> None:
-    with local_loki.running(
-        obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory), ruler=False
-    ) as without:
+    with start_loki(ruler=False) as without:
         done = run("push", "--loki", without.url, "--no-validate", **state)
     assert done.returncode == 2
     assert (

@@ -16,13 +16,13 @@ import pytest
 import yaml
 
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup
-from generator.prove import local_loki, tools
 from generator.servers.loki import Loki
 from generator.verify import judgement
 from tests.conftest import Run, compiled_for, obtained
 from tests.documents import SERVED, commands
 from tests.faulty import CUT, front
 from tests.lab import programs, servers
+from tests.lokis import StartLoki
 from tests.metrics import KUBE_PROXY_1_22
 from tests.terminal import shown
 
@@ -173,7 +173,6 @@ class Site:
     options: dict[str, str]
     pages: Pages
     work: Path
-    loki_binary: Path
     alertmanager_binary: Path
     config: dict[str, Any]
     loki: Loki
@@ -185,10 +184,14 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
+def site(
+    start_loki: StartLoki, tmp_path_factory: pytest.TempPathFactory, run: Run
+) -> Iterator[Site]:
     """Loki, Prometheus and Alertmanager with our rules and routes, which have been evaluated and have notified."""
-    wanted = (tools.LOKI, programs.PROMETHEUS, programs.ALERTMANAGER)
-    binaries = [obtained(tool, tool.pinned[0], tmp_path_factory) for tool in wanted]
+    wanted = (programs.PROMETHEUS, programs.ALERTMANAGER)
+    prometheus_binary, alertmanager_binary = [
+        obtained(tool, tool.pinned[0], tmp_path_factory) for tool in wanted
+    ]
     work = tmp_path_factory.mktemp("site")
     pages = Pages()
     profile: dict[str, Any] = {
@@ -209,7 +212,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
     with ExitStack() as stack:
         pages.texts["/metrics"] = KUBE_PROXY_1_22
         alertmanager = stack.enter_context(
-            servers.alertmanager(binaries[2], work / "alertmanager.yaml", work)
+            servers.alertmanager(alertmanager_binary, work / "alertmanager.yaml", work)
         )
         scraping = {
             "global": {"scrape_interval": "1s"},
@@ -231,7 +234,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
                 }
             ],
         }
-        prometheus = stack.enter_context(servers.prometheus(binaries[1], scraping, work))
+        prometheus = stack.enter_context(servers.prometheus(prometheus_binary, scraping, work))
         bucket = stack.enter_context(
             servers.object_store(
                 obtained(programs.OBJECT_STORE, programs.OBJECT_STORE.pinned[0], tmp_path_factory),
@@ -239,9 +242,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
             )
         )
         running = stack.enter_context(
-            local_loki.running(
-                binaries[0], alertmanager=alertmanager, rule_store=servers.loki_store(bucket)
-            )
+            start_loki(alertmanager=alertmanager, rule_store=servers.loki_store(bucket))
         )
         options = {"loki": running.url, "prometheus": prometheus, "alertmanager": alertmanager}
         profile["servers"] = {name: {"url": url} for name, url in options.items()}
@@ -251,9 +252,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
             done = run(*words[1:], cwd=work, XDG_STATE_HOME=str(work / "state"))
             assert done.returncode == 0, (words, done.stderr)
         running.push([stream({"container": "kube-proxy", "pod": "p1", "node_name": "n1"})])
-        found = Site(
-            work / "site.yaml", options, pages, work, binaries[0], binaries[2], config, running
-        )
+        found = Site(work / "site.yaml", options, pages, work, alertmanager_binary, config, running)
         deadline = time.monotonic() + 240  # Loki sends a first alert again after a minute
         while (done := run(*commands(SERVED)[-1][1:], cwd=work)).returncode:
             assert time.monotonic() < deadline, done.stdout
@@ -317,16 +316,18 @@ def test_a_rule_that_is_an_old_version_is_named(run: Run, site: Site) -> None:
     ]
 
 
-def test_a_ruler_that_does_not_run_is_named(run: Run, site: Site) -> None:
-    with local_loki.running(site.loki_binary, ruler=False) as without:
+def test_a_ruler_that_does_not_run_is_named(run: Run, site: Site, start_loki: StartLoki) -> None:
+    with start_loki(ruler=False) as without:
         without.push([stream({"container": "kube-proxy", "pod": "p1", "node_name": "n1"})])
         code, findings = verified(run, site, loki=without.url)
     assert code == 1
     assert faults(findings) == ["rules: Loki: no ruler runs there, or its rules API is off"]
 
 
-def test_a_ruler_that_has_loaded_nothing_is_named(run: Run, site: Site) -> None:
-    with local_loki.running(site.loki_binary) as empty:
+def test_a_ruler_that_has_loaded_nothing_is_named(
+    run: Run, site: Site, start_loki: StartLoki
+) -> None:
+    with start_loki() as empty:
         empty.push([stream({"container": "kube-proxy", "pod": "p1", "node_name": "n1"})])
         code, findings = verified(run, site, loki=empty.url)
     assert code == 1

@@ -11,10 +11,10 @@ import pytest
 from generator.base.file import File, yaml_file
 from generator.compile import as_shown
 from generator.compile.rule import Engine
-from generator.prove import local_loki
 from tests.conftest import obtained
 from tests.expressions import LOGQL, PROMQL
 from tests.lab import programs, servers
+from tests.lokis import StartLoki
 
 _SECONDS = 60
 
@@ -53,8 +53,8 @@ def test_prometheus(version: str, tmp_path_factory: pytest.TempPathFactory, tmp_
     assert misread("prometheus", PROMQL, seen) == []
 
 
-def test_loki(pinned_loki: Path) -> None:
-    with local_loki.running(pinned_loki, [rule_file(LOGQL)]) as running:
+def test_loki(start_loki: StartLoki) -> None:
+    with start_loki([rule_file(LOGQL)]) as running:
         seen = shown(f"{running.url}/prometheus")
     assert set(seen) != set(LOGQL)
     assert misread("loki", LOGQL, seen) == []

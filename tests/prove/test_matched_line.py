@@ -10,12 +10,10 @@ import pytest
 import yaml
 
 from generator.base.file import File
-from generator.prove import local_loki, tools
-from generator.prove.local_loki import LOKI_2
 from generator.servers.loki import Loki
 from tests import posts
 from tests.conftest import compiled_for, obtained
-from tests.lab import loki3, programs
+from tests.lokis import RELEASES
 
 ALERT = "KubeProxyIptablesBackendMismatch"
 PROOF = "Couldn't load target `KUBE-MARK-DROP':No such file or directory"
@@ -98,20 +96,18 @@ def rules(profile: str, site: str, folder: Path) -> File:
     )
 
 
-@pytest.fixture(scope="module", params=["Loki 2", "Loki 3"])
+@pytest.fixture(scope="module", params=RELEASES)
 def ruled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Loki, Ruler]]:
-    tool, config = {"Loki 2": (tools.LOKI, LOKI_2), "Loki 3": (programs.LOKI_3, loki3.CONFIG)}[
-        request.param
-    ]
-    binary = obtained(tool, tool.pinned[0], tmp_path_factory)
+    release = RELEASES[request.param]
+    binary = obtained(release.tool, release.tool.pinned[0], tmp_path_factory)
     work = tmp_path_factory.mktemp("sites")
     files = [rules(profile, site, work / site) for site, profile in SITES.items()]
     ruler = Ruler()
     with (
         posts.taking(ruler.take) as url,
-        local_loki.running(binary, files, url, config=config) as loki,
+        release.start(binary)(files, url) as loki,
     ):
         push(loki)
         yield loki, ruler

@@ -16,11 +16,11 @@ from generator.base.file import File, yaml_file
 from generator.base.names import TEST_LABEL
 from generator.catalog.load import load
 from generator.catalog.wordings import signature
-from generator.prove import local_loki, tools
 from generator.servers.loki import Loki
 from tests import posts
 from tests.conftest import ROOT, Run, obtained
 from tests.lab import programs, servers
+from tests.lokis import StartLoki
 
 _SECONDS = 180  # Loki sends a first alert again after a minute, if it did not know Alertmanager yet
 # Rules of others that take whatever comes.
@@ -86,7 +86,7 @@ def until(done: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(start_loki: StartLoki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A Loki whose ruler has the default rules, without `for`, and those of others; what they send is received."""
     work = tmp_path_factory.mktemp("shared")
     ours = yaml.safe_load(
@@ -106,7 +106,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ]
     receiver = Receiver()
     route = {"receiver": "all", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
-    binary = obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory)
     with ExitStack() as stack:
         hook = {
             "name": "all",
@@ -123,7 +122,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             )
         )
         rules = [yaml_file("rules.yaml", {"groups": groups})]
-        running = stack.enter_context(local_loki.running(binary, rules, alertmanager))
+        running = stack.enter_context(start_loki(rules, alertmanager))
         yield Site(running, receiver)
 
 
@@ -153,10 +152,10 @@ def test_nobody_is_paged_and_nothing_is_taken_for_the_site(
 
 
 def test_what_an_older_version_has_pushed_is_not_taken_for_the_site_either(
-    run: Run, pinned_loki: Path
+    run: Run, start_loki: StartLoki
 ) -> None:
     stream = {"container": "kube-proxy", "pod": "p1", "node_name": "n1", TEST_LABEL: "an older run"}
-    with local_loki.running(pinned_loki) as running:
+    with start_loki() as running:
         running.push([{"stream": stream, "values": [[str(time.time_ns()), failing_line()]]}])
         verified = run("verify", "--loki", running.url, "--no-runbooks", "--json")
         diagnosed = run("diagnose", "--loki", running.url, "--json")
@@ -166,7 +165,7 @@ def test_what_an_older_version_has_pushed_is_not_taken_for_the_site_either(
 
 
 def test_a_rule_that_would_see_the_tests_stops_them_before_anything_is_pushed(
-    run: Run, pinned_loki: Path
+    run: Run, start_loki: StartLoki
 ) -> None:
     rules = {
         "groups": [
@@ -176,7 +175,7 @@ def test_a_rule_that_would_see_the_tests_stops_them_before_anything_is_pushed(
             }
         ]
     }
-    with local_loki.running(pinned_loki, [File("rules.yaml", yaml.safe_dump(rules))]) as running:
+    with start_loki([File("rules.yaml", yaml.safe_dump(rules))]) as running:
         until(lambda: "Any" in httpx.get(f"{running.url}/prometheus/api/v1/rules").text)
         done = run("test", "catalog/iptables-backend-mismatch/tests.yaml", "--loki", running.url)
         labels = httpx.get(f"{running.url}/loki/api/v1/labels").json()["data"]
