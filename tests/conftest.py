@@ -1,10 +1,12 @@
 """Shared by all tests: the command as a user runs it, a small catalog, and both promtools."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,12 @@ def alone(factory: pytest.TempPathFactory, name: str) -> FileLock:
     return FileLock(factory.getbasetemp().parent / f"{name}.lock")
 
 
+def of_all_processes(factory: pytest.TempPathFactory) -> Path:
+    """The folder of this run of the tests, whichever of its processes asks."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 def obtained(tool: Tool, version: str, factory: pytest.TempPathFactory) -> Path:
     with alone(factory, f"{tool.name}-{version}"):
         return tools.pinned(tool, version, say)
@@ -131,6 +139,34 @@ def pinned_promtool(
 ) -> Path:
     """promtool of each pinned version. Never skipped: a version that cannot be had fails the tests that need it."""
     return obtained(tools.PROMTOOL, request.param, tmp_path_factory)
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What `check` said when promtool was asked for the first time, and the cache that remembers the answers."""
+
+    said: str
+    cache: Path
+    path: str
+
+    def again(self, folder: Path) -> dict[str, str]:
+        """The environment of a run that remembers the same, in a cache of its own."""
+        shutil.copytree(self.cache, folder / "cache")
+        return {"XDG_CACHE_HOME": str(folder / "cache"), "PATH": self.path}
+
+
+@pytest.fixture(scope="session")
+def proven(run: Run, pinned_promtool: Path, tmp_path_factory: pytest.TempPathFactory) -> Proven:
+    """All that is shipped, proven by a promtool once; tests of what is added to it ask about that alone."""
+    name = f"proven-{pinned_promtool.parent.name}"
+    cache = of_all_processes(tmp_path_factory) / name
+    path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
+    with alone(tmp_path_factory, name):
+        if not cache.exists():
+            done = run("check", XDG_CACHE_HOME=str(cache), PATH=path)
+            assert done.returncode == 0, done.stderr
+            cache.with_suffix(".said").write_text(done.stderr, encoding="utf-8")
+    return Proven(cache.with_suffix(".said").read_text(encoding="utf-8"), cache, path)
 
 
 @pytest.fixture(scope="session")
