@@ -31,6 +31,27 @@ settings.register_profile("long", max_examples=10_000, deadline=None)  # of `mak
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# `make fast` leaves out what starts programs or waits for servers: tests with one of these fixtures, and modules that
+# import one of these names.
+FIXTURES_THAT_START = {"run", "pinned_promtool", "pinned_loki", "repository"}
+NAMES_THAT_START = {
+    "subprocess",
+    "obtained",
+    "local_loki",
+    "programs",
+    "front",
+    "answering",
+    "serve",
+}
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Function]) -> None:
+    for item in items:
+        fixtures = FIXTURES_THAT_START.intersection(item.fixturenames)
+        if fixtures or NAMES_THAT_START.intersection(vars(item.module)):
+            item.add_marker(pytest.mark.starts)
+
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
