@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test lint loki lab mutants fuzz bench clean
+.PHONY: help generate check test fast lint loki lab mutants fuzz bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ lint: $(VENV)/.ready ## ruff and mypy
 
 test: $(VENV)/.ready lint ## run every test
 	$(BIN)/pytest -n auto --dist worksteal
+
+fast: $(VENV)/.ready ## the tests that start no program, server or command; about a minute
+	$(BIN)/pytest -n auto --dist worksteal -m "not starts"
 
 loki: $(VENV)/.ready ## run what starts a Loki 2 in `make test` again, on a Loki 3
 	$(BIN)/pytest --loki 3 -n auto --dist worksteal

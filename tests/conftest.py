@@ -1,10 +1,12 @@
 """Shared by all tests: the command as a user runs it, a small catalog, and both promtools."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,29 @@ settings.register_profile("long", max_examples=10_000, deadline=None)  # of `mak
 # Where the tests run in the background of a script, SIGINT is ignored, and so it would be by all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# `make fast` leaves out what starts programs or waits for servers: tests with one of these fixtures, and modules that
+# import one of these names.
+FIXTURES_THAT_START = {"run", "pinned_promtool", "pinned_loki", "start_loki", "repository"}
+NAMES_THAT_START = {
+    "subprocess",
+    "obtained",
+    "local_loki",
+    "programs",
+    "front",
+    "answering",
+    "serve",
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
+    for item in items:
+        fixtures = FIXTURES_THAT_START.intersection(item.fixturenames)
+        if fixtures or NAMES_THAT_START.intersection(vars(item.module)):
+            item.add_marker(pytest.mark.starts)
+    if config.getoption("loki") != "2":  # what starts no Loki would only be run again
+        items[:] = [item for item in items if "start_loki" in item.fixturenames]
+
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -112,6 +137,12 @@ def alone(factory: pytest.TempPathFactory, name: str) -> FileLock:
     return FileLock(factory.getbasetemp().parent / f"{name}.lock")
 
 
+def of_all_processes(factory: pytest.TempPathFactory) -> Path:
+    """The folder of this run of the tests, whichever of its processes asks."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 def obtained(tool: Tool, version: str, factory: pytest.TempPathFactory) -> Path:
     with alone(factory, f"{tool.name}-{version}"):
         return tools.pinned(tool, version, say)
@@ -134,6 +165,34 @@ def pinned_promtool(
     return obtained(tools.PROMTOOL, request.param, tmp_path_factory)
 
 
+@dataclass(frozen=True)
+class Proven:
+    """What `check` said when promtool was asked for the first time, and the cache that remembers the answers."""
+
+    said: str
+    cache: Path
+    path: str
+
+    def again(self, folder: Path) -> dict[str, str]:
+        """The environment of a run that remembers the same, in a cache of its own."""
+        shutil.copytree(self.cache, folder / "cache")
+        return {"XDG_CACHE_HOME": str(folder / "cache"), "PATH": self.path}
+
+
+@pytest.fixture(scope="session")
+def proven(run: Run, pinned_promtool: Path, tmp_path_factory: pytest.TempPathFactory) -> Proven:
+    """All that is shipped, proven by a promtool once; tests of what is added to it ask about that alone."""
+    name = f"proven-{pinned_promtool.parent.name}"
+    cache = of_all_processes(tmp_path_factory) / name
+    path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
+    with alone(tmp_path_factory, name):
+        if not cache.exists():
+            done = run("check", XDG_CACHE_HOME=str(cache), PATH=path)
+            assert done.returncode == 0, done.stderr
+            cache.with_suffix(".said").write_text(done.stderr, encoding="utf-8")
+    return Proven(cache.with_suffix(".said").read_text(encoding="utf-8"), cache, path)
+
+
 @pytest.fixture(scope="session")
 def pinned_loki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Loki of the pinned version. Never skipped: if it cannot be had, the tests that need it fail."""
@@ -143,12 +202,6 @@ def pinned_loki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pytest_addoption(parser: pytest.Parser) -> None:
     said = "the major release of Loki to test on; all but 2 runs only the tests that start a Loki"
     parser.addoption("--loki", choices=list(RELEASES), default="2", help=said)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With another Loki, what starts none would only be run again."""
-    if config.getoption("loki") != "2":
-        items[:] = [item for item in items if "start_loki" in getattr(item, "fixturenames", ())]
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import json
 import struct
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -44,9 +43,7 @@ _RESOURCES = {
 _VERBS = ["get", "list", "patch", "delete"]
 _WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 _STDOUT, _STATUS = b"\x01", b"\x03"  # channels of exec
-_UNTIL_IT_LISTENS = (
-    0.5  # kubectl drops what comes before it opened its channels, and tells not when
-)
+_PONG = 6  # bytes of an answer to an empty ping: two of the head, four of the mask
 
 
 @contextmanager
@@ -130,7 +127,9 @@ def serve(
                 "Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"].split(",")[0]
             )
             self.end_headers()
-            time.sleep(_UNTIL_IT_LISTENS)
+            # kubectl drops what comes before it reads from its channels; then it answers a ping.
+            self.frame(9, b"")
+            self.rfile.read(_PONG)
             self.frame(2, _STDOUT + execute(command).encode())
             self.frame(2, _STATUS + json.dumps({"kind": "Status", "status": "Success"}).encode())
             self.frame(8, struct.pack(">H", 1000))

@@ -20,7 +20,8 @@ from generator.servers.http import Client, Endpoint
 from generator.servers.loki import Loki
 
 _START_SECONDS = 90
-# Keeps everything in a temporary folder and listens on loopback; for Loki 2.
+# Keeps everything in a temporary folder and listens on loopback; for Loki 2. An alert that came before the ruler knew
+# its Alertmanager is sent again after a second, by default after a minute.
 LOKI_2 = """
 auth_enabled: false
 server: {{http_listen_address: 127.0.0.1, http_listen_port: {http}, grpc_listen_address: 127.0.0.1,
@@ -44,6 +45,7 @@ ruler:
   enable_api: {ruler}
   enable_alertmanager_v2: true
   alertmanager_url: {alertmanager}
+  resend_delay: 1s
 """
 _TENANT = "fake"  # what Loki calls the only one, where there are no tenants
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from generator.cli import COMMANDS, main
-from tests.conftest import ROOT, TINY, Run
+from tests.conftest import ROOT, TINY, Proven, Run
 from tests.terminal import shown
 
 
@@ -66,10 +66,9 @@ def test_check_marks_the_drift_in_a_pull_request(run: Run, tmp_path: Path) -> No
 
 
 def test_generate_validates_writes_and_says_what_was_proven(
-    run: Run, tmp_path: Path, pinned_promtool: Path
+    run: Run, tmp_path: Path, proven: Proven
 ) -> None:
-    path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
-    done = run("generate", cwd=tmp_path, PATH=path)
+    done = run("generate", cwd=tmp_path, **proven.again(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "promtool accepts" in done.stderr
     assert {p.name for p in (tmp_path / "output").iterdir()} >= {"loki", "prometheus", "runbooks"}
@@ -146,24 +145,23 @@ def test_a_folder_with_foreign_files_is_refused(run: Run, tmp_path: Path) -> Non
     assert (tmp_path / "output" / "mine.txt").read_text() == "precious"
 
 
+UNCHANGED = re.compile(r"\((\d+) of (\d+) files are unchanged since they passed\)$", re.MULTILINE)
+
+
 def test_promtool_is_not_asked_again_about_what_has_not_changed(
-    run: Run, tmp_path: Path, pinned_promtool: Path
+    run: Run, tmp_path: Path, proven: Proven
 ) -> None:
-    path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
-    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": path}
-    unchanged = re.compile(
-        r"\((\d+) of (\d+) files are unchanged since they passed\)$", re.MULTILINE
-    )
-    first = run("check", **environment)
-    assert (first.returncode, unchanged.search(first.stderr)) == (0, None)
+    assert "promtool accepts" in proven.said
+    assert UNCHANGED.search(proven.said) is None
+    environment = proven.again(tmp_path)
     for command in (("check",), ("generate", "--check")):
-        found = unchanged.search(run(*command, **environment).stderr)
+        found = UNCHANGED.search(run(*command, **environment).stderr)
         assert found
         assert found[1] == found[2]
-    assert unchanged.search(run("check", "--force", **environment).stderr) is None
+    assert UNCHANGED.search(run("check", "--force", **environment).stderr) is None
     own = tmp_path / "own"
     assert run("new", "mine", "--kind", "symptom", "--catalog", str(own)).returncode == 0
-    found = unchanged.search(run("check", "--catalog", str(own), **environment).stderr)
+    found = UNCHANGED.search(run("check", "--catalog", str(own), **environment).stderr)
     assert found
     assert int(found[1]) == int(found[2]) - 2
 
@@ -327,14 +325,13 @@ def test_an_unknown_name_gets_a_suggestion(run: Run, arguments: list[str], said:
 
 @pytest.mark.parametrize("kind", ["failure", "symptom"])
 def test_a_new_entry_is_complete_and_passes(
-    run: Run, tmp_path: Path, kind: str, pinned_promtool: Path
+    run: Run, tmp_path: Path, kind: str, proven: Proven
 ) -> None:
     done = run("new", "my-own", "--kind", kind, "--catalog", "own", cwd=tmp_path)
     assert done.returncode == 0
     assert all((tmp_path / line).is_file() for line in done.stdout.splitlines())
     assert "own/my-own/failure.yaml" in done.stdout
-    path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
-    done = run("check", "--catalog", "own", "--force", cwd=tmp_path, PATH=path)
+    done = run("check", "--catalog", "own", cwd=tmp_path, **proven.again(tmp_path))
     assert done.returncode == 0, done.stderr
     assert re.search(
         r"own/my-own/failure\.yaml:7:1: warning: \d+ texts of my-own still say TODO", done.stderr

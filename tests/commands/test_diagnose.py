@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from generator.catalog.load import load
+from generator.cli import main
 from generator.diagnose import report
 from generator.diagnose.findings import Findings, Found
 from generator.diagnose.hints import Hints
@@ -491,8 +493,9 @@ WAYS_TO_STEER = ["\x1b]0;owned\x07", "\x1b[2J", "\x1bc", "\x9b2J", "\r", "\x08",
 @pytest.mark.parametrize("out", [[], ["-v"], ["--markdown"], ["--json"]], ids=str)
 @pytest.mark.parametrize("place", ["matched", "unexplained", "file name", "program", "node"])
 def test_a_log_steers_the_terminal_by_no_way_out(
-    run: Run, tmp_path: Path, place: str, out: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, out: list[str]
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     for steer in WAYS_TO_STEER:
         name = (
             f"kube-proxy{steer}.log"
@@ -506,10 +509,9 @@ def test_a_log_steers_the_terminal_by_no_way_out(
             "node": json.dumps({"node_name": f"n{steer}", "log": LINE}),
         }.get(place, LINE)
         (tmp_path / name).write_text(f"{LINE}\n{text}\n")
-        done = run("diagnose", name, *out, cwd=tmp_path)
-        assert done.returncode == 1
-        told = done.stdout + done.stderr
-        assert [char for char in told if not char.isprintable() and char not in "\n\t"] == []
+        done = CliRunner().invoke(main, ["diagnose", name, *out])
+        assert done.exit_code == 1, done.output
+        assert [char for char in done.output if not char.isprintable() and char not in "\n\t"] == []
         (tmp_path / name).unlink()
 
 

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from generator.base.file import File
 from generator.cli import main
+from generator.rulers import ruler as of_rulers
 from tests.conftest import ROOT, Run, obtained
 from tests.faulty import CUT, front
 from tests.lab import programs, servers
@@ -530,27 +531,32 @@ def test_a_file_of_others_is_not_touched(
     (rules / "mine.rules.yaml").unlink()
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """The command, which gives a Prometheus three seconds to load what it will never load."""
+    monkeypatch.setattr(of_rulers, "_LOAD_SECONDS", 3)
+    return CliRunner()
+
+
 def test_a_folder_that_prometheus_does_not_read_is_said(
-    prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+    prometheus: tuple[str, Path], impatient: CliRunner, state: dict[str, str], tmp_path: Path
 ) -> None:
     url, _ = prometheus
-    (tmp_path / "elsewhere").mkdir()
-    done = run(
-        "push",
-        "--prometheus",
-        url,
-        "--rules-dir",
-        str(tmp_path / "elsewhere"),
-        "--no-validate",
-        **state,
-    )
-    assert done.returncode == 2
-    assert f"does its rule_files name {tmp_path / 'elsewhere'}/*.rules.yaml?" in done.stderr
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    where = ("--prometheus", url, "--rules-dir", str(elsewhere))
+    done = impatient.invoke(main, ["push", *where, "--no-validate"], env=state)
+    assert done.exit_code == 2
+    assert f"does its rule_files name {elsewhere}/*.rules.yaml?" in done.output
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_prometheus_that_reads_another_file_of_this_name_is_said(
-    prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+    prometheus: tuple[str, Path],
+    run: Run,
+    impatient: CliRunner,
+    state: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     url, rules = prometheus
     where = ("--prometheus", url, "--namespace", "twin")
@@ -558,13 +564,12 @@ def test_a_prometheus_that_reads_another_file_of_this_name_is_said(
     (tmp_path / "copy").mkdir()
     (tmp_path / "site.yaml").write_text("labels: {team: net}\n")
     site = ("--profile", str(tmp_path / "site.yaml"))
-    done = run(
-        "push", *where, "--rules-dir", str(tmp_path / "copy"), *site, "--no-validate", **state
-    )
-    assert done.returncode == 2
+    copy = ("--rules-dir", str(tmp_path / "copy"))
+    done = impatient.invoke(main, ["push", *where, *copy, *site, "--no-validate"], env=state)
+    assert done.exit_code == 2
     assert (
         f"shows other rules than those of {tmp_path / 'copy'}/twin.rules.yaml, in kube-proxy."
-        in done.stderr
+        in done.output
     )
     assert run("push", *where, "--rules-dir", str(rules), "--rollback", **state).returncode == 0
 

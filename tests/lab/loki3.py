@@ -28,4 +28,5 @@ ruler:
   enable_api: {ruler}
   enable_alertmanager_v2: true
   alertmanager_url: {alertmanager}
+  resend_delay: 1s
 """

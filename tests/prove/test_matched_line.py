@@ -20,7 +20,7 @@ PROOF = "Couldn't load target `KUBE-MARK-DROP':No such file or directory"
 SAFE = PROOF.replace("`", "'")
 KERNEL_ALERT = "KubeProxyConntrackTableFull"
 KERNEL = "[12345.678901] nf_conntrack: nf_conntrack: table full, dropping packet"
-SECONDS = 180  # Loki sends a first alert again after a minute, if it did not know Alertmanager yet
+SECONDS = 180
 SITES = {
     "default": "{}",
     "without_pod": "loki: {selector: '{unit=\"kube-proxy\"}', labels: {pod: null, namespace: null, node: host}}",

@@ -22,7 +22,7 @@ from tests.conftest import ROOT, Run, obtained
 from tests.lab import programs, servers
 from tests.lokis import StartLoki
 
-_SECONDS = 180  # Loki sends a first alert again after a minute, if it did not know Alertmanager yet
+_SECONDS = 180
 # Rules of others that take whatever comes.
 OTHERS = {
     "AnyContainer": 'sum by (container) (count_over_time({container=~".+"}[1h])) > 0',

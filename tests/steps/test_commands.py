@@ -339,6 +339,7 @@ CLUSTER: tuple[Mapping[str, Any], ...] = (
         "subsets": [],
     },
 )
+AT_ONCE = "sleep() { :; }"  # a Pod that was deleted is there again at once
 EDITOR = "sed -i -e s/config.conf/config/"
 ELSEWHERE = frozenset({"curl", "amtool"})  # ask other servers than the API server
 
@@ -373,7 +374,7 @@ def test_a_real_kubectl_does_what_a_page_asks(entry: str, runs_as: RunsAs, tmp_p
             }:
                 continue
             done = subprocess.run(
-                ["sh", "-c", f". '{state}'\nset -a\n{run}\nexport -p >'{state}'"],
+                ["sh", "-c", f". '{state}'\n{AT_ONCE}\nset -a\n{run}\nexport -p >'{state}'"],
                 capture_output=True,
                 text=True,
                 env={**os.environ, "KUBE_EDITOR": EDITOR},
