@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -87,10 +86,20 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
         "   runbook    kube-proxy-alerts explain KubeProxyIptablesBackendMismatch\n" in done.stdout
     )
     assert "   1 × E other.go] no idea <*>" in done.stdout
-    assert re.search(
-        r"   not there  [^:]*\bapiserver-connection-broken,\s[^:]*\biptables-lock-held-too-long,\s",
-        done.stdout,
-    )
+
+
+def test_what_is_not_there_is_a_number_and_v_names_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "kube-proxy.log").write_text(f"{LINE}\n")
+    data = diagnosed(run, str(tmp_path / "kube-proxy.log"))
+    absent, unseen = data["not_found"], data["not_sought"]
+    short = run("diagnose", str(tmp_path / "kube-proxy.log")).stdout
+    counted = f"{len(absent)} looked for and not there, {len(unseen)} only metrics show"
+    assert f"   others     {counted} (--prometheus URL); -v names them\n" in short
+    assert "iptables-lock-held-too-long" not in short
+    names = run("diagnose", "-v", str(tmp_path / "kube-proxy.log")).stdout
+    told = " ".join(names[names.index("not there") :].split())
+    assert told.startswith("not there " + ", ".join(row["id"] for row in absent))
+    assert ", ".join(row["id"] for row in unseen) + " (only metrics show them" in told
 
 
 HEAD, REASON = (
