@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from generator.base.problems import ToolError
-from generator.diagnose import exports
+from generator.diagnose import exports, folding
 from generator.diagnose.windows import BLOCK
 
 _IDLE_SECONDS = 0.5  # after which what has come is looked at
@@ -154,6 +154,9 @@ def _open(
         yield Source(name, _transcoded(stream, encoding))
     elif form := exports.kind(first):
         yield Source(name, _exported(name, form, stream, note), None, _pod(name), numbered=False)
+    elif columns := folding.width(first):
+        note(f"{name}: its lines were folded at {columns} columns; they are put together again")
+        yield Source(name, folding.unfolded(stream, columns), None, _pod(name), numbered=False)
     else:
         if not first:
             note(f"{name}: is empty")

@@ -573,3 +573,25 @@ def test_errors_that_no_entry_explains_are_no_all_clear(
             in shown
         )
         assert "None of the documented failures" not in shown
+
+
+def test_errors_that_no_entry_explains_are_a_finding_where_that_is_asked_for(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "errors.log").write_text("E1124 04:55:01.693781   11948 a.go:1] no idea\n")
+    (tmp_path / "healthy.log").write_text("I1124 04:55:01.693781   11948 a.go:1] fine\n")
+    (tmp_path / "nginx.log").write_text("GET / 200\n")
+    for log, usual, strict in (("errors", 0, 1), ("healthy", 0, 0), ("nginx", 2, 2)):
+        path = str(tmp_path / f"{log}.log")
+        assert run("diagnose", path).returncode == usual
+        assert run("diagnose", "--strict", path).returncode == strict
+
+
+def test_a_log_that_a_terminal_folded_is_read_as_it_was(run: Run, tmp_path: Path) -> None:
+    log = f"{LINE}, so nothing is synced any more on this node\n"
+    (tmp_path / "log").write_text(f"{log[:80]}\n{log[80:]}")
+    data = diagnosed(run, str(tmp_path / "log"))
+    assert [row["id"] for row in data["found"]] == ["iptables-backend-mismatch"]
+    assert data["notes"] == [
+        f"{tmp_path}/log: its lines were folded at 80 columns; they are put together again"
+    ]
