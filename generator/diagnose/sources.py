@@ -333,12 +333,14 @@ def _archive(
     members: Callable[[], list[str]] | None,
     depth: int,
 ) -> Iterator[Source]:
-    chosen = _speaking(members(), name, note) if members else None
-    stream = _Stream(blocks)
+    names = members() if members else []
+    chosen = _speaking(names, name, note) if names else None
+    stream, number = _Stream(blocks), 0
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in _members(archive, stream):
                 file = archive.extractfile(member) if member.isfile() else None
+                number += member.isfile()
                 if file and (chosen is None or member.name in chosen):
                     yield from _open(
                         f"{name}:{member.name}",
@@ -347,6 +349,8 @@ def _archive(
                         member.size,
                         depth=depth,
                     )
+        if not number:
+            note(f"{name}: there is no file in it")
     except _BROKEN as error:
         note(f"{name}: the archive is broken ({error}); what comes before is read")
 
