@@ -102,6 +102,7 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
     is_flag=True,
     help="Also the lines that prove it, causes, and what to rule out.",
 )
+@click.option("--strict", is_flag=True, help="Exit code 1 for errors that no entry explains, too.")
 @colour_option
 @inputs
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an incident ticket.")
@@ -124,6 +125,7 @@ def command(
     since: str | None,
     until: str | None,
     verbose: bool,
+    strict: bool,
     colour: bool,
     catalogs: tuple[Path, ...],
     profile: Path | None,
@@ -134,7 +136,8 @@ def command(
 
     Reads what kubectl logs, containerd, docker, journald, Loki and collectors write, tables and JSON that log stores
     export, .gz, .zst, .xz, .bz2, folders, .tar and .zip. Exit code 1: at least one failure is there; 0: none is
-    recognised; 2: could not run, or no line of kube-proxy's was read.
+    recognised, which is no all-clear where errors are listed that no entry explains (--strict: 1 then, too); 2: it
+    could not run, or cannot tell, as no line of kube-proxy's was read.
     """
     from datetime import UTC, datetime
 
@@ -214,7 +217,7 @@ def command(
     if not as_json and not as_markdown:
         for note in data["notes"]:
             say(f"{TOOL}: {note}")
-    if diagnosis.found:
+    if diagnosis.found or (strict and data["verdict"] == "unexplained"):
         ctx.exit(FOUND)
     if data["verdict"] == "cannot tell":
         ctx.exit(COULD_NOT_RUN)

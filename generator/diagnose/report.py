@@ -288,16 +288,28 @@ def _rest(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
         yield "dim", "harmless", f"{one['count']:,} × {one['id']}: {one['reason']}"
     if data["verdict"] == "cannot tell":
         return
-    yield "dim", "not there", ", ".join(_ids(data["not_found"])) or "-"
-    if data["not_sought"]:
-        text = f"{', '.join(_ids(data['not_sought']))} (only metrics show them; --prometheus URL)"
-        yield "dim", "not sought", text
+    if details:
+        yield "dim", "not there", ", ".join(_ids(data["not_found"])) or "-"
+        if data["not_sought"]:
+            text = (
+                f"{', '.join(_ids(data['not_sought']))} (only metrics show them; --prometheus URL)"
+            )
+            yield "dim", "not sought", text
+    else:
+        yield "dim", "others", _counted(data)
     if data["found"] and not details:
         yield (
             "dim",
             "more",
             "-v shows the lines that prove it, causes, and what looks the same and is not",
         )
+
+
+def _counted(data: Data) -> str:
+    """How much was looked for in vain, and how much was not: the names are many, and seldom asked for."""
+    unseen = len(data["not_sought"])
+    metrics = f", {unseen} only metrics show (--prometheus URL)" if unseen else ""
+    return f"{len(data['not_found'])} looked for and not there{metrics}; -v names them"
 
 
 def _folded(text: str, width: int, indent: str = "") -> list[str]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from generator.base.problems import ToolError
-from generator.diagnose import exports
+from generator.diagnose import exports, folding
 from generator.diagnose.windows import BLOCK
 
 _IDLE_SECONDS = 0.5  # after which what has come is looked at
@@ -154,6 +154,9 @@ def _open(
         yield Source(name, _transcoded(stream, encoding))
     elif form := exports.kind(first):
         yield Source(name, _exported(name, form, stream, note), None, _pod(name), numbered=False)
+    elif columns := folding.width(first):
+        note(f"{name}: its lines were folded at {columns} columns; they are put together again")
+        yield Source(name, folding.unfolded(stream, columns), None, _pod(name), numbered=False)
     else:
         if not first:
             note(f"{name}: is empty")
@@ -330,12 +333,14 @@ def _archive(
     members: Callable[[], list[str]] | None,
     depth: int,
 ) -> Iterator[Source]:
-    chosen = _speaking(members(), name, note) if members else None
-    stream = _Stream(blocks)
+    names = members() if members else []
+    chosen = _speaking(names, name, note) if names else None
+    stream, number = _Stream(blocks), 0
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in _members(archive, stream):
                 file = archive.extractfile(member) if member.isfile() else None
+                number += member.isfile()
                 if file and (chosen is None or member.name in chosen):
                     yield from _open(
                         f"{name}:{member.name}",
@@ -344,6 +349,8 @@ def _archive(
                         member.size,
                         depth=depth,
                     )
+        if not number:
+            note(f"{name}: there is no file in it")
     except _BROKEN as error:
         note(f"{name}: the archive is broken ({error}); what comes before is read")
 

@@ -215,6 +215,15 @@ def begins(text: str) -> bool:
     return bool(KLOG.match(text)) or text.startswith(('{"ts":', "panic: ", "fatal error: "))
 
 
+def opens(text: str) -> bool:
+    """Whether a line is the first of a record: with a head, whatever stands before it, or with a wrapping."""
+    if begins(text) or text.startswith("{") or KLOG.search(text[:_FRONT]):
+        return True
+    return any(
+        pattern.fullmatch(text) for begin, pattern in _FRONTS if not begin or text[:1] in begin
+    )
+
+
 def _inside(text: str, now: datetime) -> Line | None:
     if KLOG.match(text):
         return None

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -89,10 +88,20 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
         "   runbook    kube-proxy-alerts explain KubeProxyIptablesBackendMismatch\n" in done.stdout
     )
     assert "   1 × E other.go] no idea <*>" in done.stdout
-    assert re.search(
-        r"   not there  [^:]*\bapiserver-connection-broken,\s[^:]*\biptables-lock-held-too-long,\s",
-        done.stdout,
-    )
+
+
+def test_what_is_not_there_is_a_number_and_v_names_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "kube-proxy.log").write_text(f"{LINE}\n")
+    data = diagnosed(run, str(tmp_path / "kube-proxy.log"))
+    absent, unseen = data["not_found"], data["not_sought"]
+    short = run("diagnose", str(tmp_path / "kube-proxy.log")).stdout
+    counted = f"{len(absent)} looked for and not there, {len(unseen)} only metrics show"
+    assert f"   others     {counted} (--prometheus URL); -v names them\n" in short
+    assert "iptables-lock-held-too-long" not in short
+    names = run("diagnose", "-v", str(tmp_path / "kube-proxy.log")).stdout
+    told = " ".join(names[names.index("not there") :].split())
+    assert told.startswith("not there " + ", ".join(row["id"] for row in absent))
+    assert ", ".join(row["id"] for row in unseen) + " (only metrics show them" in told
 
 
 HEAD, REASON = (
@@ -566,3 +575,25 @@ def test_errors_that_no_entry_explains_are_no_all_clear(
             in shown
         )
         assert "None of the documented failures" not in shown
+
+
+def test_errors_that_no_entry_explains_are_a_finding_where_that_is_asked_for(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "errors.log").write_text("E1124 04:55:01.693781   11948 a.go:1] no idea\n")
+    (tmp_path / "healthy.log").write_text("I1124 04:55:01.693781   11948 a.go:1] fine\n")
+    (tmp_path / "nginx.log").write_text("GET / 200\n")
+    for log, usual, strict in (("errors", 0, 1), ("healthy", 0, 0), ("nginx", 2, 2)):
+        path = str(tmp_path / f"{log}.log")
+        assert run("diagnose", path).returncode == usual
+        assert run("diagnose", "--strict", path).returncode == strict
+
+
+def test_a_log_that_a_terminal_folded_is_read_as_it_was(run: Run, tmp_path: Path) -> None:
+    log = f"{LINE}, so nothing is synced any more on this node\n"
+    (tmp_path / "log").write_text(f"{log[:80]}\n{log[80:]}")
+    data = diagnosed(run, str(tmp_path / "log"))
+    assert [row["id"] for row in data["found"]] == ["iptables-backend-mismatch"]
+    assert data["notes"] == [
+        f"{tmp_path}/log: its lines were folded at 80 columns; they are put together again"
+    ]

@@ -131,9 +131,9 @@ def test_an_archive_that_lies_about_a_size_is_broken(tmp_path: Path, size: int) 
     data[148:156] = b" " * 8
     data[148:156] = b"%06o\0 " % sum(data[:512])
     (tmp_path / "bundle.tar").write_bytes(data)
-    found, notes = read(tmp_path / "bundle.tar")
+    found, (note,) = read(tmp_path / "bundle.tar")
     assert found == {}
-    assert "the archive is broken" in notes[-1]
+    assert "the archive is broken" in note
 
 
 def test_the_headers_of_an_archive_have_a_bound(tmp_path: Path) -> None:
@@ -141,9 +141,17 @@ def test_the_headers_of_an_archive_have_a_bound(tmp_path: Path) -> None:
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive:
         archive.addfile(tarfile.TarInfo("kube-proxy" * 1_000_000))
     (tmp_path / "bundle.tar").write_bytes(packed.getvalue())
-    found, notes = read(tmp_path / "bundle.tar")
+    found, (note,) = read(tmp_path / "bundle.tar")
     assert found == {}
-    assert "the archive is broken" in notes[-1]
+    assert "the archive is broken" in note
+
+
+def test_an_archive_without_a_file_is_said(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "bundle.tar", "w") as archive:
+        folder = tarfile.TarInfo("logs")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+    assert read(tmp_path / "bundle.tar") == ({}, [f"{tmp_path}/bundle.tar: there is no file in it"])
 
 
 def test_a_support_bundle_is_read_with_what_is_packed_in_it(tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+"""Undoes what a terminal, a pager or a mail does to long lines: to fold them at a constant width. No IO."""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from generator.diagnose.unwrap import opens
+
+_SAMPLE = 1 << 16  # bytes that tell the width
+_NARROW, _WIDE = 40, 500  # columns of terminals in use
+_USUAL = (80, 100, 120, 132, 160)  # at which less has to speak for it
+_TAIL = 20  # characters by which one message is told from another, whatever stands in front
+_LONGEST = 1 << 20  # characters of a record that is put together
+_WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
+
+
+def width(first: bytes) -> int | None:
+    """The width at which a log was folded, by its first bytes; None if it was not.
+
+    No line is longer, and lines of just this width go on in the next one, some in the middle of a word. Messages of
+    several lines go on too: but one message has one length, and several have different ones.
+    """
+    lines = [_text(line) for line in first[:_SAMPLE].split(b"\n")]
+    if len(first) > _SAMPLE:
+        del lines[-1]  # it is cut here
+    columns = max(map(len, lines), default=0)
+    if not _NARROW <= columns <= _WIDE:
+        return None
+    usual = columns in _USUAL
+    cuts, within = [], False
+    for line, after in pairwise(lines):
+        within = len(line) == columns and (within or usual or opens(line)) and not opens(after)
+        if within and after:
+            cuts.append((line, after))
+    messages = {line[-_TAIL:].translate(_WITHOUT_DIGITS) for line, _ in cuts}
+    likely = _mid_sentence if usual or len(messages) > 1 else _mid_word
+    return columns if any(likely(line, after) for line, after in cuts) else None
+
+
+def _mid_sentence(line: str, after: str) -> bool:
+    """Whether a line goes on in the next one, which begins neither a sentence nor a line of a stack."""
+    if line.endswith(" "):
+        return True
+    return not (after[0].isupper() or after.startswith(("\t", "  ", "goroutine ")))
+
+
+def _mid_word(line: str, after: str) -> bool:
+    return _mid_sentence(line, after) and (
+        line.endswith(" ") or (line[-1].islower() and after[0].islower())
+    )
+
+
+def unfolded(blocks: Iterable[bytes], columns: int) -> Iterator[bytes]:
+    """The blocks with each record in one line again; an empty one stays: there is no more for now.
+
+    A head or a wrapping begins a new record, so that nothing is put together that several programs printed.
+    """
+    record: list[str] = []
+    for line in _lines(blocks):
+        goes_on = line and record and len(record[-1]) == columns and not opens(line)
+        if record and (not goes_on or len(record) * columns > _LONGEST):
+            yield f"{''.join(record)}\n".encode(errors="replace")
+            record = []
+        if line is None:
+            yield b""
+        else:
+            record.append(line)
+
+
+def _lines(blocks: Iterable[bytes]) -> Iterator[str | None]:
+    """The lines; None where no more is there for now, and at the end."""
+    left = b""
+    for block in blocks:
+        *lines, left = (left + block).split(b"\n")
+        yield from map(_text, lines)
+        if not block:
+            yield None
+    if left:
+        yield _text(left)
+    yield None
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r")
