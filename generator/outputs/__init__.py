@@ -15,6 +15,7 @@ Output = Callable[[Rules, Catalog, Profile], list[File]]
 
 OUTPUTS = (
     "alertmanager",
+    "alloy",
     "grafana",
     "kubernetes",
     "lock",
