@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
+from generator.base import disk
 from generator.base.problems import errors
 from generator.commands.shared import (
     compile_for,
     examples,
+    file_option,
     format_option,
     inputs,
     no_validate_option,
@@ -18,9 +20,16 @@ from generator.commands.shared import (
 )
 
 
-@click.command(epilog=examples("check", "check --catalog ours --format github"))
+@click.command(
+    epilog=examples(
+        "check", "check --catalog ours --format github", "check --sarif kube-proxy-alerts.sarif"
+    ),
+)
 @inputs
 @format_option
+@file_option(
+    "--sarif", "The problems in SARIF 2.1.0 too, for code scanning; written without any as well."
+)
 @no_validate_option
 @click.option(
     "--force", is_flag=True, help="Ask promtool again about what it was content with before."
@@ -31,6 +40,7 @@ def command(
     catalogs: tuple[Path, ...],
     profile: Path | None,
     style: str,
+    sarif: Path | None,
     no_validate: bool,
     force: bool,
 ) -> None:
@@ -40,5 +50,9 @@ def command(
     if not errors(problems):
         found, proof = validate_compiled(read, compiled.files, "output", no_validate, force)
         problems += found
+    if sarif:
+        from generator.commands import reports
+
+        disk.put(sarif, reports.sarif(problems))
     stop_on_errors(problems, style)
     say(f"fine: {len(read.catalog.entries)} entries, {size(compiled)}; {proof}")

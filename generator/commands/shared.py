@@ -183,6 +183,22 @@ format_option = click.option(
     show_default=True,
     help="How problems are printed; github and gitlab mark the lines of a pull or merge request.",
 )
+
+
+def file_option(name: str, text: str) -> Decorator:
+    """A file that is written beside what is printed; where none can be, that is said before the work begins."""
+
+    def writable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+        from generator.base import disk
+
+        if path:
+            disk.takes_a_file(path)
+        return path
+
+    kind = click.Path(path_type=Path, dir_okay=False)
+    return click.option(name, metavar="FILE", type=kind, callback=writable, help=text)
+
+
 no_validate_option = click.option(
     "--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven."
 )

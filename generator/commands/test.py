@@ -3,12 +3,13 @@
 import os
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from generator.base import disk
 from generator.base.problems import Location, Problem, errors
 from generator.commands.shared import (
     FOUND,
@@ -16,6 +17,7 @@ from generator.commands.shared import (
     compile_for,
     exactly,
     examples,
+    file_option,
     format_option,
     inputs,
     json_option,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         "test --catalog ours --only my-failure",
         "test --loki http://loki.example:3100",
         "test our-rules/tests.yaml --json",
+        "test --junit tests.xml",
     ),
 )
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     metavar="URL",
     help="Use this Loki. The lines of the tests are pushed to it and stay, under labels that other rules do not see.",
 )
+@file_option("--junit", "How each test ended in JUnit's XML too, for the test report of a CI.")
 @json_option()
 @format_option
 @click.pass_context
@@ -67,6 +71,7 @@ def command(
     catalogs: tuple[Path, ...],
     profile: Path | None,
     url: str | None,
+    junit: Path | None,
     as_json: bool,
     style: str,
 ) -> None:
@@ -85,15 +90,16 @@ def command(
     from generator.prove import on_loki, tools
 
     promtool = tools.find(tools.PROMTOOL, say)
+    wanted = _Wanted(style, junit)
     of_entries = [path for path in files if is_of_an_entry(path)]
     suites, outcomes = _tests_of_files(
-        [path for path in files if path not in of_entries], promtool, style
+        [path for path in files if path not in of_entries], promtool, wanted
     )
     catalog: Catalog | None = None
     entries: Sequence[Entry] = ()
     if of_entries or only or not files:
         names = [name.strip() for words in only for name in words.split(",")]
-        catalog, entries, more = _tests_of_entries(catalogs, profile, names, of_entries, style)
+        catalog, entries, more = _tests_of_entries(catalogs, profile, names, of_entries, wanted)
         suites += more
         outcomes += [
             on_loki.Outcome(entry.tests_path, "promtool") for entry in entries if entry.unit_tests
@@ -112,6 +118,8 @@ def command(
     ]
     outcomes += [on_loki.Outcome(str(row.where), "samples on Loki", row.message) for row in unseen]
     failed = [outcome for outcome in outcomes if outcome.said]
+    if junit:
+        _write(junit, outcomes)
     if style != "text":
         report([*failures, *unseen], style)
     elif as_json:
@@ -130,7 +138,7 @@ def command(
 
 
 def _tests_of_files(
-    files: Sequence[Path], promtool: Path, style: str
+    files: Sequence[Path], promtool: Path, wanted: "_Wanted"
 ) -> tuple[list["Suite"], list["Outcome"]]:
     """The suites for Loki, and how promtool's own tests ended."""
     from generator.base import subprocesses
@@ -138,7 +146,7 @@ def _tests_of_files(
     from generator.prove import on_loki
 
     read = [(path, load_tests(path)) for path in files]
-    _stop_on_errors([problem for _, file in read for problem in file.problems], style)
+    _stop_on_errors([problem for _, file in read for problem in file.problems], wanted)
     outcomes = []
     for path, file in read:
         if file.log_tests is None:
@@ -158,7 +166,7 @@ def _tests_of_entries(
     profile: Path | None,
     names: Sequence[str],
     files: Sequence[Path],
-    style: str,
+    wanted: "_Wanted",
 ) -> tuple["Catalog", Sequence["Entry"], list["Suite"]]:
     """The catalog, its entries that are tested (those named and those of the files; all, if there are neither), and
     their suites for Loki, after promtool has passed the tests that are its own."""
@@ -168,16 +176,16 @@ def _tests_of_entries(
     read, compiled = compile_for(
         [*catalogs, *_catalogs_of(files, catalogs)], profile, "output", log_tests=True
     )
-    _stop_on_errors(compiled.problems, style)
+    _stop_on_errors(compiled.problems, wanted)
     entries = read.catalog.entries
     if names or files:
         entries = tuple(_chosen(entries, names, files))
         _stop_on_errors(
             [_untested(entry) for entry in entries if not (entry.unit_tests or entry.log_tests)],
-            style,
+            wanted,
         )
     found, proof = validate_compiled(read, compiled.files, "output", skip=False, entries=entries)
-    _stop_on_errors(found, style)
+    _stop_on_errors(found, wanted)
     say(proof)
     rules = [file.text for file in default_files(read) if file.path.startswith("loki/")]
     tests = [entry.log_tests for entry in entries if entry.log_tests]
@@ -212,10 +220,33 @@ def _untested(entry: "Entry") -> Problem:
     )
 
 
-def _stop_on_errors(problems: Sequence[Problem], style: str) -> None:
-    """Warnings too are for people; a program reads one report, that of the tests."""
-    if errors(problems) or style == "text":
-        stop_on_errors(problems, style)
+@dataclass(frozen=True)
+class _Wanted:
+    """How problems are printed, and the file that JUnit's XML goes to."""
+
+    style: str
+    junit: Path | None
+
+
+def _stop_on_errors(problems: Sequence[Problem], wanted: _Wanted) -> None:
+    """Warnings too are for people; a program reads one report, that of the tests.
+
+    A CI shows what it finds in the file, so what kept the tests from running stands there as well.
+    """
+    from generator.prove.on_loki import Outcome
+
+    found = sorted(errors(problems))
+    if found and wanted.junit:
+        rows = [Outcome(row.where.path, str(row.where), row.message) for row in found]
+        _write(wanted.junit, rows)
+    if found or wanted.style == "text":
+        stop_on_errors(problems, wanted.style)
+
+
+def _write(path: Path, outcomes: Sequence["Outcome"]) -> None:
+    from generator.commands import reports
+
+    disk.put(path, reports.junit(outcomes))
 
 
 def _loki(url: str | None) -> "AbstractContextManager[Loki]":

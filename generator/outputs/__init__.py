@@ -15,10 +15,13 @@ Output = Callable[[Rules, Catalog, Profile], list[File]]
 
 OUTPUTS = (
     "alertmanager",
+    "alertmanagerconfig",
+    "alloy",
     "grafana",
     "kubernetes",
     "lock",
     "loki",
+    "mixin",
     "prometheus",
     "runbooks",
 )

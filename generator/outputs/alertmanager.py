@@ -1,7 +1,7 @@
 """Alertmanager: who is told, what belongs together, and which symptom is held back while its cause fires."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any
 
@@ -31,8 +31,21 @@ _TIMING: Mapping[str, Mapping[str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class Matcher:
+    """A condition on one label of an alert; `type` is =, != or =~."""
+
+    name: str
+    type: str
+    value: str
+
+    def __str__(self) -> str:
+        return f'{self.name}{self.type}"{self.value}"'
+
+
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    route, inhibitions = _route(rules, profile), [_inhibition(one) for one in rules.inhibitions]
+    route = _written(routing(rules, profile))
+    inhibitions = [_written(inhibition(one)) for one in rules.inhibitions]
     whole = {
         "global": {"resolve_timeout": "5m"},
         "templates": [_TEMPLATES],
@@ -41,16 +54,29 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         "inhibit_rules": inhibitions,
     }
     fragment = {"route": {"routes": [route]}, "inhibit_rules": inhibitions}
-    template = resources.files(__package__).joinpath(_TEMPLATES).read_text(encoding="utf-8")
-    template = template.replace("CLUSTER", _cluster(profile) or "cluster")
     return [
         yaml_file(f"{_FOLDER}/kube-proxy.alertmanager.yaml", whole, _CONFIG_NOTE),
         yaml_file(f"{_FOLDER}/kube-proxy.fragment.yaml", fragment, _FRAGMENT_NOTE),
         File(
             f"{_FOLDER}/{_TEMPLATES}",
-            f"{{{{/* {GENERATED} */}}}}\n{template}",
+            f"{{{{/* {GENERATED} */}}}}\n{template(profile)}",
         ),
     ]
+
+
+def template(profile: Profile) -> str:
+    """The texts for a chat: definitions with an empty line between them."""
+    text = resources.files(__package__).joinpath(_TEMPLATES).read_text(encoding="utf-8")
+    return text.replace("CLUSTER", _cluster(profile) or "cluster")
+
+
+def _written(value: Any) -> Any:
+    """Data with the matchers as a configuration writes them."""
+    if isinstance(value, Matcher):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _written(part) for key, part in value.items()}
+    return [_written(part) for part in value] if isinstance(value, list) else value
 
 
 def _cluster(profile: Profile) -> str | None:
@@ -58,7 +84,7 @@ def _cluster(profile: Profile) -> str | None:
     return profile.prometheus.labels.cluster or profile.loki.labels.cluster
 
 
-def _route(rules: Rules, profile: Profile) -> Mapping[str, Any]:
+def routing(rules: Rules, profile: Profile) -> Mapping[str, Any]:
     """One route for all alerts of the catalog; below it the watchdogs', and one for each severity in use."""
     receivers = asdict(profile.receivers)
     watchdogs = [alert.rule.alert for alert in rules.alerts if alert.urgency == "watchdog"]
@@ -73,7 +99,7 @@ def _route(rules: Rules, profile: Profile) -> Mapping[str, Any]:
                 "matchers": [
                     _one_of("alertname", watchdogs)
                     if urgency == "watchdog"
-                    else f'severity="{urgency}"'
+                    else Matcher("severity", "=", urgency)
                 ],
                 "receiver": receivers[urgency],
                 **timing,
@@ -84,9 +110,9 @@ def _route(rules: Rules, profile: Profile) -> Mapping[str, Any]:
     }
 
 
-def _inhibition(one: Inhibition) -> Mapping[str, Any]:
+def inhibition(one: Inhibition) -> Mapping[str, Any]:
     """While a cause fires, its symptoms at the same kube-proxy are held back; two that name no place are not at one."""
-    somewhere = [f'{one.place.key}!=""'] if one.place.key else []
+    somewhere = [Matcher(one.place.key, "!=", "")] if one.place.key else []
     return {
         "source_matchers": [_one_of("alertname", [one.cause]), *somewhere],
         "target_matchers": [_one_of("alertname", one.symptoms)],
@@ -118,5 +144,7 @@ def _receivers(profile: Profile) -> list[Mapping[str, Any]]:
     return list(found.values())
 
 
-def _one_of(label: str, values: Sequence[str]) -> str:
-    return f'{label}="{values[0]}"' if len(values) == 1 else f'{label}=~"{"|".join(values)}"'
+def _one_of(label: str, values: Sequence[str]) -> Matcher:
+    if len(values) == 1:
+        return Matcher(label, "=", values[0])
+    return Matcher(label, "=~", "|".join(values))

@@ -59,7 +59,6 @@ class Panel:
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    dashboard = _dashboard(list(panels(rules, profile)), profile)
     groups = list(_groups(rules, profile))
     provider = {
         "apiVersion": 1,
@@ -72,12 +71,21 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         ],
     }
     return [
-        File(f"{_FOLDER}/kube-proxy.dashboard.json", _json(dashboard)),
+        File(f"{_FOLDER}/kube-proxy.dashboard.json", _json(dashboard(rules, profile))),
         yaml_file(f"{_FOLDER}/kube-proxy.dashboards.yaml", provider, _PROVIDER_NOTE),
         yaml_file(
             f"{_FOLDER}/kube-proxy.alerting.yaml", {"apiVersion": 1, "groups": groups}, _ALERTS_NOTE
         ),
     ]
+
+
+def dashboard(rules: Rules, profile: Profile) -> Mapping[str, Any]:
+    """The dashboard as Grafana reads it."""
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+    built = _dashboard(list(panels(rules, profile)), profile)
+    data = _stated(json.loads(JSONEncoder(sort_keys=True).encode(built)))
+    return {"description": data["description"], **data}
 
 
 def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
@@ -363,12 +371,8 @@ def _source(source: Source) -> Any:
     return DataSourceRef(type_val=source, uid=f"${{{source}}}")
 
 
-def _json(dashboard: "Dashboard") -> str:
-    from grafana_foundation_sdk.cog.encoder import JSONEncoder
-
-    data = _stated(json.loads(JSONEncoder(sort_keys=True).encode(dashboard)))
-    ordered = {"description": data["description"], **data}
-    return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
+def _json(dashboard: Mapping[str, Any]) -> str:
+    return json.dumps(dashboard, indent=2, ensure_ascii=False) + "\n"
 
 
 def _stated(value: Any) -> Any:

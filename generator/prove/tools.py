@@ -151,8 +151,8 @@ def _from_source(tool: Tool, version: str, say: Say) -> Path:
     pin = tool.pins / f"{tool.module or tool.name}-{version}"
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        for name in ("go.mod", "go.sum"):
-            (work / name).write_bytes((pin / name).read_bytes())
+        for file in pin.iterdir():
+            (work / file.name).write_bytes(file.read_bytes())
         say(f"building {tool.name} {version} with Go; this takes some minutes")
         flags = ["-trimpath", "-tags", tool.tags, "-ldflags", tool.ldflags.format(version=version)]
         ok, output = run(

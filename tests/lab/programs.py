@@ -73,6 +73,21 @@ CORTEX = Tool(
     pins=_PINS,
     tags="slicelabels",  # without it, it reads its own labels wrongly
 )
+JSONNET = Tool(
+    "jsonnet",
+    ("0.22",),
+    "github.com/google/go-jsonnet/cmd/jsonnet",
+    "",
+    pins=_PINS,
+)
+OPERATOR = Tool(
+    "operator",  # a program of ours that calls the code of the Prometheus operator
+    ("0.85",),
+    ".",
+    "",
+    pins=_PINS,
+    module="prometheus-operator",
+)
 OBJECT_STORE = Tool(
     "gofakes3",  # holds the rules that a ruler is given
     ("1.2",),

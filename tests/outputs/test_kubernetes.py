@@ -133,6 +133,7 @@ def test_a_site_without_log_rules_gets_no_loki_objects(tmp_path: Path) -> None:
     objects = compiled(tmp_path, f"disabled: [{', '.join(logs)}]\n")
     assert set(objects) == {
         "prometheus.prometheusrule.yaml",
+        "alertmanager.alertmanagerconfig.yaml",
         "kube-proxy.podmonitor.yaml",
         "kustomization.yaml",
     }
