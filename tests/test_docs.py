@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from generator.cli import COMMANDS
-from tests.conftest import ROOT, Repository, Run
+from tests.conftest import ROOT, Repository, Run, completed
 from tests.documents import DOCUMENTS, SERVED, blocks, commands, named_blocks, tokens
 
 
@@ -71,6 +71,11 @@ def test_every_command_runs(document: str, checkout: Path, run: Run) -> None:
             case ["kube-proxy-alerts", *arguments]:
                 done = run(*arguments, cwd=checkout)
                 assert done.returncode == 0, (words, done.stdout, done.stderr)
+            case ["uvx", "--from", ".", "kube-proxy-alerts", *arguments]:
+                program = Path(sys.executable).with_name("uvx")
+                once = [str(program), "--from", str(ROOT), "kube-proxy-alerts", *arguments]
+                alone = completed(once, checkout, PYTHONPATH="")
+                assert alone.returncode == 0, (words, alone.stdout, alone.stderr)
             case ["make", target]:
                 # Run for real by CI; here it would run these tests again.
                 plan = subprocess.run(

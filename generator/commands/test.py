@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from generator.base.problems import Location, Problem, errors
+from generator.commands import completion
+from generator.commands.completion import some_of
 from generator.commands.shared import (
     FOUND,
     client_of,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     "--only",
     metavar="NAMES",
     multiple=True,
+    shell_complete=some_of(completion.entries),
     help="Only the tests of these entries: ids or alerts, with commas between them. Can be given several times.",
 )
 @inputs
