@@ -31,8 +31,8 @@ def profile() -> str:
     """docs/profile.md."""
     schema = json.loads(shipped.schemas()["profile"].read_text(encoding="utf-8"))
     head = (
-        "# Profile\n\nEvery key of a profile, with what counts where it is left out. [sites.md](sites.md) tells how they\n"
-        f"are used, and `{TOOL} schema profile` prints the schema for editors.\n\n"
+        "# Profile\n\nEvery key of a profile, with what counts where it is left out. [sites.md](sites.md) tells\n"
+        f"how they are used, and `{TOOL} schema profile` prints the schema for editors.\n\n"
         "| Key | Value | Left out | What it says |\n|---|---|---|---|\n"
     )
     rows = (
