@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test fast lint loki lab mutants fuzz bench clean
+.PHONY: help generate check test fast lint loki lab mutants fuzz bench release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(VENV)/.ready ## speed against sigma-cli and how cost grows; what the ru
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench_loki
 	$(BIN)/python -m tests.bench_diagnose
+
+release: $(VENV)/.ready ## wheel, sdist, rules for each preset, man pages, SBOM, licences and checksums of the last commit, into dist/
+	$(BIN)/python -m tests.release
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

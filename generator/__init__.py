@@ -26,4 +26,4 @@ rulers, verify. The rule of imports is a contract in pyproject.toml.
 systems depend on; `__main__` and `cli` lead to the commands.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

@@ -55,8 +55,10 @@ class _Group(click.Group):
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
             code = INTERRUPTED
-        except SystemExit:  # the reader of a pipe, such as head, has seen enough
-            code = COULD_NOT_RUN
+        except (
+            SystemExit
+        ) as ended:  # 0: a shell asked what completes; else the reader of a pipe has seen enough
+            code = COULD_NOT_RUN if ended.code else 0
         except OSError as error:  # the machine refuses what every command relies on: a full disk, a removed folder
             refused = ": ".join(
                 str(part) for part in (error.filename, error.strerror or error) if part

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 SERVED = "docs/servers.md"  # its commands are run by tests/commands/test_verify.py, which has the servers
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", *PAGES)
 
 
 def tokens(document: str) -> list[Token]:

@@ -20,7 +20,7 @@ import yaml
 from generator.prove import tools
 from tests.conftest import ROOT, Repository, obtained
 
-DOCUMENTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs")
+DOCUMENTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "docs")
 SHIPPED = (
     *DOCUMENTS,
     "action.yml",

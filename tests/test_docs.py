@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from generator.cli import COMMANDS
-from tests.conftest import ROOT, Repository, Run
+from tests.conftest import ROOT, Repository, Run, completed
 from tests.documents import DOCUMENTS, SERVED, blocks, commands, named_blocks, tokens
 
 
@@ -71,6 +71,12 @@ def test_every_command_runs(document: str, checkout: Path, run: Run) -> None:
             case ["kube-proxy-alerts", *arguments]:
                 done = run(*arguments, cwd=checkout)
                 assert done.returncode == 0, (words, done.stdout, done.stderr)
+            case ["uvx", "--from", ".", "kube-proxy-alerts", *arguments]:
+                program = Path(sys.executable).with_name("uvx")
+                once = [str(program), "--from", str(ROOT), "kube-proxy-alerts", *arguments]
+                alone = completed(once, checkout, PYTHONPATH="")
+                found = int(arguments[0] == "diagnose")  # of a log with a failure in it
+                assert alone.returncode == found, (words, alone.stdout, alone.stderr)
             case ["make", target]:
                 # Run for real by CI; here it would run these tests again.
                 plan = subprocess.run(
@@ -81,8 +87,18 @@ def test_every_command_runs(document: str, checkout: Path, run: Run) -> None:
                 pytest.fail(f"{document}: nobody runs {words}")
 
 
+def test_the_first_screen_shows_what_was_seen() -> None:
+    line, message = blocks("README.md", "text")[:2]
+    sample = next(words[-1] for words in commands("README.md") if words[0] == "uvx")
+    assert line in (ROOT / sample).read_text(encoding="utf-8")
+    assert message in blocks("docs/evidence.md", "text")[0]
+    alert = message.split()[1]
+    assert f"(output/runbooks/{alert}.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_ci_runs_what_the_readme_tells_a_user_to_run() -> None:
-    first = blocks("README.md", "sh")[0].splitlines()
+    makes = (block for block in blocks("README.md", "sh") if block.startswith("make "))
+    first = next(makes).splitlines()
     wanted = [" ".join(shlex.split(line, comments=True)) for line in first]
     assert wanted == ["make generate", "make test"]
     assert [

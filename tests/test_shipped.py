@@ -37,7 +37,7 @@ OWN = {
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What pip installs, without what it depends on."""
+    """What pip installs, without what it depends on: the package inside which `generator` stands."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [
         sys.executable,
@@ -55,7 +55,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site-packages")
-    return folder / "site-packages"
+    return folder / "site-packages" / "kube_proxy_alerts"
 
 
 def literals(path: Path) -> Iterator[str]:

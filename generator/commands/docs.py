@@ -2,14 +2,15 @@
 
 import click
 
-from generator.commands import page
+from generator.commands import completion, page
+from generator.commands.completion import one_of
 from generator.commands.shared import colour_option, exactly, examples, table
 
 
 @click.command(
     epilog=examples("docs", "docs sites", "docs unit-tests | less", "docs sites --section presets"),
 )
-@click.argument("name", metavar="[PAGE]", required=False)
+@click.argument("name", metavar="[PAGE]", required=False, shell_complete=one_of(completion.pages))
 @page.section_option("presets")
 @colour_option
 def command(name: str | None, section: str | None, colour: bool) -> None:

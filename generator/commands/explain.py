@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from generator.commands import page
+from generator.commands.completion import entries, one_of
 from generator.commands.shared import (
     colour_option,
     examples,
@@ -26,7 +27,7 @@ _NODE, _POD = re.compile(r"^NODE=.*\n", re.MULTILINE), re.compile(r"^POD=name-of
         "explain sync-slow | less",
     ),
 )
-@click.argument("name", metavar="ALERT")
+@click.argument("name", metavar="ALERT", shell_complete=one_of(entries))
 @click.option(
     "--node", metavar="NAME", help="The node that has the failure; the commands then name it."
 )

@@ -10,6 +10,7 @@ import click
 
 from generator.base.names import TOOL
 from generator.commands import beside
+from generator.commands.completion import one_of, presets
 from generator.commands.shared import (
     FOUND,
     client_of,
@@ -38,13 +39,22 @@ _STDOUT = "-"
         "init --loki http://loki.example:3100 --prometheus http://prometheus.example:9090",
     ),
 )
-@click.option("--logs", metavar="PRESET", help="How logs arrive; instead of what Loki shows.")
 @click.option(
-    "--metrics", metavar="PRESET", help="How metrics arrive; instead of what Prometheus shows."
+    "--logs",
+    metavar="PRESET",
+    shell_complete=one_of(presets),
+    help="How logs arrive; instead of what Loki shows.",
+)
+@click.option(
+    "--metrics",
+    metavar="PRESET",
+    shell_complete=one_of(presets),
+    help="How metrics arrive; instead of what Prometheus shows.",
 )
 @click.option(
     "--runs",
     metavar="PRESET",
+    shell_complete=one_of(presets),
     help="How kube-proxy runs, such as eks, gke, aks, kops; for the runbooks.",
 )
 @server_options("loki", "prometheus")

@@ -4,13 +4,14 @@ import json
 
 import click
 
+from generator.commands.completion import one_of, schemas
 from generator.commands.shared import exactly, examples, table, tell
 
 
 @click.command(
     epilog=examples("schema", "schema profile > profile.schema.json", "schema diagnosis"),
 )
-@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=one_of(schemas))
 def command(name: str | None) -> None:
     """Print a JSON Schema; without a name, list them.
 

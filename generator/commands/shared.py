@@ -16,6 +16,7 @@ from click.core import ParameterSource
 
 from generator.base.names import PROJECT, TOOL
 from generator.base.problems import Problem, ToolError, errors
+from generator.commands.completion import some_of
 
 if TYPE_CHECKING:
     from generator.base.file import File
@@ -324,6 +325,7 @@ def only_option(*kinds: str) -> Callable[..., Any]:
         "--only",
         metavar="NAMES",
         callback=names,
+        shell_complete=some_of(lambda _: dict.fromkeys(kinds)),
         help=f"Speak to these servers only, with commas between them ({', '.join(kinds)}), whatever the profile names.",
     )
 

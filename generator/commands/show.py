@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from generator.commands import completion
+from generator.commands.completion import one_of
 from generator.commands.shared import (
     compile_or_stop,
     entries_of,
@@ -19,7 +21,7 @@ from generator.commands.shared import (
 @click.command(
     epilog=examples("show iptables-backend-mismatch", "show sync-slow --json"),
 )
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=one_of(completion.entries))
 @inputs
 @json_option("The entry as it stands in the catalog, for programs.")
 def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json: bool) -> None:

@@ -11,6 +11,8 @@ import click
 
 from generator.base import disk
 from generator.base.problems import Location, Problem, errors
+from generator.commands import completion
+from generator.commands.completion import some_of
 from generator.commands.shared import (
     FOUND,
     client_of,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     "--only",
     metavar="NAMES",
     multiple=True,
+    shell_complete=some_of(completion.entries),
     help="Only the tests of these entries: ids or alerts, with commas between them. Can be given several times.",
 )
 @inputs

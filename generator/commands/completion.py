@@ -1,0 +1,93 @@
+"""What a shell completes besides options and files: names of the catalog, its presets and its pages.
+
+A shell that asks is never told an error: what cannot be read completes to nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from generator.catalog.model import Entry
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+Names = Mapping[str, str | None]  # each with what it is, for shells that show it
+
+
+def one_of(names: Callable[[click.Context], Names]) -> Completer:
+    """Completes a name."""
+
+    def complete(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+        with suppress(Exception):
+            return list(_fitting(names(ctx), begun, ""))
+        return []
+
+    return complete
+
+
+def some_of(names: Callable[[click.Context], Names]) -> Completer:
+    """Completes the last of several names with commas between them."""
+
+    def complete(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+        before, comma, last = begun.rpartition(",")
+        with suppress(Exception):
+            return list(_fitting(names(ctx), last, before + comma))
+        return []
+
+    return complete
+
+
+def _fitting(names: Names, begun: str, before: str) -> Iterator[CompletionItem]:
+    for name, text in names.items():
+        if name.casefold().startswith(begun.casefold()):
+            yield CompletionItem(before + name, help=text)
+
+
+def entries(ctx: click.Context) -> Names:
+    """Ids and alerts; their titles."""
+    named: dict[str, str | None] = {}
+    for entry in _entries(ctx):
+        named |= dict.fromkeys((entry.id, *entry.alerts()), entry.title)
+    return dict(sorted(named.items()))
+
+
+def _entries(ctx: click.Context) -> Iterable["Entry"]:
+    from generator.catalog.load import load
+
+    return load(_catalogs(ctx), samples=False).catalog.entries
+
+
+def _catalogs(ctx: click.Context) -> Iterable[Path]:
+    """Those that were typed, or come from the environment; else the project's."""
+    from generator.catalog import project
+    from generator.catalog.load import shipped_catalog
+
+    typed: tuple[Path, ...] = ctx.params.get("catalogs") or ()
+    file = None if typed else project.find(Path.cwd())
+    if file is None:
+        return typed
+    found, problems = project.read(file, shipped_catalog(), ["catalog"])
+    return () if problems else found.catalogs
+
+
+def presets(_: click.Context) -> Names:
+    from generator.catalog import profiles
+    from generator.catalog.load import shipped_catalog
+
+    return dict.fromkeys(profiles.presets(shipped_catalog()))
+
+
+def pages(_: click.Context) -> Names:
+    from generator.catalog import shipped
+
+    return {name: shipped.title(name) for name in shipped.pages()}
+
+
+def schemas(_: click.Context) -> Names:
+    from generator.catalog import shipped
+
+    return dict.fromkeys(shipped.schemas())

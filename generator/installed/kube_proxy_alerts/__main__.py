@@ -1,0 +1,5 @@
+"""`python -m kube_proxy_alerts`."""
+
+from . import main
+
+main()
