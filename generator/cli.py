@@ -32,6 +32,7 @@ COMMANDS = (
     "push",
     "schema",
     "show",
+    "site",
     "test",
     "verify",
 )

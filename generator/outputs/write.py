@@ -35,7 +35,7 @@ _NAMED = 1000  # files of somebody else's; a run that is pointed at a home folde
 _WAIT_SECONDS = 60
 # What the disk says of a folder that cannot be exchanged: it is a mount point, or what holds it may not be written.
 _FIXED = {errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS}
-_HEADER = re.compile(rf'(# |<!-- |\{{\{{/\* |\s*"\w+": ")?{re.escape(GENERATED)}( -->| \*/\}}\}}|",?)?\s*')
+_HEADER = re.compile(rf'(# |<!-- |/\* |\{{\{{/\* |\s*"\w+": ")?{re.escape(GENERATED)}( -->| \*/| \*/\}}\}}|",?)?\s*')
 
 
 class ForeignError(Exception):
