@@ -144,7 +144,8 @@ class _Templates(BaseLoader):
 
 @cache
 def _environment(html: bool) -> Environment:
-    environment = Environment(
+    # llms.txt alone is no HTML.
+    environment = Environment(  # noqa: S701
         loader=_Templates(),
         undefined=StrictUndefined,
         autoescape=html,
