@@ -145,10 +145,10 @@ class _Templates(BaseLoader):
 @cache
 def _environment(html: bool) -> Environment:
     # llms.txt alone is no HTML.
-    environment = Environment(  # noqa: S701
+    environment = Environment(
         loader=_Templates(),
         undefined=StrictUndefined,
-        autoescape=html,
+        autoescape=html,  # noqa: S701
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
