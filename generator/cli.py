@@ -15,7 +15,7 @@ from generator import __version__
 from generator.base import streams
 from generator.base.problems import ToolError
 from generator.commands.shared import COULD_NOT_RUN, STDOUT, say
-from generator.names import PROJECT, TOOL
+from generator.base.names import PROJECT, TOOL
 
 COMMANDS = (
     "advise",
@@ -59,7 +59,9 @@ class _Group(click.Group):
         except SystemExit:  # the reader of a pipe, such as head, has seen enough
             code = COULD_NOT_RUN
         except OSError as error:  # the machine refuses what every command relies on: a full disk, a removed folder
-            refused = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+            refused = ": ".join(
+                str(part) for part in (error.filename, error.strerror or error) if part
+            )
             code = COULD_NOT_RUN
         undelivered = streams.finish()
         if undelivered is not None:

@@ -22,7 +22,10 @@ class Compiled:
 
 def compile_catalog(inputs: Inputs, output: str) -> Compiled:
     """Check the inputs and compile them for their profile. `output` is how problems name the output folder."""
-    problems = [*inputs.problems, *check.check(inputs.catalog, inputs.profile, inputs.default_profile)]
+    problems = [
+        *inputs.problems,
+        *check.check(inputs.catalog, inputs.profile, inputs.default_profile),
+    ]
     if errors(problems):
         return Compiled(tuple(errors(problems)))  # warnings wait until the rest is right
     rules = compile_rules(inputs.catalog, inputs.profile)

@@ -29,7 +29,7 @@ import yaml
 from generator.base import disk
 from generator.base.problems import ToolError
 from generator.catalog.load import load
-from generator.catalog.model import Failure
+from generator.catalog.model import Entry
 from generator.prove import tools
 from generator.query.signature import escape
 from generator.scaffolds import scaffold
@@ -76,7 +76,9 @@ def sigma() -> Path:
         )
         for step in steps:
             if subprocess.run(step, check=False).returncode:
-                raise CannotRunError("sigma-cli cannot be installed; without it there is nothing to compare with")
+                raise CannotRunError(
+                    "sigma-cli cannot be installed; without it there is nothing to compare with"
+                )
         (folder / ".ready").touch()
     return program
 
@@ -84,12 +86,16 @@ def sigma() -> Path:
 def our_entries(folder: Path, number: int) -> None:
     """A catalog of complete entries, each with a line of its own in its samples."""
     for index in range(number):
-        files = scaffold.files(f"failure-{index:05}", f"KubeProxyFailure{index:05}", "failure", schema=False)
-        filled = [type(file)(file.path, file.text.replace("TODO", f"thing {index:05}")) for file in files]
+        files = scaffold.files(
+            f"failure-{index:05}", f"KubeProxyFailure{index:05}", "failure", schema=False
+        )
+        filled = [
+            type(file)(file.path, file.text.replace("TODO", f"thing {index:05}")) for file in files
+        ]
         disk.populate(folder / f"failure-{index:05}", filled)
 
 
-def sigma_rules(folder: Path, entries: Iterable[Failure]) -> None:
+def sigma_rules(folder: Path, entries: Iterable[Entry]) -> None:
     """The log signals of entries as Sigma rules, with every text that Sigma has a field for."""
     folder.mkdir(parents=True)
     for entry in entries:
@@ -97,7 +103,9 @@ def sigma_rules(folder: Path, entries: Iterable[Failure]) -> None:
             continue
         # The backend joins plain words and expressions by `or` only within one kind.
         words = [variant.literal for variant in entry.logs.variants if variant.literal is not None]
-        patterns = [variant.pattern for variant in entry.logs.variants if variant.pattern is not None]
+        patterns = [
+            variant.pattern for variant in entry.logs.variants if variant.pattern is not None
+        ]
         variants = {"|re": [*map(escape, words), *patterns]} if patterns else words
         contains = {f"contains{index}": [word] for index, word in enumerate(entry.logs.contains)}
         excluded = [exclusion.pattern for exclusion in entry.logs.exclude]
@@ -116,7 +124,9 @@ def sigma_rules(folder: Path, entries: Iterable[Failure]) -> None:
                 **({"excluded": {"|re": excluded}} if excluded else {}),
                 "condition": " and ".join(condition),
             },
-            "level": {"critical": "critical", "warning": "medium", "info": "informational"}[entry.severity],
+            "level": {"critical": "critical", "warning": "medium", "info": "informational"}[
+                entry.severity
+            ],
         }
         (folder / f"{entry.id}.yml").write_text(yaml.safe_dump(rule, sort_keys=False))
 
@@ -125,7 +135,9 @@ def measure(command: Sequence[str], codes: Sequence[int] = (0,), **environment: 
     """Run a program to its end. Raises CannotRunError if it ends with another code than these, with what it said."""
     with tempfile.TemporaryFile() as output:
         begin = perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -164,7 +176,9 @@ def compare(number: int, peer: Path, scratch: Path) -> Row:
     seconds = statistics.median(run.seconds for run in ours)
     return Row(
         number,
-        statistics.median(one.seconds / other.seconds for one, other in zip(ours, theirs, strict=True)),
+        statistics.median(
+            one.seconds / other.seconds for one, other in zip(ours, theirs, strict=True)
+        ),
         seconds,
         max(run.kib for run in ours),
     )
@@ -189,7 +203,9 @@ def report(rows: Sequence[Row]) -> list[str]:
         if row.entries in aims:
             name = f"{row.entries:,} entries" if row.entries else "shipped catalog"
             verdict = "met" if row.ratio <= aims[row.entries] else "MISSED"
-            lines.append(f"aim: {name} in at most {aims[row.entries]:g} of sigma's time: {row.ratio:.2f}, {verdict}")
+            lines.append(
+                f"aim: {name} in at most {aims[row.entries]:g} of sigma's time: {row.ratio:.2f}, {verdict}"
+            )
     return lines
 
 
@@ -205,7 +221,12 @@ def proofs(scratch: Path) -> tuple[float, float]:
 
 
 @click.command(help=__doc__)
-@click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True, help="Entries beside the shipped ones.")
+@click.option(
+    "--sizes",
+    default=",".join(map(str, SIZES)),
+    show_default=True,
+    help="Entries beside the shipped ones.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def main(sizes: str, as_json: bool) -> None:
     try:
@@ -222,12 +243,18 @@ def main(sizes: str, as_json: bool) -> None:
         sys.exit(2)
     if as_json:
         proven = {"first": first, "unchanged": again}
-        print(json.dumps({"sizes": [row.__dict__ for row in rows], "proven_by_promtool": proven}, indent=2))
+        print(
+            json.dumps(
+                {"sizes": [row.__dict__ for row in rows], "proven_by_promtool": proven}, indent=2
+            )
+        )
     else:
         print("\n".join(report(rows)))
         for name, seconds, aim in (("at first", first, 8), ("unchanged", again, 1)):
             verdict = "met" if seconds <= aim else "MISSED"
-            print(f"aim: proven by promtool, {name}, in at most {aim} s of processor time: {seconds:.2f}, {verdict}")
+            print(
+                f"aim: proven by promtool, {name}, in at most {aim} s of processor time: {seconds:.2f}, {verdict}"
+            )
 
 
 if __name__ == "__main__":

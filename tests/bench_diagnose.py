@@ -59,13 +59,22 @@ def sick_logs(folder: Path) -> dict[str, Path]:
     """Logs of nothing but errors, by what they are; in the wrappings that fleets are read in, 40 Pods at once."""
     shown = [line for file in SICK for line in file.read_text(errors="replace").split("\n") if line]
     numbered = [*enumerate(shown * 40)]
-    by_pod = (f"[pod/kube-proxy-{number % 40:02}/kube-proxy] {line}\n" for number, line in cycle(numbered))
+    by_pod = (
+        f"[pod/kube-proxy-{number % 40:02}/kube-proxy] {line}\n" for number, line in cycle(numbered)
+    )
     docker = (
-        json.dumps({"log": f"{line}\n", "stream": "stderr", "time": f"2026-11-24T05:{n // 60 % 60:02}:{n % 60:02}.1Z"})
+        json.dumps(
+            {
+                "log": f"{line}\n",
+                "stream": "stderr",
+                "time": f"2026-11-24T05:{n // 60 % 60:02}:{n % 60:02}.1Z",
+            }
+        )
         for n, line in enumerate(cycle(shown))
     )
     by_node = (
-        f"Nov 24 05:{n // 60 % 60:02}:{n % 60:02} node-{n % 40} kube-proxy[7]: {line}\n" for n, line in cycle(numbered)
+        f"Nov 24 05:{n // 60 % 60:02}:{n % 60:02} node-{n % 40} kube-proxy[7]: {line}\n"
+        for n, line in cycle(numbered)
     )
     one = next(line for line in shown if line.startswith("E") and "xtables lock" in line)
     again = (f"E1124 05:{n // 60 % 60:02}:{n % 60:02}.1{one[20:]}\n" for n in count())
@@ -98,9 +107,19 @@ def sickness(folder: Path) -> list[dict[str, Any]]:
         size = path.stat().st_size
         healthy = folder / "as large.log"
         healthy_log(healthy, round(size / 1_000_000))
-        sick = measure([sys.executable, "-m", "generator", "diagnose", "--json", str(path)], codes=(0, 1))
+        sick = measure(
+            [sys.executable, "-m", "generator", "diagnose", "--json", str(path)], codes=(0, 1)
+        )
         well = measure([sys.executable, "-m", "generator", "diagnose", "--json", str(healthy)])
-        rows.append({"log": name, "bytes": size, "seconds": sick.cpu, "ratio": sick.cpu / well.cpu, "kib": sick.kib})
+        rows.append(
+            {
+                "log": name,
+                "bytes": size,
+                "seconds": sick.cpu,
+                "ratio": sick.cpu / well.cpu,
+                "kib": sick.kib,
+            }
+        )
     return rows
 
 
@@ -124,8 +143,14 @@ def candidates(parts: Sequence[Sequence[str]]) -> Iterator[tuple[str, Search, bo
         return lambda block: len(automaton.find_matches_as_indexes(block))
 
     leftmost = ahocorasick_rs.MatchKind.LeftmostFirst
-    first, second = (aho(leftmost, words) for words in ([key.encode() for key in part] for part in parts))
-    yield "ahocorasick-rs, leftmost matches, in two passes (chosen)", lambda block: first(block) + second(block), False
+    first, second = (
+        aho(leftmost, words) for words in ([key.encode() for key in part] for part in parts)
+    )
+    yield (
+        "ahocorasick-rs, leftmost matches, in two passes (chosen)",
+        lambda block: first(block) + second(block),
+        False,
+    )
     yield "ahocorasick-rs, leftmost matches", aho(leftmost, words), False
     yield "ahocorasick-rs, all matches", aho(ahocorasick_rs.MatchKind.Standard, words), False
 
@@ -134,7 +159,9 @@ def candidates(parts: Sequence[Sequence[str]]) -> Iterator[tuple[str, Search, bo
 
     def hyper(block: bytes) -> int:
         ends: list[int] = []
-        database.scan(block, match_event_handler=lambda _id, _from, end, _flags, _context: ends.append(end))
+        database.scan(
+            block, match_event_handler=lambda _id, _from, end, _flags, _context: ends.append(end)
+        )
         return len(ends)
 
     yield "hyperscan", hyper, False
@@ -215,13 +242,20 @@ def report_sick(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 @click.command(help=__doc__)
-@click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True, help="Of the log, in megabytes.")
+@click.option(
+    "--sizes",
+    default=",".join(map(str, SIZES)),
+    show_default=True,
+    help="Of the log, in megabytes.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def main(sizes: str, as_json: bool) -> None:
     try:
         rg = shutil.which("rg")
         if rg is None:
-            raise CannotRunError("ripgrep is not on PATH and there is nothing to compare with; apt-get install ripgrep")
+            raise CannotRunError(
+                "ripgrep is not on PATH and there is nothing to compare with; apt-get install ripgrep"
+            )
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         with tempfile.TemporaryDirectory() as folder:

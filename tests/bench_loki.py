@@ -62,7 +62,11 @@ class Row:
 def rule_sets() -> dict[str, list[str]]:
     """For each way to write the rules, one query for each failure."""
     entries = [entry for entry in load().catalog.entries if entry.logs]
-    ours = [" ".join([SELECTOR, *logql.filters(signature(entry.logs))]) for entry in entries if entry.logs]
+    ours = [
+        " ".join([SELECTOR, *logql.filters(signature(entry.logs))])
+        for entry in entries
+        if entry.logs
+    ]
     naive = [f"{SELECTOR} |~ {logql.quote(escape(text))}" for text in PAGE_LINES.values()]
     with tempfile.TemporaryDirectory() as scratch:
         rules, made = Path(scratch) / "rules", Path(scratch) / "made.yml"
@@ -85,7 +89,10 @@ def rule_sets() -> dict[str, list[str]]:
         groups = yaml.safe_load(made.read_text(encoding="utf-8"))["groups"]
     found = [logql.log_queries(rule["expr"])[0] for group in groups for rule in group["rules"]]
     theirs = [SELECTOR + query[query.index("}") + 1 :] for query in found]
-    return {name: [_count(query) for query in queries] for name, queries in _named(ours, naive, theirs).items()}
+    return {
+        name: [_count(query) for query in queries]
+        for name, queries in _named(ours, naive, theirs).items()
+    }
 
 
 def _named(ours: list[str], naive: list[str], theirs: list[str]) -> dict[str, list[str]]:
@@ -98,7 +105,9 @@ def _count(query: str) -> str:
 
 def fill(server: loki.Loki, nodes: int, now: int, run: str) -> int:
     """Push the logs of nodes; the bytes that were pushed. Every fiftieth node has a fault."""
-    healthy = [[line for line in lines(path) if line] for path in sorted(CAPTURES.glob("healthy/*.log"))]
+    healthy = [
+        [line for line in lines(path) if line] for path in sorted(CAPTURES.glob("healthy/*.log"))
+    ]
     streams: list[dict[str, Any]] = []
     volume = 0
     for node, log in zip(range(nodes), cycle(healthy)):
@@ -107,9 +116,18 @@ def fill(server: loki.Loki, nodes: int, now: int, run: str) -> int:
         if node % 50 == 0:
             text[len(text) // 2 : len(text) // 2] = PAGE_LINES.values()
         step = RANGE * _NANO // (len(text) + 1)
-        values = [[str(now - RANGE * _NANO + step * (number + 1)), line] for number, line in enumerate(text)]
-        labels = {"container": "kube-proxy", "namespace": "kube-system", "pod": f"kube-proxy-{node}"}
-        streams.append({"stream": {**labels, "node_name": f"node-{node}", "run": run}, "values": values})
+        values = [
+            [str(now - RANGE * _NANO + step * (number + 1)), line]
+            for number, line in enumerate(text)
+        ]
+        labels = {
+            "container": "kube-proxy",
+            "namespace": "kube-system",
+            "pod": f"kube-proxy-{node}",
+        }
+        streams.append(
+            {"stream": {**labels, "node_name": f"node-{node}", "run": run}, "values": values}
+        )
         volume += sum(len(line.encode()) for line in text)
     server.push(streams)
     return volume
@@ -135,13 +153,16 @@ def measure(binary: Path, nodes: int, sets: Mapping[str, Sequence[str]]) -> Row:
             for name, queries in sets.items():
                 runs[name].append(evaluate(client, queries, now))
     costs = {
-        name: Cost(statistics.median(one.seconds for one in found), found[0].bytes) for name, found in runs.items()
+        name: Cost(statistics.median(one.seconds for one in found), found[0].bytes)
+        for name, found in runs.items()
     }
     return Row(nodes, volume, costs)
 
 
 def report(rows: Sequence[Row]) -> list[str]:
-    text = [" nodes   logs in range   time / page text   time / pySigma   bytes / page text   bytes / pySigma   growth"]
+    text = [
+        " nodes   logs in range   time / page text   time / pySigma   bytes / page text   bytes / pySigma   growth"
+    ]
     each = rows[0].costs["ours"].seconds / rows[0].nodes
     for row in rows:
         ours, naive, theirs = row.costs["ours"], row.costs["page text"], row.costs["pySigma"]
@@ -177,7 +198,11 @@ def main(nodes: str, as_json: bool) -> None:
         sys.exit(2)
     if as_json:
         rendered = [
-            {"nodes": row.nodes, "volume": row.volume, **{name: vars(cost) for name, cost in row.costs.items()}}
+            {
+                "nodes": row.nodes,
+                "volume": row.volume,
+                **{name: vars(cost) for name, cost in row.costs.items()},
+            }
             for row in rows
         ]
         print(json.dumps(rendered, indent=2))

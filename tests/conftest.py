@@ -32,7 +32,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def completed(words: Sequence[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def completed(
+    words: Sequence[str], folder: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a program in a folder, in its own process; what it imports of us is this checkout."""
     return subprocess.run(
         words,
@@ -51,7 +53,9 @@ def completed(words: Sequence[str], folder: Path, **environment: str) -> subproc
 def run() -> Run:
     """Run the command in a folder, in its own process; environment variables can be added."""
 
-    def command(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    def command(
+        *arguments: str, cwd: Path = ROOT, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return completed([sys.executable, "-m", "generator", *arguments], cwd, **environment)
 
     return command
@@ -64,7 +68,11 @@ class Repository:
         self.folder = folder
 
     def git(self, *arguments: str, **environment: str) -> str:
-        identity = {f"GIT_{who}_{what}": "a@b.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        identity = {
+            f"GIT_{who}_{what}": "a@b.example"
+            for who in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        }
         alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
         return subprocess.run(
             ["git", *arguments],
@@ -111,11 +119,16 @@ def obtained(tool: Tool, version: str, factory: pytest.TempPathFactory) -> Path:
 def compiled_for(profile: str, folder: Path) -> dict[str, str]:
     """The shipped catalog compiled for a profile that is written into a folder: text by path."""
     (folder / "site.yaml").write_text(profile, encoding="utf-8")
-    return {file.path: file.text for file in compile_catalog(load(profile=folder / "site.yaml"), "output").files}
+    return {
+        file.path: file.text
+        for file in compile_catalog(load(profile=folder / "site.yaml"), "output").files
+    }
 
 
 @pytest.fixture(scope="session", params=tools.PROMTOOL.pinned)
-def pinned_promtool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pinned_promtool(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """promtool of each pinned version. Never skipped: a version that cannot be had fails the tests that need it."""
     return obtained(tools.PROMTOOL, request.param, tmp_path_factory)
 

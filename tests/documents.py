@@ -26,7 +26,9 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 def fenced(text: str, language: str) -> list[str]:
-    return [token.content for token in parsed(text) if token.type == "fence" and token.info == language]
+    return [
+        token.content for token in parsed(text) if token.type == "fence" and token.info == language
+    ]
 
 
 def commands(document: str) -> list[list[str]]:

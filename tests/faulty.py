@@ -69,9 +69,19 @@ def front(upstream: str, context: ssl.SSLContext | None = None) -> Iterator[Fron
         do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
 
         def _forward(self, body: bytes) -> None:
-            kept = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
-            answer = httpx.request(self.command, state.upstream + self.path, content=body, headers=kept)
-            self._answer(answer.status_code, answer.content, {"Content-Type": answer.headers.get("Content-Type", "")})
+            kept = {
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() not in ("host", "connection")
+            }
+            answer = httpx.request(
+                self.command, state.upstream + self.path, content=body, headers=kept
+            )
+            self._answer(
+                answer.status_code,
+                answer.content,
+                {"Content-Type": answer.headers.get("Content-Type", "")},
+            )
 
         def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
             self.send_response(status)

@@ -31,16 +31,20 @@ _RESOURCES = {
         ("endpoints", "Endpoints", True),
         ("events", "Event", True),
     ],
-    "apps/v1": [("daemonsets", "DaemonSet", True), ("controllerrevisions", "ControllerRevision", True)],
+    "apps/v1": [
+        ("daemonsets", "DaemonSet", True),
+        ("controllerrevisions", "ControllerRevision", True),
+    ],
     "discovery.k8s.io/v1": [("endpointslices", "EndpointSlice", True)],
-    "monitoring.coreos.com/v1": [("prometheuses", "Prometheus", True), ("prometheusrules", "PrometheusRule", True)],
+    "monitoring.coreos.com/v1": [
+        ("prometheuses", "Prometheus", True),
+        ("prometheusrules", "PrometheusRule", True),
+    ],
 }
 _VERBS = ["get", "list", "patch", "delete"]
 _WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 _STDOUT, _STATUS = b"\x01", b"\x03"  # channels of exec
-_UNTIL_IT_LISTENS = (
-    0.5  # kubectl throws away what comes before it has opened its channels, and does not say when it has
-)
+_UNTIL_IT_LISTENS = 0.5  # kubectl throws away what comes before it has opened its channels, and does not say when it has
 
 
 @contextmanager
@@ -94,7 +98,13 @@ def serve(
             return body
 
         def say(self, found: Object | None) -> None:
-            missing = {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404, "message": "not there"}
+            missing = {
+                "kind": "Status",
+                "status": "Entry",
+                "reason": "NotFound",
+                "code": 404,
+                "message": "not there",
+            }
             self.answer(200 if found else 404, json.dumps(found or missing), "application/json")
 
         def answer(self, code: int, text: str, kind: str) -> None:
@@ -114,7 +124,9 @@ def serve(
             self.send_header("Upgrade", "websocket")
             self.send_header("Connection", "Upgrade")
             self.send_header("Sec-WebSocket-Accept", accepted)
-            self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"].split(",")[0])
+            self.send_header(
+                "Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"].split(",")[0]
+            )
             self.end_headers()
             time.sleep(_UNTIL_IT_LISTENS)
             self.frame(2, _STDOUT + execute(command).encode())
@@ -123,7 +135,9 @@ def serve(
             self.close_connection = True
 
         def frame(self, kind: int, data: bytes) -> None:
-            length = bytes([len(data)]) if len(data) < 126 else b"\x7e" + struct.pack(">H", len(data))
+            length = (
+                bytes([len(data)]) if len(data) < 126 else b"\x7e" + struct.pack(">H", len(data))
+            )
             self.wfile.write(bytes([0x80 | kind]) + length + data)
             self.wfile.flush()
 
@@ -136,7 +150,9 @@ def serve(
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
+        "clusters": [
+            {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+        ],
         "users": [{"name": "u", "user": {}}],
         "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "test",
@@ -160,13 +176,22 @@ class _Cluster:
     def get(self, path: str, query: Mapping[str, list[str]]) -> Object | None:
         match path.strip("/").split("/"):
             case ["version"]:
-                return {"major": "1", "minor": self.version.split(".")[1], "gitVersion": self.version}
+                return {
+                    "major": "1",
+                    "minor": self.version.split(".")[1],
+                    "gitVersion": self.version,
+                }
             case ["api"]:
                 return {"kind": "APIVersions", "versions": ["v1"]}
             case ["apis"]:
                 return {"kind": "APIGroupList", "apiVersion": "v1", "groups": list(_groups())}
             case ["openapi", "v3"]:
-                return {"paths": {_root(named): {"serverRelativeURL": f"/openapi/v3/{named}"} for named in _RESOURCES}}
+                return {
+                    "paths": {
+                        _root(named): {"serverRelativeURL": f"/openapi/v3/{named}"}
+                        for named in _RESOURCES
+                    }
+                }
             case ["openapi", "v3", *named]:
                 return _openapi("/".join(named))
             case ["api", _] | ["apis", _, _] if path.strip("/").partition("/")[2] in _RESOURCES:
@@ -193,7 +218,12 @@ class _Cluster:
         wanted = (namespace, name)
         rows = self.of(plural)
         return next(
-            (one for one in rows if (one["metadata"].get("namespace"), one["metadata"]["name"]) == wanted), None
+            (
+                one
+                for one in rows
+                if (one["metadata"].get("namespace"), one["metadata"]["name"]) == wanted
+            ),
+            None,
         )
 
     def listed(self, path: str, query: Mapping[str, list[str]]) -> Object | None:
@@ -206,11 +236,18 @@ class _Cluster:
                 if name == plural:
                     labels = _pairs(query.get("labelSelector", [""])[0])
                     items = [one for one in self.of(plural) if _selected(one, labels, fields)]
-                    return {"kind": f"{kind}List", "apiVersion": version, "metadata": {}, "items": items}
+                    return {
+                        "kind": f"{kind}List",
+                        "apiVersion": version,
+                        "metadata": {},
+                        "items": items,
+                    }
         return None
 
     def of(self, plural: str) -> list[dict[str, Any]]:
-        kinds = {name: (kind, version) for version, rows in _RESOURCES.items() for name, kind, _ in rows}
+        kinds = {
+            name: (kind, version) for version, rows in _RESOURCES.items() for name, kind, _ in rows
+        }
         kind, version = kinds[plural]
         for one in self.objects:
             if one["kind"] == kind:
@@ -229,7 +266,12 @@ class _Cluster:
         if found:
             self.objects.remove(found)
             if found["metadata"].get("ownerReferences") or found["metadata"].get("annotations"):
-                self.objects.append({**found, "metadata": {**found["metadata"], "uid": found["metadata"]["uid"] + "+"}})
+                self.objects.append(
+                    {
+                        **found,
+                        "metadata": {**found["metadata"], "uid": found["metadata"]["uid"] + "+"},
+                    }
+                )
         return found
 
 
@@ -263,7 +305,11 @@ def _groups() -> Iterator[Object]:
     for named in _RESOURCES:
         if "/" in named:
             version = {"groupVersion": named, "version": named.partition("/")[2]}
-            yield {"name": named.partition("/")[0], "versions": [version], "preferredVersion": version}
+            yield {
+                "name": named.partition("/")[0],
+                "versions": [version],
+                "preferredVersion": version,
+            }
 
 
 def _root(named: str) -> str:
@@ -277,7 +323,11 @@ def _openapi(named: str) -> Object:
         f"/{_root(named)}/namespaces/{{namespace}}/{plural}/{{name}}": {
             "patch": {
                 "parameters": [{"name": "fieldValidation", "in": "query"}],
-                "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
+                "x-kubernetes-group-version-kind": {
+                    "group": group,
+                    "version": version,
+                    "kind": kind,
+                },
             }
         }
         for plural, kind, _ in _RESOURCES[named]
@@ -287,10 +337,26 @@ def _openapi(named: str) -> Object:
 
 def _resources(version: str) -> Object:
     rows = [
-        {"name": name, "singularName": kind.lower(), "kind": kind, "namespaced": scoped, "verbs": _VERBS}
+        {
+            "name": name,
+            "singularName": kind.lower(),
+            "kind": kind,
+            "namespaced": scoped,
+            "verbs": _VERBS,
+        }
         for name, kind, scoped in _RESOURCES[version]
     ]
     if version == "v1":
-        eviction = {"name": "pods/eviction", "singularName": "", "namespaced": True, "kind": "Eviction"}
+        eviction = {
+            "name": "pods/eviction",
+            "singularName": "",
+            "namespaced": True,
+            "kind": "Eviction",
+        }
         rows.append({**eviction, "group": "policy", "version": "v1", "verbs": ["create"]})
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": rows}
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": version,
+        "resources": rows,
+    }

@@ -26,7 +26,7 @@ from generator.base.durations import seconds
 from generator.base.file import File
 from generator.base.problems import ToolError
 from generator.catalog.load import load
-from generator.catalog.model import Failure
+from generator.catalog.model import Entry
 from generator.catalog.settings import log_settings
 from generator.catalog.wordings import signature
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
@@ -48,9 +48,15 @@ ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
 _ONE_SERIES = "each kube-proxy has one such series, so there is nothing to add up"
 _PRESENCE = "whether there is a series counts, not its value"
 REASONS: dict[tuple[str, str], str] = {
-    (".*", "literal `.*` dropped|search before .*"): "a cheap filter, there for speed: every wording holds this text",
+    (
+        ".*",
+        "literal `.*` dropped|search before .*",
+    ): "a cheap filter, there for speed: every wording holds this text",
     ("instance:kubeproxy_cpu:rate5m", "sum becomes max .2."): _ONE_SERIES,
-    ("instance:kubeproxy_cpu:rate5m", "count becomes sum .*"): "what is counted are ones, so their sum is the same",
+    (
+        "instance:kubeproxy_cpu:rate5m",
+        "count becomes sum .*",
+    ): "what is counted are ones, so their sum is the same",
     ("instance:kubeproxy_sync_proxy_rules:p99_rate15m", "sum becomes max .*"): _ONE_SERIES,
     ("KubeProxyNetworkProgrammingSlow", "sum becomes max .*"): _ONE_SERIES,
     ("instance:kubeproxy_sync_proxy_rules:rate10m", "sum becomes max .*"): _ONE_SERIES,
@@ -91,10 +97,12 @@ def main_lines(entry_id: str) -> tuple[list[list[str]], list[str]]:
 
 
 def wrong_lines(filters: Signature, fires: list[list[str]], silent: list[str]) -> bool:
-    return not all(any(map(filters.matches, file)) for file in fires) or any(map(filters.matches, silent))
+    return not all(any(map(filters.matches, file)) for file in fires) or any(
+        map(filters.matches, silent)
+    )
 
 
-def signature_changes(entry: Failure) -> Iterator[tuple[str, Signature]]:
+def signature_changes(entry: Entry) -> Iterator[tuple[str, Signature]]:
     """The filters of a log rule with one of them dropped or changed."""
     assert entry.logs
     whole = signature(entry.logs)
@@ -115,7 +123,10 @@ def signature_changes(entry: Failure) -> Iterator[tuple[str, Signature]]:
     variants = entry.logs.variants
     for variant in variants if len(variants) > 1 else ():
         others_left = tuple(other for other in variants if other != variant)
-        yield f"wording '{variant.name}' dropped", signature(replace(entry.logs, variants=others_left))
+        yield (
+            f"wording '{variant.name}' dropped",
+            signature(replace(entry.logs, variants=others_left)),
+        )
 
 
 def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
@@ -127,9 +138,11 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
         whole = signature(entry.logs)
         numbers = log_settings(entry, entry.logs, INPUTS.profile)
         labels = INPUTS.profile.loki.labels
-        by = [label for label in (labels.cluster, labels.namespace, labels.pod, labels.node) if label]
+        by = [
+            label for label in (labels.cluster, labels.namespace, labels.pod, labels.node) if label
+        ]
 
-        def fails(rule: AlertRule, entry: Failure = entry) -> bool:
+        def fails(rule: AlertRule, entry: Entry = entry) -> bool:
             text = rules_file("rules.yaml", [RuleGroup("g", "30s", (rule,))]).text
             assert entry.log_tests
             suite = on_loki.Suite(entry.log_tests, tuple(alerting_rules([text])))
@@ -141,7 +154,9 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
             by: Sequence[str] = by,
             threshold: float = numbers.threshold,
         ) -> str:
-            return logql.count(INPUTS.profile.loki.selector, filters, window, ", ".join(by), f"{threshold:g}")
+            return logql.count(
+                INPUTS.profile.loki.selector, filters, window, ", ".join(by), f"{threshold:g}"
+            )
 
         for change, weaker in signature_changes(entry):
 
@@ -159,16 +174,26 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
             UNCHANGED: row.rule,
             "threshold one more": replace(row.rule, expr=expr(threshold=numbers.threshold + 1)),
             **(
-                {"threshold one less": replace(row.rule, expr=expr(threshold=numbers.threshold - 1))}
+                {
+                    "threshold one less": replace(
+                        row.rule, expr=expr(threshold=numbers.threshold - 1)
+                    )
+                }
                 if numbers.threshold  # a count is never 0
                 else {}
             ),
             "range halved": replace(row.rule, expr=expr(window="5m")),
             "range doubled": replace(row.rule, expr=expr(window="20m")),
-            "selector of another program": replace(row.rule, expr=row.rule.expr.replace("kube-proxy", "other")),
-            "selector without the program": replace(row.rule, expr=row.rule.expr.replace("container=", "namespace=~")),
+            "selector of another program": replace(
+                row.rule, expr=row.rule.expr.replace("kube-proxy", "other")
+            ),
+            "selector without the program": replace(
+                row.rule, expr=row.rule.expr.replace("container=", "namespace=~")
+            ),
             **{
-                f"label {label} not kept": replace(row.rule, expr=expr(by=[one for one in by if one != label]))
+                f"label {label} not kept": replace(
+                    row.rule, expr=expr(by=[one for one in by if one != label])
+                )
                 for label in by
             },
             **dict(common_changes(row.rule)),
@@ -185,7 +210,10 @@ def common_changes(rule: AlertRule) -> Iterator[tuple[str, AlertRule]]:
     for key in rule.labels:
         yield f"label {key} changed", replace(rule, labels={**rule.labels, key: "other"})
     for key in rule.annotations:
-        yield f"annotation {key} changed", replace(rule, annotations={**rule.annotations, key: "other"})
+        yield (
+            f"annotation {key} changed",
+            replace(rule, annotations={**rule.annotations, key: "other"}),
+        )
 
 
 _SWAPS = {
@@ -214,10 +242,16 @@ def expr_changes(expr: str) -> Iterator[tuple[str, str]]:
     bare = re.sub(r"#[^\n]*", "", expr)
     for pattern, other in _SWAPS.items():
         for number, match in enumerate(re.finditer(pattern, bare), 1):
-            yield f"{match[0]} becomes {other} ({number})", bare[: match.start()] + other + bare[match.end() :]
+            yield (
+                f"{match[0]} becomes {other} ({number})",
+                bare[: match.start()] + other + bare[match.end() :],
+            )
     for number, match in enumerate(re.finditer(r"(?<=[<>=]\s)\d+(\.\d+)?", bare), 1):
         for value in (float(match[0]) * 2, float(match[0]) / 2) if float(match[0]) else (1.0,):
-            yield f"{match[0]} becomes {value:g} ({number})", bare[: match.start()] + f"{value:g}" + bare[match.end() :]
+            yield (
+                f"{match[0]} becomes {value:g} ({number})",
+                bare[: match.start()] + f"{value:g}" + bare[match.end() :],
+            )
     for number, match in enumerate(re.finditer(r"\[(\d+)m\]", bare), 1):
         for minutes in (int(match[1]) * 4, max(1, int(match[1]) // 5)):
             changed = bare[: match.start()] + f"[{minutes}m]" + bare[match.end() :]
@@ -225,32 +259,56 @@ def expr_changes(expr: str) -> Iterator[tuple[str, str]]:
     for number, match in enumerate(re.finditer(r"(?<![\w:])[a-z_:]+(?=\{)", bare), 1):
         yield f"{match[0]} not read ({number})", bare[: match.end()] + "_gone" + bare[match.end() :]
     for label in sorted(
-        {word for found in re.findall(r"(?:by|on) \(([^)]*)\)", bare) for word in found.split(", ") if word}
+        {
+            word
+            for found in re.findall(r"(?:by|on) \(([^)]*)\)", bare)
+            for word in found.split(", ")
+            if word
+        }
     ):
-        yield f"label {label} not kept", re.sub(rf"(\((?:[\w, ]*, )?){label}(?:, )?([\w, ]*\))", r"\1\2", bare)
+        yield (
+            f"label {label} not kept",
+            re.sub(rf"(\((?:[\w, ]*, )?){label}(?:, )?([\w, ]*\))", r"\1\2", bare),
+        )
 
 
 def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
     groups = rules.groups["prometheus"]
-    records = {rule.record: rule for group in groups for rule in group.rules if isinstance(rule, RecordingRule)}
-    tested = {entry.id: text for entry in INPUTS.catalog.entries for text in entry.unit_tests.values()}
+    records = {
+        rule.record: rule
+        for group in groups
+        for rule in group.rules
+        if isinstance(rule, RecordingRule)
+    }
+    tested = {
+        entry.id: text for entry in INPUTS.catalog.entries for text in entry.unit_tests.values()
+    }
 
     def fails(rule: AlertRule | RecordingRule, changed: AlertRule | RecordingRule) -> bool:
         """Whether a test of an entry whose alerts read the rule fails."""
         swapped = [
-            replace(group, rules=tuple(changed if one is rule else one for one in group.rules)) for group in groups
+            replace(group, rules=tuple(changed if one is rule else one for one in group.rules))
+            for group in groups
         ]
-        readers = {group.name.removeprefix("kube-proxy.") for group in groups if _reads(group, rule, records)}
+        readers = {
+            group.name.removeprefix("kube-proxy.")
+            for group in groups
+            if _reads(group, rule, records)
+        }
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
             for reader in sorted(readers & tested.keys()):
                 text = tested[reader]
                 spoken_of = [
-                    one for one in swapped if any(_name(rule) in text or _is_record(rule) for rule in one.rules)
+                    one
+                    for one in swapped
+                    if any(_name(rule) in text or _is_record(rule) for rule in one.rules)
                 ]
                 populate(work, [rules_file("output/prometheus/kube-proxy.rules.yaml", spoken_of)])
                 populate(work, [File(f"catalog/{reader}/tests.yaml", text)])
-                if not subprocesses.run([str(promtool), "test", "rules", f"catalog/{reader}/tests.yaml"], work)[0]:
+                if not subprocesses.run(
+                    [str(promtool), "test", "rules", f"catalog/{reader}/tests.yaml"], work
+                )[0]:
                     return True
         return False
 
@@ -263,7 +321,9 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
             if isinstance(rule, AlertRule):
                 changes += common_changes(rule)
             for change, changed in changes:
-                yield Mutant(_name(rule), change, lambda rule=rule, changed=changed: fails(rule, changed))  # type: ignore[misc]
+                yield Mutant(
+                    _name(rule), change, lambda rule=rule, changed=changed: fails(rule, changed)
+                )  # type: ignore[misc]
 
 
 def _name(rule: AlertRule | RecordingRule) -> str:
@@ -274,11 +334,16 @@ def _is_record(rule: AlertRule | RecordingRule) -> bool:
     return isinstance(rule, RecordingRule)
 
 
-def _reads(group: RuleGroup, rule: AlertRule | RecordingRule, records: dict[str, RecordingRule]) -> bool:
+def _reads(
+    group: RuleGroup, rule: AlertRule | RecordingRule, records: dict[str, RecordingRule]
+) -> bool:
     if isinstance(rule, AlertRule):
         return rule in group.rules
     behind = {record for record, one in records.items() if rule.record in one.expr} | {rule.record}
-    return any(isinstance(one, AlertRule) and any(record in one.expr for record in behind) for one in group.rules)
+    return any(
+        isinstance(one, AlertRule) and any(record in one.expr for record in behind)
+        for one in group.rules
+    )
 
 
 def reason(mutant: Mutant) -> str | None:
@@ -297,14 +362,18 @@ def main(names: tuple[str, ...]) -> None:
         rules = compile_catalog(INPUTS, "output").rules
         assert rules
         promtool = tools.find(tools.PROMTOOL, lambda said: print(said, file=sys.stderr))
-        with local_loki.running(tools.find(tools.LOKI, lambda said: print(said, file=sys.stderr))) as server:
+        with local_loki.running(
+            tools.find(tools.LOKI, lambda said: print(said, file=sys.stderr))
+        ) as server:
             made = [*log_mutants(rules, server, promtool), *metric_mutants(rules, promtool)]
             chosen = [mutant for mutant in made if not names or mutant.rule in names]
             mutants = [mutant for mutant in chosen if mutant.change != UNCHANGED]
             with ThreadPoolExecutor(os.cpu_count()) as pool:
                 for rule in (mutant for mutant in chosen if mutant.change == UNCHANGED):
                     if rule.noticed():
-                        raise ToolError(f"the tests of {rule.rule} fail without any change; mend them first")
+                        raise ToolError(
+                            f"the tests of {rule.rule} fail without any change; mend them first"
+                        )
                 noticed = list(pool.map(lambda mutant: mutant.noticed(), mutants))
     except ToolError as error:
         print(error, file=sys.stderr)
@@ -321,7 +390,9 @@ def report(mutants: Sequence[Mutant], noticed: Sequence[bool]) -> int:
     for mutant in survivors:
         print(f"survives: {mutant.rule}: {mutant.change}: {reason(mutant) or 'NO REASON IS KNOWN'}")
     share = sum(killed.values()) / len(mutants) if mutants else 0.0
-    print(f"{sum(killed.values())} of {len(mutants)} mutants are noticed, {share:.1%}; aim: {AIM:.0%}")
+    print(
+        f"{sum(killed.values())} of {len(mutants)} mutants are noticed, {share:.1%}; aim: {AIM:.0%}"
+    )
     return 0 if share >= AIM and all(map(reason, survivors)) else 1
 
 

@@ -21,7 +21,15 @@ from generator.prove import tools
 from tests.conftest import ROOT, Repository, obtained
 
 DOCUMENTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs")
-SHIPPED = (*DOCUMENTS, "action.yml", "catalog", "ci", "constraints.txt", "generator", "pyproject.toml")
+SHIPPED = (
+    *DOCUMENTS,
+    "action.yml",
+    "catalog",
+    "ci",
+    "constraints.txt",
+    "generator",
+    "pyproject.toml",
+)
 HOOKS = ".pre-commit-hooks.yaml"
 TEMPLATE = "ci/kube-proxy-alerts.gitlab-ci.yml"
 PROFILE = "runbooks:\n  base_url: https://wiki.site.test/kube-proxy\n"
@@ -36,7 +44,14 @@ def yaml_of(name: str) -> dict[str, Any]:
 
 
 def valid(schema: str, *paths: Path) -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, paths)]
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        schema,
+        *map(str, paths),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -50,7 +65,9 @@ def test_gitlab_accepts_the_template() -> None:
 
 
 def test_no_input_becomes_part_of_a_script() -> None:
-    assert [step["name"] for step in yaml_of("action.yml")["runs"]["steps"] if "${{" in step["run"]] == []
+    assert [
+        step["name"] for step in yaml_of("action.yml")["runs"]["steps"] if "${{" in step["run"]
+    ] == []
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +76,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     folder = tmp_path_factory.mktemp("project")
     for name in (*SHIPPED, HOOKS):
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         else:
             shutil.copy2(ROOT / name, folder / name)
     repository = Repository(folder)
@@ -83,7 +102,9 @@ class Site:
             (self.origin.folder / name).write_text(text, encoding="utf-8")
         generate(self.origin.folder)
         if page:
-            (self.origin.folder / page).write_text(edited((self.origin.folder / page).read_text(encoding="utf-8")))
+            (self.origin.folder / page).write_text(
+                edited((self.origin.folder / page).read_text(encoding="utf-8"))
+            )
         self.origin.commit()
         url = f"file://{self.origin.folder}"
         self.origin.git("clone", "--quiet", "--depth=1", "--branch=mine", url, str(self.clone))
@@ -95,7 +116,15 @@ def edited(text: str) -> str:
 
 
 def generate(folder: Path) -> None:
-    command = [sys.executable, "-m", "generator", "generate", "--no-validate", "--profile", "site.yaml"]
+    command = [
+        sys.executable,
+        "-m",
+        "generator",
+        "generate",
+        "--no-validate",
+        "--profile",
+        "site.yaml",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
 
@@ -117,7 +146,10 @@ def bash(script: str, folder: Path, **environment: str) -> subprocess.CompletedP
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
         cwd=folder,
-        env={**{key: value for key, value in os.environ.items() if key != "PYTHONPATH"}, **environment},
+        env={
+            **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+            **environment,
+        },
         capture_output=True,
         text=True,
         timeout=600,
@@ -137,9 +169,14 @@ class Action:
         done = self.step(self.install, project, {})
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def __call__(self, folder: Path, event: Mapping[str, str], **inputs: str) -> tuple[dict[str, int], str]:
+    def __call__(
+        self, folder: Path, event: Mapping[str, str], **inputs: str
+    ) -> tuple[dict[str, int], str]:
         """How each step ended, and what the steps printed."""
-        given = {f"inputs.{key}": value["default"] for key, value in yaml_of("action.yml")["inputs"].items()}
+        given = {
+            f"inputs.{key}": value["default"]
+            for key, value in yaml_of("action.yml")["inputs"].items()
+        }
         values = {**given, **{f"inputs.{key}": value for key, value in inputs.items()}, **event}
         ended: dict[str, int] = {}
         said = ""
@@ -159,7 +196,12 @@ class Action:
         own = {key: expression(text, values) for key, text in step.get("env", {}).items()}
         path = [*self.path.read_text().splitlines(), str(self.promtool.parent), os.environ["PATH"]]
         return bash(
-            step["run"], folder, **self.environment, **own, PATH=os.pathsep.join(path), GITHUB_PATH=str(self.path)
+            step["run"],
+            folder,
+            **self.environment,
+            **own,
+            PATH=os.pathsep.join(path),
+            GITHUB_PATH=str(self.path),
         )
 
 
@@ -183,24 +225,35 @@ def test_github_passes_a_change_that_the_changelog_names(action: Action, site: S
     assert ended == {"Rules and generated files": 0, "Changelog": 0}, said
     assert "::error" not in said
     assert "promtool accepts" in said
-    assert f"1 rule changed from {site.base} to the files here; CHANGELOG.md names what it must" in said
+    assert (
+        f"1 rule changed from {site.base} to the files here; CHANGELOG.md names what it must"
+        in said
+    )
 
 
 def test_github_needs_no_inputs_where_the_project_says_them(action: Action, site: Site) -> None:
-    files = {"site.yaml": SLOWER, "CHANGELOG.md": f"{CHANGELOG}- KubeProxyCPUHigh waits 20 minutes.\n"}
+    files = {
+        "site.yaml": SLOWER,
+        "CHANGELOG.md": f"{CHANGELOG}- KubeProxyCPUHigh waits 20 minutes.\n",
+    }
     site.changed({**files, "kube-proxy-alerts.yaml": "profile: site.yaml\n"})
     ended, said = action(site.clone, {"github.event.pull_request.base.sha": site.base})
     assert ended == {"Rules and generated files": 0, "Changelog": 0}, said
     assert "kube-proxy-alerts: takes --profile site.yaml from kube-proxy-alerts.yaml" in said
 
 
-def test_github_marks_what_is_wrong_and_goes_on_to_the_next_step(action: Action, site: Site) -> None:
+def test_github_marks_what_is_wrong_and_goes_on_to_the_next_step(
+    action: Action, site: Site
+) -> None:
     rules = "output/prometheus/kube-proxy.rules.yaml"
     site.changed({"site.yaml": SLOWER}, page=rules)
     ended, said = action(site.clone, {"github.event.before": site.base}, profile="site.yaml")
     assert ended == {"Rules and generated files": 1, "Changelog": 1}, said
     assert f"::error file={rules},line=4,col=1::{DRIFT}\n" in said
-    assert f"::error file=CHANGELOG.md,line=3,col=1::no line added since {site.base} {UNNAMED}%0A" in said
+    assert (
+        f"::error file=CHANGELOG.md,line=3,col=1::no line added since {site.base} {UNNAMED}%0A"
+        in said
+    )
 
 
 def test_github_marks_the_line_of_an_unsound_profile(action: Action, site: Site) -> None:
@@ -208,7 +261,9 @@ def test_github_marks_the_line_of_an_unsound_profile(action: Action, site: Site)
     (site.clone / "site.yaml").write_text(PROFILE + "labls: {}\n")
     ended, said = action(site.clone, {"github.event.before": "0" * 40}, profile="site.yaml")
     assert ended == {"Rules and generated files": 1, "Changelog": 0}
-    assert "::error file=site.yaml,line=3,col=1::unknown key 'labls'; did you mean 'labels'?" in said
+    assert (
+        "::error file=site.yaml,line=3,col=1::unknown key 'labls'; did you mean 'labels'?" in said
+    )
     assert "(HEAD; this clone has no commit before it)" in said
 
 
@@ -227,7 +282,11 @@ def job(name: str, folder: Path, **variables: str) -> tuple[int, str, Any]:
     lines = [*parts["before_script"], *parts["script"]]
     done = bash("\n".join(lines), folder, **{**template["variables"], **variables})
     report = folder / parts["artifacts"]["reports"]["codequality"]
-    found = json.loads(report.read_text(encoding="utf-8")) if report.is_file() and report.stat().st_size else None
+    found = (
+        json.loads(report.read_text(encoding="utf-8"))
+        if report.is_file() and report.stat().st_size
+        else None
+    )
     return done.returncode, done.stdout + done.stderr, found
 
 
@@ -253,28 +312,39 @@ def test_gitlab_shows_what_is_wrong(runner: dict[str, str], site: Site) -> None:
         ({"path": rules, "lines": {"begin": 4}}, DRIFT)
     ]
     code, said, report = job(
-        "kube-proxy-alerts-changelog", site.clone, **runner, CI_MERGE_REQUEST_DIFF_BASE_SHA=site.base
+        "kube-proxy-alerts-changelog",
+        site.clone,
+        **runner,
+        CI_MERGE_REQUEST_DIFF_BASE_SHA=site.base,
     )
     assert code == 1, said
-    assert [issue["location"] for issue in report] == [{"path": "CHANGELOG.md", "lines": {"begin": 3}}]
+    assert [issue["location"] for issue in report] == [
+        {"path": "CHANGELOG.md", "lines": {"begin": 3}}
+    ]
     assert UNNAMED in report[0]["description"]
 
 
 def test_gitlab_passes_what_is_right(runner: dict[str, str], site: Site) -> None:
     site.changed({"site.yaml": SLOWER, "CHANGELOG.md": f"{CHANGELOG}- KubeProxyCPUHigh waits.\n"})
     for name in ("kube-proxy-alerts-rules", "kube-proxy-alerts-changelog"):
-        code, said, report = job(name, site.clone, **runner, CI_MERGE_REQUEST_DIFF_BASE_SHA=site.base)
+        code, said, report = job(
+            name, site.clone, **runner, CI_MERGE_REQUEST_DIFF_BASE_SHA=site.base
+        )
         assert (code, report) == (0, []), said
 
 
 def test_gitlab_says_what_must_be_set(runner: dict[str, str], site: Site) -> None:
     site.changed({})
-    code, said, report = job("kube-proxy-alerts-rules", site.clone, **{**runner, "KUBE_PROXY_ALERTS_SOURCE": ""})
+    code, said, report = job(
+        "kube-proxy-alerts-rules", site.clone, **{**runner, "KUBE_PROXY_ALERTS_SOURCE": ""}
+    )
     assert (code, report) == (2, None)
     assert said == "set KUBE_PROXY_ALERTS_SOURCE to what pip installs\n"
 
 
-def test_pre_commit_runs_the_hooks(project: Repository, promtool: Path, site: Site, tmp_path: Path) -> None:
+def test_pre_commit_runs_the_hooks(
+    project: Repository, promtool: Path, site: Site, tmp_path: Path
+) -> None:
     profile = ["--profile", "site.yaml"]
     hooks = [
         {"id": "kube-proxy-alerts-check", "args": profile},

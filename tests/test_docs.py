@@ -34,18 +34,26 @@ def checkout(tmp_path: Path, run: Run) -> Path:
 
 def done_already(folder: Path) -> bool:
     """Take back what the guide adds, where it is there."""
-    (entry,) = {Path(name).parts[1] for name in named_blocks("CONTRIBUTING.md") if name.startswith("catalog/")}
+    (entry,) = {
+        Path(name).parts[1]
+        for name in named_blocks("CONTRIBUTING.md")
+        if name.startswith("catalog/")
+    }
     (module,) = (folder / name for name in named_blocks("CONTRIBUTING.md") if name.endswith(".py"))
     there = module.exists() or (folder / "catalog" / entry).exists()
     shutil.rmtree(folder / "catalog" / entry, ignore_errors=True)
     module.unlink(missing_ok=True)
     targets = folder / "generator" / "outputs" / "__init__.py"
-    targets.write_text(targets.read_text(encoding="utf-8").replace(f'    "{module.stem}",\n', ""), encoding="utf-8")
+    targets.write_text(
+        targets.read_text(encoding="utf-8").replace(f'    "{module.stem}",\n', ""), encoding="utf-8"
+    )
     return there
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = (
+        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
@@ -53,7 +61,9 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
     return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
-@pytest.mark.parametrize("document", [name for name in DOCUMENTS if commands(name) and name != SERVED])
+@pytest.mark.parametrize(
+    "document", [name for name in DOCUMENTS if commands(name) and name != SERVED]
+)
 def test_every_command_runs(document: str, checkout: Path, run: Run) -> None:
     (checkout / "site.yaml").write_text(blocks("README.md", "yaml")[0], encoding="utf-8")
     for words in commands(document):
@@ -63,7 +73,9 @@ def test_every_command_runs(document: str, checkout: Path, run: Run) -> None:
                 assert done.returncode == 0, (words, done.stdout, done.stderr)
             case ["make", target]:
                 # Run for real by CI; here it would run these tests again.
-                plan = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=False)
+                plan = subprocess.run(
+                    ["make", "-n", target], cwd=ROOT, capture_output=True, check=False
+                )
                 assert plan.returncode == 0, words
             case _:
                 pytest.fail(f"{document}: nobody runs {words}")
@@ -73,11 +85,18 @@ def test_ci_runs_what_the_readme_tells_a_user_to_run() -> None:
     first = blocks("README.md", "sh")[0].splitlines()
     wanted = [" ".join(shlex.split(line, comments=True)) for line in first]
     assert wanted == ["make generate", "make test"]
-    assert [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")] == wanted
+    assert [
+        line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")
+    ] == wanted
 
 
 def test_the_documents_show_every_verb() -> None:
-    documented = [words for document in DOCUMENTS for words in commands(document) if words[0] == "kube-proxy-alerts"]
+    documented = [
+        words
+        for document in DOCUMENTS
+        for words in commands(document)
+        if words[0] == "kube-proxy-alerts"
+    ]
     assert {words[1] for words in documented} == set(COMMANDS)
 
 
@@ -93,16 +112,22 @@ def test_a_new_failure_is_one_folder(checkout: Path, run: Run, pinned_loki: Path
     scaffold = (entry / "failure.yaml").read_text(encoding="utf-8")
     signals = blocks("CONTRIBUTING.md", "yaml")[0]
     path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
-    (entry / "failure.yaml").write_text(scaffold[: scaffold.index("samples:")] + signals, encoding="utf-8")
+    (entry / "failure.yaml").write_text(
+        scaffold[: scaffold.index("samples:")] + signals, encoding="utf-8"
+    )
 
     done = run("test", "--only", new[2], cwd=checkout, PATH=path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("ok\t") == 1
     done = run("generate", "--no-validate", cwd=checkout)
     assert done.returncode == 0, done.stderr
-    sources = {path for path in changed(before, snapshot(checkout)) if not path.startswith("output/")}
+    sources = {
+        path for path in changed(before, snapshot(checkout)) if not path.startswith("output/")
+    }
     assert {path.split("/")[:2] == ["catalog", new[2]] for path in sources} == {True}
-    rules = yaml.safe_load((checkout / "output" / "loki" / "kube-proxy.rules.yaml").read_text(encoding="utf-8"))
+    rules = yaml.safe_load(
+        (checkout / "output" / "loki" / "kube-proxy.rules.yaml").read_text(encoding="utf-8")
+    )
     alerts = {rule["alert"]: rule["expr"] for group in rules["groups"] for rule in group["rules"]}
     assert "|= `endpoint connections`" in alerts["KubeProxyConntrackCleanupFailing"]
     assert (checkout / "output" / "runbooks" / "KubeProxyConntrackCleanupFailing.md").is_file()
@@ -116,7 +141,9 @@ def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> No
     table = checkout / "generator" / "outputs" / "__init__.py"
     text = table.read_text(encoding="utf-8")
     assert line.count("\n") == 1
-    table.write_text(text.replace('    "runbooks",\n', f'    "runbooks",\n{line}'), encoding="utf-8")
+    table.write_text(
+        text.replace('    "runbooks",\n', f'    "runbooks",\n{line}'), encoding="utf-8"
+    )
 
     done = run("generate", "--no-validate", cwd=checkout)
     assert done.returncode == 0, done.stderr
@@ -126,7 +153,9 @@ def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> No
         "output/.generated",
         "output/alerts.json",
     }
-    index = yaml.safe_load((checkout / "output" / "alerts.json").read_text(encoding="utf-8"))["alerts"]
+    index = yaml.safe_load((checkout / "output" / "alerts.json").read_text(encoding="utf-8"))[
+        "alerts"
+    ]
     assert index["KubeProxySyncSlow"] == {
         "severity": "warning",
         "runbook": "https://runbooks.example.com/kube-proxy/KubeProxySyncSlow.md",
@@ -135,22 +164,38 @@ def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> No
 
 def test_the_example_of_a_log_test_passes(run: Run, tmp_path: Path, pinned_loki: Path) -> None:
     expr = 'sum by (house) (count_over_time({app="door"} |= "open" [2m])) > 1'
-    rule = {"alert": "DoorOpen", "expr": expr, "annotations": {"summary": "{{ $value }} times at {{ $labels.house }}"}}
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]}))
+    rule = {
+        "alert": "DoorOpen",
+        "expr": expr,
+        "annotations": {"summary": "{{ $value }} times at {{ $labels.house }}"},
+    }
+    (tmp_path / "rules.yaml").write_text(
+        yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]})
+    )
     (tmp_path / "tests.yaml").write_text(blocks("docs/unit-tests.md", "yaml")[0])
     path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
     done = run("test", "tests.yaml", cwd=tmp_path, PATH=path)
     assert (done.returncode, done.stdout) == (0, "ok\ttests.yaml: two lines within two minutes\n")
 
 
-SCHEMAS = {".github/workflows/rules.yml": "vendor.github-workflows", ".gitlab-ci.yml": "vendor.gitlab-ci"}
+SCHEMAS = {
+    ".github/workflows/rules.yml": "vendor.github-workflows",
+    ".gitlab-ci.yml": "vendor.gitlab-ci",
+}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_the_examples_for_ci_are_valid(name: str, tmp_path: Path) -> None:
     path = tmp_path / "example.yml"
     path.write_text(named_blocks("docs/ci.md")[name], encoding="utf-8")
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", SCHEMAS[name], str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        SCHEMAS[name],
+        str(path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -163,7 +208,9 @@ def test_the_examples_for_ci_name_what_there_is(tmp_path: Path) -> None:
     template = yaml.safe_load((ROOT / include["file"]).read_text())
     assert examples[".gitlab-ci.yml"]["variables"].keys() <= template["variables"].keys()
     hooks = {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
-    assert {hook["id"] for hook in examples[".pre-commit-config.yaml"]["repos"][0]["hooks"]} <= hooks
+    assert {
+        hook["id"] for hook in examples[".pre-commit-config.yaml"]["repos"][0]["hooks"]
+    } <= hooks
     path = tmp_path / ".pre-commit-config.yaml"
     path.write_text(named_blocks("docs/ci.md")[path.name], encoding="utf-8")
     command = [sys.executable, "-m", "pre_commit", "validate-config", str(path)]
@@ -180,4 +227,7 @@ def links() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("document", "target"), list(links()))
 def test_every_link_leads_to_a_file(document: str, target: str) -> None:
-    assert target.startswith("https://") or (ROOT / document).parent.joinpath(target.partition("#")[0]).exists()
+    assert (
+        target.startswith("https://")
+        or (ROOT / document).parent.joinpath(target.partition("#")[0]).exists()
+    )

@@ -49,13 +49,19 @@ def test_from_the_cause_to_the_notification(tmp_path: Path) -> None:
     """Nothing here is simulated; without its programs, or without namespaces, the lab fails and says so."""
     saved = tmp_path / "seen.json"
     done = subprocess.run(
-        [*LAB, "--short", "--minutes", "5", "--json", str(saved)], cwd=ROOT, capture_output=True, text=True, check=False
+        [*LAB, "--short", "--minutes", "5", "--json", str(saved)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     mismatch, wait, held, healthy = json.loads(saved.read_text(encoding="utf-8"))
 
     assert mismatch["alert"] == "KubeProxyIptablesBackendMismatch"
-    assert mismatch["line"].endswith("Couldn't load target `KUBE-MARK-DROP':No such file or directory")
+    assert mismatch["line"].endswith(
+        "Couldn't load target `KUBE-MARK-DROP':No such file or directory"
+    )
     assert mismatch["summary"] == (
         "kube-proxy cannot write its rules because it does not find the chain KUBE-MARK-DROP on node node-1"
         " (cluster lab-1)"
@@ -71,12 +77,18 @@ def test_from_the_cause_to_the_notification(tmp_path: Path) -> None:
     assert mismatch["symptom"] == "KubeProxyIptablesRestoreFailing held back"
 
     assert wait["alert"] == "KubeProxyIptablesRestoreWithoutWait"
-    assert "Another app is currently holding the xtables lock. Perhaps you want to use the -w option?" in wait["line"]
+    assert (
+        "Another app is currently holding the xtables lock. Perhaps you want to use the -w option?"
+        in wait["line"]
+    )
     assert wait["receiver"] == "kube-proxy-warning"
     assert wait["symptom"] == "KubeProxyIptablesRestoreFailing held back"
 
     assert held["alert"] == "KubeProxyIptablesLockHeldTooLong"
-    assert "Another app is currently holding the xtables lock. Stopped waiting after 5s." in held["line"]
+    assert (
+        "Another app is currently holding the xtables lock. Stopped waiting after 5s."
+        in held["line"]
+    )
     assert held["runbook_served"] is True
 
     assert healthy["synced"] is True
@@ -103,7 +115,10 @@ def marked(mark: str) -> set[str]:
 def test_nothing_is_left_of_a_lab_that_was_stopped(kill: signal.Signals) -> None:
     mark = uuid.uuid4().hex
     lab = subprocess.Popen(
-        [*LAB, "healthy-1.36.3-legacy"], cwd=ROOT, env={**os.environ, "MARK": mark}, stderr=subprocess.DEVNULL
+        [*LAB, "healthy-1.36.3-legacy"],
+        cwd=ROOT,
+        env={**os.environ, "MARK": mark},
+        stderr=subprocess.DEVNULL,
     )
     while not marked(mark) >= {"loki", "prometheus", "alertmanager", "kube-proxy"}:
         assert lab.poll() is None
@@ -126,7 +141,9 @@ def test_missing_commands_are_named(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("lab: the lab needs, and this machine has not: ip (package iproute2), nsenter (")
+    assert done.stderr.startswith(
+        "lab: the lab needs, and this machine has not: ip (package iproute2), nsenter ("
+    )
 
 
 def test_an_unknown_scenario_is_an_error() -> None:
@@ -161,28 +178,38 @@ def test_the_short_lab_is_part_of_the_whole() -> None:
         ),
     ],
 )
-def test_the_lab_is_content_only_if_all_is_well(changes: dict[str, object], problem: str | None) -> None:
+def test_the_lab_is_content_only_if_all_is_well(
+    changes: dict[str, object], problem: str | None
+) -> None:
     assert replace(WELL, **changes).problems() == ([problem] if problem else [])  # type: ignore[arg-type]
 
 
 def test_the_newest_of_each_scenario_is_kept() -> None:
     first, again, other = WELL, replace(WELL, seconds=5.0), replace(WELL, scenario="t")
-    assert report.merge([other, first, replace(WELL, scenario="gone")], [again], ["s", "t", "u"]) == [again, other]
+    assert report.merge(
+        [other, first, replace(WELL, scenario="gone")], [again], ["s", "t", "u"]
+    ) == [again, other]
 
 
 def test_the_documents_show_what_the_lab_saw() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
-    assert page.put(text, page.ALERTS, report.account(report.load(report.SEEN))) == text, "run make lab"
+    assert page.put(text, page.ALERTS, report.account(report.load(report.SEEN))) == text, (
+        "run make lab"
+    )
 
 
 def test_the_lab_saw_every_scenario_with_the_rules_of_today() -> None:
     seen = report.load(report.SEEN)
-    assert [row.scenario for row in seen] == [scenario.name for scenario in SCENARIOS], "run make lab"
+    assert [row.scenario for row in seen] == [scenario.name for scenario in SCENARIOS], (
+        "run make lab"
+    )
     assert [problem for row in seen for problem in row.problems()] == []
     rules = compile_catalog(load(), "output").rules
     assert rules
     today = {alert.rule.alert: alert.rule.expr for alert in rules.alerts}
-    assert {row.alert: row.expr for row in seen if row.alert and today[row.alert] != row.expr} == {}, "run make lab"
+    assert {
+        row.alert: row.expr for row in seen if row.alert and today[row.alert] != row.expr
+    } == {}, "run make lab"
 
 
 ENTRY = """\

@@ -20,7 +20,9 @@ from tests.lab.steps import Expected, NodeStep, Shows
 
 PROVE = [sys.executable, "-m", "tests.lab.prove"]
 LOOK = NodeStep("broken-lock", "diagnosis: See who holds the lock.", "lslocks", changes=False)
-CURE = NodeStep("broken-lock", "mitigation: Restart kube-proxy.", "restart-kube-proxy", changes=True)
+CURE = NodeStep(
+    "broken-lock", "mitigation: Restart kube-proxy.", "restart-kube-proxy", changes=True
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,9 @@ def _short_lab(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def prove(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROVE, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [*PROVE, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.usefixtures("_short_lab")
@@ -39,9 +43,18 @@ def test_steps_show_what_they_promise_on_a_broken_node_and_on_a_healthy_one() ->
     done = prove("--short")
     assert done.returncode == 0, done.stdout + done.stderr
     said = done.stdout.splitlines()
-    assert any("broken (sh)  iptables-backend-mismatch mitigation: Make the missing chain" in line for line in said)
-    assert any("cured (sh)  iptables-backend-mismatch mitigation: Make sure that a sync" in line for line in said)
-    assert any("healthy (sh)  never-synced diagnosis: See whether the node has rules" in line for line in said)
+    assert any(
+        "broken (sh)  iptables-backend-mismatch mitigation: Make the missing chain" in line
+        for line in said
+    )
+    assert any(
+        "cured (sh)  iptables-backend-mismatch mitigation: Make sure that a sync" in line
+        for line in said
+    )
+    assert any(
+        "healthy (sh)  never-synced diagnosis: See whether the node has rules" in line
+        for line in said
+    )
 
 
 CHANGES = {
@@ -60,14 +73,18 @@ def test_what_a_step_changes_is_seen_and_stays_in_the_lab() -> None:
     done = prove(SHORT[1], "--type", "\n".join(CHANGES))
     assert done.returncode == 1, done.stdout + done.stderr
     said = [line.partition("!! changes ")[2] for line in done.stdout.splitlines()]
-    assert [change for change in CHANGES.values() if not any(line.startswith(change) for line in said)] == []
+    assert [
+        change for change in CHANGES.values() if not any(line.startswith(change) for line in said)
+    ] == []
     assert not Path("/var/tmp/other.conf").exists()
 
 
 @pytest.mark.usefixtures("_short_lab")
 def test_a_script_that_only_looks_is_no_problem() -> None:
     done = prove(
-        SHORT[1], "--type", "iptables-save; iptables-legacy-save; nft list ruleset; cat /proc/net/ip_tables_names"
+        SHORT[1],
+        "--type",
+        "iptables-save; iptables-legacy-save; nft list ruleset; cat /proc/net/ip_tables_names",
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -75,7 +92,11 @@ def test_a_script_that_only_looks_is_no_problem() -> None:
 def test_every_step_that_is_typed_on_a_node_is_expected_to_show_something() -> None:
     pairs, problems = steps.matched(steps.of_catalog(load()), steps.load())
     assert problems == []
-    due = {(step, phase) for state in STATES for step, phase, _ in steps.due(pairs, state.name, state.pages)}
+    due = {
+        (step, phase)
+        for state in STATES
+        for step, phase, _ in steps.due(pairs, state.name, state.pages)
+    }
     forgotten = [
         f"{step.entry}: nothing is expected in the {phase} state of: {step.name}"
         for step, expected in pairs.items()
@@ -86,10 +107,15 @@ def test_every_step_that_is_typed_on_a_node_is_expected_to_show_something() -> N
 
 
 def test_a_step_that_is_still_to_be_written_is_not_asked_for(tmp_path: Path) -> None:
-    disk.populate(tmp_path / "mine", scaffold.files("mine", "KubeProxyMine", "failure", schema=False))
+    disk.populate(
+        tmp_path / "mine", scaffold.files("mine", "KubeProxyMine", "failure", schema=False)
+    )
     assert [step for step in steps.of_catalog(load([tmp_path])) if step.entry == "mine"] == []
     entry = tmp_path / "mine" / "failure.yaml"
-    entry.write_text(entry.read_text(encoding="utf-8").replace("TODO how to make sure", "Make sure"), encoding="utf-8")
+    entry.write_text(
+        entry.read_text(encoding="utf-8").replace("TODO how to make sure", "Make sure"),
+        encoding="utf-8",
+    )
     assert [step.name for step in steps.of_catalog(load([tmp_path])) if step.entry == "mine"] == [
         "diagnosis: Make sure."
     ]
@@ -120,7 +146,9 @@ def test_every_step_was_typed_as_it_reads_today() -> None:
         for state in STATES
         for step, phase, _ in steps.due(pairs, state.name, state.pages)
     }
-    missing = sorted(f"{proof.entry} in {proof.state}: {proof.run}" for proof in wanted - proven.load())
+    missing = sorted(
+        f"{proof.entry} in {proof.state}: {proof.run}" for proof in wanted - proven.load()
+    )
     assert missing == [], "run make lab"
 
 
@@ -134,11 +162,19 @@ def test_the_documents_say_what_was_typed() -> None:
     ("ran", "shows", "problems"),
     [
         (Ran(0, "3 flock\n", ""), Shows(prints=("^3 flock$",)), []),
-        (Ran(0, "3 flock\n", ""), Shows(prints=("^4",), never=("flock",)), ["is not found: ^4", "is found: flock"]),
+        (
+            Ran(0, "3 flock\n", ""),
+            Shows(prints=("^4",), never=("flock",)),
+            ["is not found: ^4", "is found: flock"],
+        ),
         (Ran(1, "", ""), Shows(never=(".",)), []),
         (Ran(127, "", "sh: 1: x: not found\n"), Shows(), ["goes to stderr: sh: 1: x: not found"]),
         (Ran(0, "", "# Warning: legacy\n"), Shows(complains="^# Warning"), []),
-        (Ran(0, "", "# Warning: legacy\nno\n"), Shows(complains="^# Warning"), ["goes to stderr: no"]),
+        (
+            Ran(0, "", "# Warning: legacy\nno\n"),
+            Shows(complains="^# Warning"),
+            ["goes to stderr: no"],
+        ),
         (Ran(0, "", ""), Shows(complains="^# Warning"), ["is not found in stderr: ^# Warning"]),
         (Ran(None, "", ""), Shows(), ["did not end"]),
     ],
@@ -150,7 +186,11 @@ def test_what_a_step_prints_is_compared(ran: Ran, shows: Shows, problems: list[s
 @pytest.mark.parametrize(
     ("stdout", "age", "problems"),
     [
-        ("1795728812\nkubeproxy_sync_proxy_rules_last_timestamp_seconds 1.7957288e+09\n", (0, 60), []),
+        (
+            "1795728812\nkubeproxy_sync_proxy_rules_last_timestamp_seconds 1.7957288e+09\n",
+            (0, 60),
+            [],
+        ),
         (
             "1795728900\nkubeproxy_sync_proxy_rules_last_timestamp_seconds 1.7957288e+09\n",
             (0, 60),
@@ -165,13 +205,19 @@ def test_what_a_step_prints_is_compared(ran: Ran, shows: Shows, problems: list[s
         ("1795728812\n", (0, 60), ["the last sync is None s old, and not 0 to 60"]),
     ],
 )
-def test_the_age_of_the_last_sync_is_compared(stdout: str, age: tuple[float, float], problems: list[str]) -> None:
+def test_the_age_of_the_last_sync_is_compared(
+    stdout: str, age: tuple[float, float], problems: list[str]
+) -> None:
     assert steps.wrong(Ran(0, stdout, ""), Shows(age=age), []) == problems
 
 
 def test_a_step_changes_what_it_says_and_nothing_else() -> None:
     before = {"/proc/net/ip_tables_names": "", "files": "f etc/a"}
-    after = {"/proc/net/ip_tables_names": "nat", "files": "f etc/a\nf etc/b", "iptables-legacy-save -t nat": ":X - "}
+    after = {
+        "/proc/net/ip_tables_names": "nat",
+        "files": "f etc/a\nf etc/b",
+        "iptables-legacy-save -t nat": ":X - ",
+    }
     differences = steps.changed(before, after)
     assert differences == [
         "/proc/net/ip_tables_names: got nat",
@@ -196,17 +242,25 @@ def test_the_order_of_rules_counts() -> None:
 
 
 def test_looking_comes_first_and_again_after_the_cure() -> None:
-    shows = (("broken", "lock-*", Shows(prints=("flock",))), ("cured", "*", Shows()), ("healthy", "*", Shows()))
+    shows = (
+        ("broken", "lock-*", Shows(prints=("flock",))),
+        ("cured", "*", Shows()),
+        ("healthy", "*", Shows()),
+    )
     pairs = {
         CURE: Expected(CURE.entry, CURE.name, (("broken", "*", Shows()),), heals=True),
         LOOK: Expected(LOOK.entry, LOOK.name, shows),
     }
-    assert [(step, phase) for step, phase, _ in steps.due(pairs, "lock-held", ("broken-lock",))] == [
+    assert [
+        (step, phase) for step, phase, _ in steps.due(pairs, "lock-held", ("broken-lock",))
+    ] == [
         (LOOK, "broken"),
         (CURE, "broken"),
         (LOOK, "cured"),
     ]
-    assert [(step, phase) for step, phase, _ in steps.due(pairs, "healthy-1", None)] == [(LOOK, "healthy")]
+    assert [(step, phase) for step, phase, _ in steps.due(pairs, "healthy-1", None)] == [
+        (LOOK, "healthy")
+    ]
     assert steps.due(pairs, "lock-held", ("another-page",)) == []
     assert [(step, phase) for step, phase, _ in steps.due(pairs, "other", ("broken-lock",))] == [
         (CURE, "broken"),
@@ -215,26 +269,35 @@ def test_looking_comes_first_and_again_after_the_cure() -> None:
 
 
 def test_each_step_has_one_row_and_each_row_a_step() -> None:
-    row, stray = Expected(LOOK.entry, "diagnosis: See who"), Expected(LOOK.entry, "diagnosis: Reword")
+    row, stray = (
+        Expected(LOOK.entry, "diagnosis: See who"),
+        Expected(LOOK.entry, "diagnosis: Reword"),
+    )
     pairs, problems = steps.matched([LOOK, CURE], [row, stray])
     assert pairs == {LOOK: row}
     assert problems == [
         "broken-lock: no row of expectations.yaml for the step: mitigation: Restart kube-proxy.",
         "broken-lock: no step begins: diagnosis: Reword",
     ]
-    assert steps.matched([LOOK], [row, Expected(LOOK.entry, "diagnosis:")])[1][0].startswith("broken-lock: 2 rows")
+    assert steps.matched([LOOK], [row, Expected(LOOK.entry, "diagnosis:")])[1][0].startswith(
+        "broken-lock: 2 rows"
+    )
 
 
 def test_what_a_reader_puts_in_is_put_in() -> None:
     run = "CLUSTER_IP=10.96.0.1   # put in the Service's\nipvsadm -Ln | grep $CLUSTER_IP"
-    assert steps.given(run, {"CLUSTER_IP": "10.96.2.1"}).startswith("CLUSTER_IP=10.96.2.1   # put in")
+    assert steps.given(run, {"CLUSTER_IP": "10.96.2.1"}).startswith(
+        "CLUSTER_IP=10.96.2.1   # put in"
+    )
     assert steps.given(run, None) == run
     with pytest.raises(ValueError, match="PID is not set in"):
         steps.given(run, {"PID": "1"})
 
 
 def seen(shell: str, *problems: str) -> Outcome:
-    return Outcome("lock-held", "broken", LOOK.entry, LOOK.name, shell, LOOK.run, 0, "", "", problems)
+    return Outcome(
+        "lock-held", "broken", LOOK.entry, LOOK.name, shell, LOOK.run, 0, "", "", problems
+    )
 
 
 def test_a_proof_is_kept_until_the_step_changes(tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ from generator.base import subprocesses
 from generator.base.file import File
 from generator.catalog import profiles, wrappings
 from generator.catalog.load import Inputs, load, shipped_catalog
-from generator.catalog.model import Catalog, Failure, LogStream, LogTest, LogTests
+from generator.catalog.model import Catalog, Entry, LogStream, LogTest, LogTests
 from generator.catalog.profile import Profile
 from generator.check.inhibitions import logs_and_metrics_meet
 from generator.compile.rule import Engine
 from generator.compile.rules import compile_rules
-from generator.names import TEST_LABEL
+from generator.base.names import TEST_LABEL
 from generator.pipeline import compile_catalog
 from generator.prove import local_loki, log_tests, on_loki, tools
 from generator.prove.log_tests import Rule
@@ -45,8 +45,16 @@ from tests.lab import servers
 from tests.lab.programs import ALERTMANAGER
 
 PRESETS = profiles.presets(shipped_catalog())
-SHIPPED = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "tests/presets").glob("*")}
-LOGS = [(name, worn) for name, row in sorted(SHIPPED.items()) if "logs" in row for worn in row["logs"]["dress"]]
+SHIPPED = {
+    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in (ROOT / "tests/presets").glob("*")
+}
+LOGS = [
+    (name, worn)
+    for name, row in sorted(SHIPPED.items())
+    if "logs" in row
+    for worn in row["logs"]["dress"]
+]
 METRICS = sorted(name for name, row in SHIPPED.items() if "metrics" in row)
 RUNS = sorted(name for name, row in SHIPPED.items() if "how it runs" in row)
 
@@ -64,7 +72,11 @@ def site(name: str) -> Inputs:
 
 def generated(inputs: Inputs, folder: str) -> str:
     """The rule file of an engine."""
-    return next(file.text for file in compile_catalog(inputs, "output").files if file.path.startswith(f"{folder}/"))
+    return next(
+        file.text
+        for file in compile_catalog(inputs, "output").files
+        if file.path.startswith(f"{folder}/")
+    )
 
 
 SECTIONS = {"logs": "loki", "metrics": "prometheus", "how it runs": "kube_proxy"}
@@ -99,7 +111,9 @@ INHIBITIONS = {
 
 
 def test_a_cause_holds_back_its_symptoms_with_every_preset() -> None:
-    assert {name: len(compile_rules(*inputs_of(name)).inhibitions) for name in PRESETS} == INHIBITIONS
+    assert {
+        name: len(compile_rules(*inputs_of(name)).inhibitions) for name in PRESETS
+    } == INHIBITIONS
 
 
 def test_presets_whose_logs_and_metrics_may_not_meet_say_so() -> None:
@@ -110,7 +124,9 @@ def test_presets_whose_logs_and_metrics_may_not_meet_say_so() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_command_that_verifies_has_no_complaint_about_the_inhibitions_generated(name: str) -> None:
+def test_the_command_that_verifies_has_no_complaint_about_the_inhibitions_generated(
+    name: str,
+) -> None:
     catalog, profile = inputs_of(name)
     rules = compile_rules(catalog, profile)
     config = yaml.safe_load(generated(site(name), "alertmanager"))
@@ -139,7 +155,13 @@ def inputs_of(name: str) -> tuple[Catalog, Profile]:
 MISMATCH = "iptables-backend-mismatch"
 LAYOUTS = {
     "vector, kube-prometheus-stack": (
-        {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "container": "kube-proxy", "node": "NODE"},
+        {
+            "cluster": "c1",
+            "namespace": "kube-system",
+            "pod": "POD",
+            "container": "kube-proxy",
+            "node": "NODE",
+        },
         {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "instance": "NODE:10249"},
     ),
     "fluent-bit, scrape-config": (
@@ -150,7 +172,13 @@ LAYOUTS = {
             "kubernetes_container_name": "kube-proxy",
             "kubernetes_host": "NODE",
         },
-        {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "node": "NODE", "instance": "NODE:10249"},
+        {
+            "cluster": "c1",
+            "namespace": "kube-system",
+            "pod": "POD",
+            "node": "NODE",
+            "instance": "NODE:10249",
+        },
     ),
     "opentelemetry, mimir": (
         {
@@ -174,7 +202,12 @@ LAYOUTS = {
         {"cluster": "c1", "node": "NODE", "instance": "10.0.0.1:10249"},
     ),
     "tke, mimir": (
-        {"cluster_id": "c1", "namespace": "kube-system", "pod_name": "POD", "container_name": "kube-proxy"},
+        {
+            "cluster_id": "c1",
+            "namespace": "kube-system",
+            "pod_name": "POD",
+            "container_name": "kube-proxy",
+        },
         {"cluster": "c1", "namespace": "kube-system", "pod": "POD", "instance": "NODE:10249"},
     ),
 }
@@ -189,7 +222,10 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, str]]:
     """What is generated for each layout: text by path."""
     profiles_of = {layout: f"extends: [{layout}]\nloki: {{interval: 1s}}\n" for layout in LAYOUTS}
-    return {layout: compiled_for(text, tmp_path_factory.mktemp("site")) for layout, text in profiles_of.items()}
+    return {
+        layout: compiled_for(text, tmp_path_factory.mktemp("site"))
+        for layout, text in profiles_of.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -201,9 +237,12 @@ def causes(
 ) -> Mapping[str, Mapping[str, str]]:
     """The labels of the alert on a mismatch that a real ruler sends for each layout, a minute after its start."""
     work = tmp_path_factory.mktemp("ruler")
-    config = silent(compiled[next(iter(LAYOUTS))]["alertmanager/kube-proxy.alertmanager.yaml"], work)
+    config = silent(
+        compiled[next(iter(LAYOUTS))]["alertmanager/kube-proxy.alertmanager.yaml"], work
+    )
     rules = [
-        File(f"{number}.yaml", texts["loki/kube-proxy.rules.yaml"]) for number, texts in enumerate(compiled.values())
+        File(f"{number}.yaml", texts["loki/kube-proxy.rules.yaml"])
+        for number, texts in enumerate(compiled.values())
     ]
     entry = next(entry for entry in failures(load()) if entry.id == MISMATCH)
     lines = [line for sample in entry.samples if sample.fires for line in sample.lines if line]
@@ -217,7 +256,10 @@ def causes(
     ):
         running.push(streams)
         deadline = time.monotonic() + 180
-        while len(found := arrived(url, f'failure="{MISMATCH}"')) < len(LAYOUTS) and time.monotonic() < deadline:
+        while (
+            len(found := arrived(url, f'failure="{MISMATCH}"')) < len(LAYOUTS)
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.5)
     return {
         layout: labels
@@ -247,7 +289,8 @@ def test_the_alert_that_the_ruler_sends_holds_back_the_symptom_of_the_same_kube_
 
 def placed(labels: Mapping[str, str], node: str) -> dict[str, str]:
     return {
-        key: value.replace("POD", f"kube-proxy-{node}").replace("NODE", f"node-{node}") for key, value in labels.items()
+        key: value.replace("POD", f"kube-proxy-{node}").replace("NODE", f"node-{node}")
+        for key, value in labels.items()
     }
 
 
@@ -262,7 +305,9 @@ def silent(config: str, folder: Path) -> Path:
     whole = yaml.safe_load(config)
     receivers = [{"name": receiver["name"]} for receiver in whole["receivers"]]
     path = folder / "alertmanager.yaml"
-    path.write_text(yaml.safe_dump({**whole, "receivers": receivers, "templates": []}), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump({**whole, "receivers": receivers, "templates": []}), encoding="utf-8"
+    )
     return path
 
 
@@ -281,7 +326,9 @@ def test_each_preset_says_in_its_first_words_what_it_is_for() -> None:
 
 def test_each_preset_stands_in_the_documentation() -> None:
     page = (ROOT / "docs" / "sites.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| \[([a-z0-9-]+)\]\(\.\./catalog/presets/([a-z0-9-]+)\.yaml\)", page, re.MULTILINE)
+    rows = re.findall(
+        r"^\| \[([a-z0-9-]+)\]\(\.\./catalog/presets/([a-z0-9-]+)\.yaml\)", page, re.MULTILINE
+    )
     assert sorted(rows) == [(name, name) for name in PRESETS]
 
 
@@ -296,15 +343,32 @@ def test_the_words_of_steps_find_kube_proxy_as_it_runs(name: str, tmp_path: Path
         assert profile.kube_proxy.unit == runs["unit"]
         return
     pod = runs["pod"]
-    other = {**pod, "metadata": {**pod["metadata"], "name": "other", "labels": {"k8s-app": "other"}}}
+    other = {
+        **pod,
+        "metadata": {**pod["metadata"], "name": "other", "labels": {"k8s-app": "other"}},
+    }
     settings = [
-        {"kind": "ConfigMap", "metadata": {"name": key, "namespace": "kube-system"}, "data": {"config": text}}
+        {
+            "kind": "ConfigMap",
+            "metadata": {"name": key, "namespace": "kube-system"},
+            "data": {"config": text},
+        }
         for key, text in runs.get("config_maps", {}).items()
     ]
     with kubernetes_api.serve([other, pod, *settings], "v1.36.3", tmp_path) as kubeconfig:
-        environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path), "NODE": "node-1"}
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(kubeconfig),
+            "HOME": str(tmp_path),
+            "NODE": "node-1",
+        }
         done = subprocess.run(
-            ["sh", "-euc", script.text], env=environment, capture_output=True, text=True, timeout=60, check=True
+            ["sh", "-euc", script.text],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
         )
     said, image, arguments, *rest = done.stdout.splitlines()
     assert (said, image) == (pod["metadata"]["name"], pod["spec"]["containers"][0]["image"])
@@ -312,7 +376,9 @@ def test_the_words_of_steps_find_kube_proxy_as_it_runs(name: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(("name", "worn"), LOGS)
-def test_logs_as_the_agent_ships_them_fire(name: str, worn: str, real_loki: Loki, promtool: Path) -> None:
+def test_logs_as_the_agent_ships_them_fire(
+    name: str, worn: str, real_loki: Loki, promtool: Path
+) -> None:
     """Each failure happens on a node of its own; another program of each node prints the same and is not kube-proxy."""
     inputs, shipped = site(name), SHIPPED[name]["logs"]
     rules = log_rules(inputs)
@@ -320,19 +386,26 @@ def test_logs_as_the_agent_ships_them_fire(name: str, worn: str, real_loki: Loki
     for entry in failures(inputs):
         here = located(shipped_for(entry, shipped), entry.id)
         lines = tuple((0.0, row) for row in dressed(entry, worn, fires=True) * REPEATED)
-        streams += [LogStream(here["stream"], lines), LogStream({**here["stream"], **here["other"]}, lines)]
+        streams += [
+            LogStream(here["stream"], lines),
+            LogStream({**here["stream"], **here["other"]}, lines),
+        ]
         labels = {"failure": entry.id, "severity": entry.severity, **here["labels"]}
         summary = {"summary": f"{entry.summary} {here['place']}"}
         alert = {"exp_labels": labels, "exp_annotations": summary}
         checks.append({"eval_time": "1m", "alertname": entry.alert, "exp_alerts": [alert]})
         checks.append({"eval_time": "12m", "alertname": entry.alert, "exp_alerts": []})
     test = LogTest(name, tuple(streams), tuple(checks))
-    (outcome,) = on_loki.run_tests(real_loki, promtool, Suite(LogTests(name, (), 60, (test,)), rules))
+    (outcome,) = on_loki.run_tests(
+        real_loki, promtool, Suite(LogTests(name, (), 60, (test,)), rules)
+    )
     assert outcome.said == ""
 
 
 @pytest.mark.parametrize(("name", "worn"), LOGS)
-def test_near_misses_stay_silent_as_the_agent_ships_them(name: str, worn: str, real_loki: Loki) -> None:
+def test_near_misses_stay_silent_as_the_agent_ships_them(
+    name: str, worn: str, real_loki: Loki
+) -> None:
     inputs, shipped = site(name), SHIPPED[name]["logs"]
     rules = {rule["alert"]: rule["expr"] for rule in log_rules(inputs)}
     start = int(time.time()) - 600
@@ -341,22 +414,33 @@ def test_near_misses_stay_silent_as_the_agent_ships_them(name: str, worn: str, r
         lines = tuple((0.0, row) for row in dressed(entry, worn, fires=False) * REPEATED)
         stream = LogStream(located(shipped_for(entry, shipped), entry.id)["stream"], lines)
         real_loki.push([log_tests.push(stream, mark, start * 1_000_000_000, hidden=False)])
-        assert real_loki.evaluate(logql.within(rules[entry.alert], TEST_LABEL, mark), start, 60, 1) == []
+        assert (
+            real_loki.evaluate(logql.within(rules[entry.alert], TEST_LABEL, mark), start, 60, 1)
+            == []
+        )
 
 
-def failures(inputs: Inputs) -> list[Failure]:
+def failures(inputs: Inputs) -> list[Entry]:
     """The entries that are seen in a log which the site has."""
-    return [row for row in inputs.catalog.entries if row.logs and inputs.profile.loki.source(row.logs.stream)]
+    return [
+        row
+        for row in inputs.catalog.entries
+        if row.logs and inputs.profile.loki.source(row.logs.stream)
+    ]
 
 
-def shipped_for(entry: Failure, shipped: Mapping[str, Any]) -> Mapping[str, Any]:
+def shipped_for(entry: Entry, shipped: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the agent ships of the log that an entry is seen in."""
-    found: Mapping[str, Any] = shipped["kernel"] if entry.logs and entry.logs.stream == "kernel" else shipped
+    found: Mapping[str, Any] = (
+        shipped["kernel"] if entry.logs and entry.logs.stream == "kernel" else shipped
+    )
     return found
 
 
 def test_the_kernels_log_is_tested_for_each_preset_that_has_it() -> None:
-    has = {name for name, row in SHIPPED.items() if "logs" in row and site(name).profile.loki.kernel}
+    has = {
+        name for name, row in SHIPPED.items() if "logs" in row and site(name).profile.loki.kernel
+    }
     assert has == {name for name, row in SHIPPED.items() if "kernel" in row.get("logs", {})}
     assert has == {"alloy", "journald", "k3s", "promtail", "rke2", "vector"}
 
@@ -364,8 +448,14 @@ def test_the_kernels_log_is_tested_for_each_preset_that_has_it() -> None:
 def log_rules(inputs: Inputs) -> tuple[Rule, ...]:
     """The rules of the failures, of their annotations the one that names the place."""
     names = {entry.alert for entry in failures(inputs)}
-    rules = (rule for rule in log_tests.alerting_rules([generated(inputs, "loki")]) if rule["alert"] in names)
-    return tuple({**rule, "annotations": {"summary": rule["annotations"]["summary"]}} for rule in rules)
+    rules = (
+        rule
+        for rule in log_tests.alerting_rules([generated(inputs, "loki")])
+        if rule["alert"] in names
+    )
+    return tuple(
+        {**rule, "annotations": {"summary": rule["annotations"]["summary"]}} for rule in rules
+    )
 
 
 def located(shipped: Mapping[str, Any], node: str) -> Mapping[str, Any]:
@@ -374,9 +464,15 @@ def located(shipped: Mapping[str, Any], node: str) -> Mapping[str, Any]:
     return found
 
 
-def dressed(entry: Failure, worn: str, fires: bool) -> list[str]:
+def dressed(entry: Entry, worn: str, fires: bool) -> list[str]:
     wrap = getattr(wrappings, worn)
-    return [wrap(line) for sample in entry.samples if sample.fires is fires for line in sample.lines if line]
+    return [
+        wrap(line)
+        for sample in entry.samples
+        if sample.fires is fires
+        for line in sample.lines
+        if line
+    ]
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -384,16 +480,33 @@ def test_metrics_as_the_site_has_them_fire(name: str, tmp_path: Path, promtool: 
     inputs, shipped = site(name), SHIPPED[name]["metrics"]
     severities = {alert: entry for entry in inputs.catalog.entries for alert in entry.alerts()}
     firing = [
-        {"alertname": alert, "failure": severities[alert].id, "severity": severities[alert].severity, **labels}
+        {
+            "alertname": alert,
+            "failure": severities[alert].id,
+            "severity": severities[alert].severity,
+            **labels,
+        }
         for alert, labels in shipped["alerts"].items()
     ]
     tests = [
-        {"name": "broken", "interval": "30s", "input_series": list(series(shipped, "broken")), **at("40m", firing)},
-        {"name": "healthy", "interval": "30s", "input_series": list(series(shipped, "healthy")), **at("40m", [])},
+        {
+            "name": "broken",
+            "interval": "30s",
+            "input_series": list(series(shipped, "broken")),
+            **at("40m", firing),
+        },
+        {
+            "name": "healthy",
+            "interval": "30s",
+            "input_series": list(series(shipped, "healthy")),
+            **at("40m", []),
+        },
     ]
     rules = tmp_path / "rules.yaml"
     rules.write_text(generated(inputs, "prometheus"), encoding="utf-8")
-    (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": tests}))
+    (tmp_path / "tests.yaml").write_text(
+        yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": tests})
+    )
     passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], tmp_path)
     assert passed, said
 
@@ -414,7 +527,10 @@ HEALTHY = {
     "process_cpu_seconds_total": "0+1x240",
 }
 OF_OTHERS = {
-    "kube_pod_container_status_restarts_total": ("restarts", {"broken": "0+1x240", "healthy": "3x240"}),
+    "kube_pod_container_status_restarts_total": (
+        "restarts",
+        {"broken": "0+1x240", "healthy": "3x240"},
+    ),
     "kube_pod_container_status_running": ("restarts", {"broken": "0x240", "healthy": "1x240"}),
     "container_cpu_usage_seconds_total": ("cpu", {"broken": "0+60x240", "healthy": "0+1x240"}),
 }
@@ -425,13 +541,19 @@ def series(shipped: Mapping[str, Any], state: str) -> Iterator[dict[str, str]]:
     for metric, values in (BROKEN if state == "broken" else HEALTHY).items():
         yield {"series": metric + braces(shipped["target"]), "values": values}
     for metric, values in BROKEN.items():
-        yield {"series": metric + braces({**shipped["target"], **shipped["other"]}), "values": values}
+        yield {
+            "series": metric + braces({**shipped["target"], **shipped["other"]}),
+            "values": values,
+        }
     if "info" in shipped:
         yield {"series": "kube_pod_info" + braces(shipped["info"]), "values": "1x240"}
     for metric, (source, by_state) in OF_OTHERS.items():
         if source in shipped:
             yield {"series": metric + braces(shipped[source]), "values": by_state[state]}
-            yield {"series": metric + braces({**shipped[source], "container": "other"}), "values": by_state["broken"]}
+            yield {
+                "series": metric + braces({**shipped[source], "container": "other"}),
+                "values": by_state["broken"],
+            }
 
 
 def braces(labels: Mapping[str, str]) -> str:
@@ -440,6 +562,8 @@ def braces(labels: Mapping[str, str]) -> str:
 
 def at(time: str, firing: list[dict[str, str]]) -> dict[str, Any]:
     """What fires at a time, by all its labels, the watchdog apart."""
-    samples = [{"labels": "ALERTS" + braces({"alertstate": "firing", **row}), "value": 1} for row in firing]
+    samples = [
+        {"labels": "ALERTS" + braces({"alertstate": "firing", **row}), "value": 1} for row in firing
+    ]
     expr = 'ALERTS{alertstate="firing", alertname!="KubeProxyMetricRulesWatchdog"}'
     return {"promql_expr_test": [{"expr": expr, "eval_time": time, "exp_samples": samples}]}

@@ -16,7 +16,9 @@ import generator
 from tests.conftest import ROOT
 
 ROOMS = sorted(path.parent.name for path in (ROOT / "generator").glob("*/__init__.py"))
-CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+    "importlinter"
+]["contracts"]
 PURE = next(contract["source_modules"] for contract in CONTRACTS if contract["id"] == "pure")
 
 
@@ -44,15 +46,29 @@ def test_the_contracts_are_kept() -> None:
 @pytest.mark.parametrize(
     ("module", "line", "said"),
     [
-        ("base/schema.py", "import generator.commands.shared", "generator.base.schema -> generator.commands.shared"),
-        ("verify/judgement.py", "import generator.rulers.plan", "generator.verify.judgement -> generator.rulers.plan"),
+        (
+            "base/schema.py",
+            "import generator.commands.shared",
+            "generator.base.schema -> generator.commands.shared",
+        ),
+        (
+            "verify/judgement.py",
+            "import generator.rulers.plan",
+            "generator.verify.judgement -> generator.rulers.plan",
+        ),
         ("fixes/versions.py", "import subprocess", "generator.fixes.versions -> subprocess"),
-        ("compile/rules.py", "from generator.base import disk", "generator.compile.rules -> generator.base.disk"),
+        (
+            "compile/rules.py",
+            "from generator.base import disk",
+            "generator.compile.rules -> generator.base.disk",
+        ),
         ("attic/__init__.py", "", "attic"),
     ],
     ids=["backwards", "sideways", "a program", "the disk", "a room without a place"],
 )
-def test_a_contract_that_is_broken_is_noticed(copy: Path, module: str, line: str, said: str) -> None:
+def test_a_contract_that_is_broken_is_noticed(
+    copy: Path, module: str, line: str, said: str
+) -> None:
     path = copy / "generator" / module
     path.parent.mkdir(exist_ok=True)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -68,7 +84,11 @@ def test_what_says_that_it_does_no_io_is_held_to_it() -> None:
         for _, name, _ in pkgutil.walk_packages(generator.__path__, "generator.")
         if name != "generator.__main__" and "No IO" in (importlib.import_module(name).__doc__ or "")
     }
-    held = {name for name in promised if any(name == pure or name.startswith(f"{pure}.") for pure in PURE)}
+    held = {
+        name
+        for name in promised
+        if any(name == pure or name.startswith(f"{pure}.") for pure in PURE)
+    }
     assert promised == held
     assert len(promised) > 5
 
@@ -96,11 +116,34 @@ def test_each_room_has_its_tests() -> None:
     assert set(missing) == proven_elsewhere
 
 
-_PRINTS = re.compile(r"\b(echo\w*|secho|print|print_json|error\.show|stdout\.\w*write|stderr\.\w*write)$")
+_PRINTS = re.compile(
+    r"\b(echo\w*|secho|print|print_json|error\.show|stdout\.\w*write|stderr\.\w*write)$"
+)
 _ENDS = {"sys.exit", "os._exit", "ctx.exit", "exit", "quit"}
 _TOUCHES = {
-    *("chmod", "exists", "glob", "is_dir", "is_file", "iterdir", "mkdir", "open", "read_bytes", "rename"),
-    *("replace_file", "rglob", "rmdir", "stat", "symlink_to", "touch", "unlink", "write_bytes", "write_text"),
+    *(
+        "chmod",
+        "exists",
+        "glob",
+        "is_dir",
+        "is_file",
+        "iterdir",
+        "mkdir",
+        "open",
+        "read_bytes",
+        "rename",
+    ),
+    *(
+        "replace_file",
+        "rglob",
+        "rmdir",
+        "stat",
+        "symlink_to",
+        "touch",
+        "unlink",
+        "write_bytes",
+        "write_text",
+    ),
 }
 
 
@@ -141,7 +184,11 @@ def test_what_is_pure_opens_writes_and_asks_for_no_file() -> None:
 def test_only_commands_print() -> None:
     """`shared` cleans and masks what it prints; three more put printable lines on a terminal in their own form."""
     found = {
-        name: {ast.unparse(function) for function in calls(path) if _PRINTS.search(ast.unparse(function))}
+        name: {
+            ast.unparse(function)
+            for function in calls(path)
+            if _PRINTS.search(ast.unparse(function))
+        }
         for name, path in modules().items()
     }
     assert {name: said for name, said in found.items() if said} == {
@@ -156,6 +203,7 @@ def test_only_commands_end_the_program() -> None:
     enders = {
         name
         for name, path in modules().items()
-        if _ENDS & {ast.unparse(function) for function in calls(path)} and not name.startswith("generator.commands.")
+        if _ENDS & {ast.unparse(function) for function in calls(path)}
+        and not name.startswith("generator.commands.")
     }
     assert enders == {"generator.cli"}

@@ -14,13 +14,15 @@ from click.testing import CliRunner
 
 from generator.catalog import shipped
 from generator.cli import COMMANDS, main
-from generator.names import TOOL
+from generator.base.names import TOOL
 from generator.scaffolds import scaffold
 from tests.conftest import ROOT, Run
 
 # Paths of the checkout: below one of its folders, or a document at its top.
 _FOLDERS = "|".join(("catalog", "ci", "docs", "generator", "tests"))
-_PATH = re.compile(rf"(?<![\w./~-])(?:(?:{_FOLDERS})/[\w*./-]*\w|[A-Z]{{4,}}\.md|[\w-]*\.?schema\.json)(?![\w/])")
+_PATH = re.compile(
+    rf"(?<![\w./~-])(?:(?:{_FOLDERS})/[\w*./-]*\w|[A-Z]{{4,}}\.md|[\w-]*\.?schema\.json)(?![\w/])"
+)
 _COMMAND = re.compile(r"kube-proxy-alerts (docs|schema) ([a-z][a-z-]*)")
 
 # Paths that a text names and that are the reader's own: where the program writes, or what he gives.
@@ -37,7 +39,17 @@ OWN = {
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What pip installs, without what it depends on."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(folder),
+        str(ROOT),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (wheel,) = folder.glob("*.whl")
@@ -49,7 +61,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def literals(path: Path) -> Iterator[str]:
     """The sentences in a module, which may be printed, but for docstrings; of the values in one, the program's name."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    bodies = [
+        node.body
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+    ]
     docstrings = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and " " in str(node.value) and id(node) not in docstrings:
@@ -61,7 +77,9 @@ def literals(path: Path) -> Iterator[str]:
 def shown(part: ast.expr) -> str:
     if isinstance(part, ast.Constant):
         return str(part.value)
-    return TOOL if isinstance(part, ast.FormattedValue) and ast.unparse(part.value) == "TOOL" else "\0"
+    return (
+        TOOL if isinstance(part, ast.FormattedValue) and ast.unparse(part.value) == "TOOL" else "\0"
+    )
 
 
 def descriptions(schema: object) -> Iterator[str]:
@@ -110,7 +128,12 @@ def test_no_text_names_a_file_that_only_a_checkout_has() -> None:
 def test_every_page_and_schema_that_a_text_names_is_there() -> None:
     known = {"docs": shipped.pages().keys(), "schema": shipped.schemas().keys()}
     named = {match.groups() for _, text in texts() for match in _COMMAND.finditer(text)}
-    assert {("docs", "sites"), ("docs", "contributing"), ("schema", "profile"), ("schema", "diagnosis")} <= named
+    assert {
+        ("docs", "sites"),
+        ("docs", "contributing"),
+        ("schema", "profile"),
+        ("schema", "diagnosis"),
+    } <= named
     assert {(verb, name) for verb, name in named if name not in known[verb]} == set()
 
 
@@ -129,13 +152,17 @@ def test_a_file_of_the_checkout_is_noticed(text: str, found: set[str]) -> None:
     assert unreachable(text) == found
 
 
-def test_the_installed_program_prints_every_page_and_schema(run: Run, installed: Path, tmp_path: Path) -> None:
+def test_the_installed_program_prints_every_page_and_schema(
+    run: Run, installed: Path, tmp_path: Path
+) -> None:
     def printed(*arguments: str) -> str:
         done = run(*arguments, cwd=tmp_path, PYTHONPATH=str(installed))
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert printed("docs").splitlines() == [f"{name}\t{shipped.title(name)}" for name in shipped.pages()]
+    assert printed("docs").splitlines() == [
+        f"{name}\t{shipped.title(name)}" for name in shipped.pages()
+    ]
     assert [line.split("\t")[0] for line in printed("schema").splitlines()] == [*shipped.schemas()]
     for name in shipped.pages():
         assert printed("docs", name) == shipped.page(name)
@@ -143,8 +170,13 @@ def test_the_installed_program_prints_every_page_and_schema(run: Run, installed:
         assert printed("schema", name) == path.read_text(encoding="utf-8")
 
 
-def test_the_installed_program_writes_what_editors_need(run: Run, installed: Path, tmp_path: Path) -> None:
-    assert run("new", "mine", "--catalog", "ours", cwd=tmp_path, PYTHONPATH=str(installed)).returncode == 0
+def test_the_installed_program_writes_what_editors_need(
+    run: Run, installed: Path, tmp_path: Path
+) -> None:
+    assert (
+        run("new", "mine", "--catalog", "ours", cwd=tmp_path, PYTHONPATH=str(installed)).returncode
+        == 0
+    )
     assert run("init", cwd=tmp_path, PYTHONPATH=str(installed)).returncode == 0
     for path, name in {
         "ours/schema.json": "failure",
@@ -154,7 +186,9 @@ def test_the_installed_program_writes_what_editors_need(run: Run, installed: Pat
         assert (tmp_path / path).read_bytes() == shipped.schemas()[name].read_bytes()
 
 
-def test_a_page_is_read_apart_from_the_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_is_read_apart_from_the_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "one.md"
     path.write_text(
         "# One\n\nSee [docs/sites.md](sites.md), [what](sites.md#what-holds-back-what) and\n"

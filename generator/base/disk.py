@@ -53,8 +53,15 @@ def refusals_told(path: Path) -> Iterator[None]:
     """What the disk refuses, as a message."""
     try:
         yield
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, where Path.resolve finds it
-        reason = error.strerror if isinstance(error, OSError) else "the links that lead there form a loop"
+    except (
+        OSError,
+        RuntimeError,
+    ) as error:  # RuntimeError: a loop of links, where Path.resolve finds it
+        reason = (
+            error.strerror
+            if isinstance(error, OSError)
+            else "the links that lead there form a loop"
+        )
         inner = getattr(error, "filename", None) or path
         at = f" ({inner})" if str(inner) != str(path) else ""
         raise ToolError(f"{path}: cannot be written: {reason or error}{at}") from error

@@ -11,7 +11,9 @@ from generator.base.problems import Location, Problem
 
 Path = tuple[str | int, ...]
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times faster where it is built
+_Loader: Any = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # the C loader is ten times faster where it is built
 _BOOLEANS = {"true": True, "false": False}
 _DEPTH = 100  # libyaml's composer ends the process at some 20,000
 _ALIASED = 100_000  # values that aliases stand for
@@ -48,7 +50,9 @@ class Document:
 
 def over(upper: Document, lower: Document) -> Document:
     """One document laid over another: mappings are merged, lists joined, of other values the upper one counts."""
-    return replace(upper, data=_merged(upper.data, lower.data), below=(*upper.below, lower, *lower.below))
+    return replace(
+        upper, data=_merged(upper.data, lower.data), below=(*upper.below, lower, *lower.below)
+    )
 
 
 def _merged(upper: Any, lower: Any) -> Any:
@@ -83,7 +87,13 @@ def load(text: str) -> Any:
     try:
         node = _composed(text)
         return None if node is None else loader.construct_document(node)
-    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError) as error:  # the 99th of a month
+    except (
+        yaml.YAMLError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+    ) as error:  # the 99th of a month
         raise ValueError(" ".join(str(error).split())) from error
     finally:
         loader.dispose()
@@ -102,7 +112,9 @@ def _composed(text: str) -> Any:
 def _within_limits(text: str) -> None:
     """Raises yaml.YAMLError for a text that would take the memory or the stack; its events cost neither."""
     sizes: dict[str, int] = {}  # of what has an anchor, in values
-    opened: list[tuple[str | None, int]] = []  # collections that we are in: anchor, and the count where each began
+    opened: list[
+        tuple[str | None, int]
+    ] = []  # collections that we are in: anchor, and the count where each began
     count = aliased = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -154,7 +166,9 @@ def _value(node: yaml.Node, path: str, problems: list[Problem]) -> Any:
     return _scalar(node.tag.rpartition(":")[2], str(node.value))
 
 
-def _places(node: yaml.Node, at: Path, path: str, key: yaml.Node | None = None) -> Iterator[tuple[Path, Location]]:
+def _places(
+    node: yaml.Node, at: Path, path: str, key: yaml.Node | None = None
+) -> Iterator[tuple[Path, Location]]:
     yield at, _location(path, key or node)
     if isinstance(node, yaml.MappingNode):
         for child_key, child in node.value:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from generator.names import GENERATED
+from generator.base.names import GENERATED
 
 
 @dataclass(frozen=True, order=True)
@@ -17,7 +17,9 @@ class File:
     text: str
 
 
-_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the C emitter is much faster where it is built
+_Base: Any = getattr(
+    yaml, "CSafeDumper", yaml.SafeDumper
+)  # the C emitter is much faster where it is built
 
 
 class _Dumper(_Base):  # type: ignore[misc]
@@ -28,7 +30,9 @@ class _Dumper(_Base):  # type: ignore[misc]
 
 
 def _text(dumper: Any, value: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+    return dumper.represent_scalar(
+        "tag:yaml.org,2002:str", value, style="|" if "\n" in value else None
+    )
 
 
 _Dumper.add_representer(str, _text)

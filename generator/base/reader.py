@@ -37,17 +37,23 @@ def contents(path: Path, limit: int = LIMIT) -> bytes:
     Raises ToolError if that cannot be.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        handle = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
         kind = stat.S_IFMT(os.fstat(handle).st_mode)
         if kind == stat.S_IFIFO and _is_of_the_shell(path):
             os.set_blocking(handle, True)
         elif kind != stat.S_IFREG:
             os.close(handle)
-            raise ToolError(f"{display(path)}: cannot be read: {_KINDS.get(kind, 'it is not a file')}")
+            raise ToolError(
+                f"{display(path)}: cannot be read: {_KINDS.get(kind, 'it is not a file')}"
+            )
         with os.fdopen(handle, "rb") as file:
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
-        raise ToolError(f"{display(path)}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise ToolError(
+            f"{display(path)}: cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
     if len(data) > limit:
         raise ToolError(f"{display(path)}: is larger than {limit >> 20} MiB, which no such file is")
     return data
@@ -93,7 +99,9 @@ class Reader:
             line = data.count(b"\n", 0, error.start) + 1
             column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
             self.problems.append(
-                Problem(Location(display(path), line, column), "not UTF-8 text; save the file as UTF-8")
+                Problem(
+                    Location(display(path), line, column), "not UTF-8 text; save the file as UTF-8"
+                )
             )
             return None
 

@@ -28,9 +28,13 @@ _TYPES = {
 
 _QUOTED = 200  # characters
 _READABLE = 60  # characters of a pattern
-_SECRET = re.compile(r"""^(['"]?(?:\w+://)?).*@""", re.DOTALL)  # what may be user and password, to the last @
+_SECRET = re.compile(
+    r"""^(['"]?(?:\w+://)?).*@""", re.DOTALL
+)  # what may be user and password, to the last @
 _QUERY = re.compile(r"(://[^?#]*[?#]).*", re.DOTALL)
-_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)  # of a pattern: an escape, a class, an end
+_PART = re.compile(
+    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL
+)  # of a pattern: an escape, a class, an end
 
 
 @cache
@@ -68,10 +72,14 @@ def check(document: Document, schema_text: str) -> list[Problem]:
     if _accepts(schema_text)(document.data):
         return []
     found = [
-        problem for error in _validator(schema_text).iter_errors(document.data) for problem in _say(document, error)
+        problem
+        for error in _validator(schema_text).iter_errors(document.data)
+        for problem in _say(document, error)
     ]
     # What one of the two refuses is refused, even if the other finds no words for it.
-    return found or [Problem(document.at(), "is not what its schema asks; compare it with one that is")]
+    return found or [
+        Problem(document.at(), "is not what its schema asks; compare it with one that is")
+    ]
 
 
 def _shown(value: Any) -> str:
@@ -91,46 +99,70 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
                 yield Problem(document.at(*path, key), f"unknown key '{key}'{_suggest(key, known)}")
         case "required":
             # jsonschema reports each missing key on its own and names it in the message only.
-            missing = next(key for key in error.validator_value if error.message.startswith(f"'{key}' "))
+            missing = next(
+                key for key in error.validator_value if error.message.startswith(f"'{key}' ")
+            )
             yield Problem(
-                where, f"key '{missing}' is missing{_describe(error.schema.get('properties', {}).get(missing))}"
+                where,
+                f"key '{missing}' is missing{_describe(error.schema.get('properties', {}).get(missing))}",
             )
         case "dependentRequired":
             # As with `required`, the message alone names them.
-            pairs = ((key, other) for key, others in error.validator_value.items() for other in others)
-            key, other = next(pair for pair in pairs if error.message == f"{pair[1]!r} is a dependency of {pair[0]!r}")
+            pairs = (
+                (key, other) for key, others in error.validator_value.items() for other in others
+            )
+            key, other = next(
+                pair
+                for pair in pairs
+                if error.message == f"{pair[1]!r} is a dependency of {pair[0]!r}"
+            )
             yield Problem(
                 document.at(*path, key),
                 f"{key} needs the key '{other}'{_describe(error.schema.get('properties', {}).get(other))}",
             )
         case "enum":
             words = [str(word) for word in error.validator_value]
-            yield Problem(where, f"{name}: {_quoted(error.instance)} is not one of {', '.join(words)}")
+            yield Problem(
+                where, f"{name}: {_quoted(error.instance)} is not one of {', '.join(words)}"
+            )
         case "type":
-            wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+            wanted = (
+                error.validator_value
+                if isinstance(error.validator_value, list)
+                else [error.validator_value]
+            )
             yield Problem(where, f"{name} must be {' or '.join(_TYPES[kind] for kind in wanted)}")
         case "pattern":
             wrong = f"{name}: {_shown(error.instance)} does not have the form asked for"
             yield Problem(where, f"{wrong}{_form_asked_for(error)}{_line_break(error.instance)}")
         case "anyOf":
             forms = [_form(option) for option in error.validator_value]
-            yield Problem(where, f"{name}: {_shown(error.instance)} is neither {' nor '.join(forms)}")
+            yield Problem(
+                where, f"{name}: {_shown(error.instance)} is neither {' nor '.join(forms)}"
+            )
         case "minProperties" | "minItems" | "minLength":
             yield Problem(where, f"{name} is empty; give at least {error.validator_value}")
         case "uniqueItems":
             yield Problem(where, f"{name} lists a value twice")
         case "minimum":
             yield Problem(
-                where, f"{name}: {error.instance} is too small; the smallest value is {error.validator_value}"
+                where,
+                f"{name}: {error.instance} is too small; the smallest value is {error.validator_value}",
             )
         case _:
-            yield Problem(where, f"{name}: {_shown(error.instance)} does not satisfy {error.validator}")
+            yield Problem(
+                where, f"{name}: {_shown(error.instance)} does not satisfy {error.validator}"
+            )
 
 
 def _form_asked_for(error: Any) -> str:
     """In words where there are some, and as a pattern where that is one a person can read."""
     words = _describe(error.schema).removesuffix(".")
-    return words if words and len(error.validator_value) > _READABLE else f"{words} ({error.validator_value})"
+    return (
+        words
+        if words and len(error.validator_value) > _READABLE
+        else f"{words} ({error.validator_value})"
+    )
 
 
 def _quoted(value: Any) -> str:
@@ -155,4 +187,8 @@ def _describe(schema: Any) -> str:
 
 def _form(option: Mapping[str, Any]) -> str:
     reference = option.get("$ref")
-    return str(reference).rpartition("/")[2] if reference else _TYPES.get(str(option.get("type")), str(option))
+    return (
+        str(reference).rpartition("/")[2]
+        if reference
+        else _TYPES.get(str(option.get("type")), str(option))
+    )

@@ -17,7 +17,10 @@ NUMBER: Schema = {"type": "number", "minimum": -1e18, "maximum": 1e18}
 FLAG: Schema = {"type": "boolean"}
 ANY: Schema = {}
 # Numbers in text, as Prometheus and Loki write values and times.
-VALUE: Schema = {"type": "string", "pattern": r"^([+-]?Inf|NaN|-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,3})?)\z"}
+VALUE: Schema = {
+    "type": "string",
+    "pattern": r"^([+-]?Inf|NaN|-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,3})?)\z",
+}
 COUNT: Schema = {"type": "string", "pattern": r"^[0-9]{1,18}(\.[0-9]+)?(e[+-]?[0-9]{1,2})?\z"}
 NANOSECONDS: Schema = {"type": "string", "pattern": r"^[0-9]{1,19}\z"}
 
@@ -39,7 +42,12 @@ def values(schema: Schema) -> Schema:
 
 def row(*schemas: Schema) -> Schema:
     """A list of a fixed length."""
-    return {"type": "array", "prefixItems": list(schemas), "minItems": len(schemas), "maxItems": len(schemas)}
+    return {
+        "type": "array",
+        "prefixItems": list(schemas),
+        "minItems": len(schemas),
+        "maxItems": len(schemas),
+    }
 
 
 def maybe(schema: Schema) -> Schema:
@@ -68,7 +76,10 @@ class Shape:
         try:
             if self._checker.is_valid(data):
                 return _plain(data)
-            found = [(list(error.instance_path), error.message) for error in self._checker.iter_errors(data)]
+            found = [
+                (list(error.instance_path), error.message)
+                for error in self._checker.iter_errors(data)
+            ]
         except (ValueError, RecursionError) as error:  # what no JSON can hold
             raise ShapeError(f"it holds what JSON cannot ({error})") from error
         path, said = max(found, key=lambda one: len(one[0]))

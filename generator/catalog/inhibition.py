@@ -67,7 +67,9 @@ def copies(own: LogLabels, profile: Profile) -> Mapping[str, str]:
         for others in (profile.loki.labels, profile.prometheus.labels)
         for kind in _kinds(own, others)
     }
-    return {wanted: _template(kind, label) for wanted, (kind, label) in names.items() if label != wanted}
+    return {
+        wanted: _template(kind, label) for wanted, (kind, label) in names.items() if label != wanted
+    }
 
 
 def _template(kind: str, label: str) -> str:
@@ -79,6 +81,10 @@ def _template(kind: str, label: str) -> str:
 
 def _kinds(logs: Labels, others: Labels) -> tuple[str, ...]:
     """What both have a label for and a kube-proxy is told by: its Pod; without Pods its node."""
-    both = {kind for kind in ("cluster", "namespace", "pod", "node") if getattr(logs, kind) and getattr(others, kind)}
+    both = {
+        kind
+        for kind in ("cluster", "namespace", "pod", "node")
+        if getattr(logs, kind) and getattr(others, kind)
+    }
     wanted = ("cluster", "namespace", "pod") if "pod" in both else ("cluster", "node")
     return tuple(kind for kind in wanted if kind in both)

@@ -17,7 +17,7 @@ from generator.catalog.model import (
     Affected,
     Catalog,
     Exclusion,
-    Failure,
+    Entry,
     Fixes,
     Harmless,
     KnownBug,
@@ -93,7 +93,7 @@ def load(
     reader.read_schemas(shipped)
     metrics = reader.metrics(shipped, shipped)
     harmless, known_bugs = reader.harmless(shipped), reader.known_bugs(shipped)
-    entries: dict[str, Failure] = {}
+    entries: dict[str, Entry] = {}
     catalogs = (base or shipped, *extra_catalogs)
     for folder in catalogs[1:]:
         if os.path.lexists(folder / _METRICS):
@@ -111,7 +111,10 @@ def load(
                 )
             elif not known and entry.replaces:
                 reader.problems.append(
-                    Problem(entry.document.at("replaces"), f"there is no entry '{entry.replaces}' to replace")
+                    Problem(
+                        entry.document.at("replaces"),
+                        f"there is no entry '{entry.replaces}' to replace",
+                    )
                 )
             entries[entry.id] = entry
     default = profiles.read(reader, shipped, None)
@@ -152,7 +155,9 @@ def load_tests(path: Path) -> TestFile:
     for pattern in tests.rule_files if tests else ():
         found = _matching(path.parent, pattern)
         if not found:
-            reader.problems.append(Problem(Location(display(path)), f"no rule file matches {pattern}"))
+            reader.problems.append(
+                Problem(Location(display(path)), f"no rule file matches {pattern}")
+            )
         rules += [text for file in found if (text := reader.text(file)) is not None]
     return TestFile(tests, tuple(rules), tuple(reader.problems))
 
@@ -174,23 +179,32 @@ class _Reader(Reader):
         self.tests_schema = self.text(shipped / "tests.schema.json") or "{}"
 
     def metrics(self, folder: Path, shipped: Path) -> Mapping[str, Metric]:
-        parsed = self.document(folder / _METRICS, self.text(shipped / "metrics.schema.json") or "{}")
+        parsed = self.document(
+            folder / _METRICS, self.text(shipped / "metrics.schema.json") or "{}"
+        )
         rows = parsed.data if parsed else {}
         return {name: _metric(name, row) for name, row in rows.items()}
 
     def harmless(self, folder: Path) -> tuple[Harmless, ...]:
-        parsed = self.document(folder / "harmless.yaml", self.text(folder / "harmless.schema.json") or "{}")
+        parsed = self.document(
+            folder / "harmless.yaml", self.text(folder / "harmless.schema.json") or "{}"
+        )
         return tuple(_harmless(parsed, name) for name in parsed.data) if parsed else ()
 
     def known_bugs(self, folder: Path) -> tuple[KnownBug, ...]:
-        parsed = self.document(folder / "known-bugs.yaml", self.text(folder / "known-bugs.schema.json") or "{}")
+        parsed = self.document(
+            folder / "known-bugs.yaml", self.text(folder / "known-bugs.schema.json") or "{}"
+        )
         return tuple(_known_bug(name, row) for name, row in parsed.data.items()) if parsed else ()
 
-    def entries(self, folder: Path, log_tests: bool) -> Iterable[Failure]:
+    def entries(self, folder: Path, log_tests: bool) -> Iterable[Entry]:
         found = self.entry_folders(folder)
         if not found:
             self.problems.append(
-                Problem(Location(display(folder)), "no entry here; a catalog holds folders with a failure.yaml each")
+                Problem(
+                    Location(display(folder)),
+                    "no entry here; a catalog holds folders with a failure.yaml each",
+                )
             )
         for path in found:
             parsed = self.document(path / "failure.yaml", self.schema_text)
@@ -198,7 +212,10 @@ class _Reader(Reader):
                 continue
             if parsed.data["id"] != path.name:
                 self.problems.append(
-                    Problem(parsed.at("id"), f"id '{parsed.data['id']}' must be the name of its folder, '{path.name}'")
+                    Problem(
+                        parsed.at("id"),
+                        f"id '{parsed.data['id']}' must be the name of its folder, '{path.name}'",
+                    )
                 )
             read = {name: self.optional(path / name) for name in (_TESTS, _METRIC_TESTS)}
             unit_tests = {name: text for name, text in read.items() if text is not None}
@@ -220,11 +237,15 @@ class _Reader(Reader):
                 continue
             names = {child.name for child in self.children(path)}
             for wrong, right in _misnamed(names):
-                self.problems.append(Problem(Location(display(path / wrong)), f"is not read; name it {right}"))
+                self.problems.append(
+                    Problem(Location(display(path / wrong)), f"is not read; name it {right}")
+                )
             if _ENTRY in names:
                 found.append(path)
             elif names & _OF_AN_ENTRY:
-                self.problems.append(Problem(Location(display(path)), f"looks like an entry and has no {_ENTRY}"))
+                self.problems.append(
+                    Problem(Location(display(path)), f"looks like an entry and has no {_ENTRY}")
+                )
         return found
 
     def children(self, folder: Path) -> list[Path]:
@@ -232,21 +253,29 @@ class _Reader(Reader):
         try:
             found = sorted(folder.iterdir())
         except OSError as error:
-            self.problems.append(Problem(Location(display(folder)), f"cannot be read: {error.strerror}"))
+            self.problems.append(
+                Problem(Location(display(folder)), f"cannot be read: {error.strerror}")
+            )
             return []
         for path in found:
             if path.is_symlink() and not path.exists():
-                self.problems.append(Problem(Location(display(path)), "is a link that leads nowhere"))
+                self.problems.append(
+                    Problem(Location(display(path)), "is a link that leads nowhere")
+                )
         return [path for path in found if path.exists()]
 
     def log_tests(self, path: Path) -> LogTests | None:
         parsed = self.document(path, self.tests_schema)
         if parsed is None:
             return None
-        tests = tuple(self.log_test(path.parent, parsed, index) for index in range(len(parsed.data["tests"])))
+        tests = tuple(
+            self.log_test(path.parent, parsed, index) for index in range(len(parsed.data["tests"]))
+        )
         interval = seconds(parsed.data.get("evaluation_interval", "1m"))
         if not interval:
-            self.problems.append(Problem(parsed.at("evaluation_interval"), "the interval must be longer than 0"))
+            self.problems.append(
+                Problem(parsed.at("evaluation_interval"), "the interval must be longer than 0")
+            )
         return LogTests(display(path), tuple(parsed.data.get("rule_files", ())), interval, tests)
 
     def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
@@ -286,7 +315,9 @@ class _Reader(Reader):
         found = self.children(folder) if os.path.lexists(folder) else []
         for path in found:
             if not path.is_file():
-                self.problems.append(Problem(Location(display(path)), "is no file; samples are files of lines"))
+                self.problems.append(
+                    Problem(Location(display(path)), "is no file; samples are files of lines")
+                )
         return [path for path in found if path.is_file()]
 
     def samples(self, entry: Path, parsed: Document) -> Iterable[Sample]:
@@ -298,14 +329,22 @@ class _Reader(Reader):
         }
         for name in sorted(listed.keys() - present.keys()):
             self.problems.append(
-                Problem(parsed.at("samples", name), f"there is no file samples/{name}; add it or remove this line")
+                Problem(
+                    parsed.at("samples", name),
+                    f"there is no file samples/{name}; add it or remove this line",
+                )
             )
         for name, path in present.items():
             if name not in listed:
                 self.problems.append(
-                    Problem(Location(display(path)), f"say where these lines come from: list '{name}' under `samples:`")
+                    Problem(
+                        Location(display(path)),
+                        f"say where these lines come from: list '{name}' under `samples:`",
+                    )
                 )
-            yield Sample(display(path), name, name.startswith("fires/"), tuple(_lines(self.bytes(path))))
+            yield Sample(
+                display(path), name, name.startswith("fires/"), tuple(_lines(self.bytes(path)))
+            )
 
 
 def _lines(data: bytes) -> list[str]:
@@ -352,7 +391,9 @@ def _harmless(parsed: Document, name: str) -> Harmless:
 
 def _known_bug(name: str, row: Mapping[str, Any]) -> KnownBug:
     modes = tuple(row["modes"])
-    fix = UpstreamFix(row["instead"], (), tuple(row.get("fixed_in", ())), ends=modes, since=row["since"])
+    fix = UpstreamFix(
+        row["instead"], (), tuple(row.get("fixed_in", ())), ends=modes, since=row["since"]
+    )
     sources = tuple(Reference(**source) for source in row["sources"])
     return KnownBug(name, row["title"], row["effect"], modes, fix, sources)
 
@@ -383,12 +424,15 @@ def _versions(row: Mapping[str, Any]) -> Versions:
 
 
 def _failure(
-    parsed: Document, samples: tuple[Sample, ...], unit_tests: Mapping[str, str], log_tests: LogTests | None
-) -> Failure:
+    parsed: Document,
+    samples: tuple[Sample, ...],
+    unit_tests: Mapping[str, str],
+    log_tests: LogTests | None,
+) -> Entry:
     data = parsed.data
     signals = data["signals"]
     metrics = signals.get("metrics", {})
-    return Failure(
+    return Entry(
         id=data["id"],
         kind=data["kind"],
         alert=data["alert"],
@@ -413,7 +457,8 @@ def _failure(
         explains=tuple(data.get("explains", ())),
         logs=_logs(signals["logs"]) if "logs" in signals else None,
         records=tuple(
-            Record(name=row["record"], expr=row["expr"], why=row["why"]) for row in metrics.get("records", ())
+            Record(name=row["record"], expr=row["expr"], why=row["why"])
+            for row in metrics.get("records", ())
         ),
         metric_alerts=tuple(map(_metric_alert, metrics.get("alerts", ()))),
         heartbeat=signals.get("heartbeat"),
@@ -467,7 +512,9 @@ def _fixes(data: Mapping[str, Any]) -> Fixes:
 def _tke(data: Mapping[str, Any]) -> TkeFixes:
     sources = _cites(data)
     return TkeFixes(
-        rows=tuple(_tke_row(row, sources[0]) for row in data["rows"]), sources=sources, note=data.get("note")
+        rows=tuple(_tke_row(row, sources[0]) for row in data["rows"]),
+        sources=sources,
+        note=data.get("note"),
     )
 
 
@@ -531,7 +578,10 @@ def _logs(data: Mapping[str, Any]) -> LogSignal:
             )
             for row in data["variants"]
         ),
-        exclude=tuple(Exclusion(pattern=row["pattern"], reason=row["reason"]) for row in data.get("exclude", ())),
+        exclude=tuple(
+            Exclusion(pattern=row["pattern"], reason=row["reason"])
+            for row in data.get("exclude", ())
+        ),
         range=data.get("range"),
         threshold=data.get("threshold", 0),
         hold=data.get("for", "0s"),

@@ -321,7 +321,7 @@ class LogTests:
 
 
 @dataclass(frozen=True)
-class Failure:
+class Entry:
     """One entry of the catalog: a failure, a symptom or a watchdog."""
 
     id: str
@@ -359,7 +359,11 @@ class Failure:
     def steps(self) -> tuple[Step, ...]:
         """All steps in the order of the page: what stops the damage, the diagnosis, the other mitigations."""
         first = tuple(step for step in self.mitigation if step.stops_damage)
-        return (*first, *self.diagnosis, *(step for step in self.mitigation if not step.stops_damage))
+        return (
+            *first,
+            *self.diagnosis,
+            *(step for step in self.mitigation if not step.stops_damage),
+        )
 
     def severity_of(self, alert: str) -> Severity:
         own = next((row.severity for row in self.metric_alerts if row.name == alert), None)
@@ -420,15 +424,15 @@ class KnownBug:
 
 @dataclass(frozen=True)
 class Catalog:
-    entries: tuple[Failure, ...]
+    entries: tuple[Entry, ...]
     metrics: Mapping[str, Metric]
     harmless: tuple[Harmless, ...] = ()
     known_bugs: tuple[KnownBug, ...] = ()
 
     @cached_property
-    def causes(self) -> Mapping[str, tuple[Failure, ...]]:
+    def causes(self) -> Mapping[str, tuple[Entry, ...]]:
         """The entries that can be behind each symptom; a symptom without any is left out."""
-        found: dict[str, list[Failure]] = {}
+        found: dict[str, list[Entry]] = {}
         for entry in self.entries:
             for symptom in (*entry.inhibits, *entry.explains):
                 found.setdefault(symptom, []).append(entry)

@@ -21,13 +21,16 @@ def of_site(profile: Profile) -> dict[str, str]:
         "node_exporter": _inside(profile.prometheus.node_selector),
         "node_target": ", ".join(label for label in (labels.cluster, labels.instance) if label),
         "node": profile.prometheus.node_label,
-        "by_node": ", ".join(label for label in (labels.cluster, profile.prometheus.node_label) if label),
+        "by_node": ", ".join(
+            label for label in (labels.cluster, profile.prometheus.node_label) if label
+        ),
         "by": ", ".join([*pod, *([labels.node] if labels.node else []), labels.instance]),
         "pod": ", ".join(pod),
         "cluster": labels.cluster or "",
         "namespace": profile.kube_proxy.namespace,
         "daemonset": profile.kube_proxy.daemonset,
-        "expected": " or ".join(_series(labels.cluster or "", name) for name in profile.clusters) or "vector(1)",
+        "expected": " or ".join(_series(labels.cluster or "", name) for name in profile.clusters)
+        or "vector(1)",
         "expected_by": (labels.cluster or "") if profile.clusters else "",
     }
 

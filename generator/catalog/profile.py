@@ -20,7 +20,9 @@ class LogLabels:
 
     def by(self) -> str:
         """The labels of one kube-proxy, for a grouping."""
-        return ", ".join(label for label in (self.cluster, self.namespace, self.pod, self.node) if label)
+        return ", ".join(
+            label for label in (self.cluster, self.namespace, self.pod, self.node) if label
+        )
 
 
 @dataclass(frozen=True)

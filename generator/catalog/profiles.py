@@ -63,14 +63,20 @@ def _layered(
     own = reader.document(path, schema_text)
     if own is None:
         return None
-    result: Document | None = replace(own, data={key: row for key, row in own.data.items() if key != "extends"})
+    result: Document | None = replace(
+        own, data={key: row for key, row in own.data.items() if key != "extends"}
+    )
     chain = (*above, path.resolve())
     names = own.data.get("extends", [])
     for name in reversed([names] if isinstance(names, str) else names):
         found = _target(name, catalog, path.parent, chain)
         if isinstance(found, str):
             reader.problems.append(Problem(own.at("extends", name), found))
-        layer = _layered(reader, catalog, found, schema_text, chain) if isinstance(found, Path) else None
+        layer = (
+            _layered(reader, catalog, found, schema_text, chain)
+            if isinstance(found, Path)
+            else None
+        )
         result = document.over(result, layer) if result and layer else None
     return result
 
@@ -86,7 +92,11 @@ def _target(name: str, catalog: Path, folder: Path, chain: tuple[Path, ...]) -> 
         found = folder / name
         if not is_file(found):
             return f"there is no file {name}; a path is relative to the file it stands in"
-    return f"{name} extends this file in turn; remove one of the two" if found.resolve() in chain else found
+    return (
+        f"{name} extends this file in turn; remove one of the two"
+        if found.resolve() in chain
+        else found
+    )
 
 
 def no_preset(name: str, known: Iterable[str]) -> str:
@@ -114,8 +124,12 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
     return Profile(
         clusters=tuple(data["clusters"]),
         kube_proxy=KubeProxyProfile(**data["kube_proxy"]),
-        loki=LokiProfile(**{**loki, "labels": LogLabels(**loki["labels"]), "kernel": _kernel(loki["kernel"])}),
-        prometheus=PrometheusProfile(**{**prometheus, "labels": MetricLabels(**prometheus["labels"])}),
+        loki=LokiProfile(
+            **{**loki, "labels": LogLabels(**loki["labels"]), "kernel": _kernel(loki["kernel"])}
+        ),
+        prometheus=PrometheusProfile(
+            **{**prometheus, "labels": MetricLabels(**prometheus["labels"])}
+        ),
         alerts=data["alerts"],
         disabled=frozenset(data["disabled"]),
         labels=data["labels"],
@@ -130,7 +144,11 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
 
 def _kernel(row: Mapping[str, Any] | None) -> LogSource | None:
     """The kernel's lines come from a node, and from no Pod of it."""
-    return LogSource(row["selector"], LogLabels(namespace=None, pod=None, **row["labels"])) if row else None
+    return (
+        LogSource(row["selector"], LogLabels(namespace=None, pod=None, **row["labels"]))
+        if row
+        else None
+    )
 
 
 def _server(parsed: Document, name: str, row: Mapping[str, str]) -> ServerProfile:

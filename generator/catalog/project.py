@@ -9,7 +9,7 @@ from typing import Any
 from generator.base.document import Document
 from generator.base.problems import Problem
 from generator.base.reader import Reader, display, is_file, is_folder
-from generator.names import PROJECT
+from generator.base.names import PROJECT
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,9 @@ def find(folder: Path) -> Path | None:
     anybody may have put it there."""
     above = [folder, *folder.parents]
     root = next((number for number, one in enumerate(above) if os.path.lexists(one / ".git")), 0)
-    return next((one / PROJECT for one in above[: root + 1] if os.path.lexists(one / PROJECT)), None)
+    return next(
+        (one / PROJECT for one in above[: root + 1] if os.path.lexists(one / PROJECT)), None
+    )
 
 
 def read(path: Path, catalog: Path, keys: Collection[str]) -> tuple[Project, Sequence[Problem]]:
@@ -57,7 +59,12 @@ def _names(row: Any) -> list[str]:
 def _missing(parsed: Document, rows: dict[str, Any], folder: Path) -> list[Problem]:
     relative = "a path is relative to the file it stands in"
     folders = [name for name in _names(rows.get("catalog", [])) if not is_folder(folder / name)]
-    problems = [Problem(parsed.at("catalog", name), f"there is no folder {name}; {relative}") for name in folders]
+    problems = [
+        Problem(parsed.at("catalog", name), f"there is no folder {name}; {relative}")
+        for name in folders
+    ]
     if "profile" in rows and not is_file(folder / rows["profile"]):
-        problems.append(Problem(parsed.at("profile"), f"there is no file {rows['profile']}; {relative}"))
+        problems.append(
+            Problem(parsed.at("profile"), f"there is no file {rows['profile']}; {relative}")
+        )
     return problems

@@ -34,7 +34,9 @@ def metrics_read(alert: MetricAlert, catalog: Catalog, profile: Profile) -> list
     values = placeholders.of_site(profile)
     parameters = {key: stand_in(parameter.default) for key, parameter in alert.parameters.items()}
     tree = promql.parse(promql.fill(alert.expr, {**values, **parameters}))
-    return [metric for metric, _ in metrics_behind(tree, records_of(catalog), catalog.metrics, values)]
+    return [
+        metric for metric, _ in metrics_behind(tree, records_of(catalog), catalog.metrics, values)
+    ]
 
 
 def metrics_behind(
@@ -47,7 +49,9 @@ def metrics_behind(
             with suppress(KeyError, ValueError):  # reported where the record stands
                 trees.append(promql.parse(promql.fill(records[selection.series], values)))
     for read in trees:
-        calls = {node.func.name for node in promql.walk(read) if isinstance(node, promql_parser.Call)}
+        calls = {
+            node.func.name for node in promql.walk(read) if isinstance(node, promql_parser.Call)
+        }
         for selection in promql.selections(read):
             metric = metric_of(selection.series, metrics)
             if metric:

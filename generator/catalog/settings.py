@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator.base.problems import Location
-from generator.catalog.model import Failure, LogSignal, MetricAlert
+from generator.catalog.model import Entry, LogSignal, MetricAlert
 from generator.catalog.profile import Profile
 
 
@@ -15,7 +15,7 @@ class LogSettings:
     hold: str
 
 
-def log_settings(entry: Failure, signal: LogSignal, profile: Profile) -> LogSettings:
+def log_settings(entry: Entry, signal: LogSignal, profile: Profile) -> LogSettings:
     changed = profile.alerts.get(entry.alert, {})
     return LogSettings(
         str(changed.get("range", signal.range or profile.loki.range)),
@@ -41,7 +41,7 @@ def known_build_hold(alert: str, profile: Profile) -> str:
     return str(profile.alerts.get(alert, {}).get("for", "10m"))
 
 
-def place(profile: Profile, alert: str, key: str, entry: Failure, *path: str | int) -> Location:
+def place(profile: Profile, alert: str, key: str, entry: Entry, *path: str | int) -> Location:
     """Where the value in force stands: in the profile, or else at `path` in the entry."""
     if key in profile.alerts.get(alert, {}):
         return profile.document.at("alerts", alert, key)

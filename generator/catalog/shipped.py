@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from generator.catalog.load import shipped_catalog
-from generator.names import TOOL
+from generator.base.names import TOOL
 
 _FENCE = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[((?:[^\[\]]|\\.)*)\]\(([^()\s]+)\)")
@@ -14,7 +14,9 @@ _LINK = re.compile(r"\[((?:[^\[\]]|\\.)*)\]\(([^()\s]+)\)")
 
 def schemas() -> dict[str, Path]:
     """The JSON Schemas by name; that of an entry has the name failure."""
-    return {_schema_name(path.name): path for path in sorted(shipped_catalog().glob("*schema.json"))}
+    return {
+        _schema_name(path.name): path for path in sorted(shipped_catalog().glob("*schema.json"))
+    }
 
 
 def _schema_name(file: str) -> str:
@@ -33,7 +35,11 @@ def is_schema(text: str, name: str) -> bool:
 def pages() -> dict[str, Path]:
     """The pages of the documentation by name: inside the package where it is installed, else those of the checkout."""
     package = Path(str(resources.files("generator")))
-    folders = [package / "_docs"] if (package / "_docs").is_dir() else [package.parent, package.parent / "docs"]
+    folders = (
+        [package / "_docs"]
+        if (package / "_docs").is_dir()
+        else [package.parent, package.parent / "docs"]
+    )
     found = {path.stem.lower(): path for folder in folders for path in folder.glob("*.md")}
     return dict(sorted(found.items()))
 

@@ -6,7 +6,10 @@ from generator.query.signature import Signature, escape
 
 def signature(signal: LogSignal) -> Signature:
     """Cheap literal filters first, then one pattern for the wordings that need it, exclusions last."""
-    held = [variant.literal if variant.literal is not None else variant.holds for variant in signal.variants]
+    held = [
+        variant.literal if variant.literal is not None else variant.holds
+        for variant in signal.variants
+    ]
     any_of = tuple(text for text in held if text is not None)
     if len(any_of) < len(held):
         any_of = ()  # some wording has no text that can be searched for
@@ -15,6 +18,11 @@ def signature(signal: LogSignal) -> Signature:
         literals, any_of = (*literals, *any_of), ()
     pattern = None
     if any(variant.pattern is not None for variant in signal.variants):
-        parts = [escape(one.literal) if one.literal is not None else one.pattern for one in signal.variants]
+        parts = [
+            escape(one.literal) if one.literal is not None else one.pattern
+            for one in signal.variants
+        ]
         pattern = str(parts[0]) if len(parts) == 1 else "|".join(f"(?:{part})" for part in parts)
-    return Signature(literals, any_of, pattern, tuple(exclusion.pattern for exclusion in signal.exclude))
+    return Signature(
+        literals, any_of, pattern, tuple(exclusion.pattern for exclusion in signal.exclude)
+    )

@@ -15,7 +15,8 @@ def cri(line: str) -> str:
 def docker(line: str) -> str:
     """A file of docker's json-file driver; Go's encoder escapes <, > and & too."""
     text = json.dumps(
-        {"log": f"{line}\n", "stream": "stderr", "time": "2026-01-02T03:04:05.678901234Z"}, ensure_ascii=False
+        {"log": f"{line}\n", "stream": "stderr", "time": "2026-01-02T03:04:05.678901234Z"},
+        ensure_ascii=False,
     )
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -27,9 +28,7 @@ def journald(line: str) -> str:
 
 def fluent_bit(line: str) -> str:
     """Fluent Bit's record as its output writes it by default; releases before 4 escape what is not ASCII too."""
-    return (
-        f'{{"time":"2026-01-02T03:04:05.678901234Z","stream":"stderr","_p":"F","log":{json.dumps(line)},{_FLUENT_POD}}}'
-    )
+    return f'{{"time":"2026-01-02T03:04:05.678901234Z","stream":"stderr","_p":"F","log":{json.dumps(line)},{_FLUENT_POD}}}'
 
 
 def vector(line: str) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from generator import names
+from generator.base import names
 from generator.base.document import Path
 from generator.base.problems import Problem
-from generator.catalog.model import Catalog, Failure
+from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import Profile
 from generator.catalog.releases import minor
 from generator.fixes.tables import decided_by_version
@@ -15,7 +15,7 @@ from generator.query.signature import compile_re2
 
 def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """No two alerts and no two recording rules share a name; a further alert adds a word to its entry's name."""
-    seen: dict[str, tuple[Failure, Path]] = {}
+    seen: dict[str, tuple[Entry, Path]] = {}
     for entry in catalog.entries:
         own = any(alert.name == entry.alert for alert in entry.metric_alerts)
         named: list[tuple[str, Path]] = [] if own else [(entry.alert, ("alert",))]
@@ -31,10 +31,15 @@ def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
         for name, path in named:
             if name in seen:
                 holder, taken = seen[name]
-                message = f"the name '{name}' is taken by {holder.document.at(*taken)}; choose another"
+                message = (
+                    f"the name '{name}' is taken by {holder.document.at(*taken)}; choose another"
+                )
                 yield Problem(entry.document.at(*path), message)
             if name == names.BUILD_RECORD:
-                yield Problem(entry.document.at(*path), f"the name '{name}' is that of the versions; choose another")
+                yield Problem(
+                    entry.document.at(*path),
+                    f"the name '{name}' is that of the versions; choose another",
+                )
             seen.setdefault(name, (entry, path))
 
 
@@ -43,8 +48,14 @@ def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem
     for entry in catalog.entries:
         at = entry.document.at
         if (entry.kind == "watchdog") != (entry.heartbeat is not None):
-            yield Problem(at("kind"), "a watchdog has `signals: {heartbeat: …}`, and only a watchdog has it")
-        makers = [entry.logs, entry.heartbeat, *(a for a in entry.metric_alerts if a.name == entry.alert)]
+            yield Problem(
+                at("kind"), "a watchdog has `signals: {heartbeat: …}`, and only a watchdog has it"
+            )
+        makers = [
+            entry.logs,
+            entry.heartbeat,
+            *(a for a in entry.metric_alerts if a.name == entry.alert),
+        ]
         if sum(maker is not None for maker in makers) != 1:
             yield Problem(
                 at("signals"),
@@ -53,7 +64,10 @@ def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem
         if entry.status != "stable" and not entry.status_reason:
             yield Problem(at("status"), f"status {entry.status} needs a `status_reason`")
         if entry.logs and not any(sample.fires for sample in entry.samples):
-            yield Problem(at("signals", "logs"), "no sample proves this signal; add a file under samples/fires/")
+            yield Problem(
+                at("signals", "logs"),
+                "no sample proves this signal; add a file under samples/fires/",
+            )
 
 
 def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -62,13 +76,22 @@ def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     for entry in catalog.entries:
         for index, (key, _) in enumerate(entry.related):
             if key not in known or key == entry.id:
-                yield Problem(entry.document.at("related", index, "id"), f"there is no other entry '{key}'")
+                yield Problem(
+                    entry.document.at("related", index, "id"), f"there is no other entry '{key}'"
+                )
         for field, keys in (("inhibits", entry.inhibits), ("explains", entry.explains)):
             for index, key in enumerate(keys):
                 where = entry.document.at(field, index)
                 other = known.get(key)
-                if other is None or key == entry.id or not (other.kind == "symptom" or other.metric_alerts):
-                    yield Problem(where, f"'{key}' is not another entry of kind symptom, or with alerts on metrics")
+                if (
+                    other is None
+                    or key == entry.id
+                    or not (other.kind == "symptom" or other.metric_alerts)
+                ):
+                    yield Problem(
+                        where,
+                        f"'{key}' is not another entry of kind symptom, or with alerts on metrics",
+                    )
                 elif field == "explains" and key in entry.inhibits:
                     yield Problem(where, f"'{key}' stands under `inhibits:` too; name it once")
 
@@ -81,10 +104,13 @@ def sources_are_cited(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
         for path, key in _cited(entry.document.data):
             used.add(key)
             if key not in known:
-                yield Problem(entry.document.at(*path), f"there is no source '{key}'; add it under `sources:`")
+                yield Problem(
+                    entry.document.at(*path), f"there is no source '{key}'; add it under `sources:`"
+                )
         for key in sorted(known - used):
             yield Problem(
-                entry.document.at("sources", key), f"no statement cites the source '{key}'; cite it or remove it"
+                entry.document.at("sources", key),
+                f"no statement cites the source '{key}'; cite it or remove it",
             )
 
 
@@ -102,7 +128,9 @@ def scaffolds_are_filled_in(catalog: Catalog, profile: Profile) -> Iterable[Prob
     for entry in catalog.entries:
         left = [path for path, text in _texts(entry.document.data, ()) if text.startswith("TODO")]
         if left:
-            message = f"{len(left)} texts of {entry.id} still say TODO, this is the first; fill them in"
+            message = (
+                f"{len(left)} texts of {entry.id} still say TODO, this is the first; fill them in"
+            )
             yield Problem(entry.document.at(*left[0]), message, "warning")
 
 
@@ -130,7 +158,10 @@ def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Proble
             elif row.minimum and (row.sign != "=" or minor(row.minimum) != row.minor):
                 yield Problem(where, f"{row.minimum} is not a build of {row.cluster}")
             if tke and row.edition not in tke.sources:
-                yield Problem(where, f"the edition '{row.edition}' is none of the sources of the table; list it there")
+                yield Problem(
+                    where,
+                    f"the edition '{row.edition}' is none of the sources of the table; list it there",
+                )
 
 
 def what_decides_can_be_looked_at(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -139,9 +170,14 @@ def what_decides_can_be_looked_at(catalog: Catalog, profile: Profile) -> Iterabl
         for index, setting in enumerate(entry.fixes.settings):
             where = entry.document.at("fixes", "settings", index)
             if sum(key is not None for key in (setting.flag, setting.variable, setting.path)) != 1:
-                yield Problem(where, "give one of `flag`, `variable` and `path`, which say what is looked at")
+                yield Problem(
+                    where, "give one of `flag`, `variable` and `path`, which say what is looked at"
+                )
             elif setting.path and (setting.value or setting.safe):
-                yield Problem(where, "a `path` is mounted or not; `value` and `safe` are for flags and variables")
+                yield Problem(
+                    where,
+                    "a `path` is mounted or not; `value` and `safe` are for flags and variables",
+                )
             elif setting.ends and not (setting.value or setting.path):
                 yield Problem(where, "`ends` needs the `value` that hurts")
         for index, wanted in enumerate(entry.fixes.components):
@@ -152,10 +188,15 @@ def what_decides_can_be_looked_at(catalog: Catalog, profile: Profile) -> Iterabl
                 yield Problem(where, f"not an RE2 pattern: {error}")
         for index, row in enumerate(entry.affected.other_os):
             if not entry.affected.os:
-                yield Problem(entry.document.at("affected", "other_os"), "`other_os` needs the systems of `os`")
+                yield Problem(
+                    entry.document.at("affected", "other_os"),
+                    "`other_os` needs the systems of `os`",
+                )
             elif _release(row.first) > _release(row.last):
                 where = entry.document.at("affected", "other_os", index)
-                yield Problem(where, f"{row.first} is newer than {row.last}; `from` is the oldest release")
+                yield Problem(
+                    where, f"{row.first} is newer than {row.last}; `from` is the oldest release"
+                )
 
 
 def _release(text: str) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from generator.base.problems import Location, Problem
 from generator.catalog import inhibition
-from generator.catalog.model import Catalog, Failure
+from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import Profile
 from generator.catalog.settings import severity
 
@@ -18,7 +18,7 @@ def symptoms_are_not_graver(catalog: Catalog, profile: Profile) -> Iterable[Prob
                 yield from _graver(entry, index, enabled[key], profile)
 
 
-def _graver(entry: Failure, index: int, symptom: Failure, profile: Profile) -> Iterator[Problem]:
+def _graver(entry: Entry, index: int, symptom: Entry, profile: Profile) -> Iterator[Problem]:
     for cause_alert in entry.alerts():
         for symptom_alert in symptom.alerts():
             cause = severity(cause_alert, entry.severity_of(cause_alert), profile)
@@ -27,18 +27,22 @@ def _graver(entry: Failure, index: int, symptom: Failure, profile: Profile) -> I
                 continue
             changed = _changed(profile, symptom_alert) or _changed(profile, cause_alert)
             if changed:
-                message = (
-                    f"{symptom_alert} is {graver} here; {cause_alert}, {cause}, does not hold it back, and both come"
-                )
+                message = f"{symptom_alert} is {graver} here; {cause_alert}, {cause}, does not hold it back, and both come"
                 yield Problem(changed, message, "warning")
             else:
-                message = f"{cause_alert} ({cause}) must not hold back {symptom_alert}, which is {graver}"
+                message = (
+                    f"{cause_alert} ({cause}) must not hold back {symptom_alert}, which is {graver}"
+                )
                 where = entry.document.at("inhibits", index)
                 yield Problem(where, f"{message}; name '{symptom.id}' under `explains:` instead")
 
 
 def _changed(profile: Profile, alert: str) -> Location | None:
-    return profile.document.at("alerts", alert, "severity") if "severity" in profile.alerts.get(alert, {}) else None
+    return (
+        profile.document.at("alerts", alert, "severity")
+        if "severity" in profile.alerts.get(alert, {})
+        else None
+    )
 
 
 def logs_and_metrics_meet(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -47,7 +51,8 @@ def logs_and_metrics_meet(catalog: Catalog, profile: Profile) -> Iterable[Proble
     causes = [
         entry.alert
         for entry in enabled.values()
-        if entry.logs and any(enabled[key].metric_alerts for key in entry.inhibits if key in enabled)
+        if entry.logs
+        and any(enabled[key].metric_alerts for key in entry.inhibits if key in enabled)
     ]
     if not causes:
         return

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from generator.base.durations import seconds
 from generator.base.problems import Location, Problem
-from generator.catalog.model import Catalog, Failure, LogSignal
+from generator.catalog.model import Catalog, Entry, LogSignal
 from generator.catalog.profile import Profile
 from generator.catalog.settings import log_settings, place
 from generator.query.signature import compile_re2, escape
@@ -27,11 +27,11 @@ def patterns_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                     yield Problem(at("signals", "logs", *path), message)
         for index, variant in enumerate(entry.logs.variants):
             if (variant.literal is None) == (variant.pattern is None):
-                yield Problem(at("signals", "logs", "variants", index), "give either `literal` or `pattern`")
-            elif variant.holds is not None and escape(variant.holds) not in (variant.pattern or ""):
-                message = (
-                    "`holds` must be a text of the pattern as it stands there; it is searched for before the pattern"
+                yield Problem(
+                    at("signals", "logs", "variants", index), "give either `literal` or `pattern`"
                 )
+            elif variant.holds is not None and escape(variant.holds) not in (variant.pattern or ""):
+                message = "`holds` must be a text of the pattern as it stands there; it is searched for before the pattern"
                 yield Problem(at("signals", "logs", "variants", index, "holds"), message)
 
 
@@ -86,7 +86,7 @@ def windows_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             )
 
 
-def _range_place(entry: Failure, profile: Profile) -> Location:
+def _range_place(entry: Entry, profile: Profile) -> Location:
     """Where the range in force stands; the default one, at the signal that uses it."""
     own = entry.logs is not None and entry.logs.range is not None
     if not own and "range" not in profile.alerts.get(entry.alert, {}) and profile.document.data:

@@ -10,11 +10,11 @@ import promql_parser
 from generator.base.document import Path
 from generator.base.problems import Problem
 from generator.catalog import placeholders
-from generator.catalog.model import Catalog, Failure, Metric, MetricAlert
+from generator.catalog.model import Catalog, Entry, Metric, MetricAlert
 from generator.catalog.profile import Profile
 from generator.catalog.reads import metric_of, metrics_behind, records_of, stand_in
 from generator.catalog.settings import metric_parameters, place
-from generator.names import TOOL
+from generator.base.names import TOOL
 from generator.query import promql
 
 _FAMILY = "ip_family"
@@ -32,7 +32,11 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
     for entry in catalog.entries:
         for path, expr, alert in _expressions(entry):
             at = partial(entry.document.at, *path)
-            parameters = {key: stand_in(row.default) for key, row in alert.parameters.items()} if alert else {}
+            parameters = (
+                {key: stand_in(row.default) for key, row in alert.parameters.items()}
+                if alert
+                else {}
+            )
             try:
                 tree = promql.parse(promql.fill(expr, {**values, **parameters}))
             except KeyError as error:
@@ -48,11 +52,12 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
                 missing = _uncovered(tree, alert, records, catalog.metrics, values)
                 if missing:
                     yield Problem(
-                        at(), f"none of its metrics exists in {missing}; narrow `versions` or use another metric"
+                        at(),
+                        f"none of its metrics exists in {missing}; narrow `versions` or use another metric",
                     )
 
 
-def _expressions(entry: Failure) -> Iterator[tuple[Path, str, MetricAlert | None]]:
+def _expressions(entry: Entry) -> Iterator[tuple[Path, str, MetricAlert | None]]:
     for index, record in enumerate(entry.records):
         yield ("signals", "metrics", "records", index, "expr"), record.expr, None
     for index, alert in enumerate(entry.metric_alerts):
@@ -66,7 +71,15 @@ def _target_labels(profile: Profile) -> set[str]:
     named = {matcher.name for text in selectors for matcher in promql.matchers(text)}
     labels = site.labels
     return named | {
-        label for label in (labels.cluster, labels.namespace, labels.pod, site.node_label, labels.instance) if label
+        label
+        for label in (
+            labels.cluster,
+            labels.namespace,
+            labels.pod,
+            site.node_label,
+            labels.instance,
+        )
+        if label
     }
 
 
@@ -122,7 +135,10 @@ def _carries_family(node: Any, metrics: Mapping[str, Metric]) -> bool:
             if operator in ("and", "unless"):
                 return left
             matching = node.modifier.matching if node.modifier else None
-            one_to_one = node.modifier and node.modifier.card == promql_parser.VectorMatchCardinality.OneToOne
+            one_to_one = (
+                node.modifier
+                and node.modifier.card == promql_parser.VectorMatchCardinality.OneToOne
+            )
             if matching and one_to_one and matching.type == promql_parser.LabelModifierType.Include:
                 return _FAMILY in matching.labels
             return left or right
@@ -133,7 +149,11 @@ def _carries_family(node: Any, metrics: Mapping[str, Metric]) -> bool:
 
 
 def _uncovered(
-    tree: Any, alert: MetricAlert, records: Mapping[str, str], metrics: Mapping[str, Metric], values: Mapping[str, str]
+    tree: Any,
+    alert: MetricAlert,
+    records: Mapping[str, str],
+    metrics: Mapping[str, Metric],
+    values: Mapping[str, str],
 ) -> str:
     """The releases an alert is for in which none of its kube-proxy metrics exists."""
     covered: set[int] = set()
@@ -157,7 +177,10 @@ def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]
                 limit = alert.parameters[key].below
                 if limit is not None and isinstance(value, float | int) and value >= limit:
                     where = place(profile, alert.name, key, entry, *at, key, "default")
-                    yield Problem(where, f"{alert.name}: {key} {value:g} can never fire; it must be below {limit:g}")
+                    yield Problem(
+                        where,
+                        f"{alert.name}: {key} {value:g} can never fire; it must be below {limit:g}",
+                    )
             ceiling = _ceiling(alert, records, catalog.metrics, values)
             threshold = metric_parameters(alert, profile).get("threshold")
             if ceiling is not None and isinstance(threshold, float | int) and threshold >= ceiling:
@@ -170,7 +193,10 @@ def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]
 
 
 def _ceiling(
-    alert: MetricAlert, records: Mapping[str, str], metrics: Mapping[str, Metric], values: Mapping[str, str]
+    alert: MetricAlert,
+    records: Mapping[str, str],
+    metrics: Mapping[str, Metric],
+    values: Mapping[str, str],
 ) -> float | None:
     """The lowest top bucket, in seconds, of the histograms whose quantile an alert reads; None if it reads none."""
     parameters = {key: stand_in(parameter.default) for key, parameter in alert.parameters.items()}

@@ -21,9 +21,14 @@ def samples_say_what_they_match(catalog: Catalog, profile: Profile) -> Iterable[
             for number, line in enumerate(sample.lines, 1):
                 where = Location(sample.path, number, 1)
                 hits = {dress.__name__: known.owners(dress(line)) for dress in DRESSES}
-                for owner in sorted(frozenset.union(*hits.values()) - frozenset.intersection(*hits.values())):
+                for owner in sorted(
+                    frozenset.union(*hits.values()) - frozenset.intersection(*hits.values())
+                ):
                     seen = ", ".join(name for name, owners in hits.items() if owner in owners)
-                    yield Problem(where, f"matches {owner} as {seen} only; a pattern must not depend on the wrapping")
+                    yield Problem(
+                        where,
+                        f"matches {owner} as {seen} only; a pattern must not depend on the wrapping",
+                    )
                 if entry.id in hits["raw"] and not sample.fires:
                     yield Problem(where, f"must stay silent, but matches {entry.id}")
                 for owner in sorted(hits["raw"] - {entry.id}) if sample.fires else ():

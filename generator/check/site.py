@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
-from generator import names
+from generator.base import names
 from generator.base.document import Path
 from generator.base.durations import seconds
 from generator.base.problems import Location, Problem
@@ -32,7 +32,9 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
         if entry.heartbeat:
             known[entry.alert] = {"severity": ""}
     named = profile.alerts or profile.disabled
-    builds = [names.known_build(entry.alert) for entry in catalog.entries if named and known_builds(entry)]
+    builds = [
+        names.known_build(entry.alert) for entry in catalog.entries if named and known_builds(entry)
+    ]
     known |= {name: {"for": "", "severity": ""} for name in builds}
     for name, changes in profile.alerts.items():
         if name not in known:
@@ -41,7 +43,9 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
         for key, value in changes.items():
             where = at("alerts", name, key)
             if key not in known[name]:
-                yield Problem(where, f"{name} has no setting '{key}'; it has {', '.join(sorted(known[name]))}")
+                yield Problem(
+                    where, f"{name} has no setting '{key}'; it has {', '.join(sorted(known[name]))}"
+                )
             elif isinstance(known[name][key], str) and not isinstance(value, str):
                 yield Problem(where, f"{key} must be text such as 10m")
             elif isinstance(known[name][key], int | float) and (
@@ -49,7 +53,9 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             ):
                 yield Problem(where, f"{key} must be a number, 0 or more{_too_large(value)}")
             elif key != "severity" and isinstance(value, str) and not _is_duration(value):
-                yield Problem(where, f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m")
+                yield Problem(
+                    where, f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m"
+                )
             elif key not in ("severity", "for") and isinstance(value, str) and seconds(value) == 0:
                 yield Problem(where, f"{key} must be longer than 0")
     ids = [*(entry.id for entry in catalog.entries), *builds]
@@ -59,7 +65,9 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
 
 
 def _too_large(value: Any) -> str:
-    return ", and not larger than 10^15" if isinstance(value, int | float) and value > _LARGEST else ""
+    return (
+        ", and not larger than 10^15" if isinstance(value, int | float) and value > _LARGEST else ""
+    )
 
 
 def _is_duration(text: str) -> bool:
@@ -83,10 +91,15 @@ def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Pro
             for matcher in matchers:
                 _pattern(matcher)
         except ValueError as error:
-            yield Problem(at(*path), f'{selector!r} is not a selector such as {{container="kube-proxy"}}: {error}')
+            yield Problem(
+                at(*path),
+                f'{selector!r} is not a selector such as {{container="kube-proxy"}}: {error}',
+            )
             continue
         if path[0] == "loki" and not promql.is_of_loki(selector):
-            message = "is not a selector that Loki reads: each text in double quotes, no comma at the end"
+            message = (
+                "is not a selector that Loki reads: each text in double quotes, no comma at the end"
+            )
             yield Problem(at(*path), f"{selector} {message}")
             continue
         if path[0] == "loki" and not any(_refuses(matcher, "loki") for matcher in matchers):
@@ -127,7 +140,9 @@ def labels_are_no_words_of_loki(catalog: Catalog, profile: Profile) -> Iterable[
 
 def _word_of_loki(where: Location, name: str) -> Iterable[Problem]:
     if name.lower() in promql.LOKI_WORDS:
-        yield Problem(where, f"'{name}' is a word of LogQL and names no label; let the collector rename it")
+        yield Problem(
+            where, f"'{name}' is a word of LogQL and names no label; let the collector rename it"
+        )
 
 
 def _pattern(matcher: Any) -> Any:
@@ -156,7 +171,9 @@ def intervals_are_positive(catalog: Catalog, profile: Profile) -> Iterable[Probl
     for section, key, text in durations:
         where = profile.document.at(section, key)
         if not _is_duration(text):
-            yield Problem(where, f"{key}: '{text}' is longer than a ruler can count; 100 years are the most")
+            yield Problem(
+                where, f"{key}: '{text}' is longer than a ruler can count; 100 years are the most"
+            )
         elif key == "interval" and seconds(text) == 0:
             yield Problem(where, "the interval must be longer than 0")
 
@@ -175,11 +192,16 @@ def clusters_are_told_apart(catalog: Catalog, profile: Profile) -> Iterable[Prob
 
 def labels_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Extra labels do not take the place of the alert's own."""
-    clusters = {profile.loki.labels.cluster, profile.prometheus.labels.cluster} if profile.clusters else set()
+    clusters = (
+        {profile.loki.labels.cluster, profile.prometheus.labels.cluster}
+        if profile.clusters
+        else set()
+    )
     for key in profile.labels:
         if key in {"alertname", "failure", "severity", *clusters}:
             yield Problem(
-                profile.document.at("labels", key), f"every alert has a label '{key}' already; choose another name"
+                profile.document.at("labels", key),
+                f"every alert has a label '{key}' already; choose another name",
             )
 
 
@@ -188,7 +210,10 @@ def runbooks_have_a_home(catalog: Catalog, profile: Profile) -> Iterable[Problem
     try:
         host = urlsplit(profile.base_url).hostname or ""
     except ValueError as error:
-        yield Problem(profile.document.at("runbooks", "base_url"), f"{profile.base_url} is no address: {error}")
+        yield Problem(
+            profile.document.at("runbooks", "base_url"),
+            f"{profile.base_url} is no address: {error}",
+        )
         return
     if host == "example.com" or host.endswith((".example.com", ".example")):
         yield Problem(

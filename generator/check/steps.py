@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from generator.base.document import Path
 from generator.base.problems import Location, Problem
-from generator.catalog.model import Catalog, Failure, Step
+from generator.catalog.model import Catalog, Entry, Step
 from generator.catalog.profile import KubeProxyProfile, Profile
 from generator.steps import shell, verbs
 from generator.steps.deployment import Where, in_pod, kinds, words
@@ -22,7 +22,17 @@ _FILTERS = frozenset(
     | {"tail", "test", "tr", "true", "uniq", "wc"}
 )
 _READING = frozenset(
-    {"api-resources", "api-versions", "auth", "cluster-info", "config", "describe", "events", "exec", "explain"}
+    {
+        "api-resources",
+        "api-versions",
+        "auth",
+        "cluster-info",
+        "config",
+        "describe",
+        "events",
+        "exec",
+        "explain",
+    }
     | {"get", "logs", "top", "version", "wait"}
 )
 _READING_ROLLOUTS = frozenset({"status", "history"})
@@ -51,7 +61,9 @@ def steps_have_a_place(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Templates use words that there are, and all commands of a step are typed at the same place, which it names."""
     for entry in catalog.entries:
         for placed in _in_order(entry):
-            yield from list(_templates(entry, placed, profile)) or list(_places(entry, placed, profile))
+            yield from list(_templates(entry, placed, profile)) or list(
+                _places(entry, placed, profile)
+            )
 
 
 def commands_fit_their_place(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -73,7 +85,9 @@ def damage_is_stopped_first(catalog: Catalog, profile: Profile) -> Iterable[Prob
             message = "nothing stops the damage of a critical failure; mark what does with `stops_damage: true`"
             yield Problem(entry.document.at("mitigation"), message)
         for index, step in enumerate(entry.mitigation):
-            if step.stops_damage and not all(earlier.stops_damage for earlier in entry.mitigation[:index]):
+            if step.stops_damage and not all(
+                earlier.stops_damage for earlier in entry.mitigation[:index]
+            ):
                 message = "what stops the damage comes first on the page; put it first here, so that the numbers agree"
                 yield Problem(entry.document.at("mitigation", index, "stops_damage"), message)
         for index, step in enumerate(entry.diagnosis):
@@ -91,15 +105,17 @@ def _once(of_sites: Iterable[Iterable[Problem]]) -> Iterator[Problem]:
         told |= {problem.where for problem in fresh}
 
 
-def _in_order(entry: Failure) -> list[_Placed]:
+def _in_order(entry: Entry) -> list[_Placed]:
     """An entry's steps as its page shows them: what stops the damage, the diagnosis, the other mitigations."""
     diagnosis = [_Placed(step, ("diagnosis", index)) for index, step in enumerate(entry.diagnosis)]
-    mitigation = [_Placed(step, ("mitigation", index)) for index, step in enumerate(entry.mitigation)]
+    mitigation = [
+        _Placed(step, ("mitigation", index)) for index, step in enumerate(entry.mitigation)
+    ]
     first = [placed for placed in mitigation if placed.step.stops_damage]
     return [*first, *diagnosis, *(placed for placed in mitigation if not placed.step.stops_damage)]
 
 
-def _templates(entry: Failure, placed: _Placed, profile: Profile) -> Iterator[Problem]:
+def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
     step = placed.step
     known = words(profile.kube_proxy)
     for key, template in (("do", step.do), ("run", step.run), ("expect", step.expect)):
@@ -110,7 +126,11 @@ def _templates(entry: Failure, placed: _Placed, profile: Profile) -> Iterator[Pr
             unknown = unknown_words(template, known)
             for word in unknown:
                 close = difflib.get_close_matches(word, known, n=1)
-                hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(sorted(known))}"
+                hint = (
+                    f"did you mean '{close[0]}'?"
+                    if close
+                    else f"there are {', '.join(sorted(known))}"
+                )
                 yield Problem(where, f"{key}: there is no word '{word}'; {hint}")
             for site in () if unknown else kinds(profile.kube_proxy):
                 fill(template, words(site))
@@ -118,7 +138,7 @@ def _templates(entry: Failure, placed: _Placed, profile: Profile) -> Iterator[Pr
             yield Problem(where, f"{key} is not a template that can be filled in: {error}")
 
 
-def _places(entry: Failure, placed: _Placed, profile: Profile) -> Iterator[Problem]:
+def _places(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
     for site in kinds(profile.kube_proxy):
         run = fill(placed.step.run or "", words(site))
         message = _misled(placed.step, run, site)
@@ -145,7 +165,7 @@ def _at(where: str) -> str:
     return "with kubectl" if where == "kubectl" else "on the node"
 
 
-def _scripts(entry: Failure, site: KubeProxyProfile) -> Iterator[_AtKind]:
+def _scripts(entry: Entry, site: KubeProxyProfile) -> Iterator[_AtKind]:
     """The commands of an entry at a site; what cannot be filled in is told by another check."""
     for placed in _in_order(entry):
         try:
@@ -156,7 +176,7 @@ def _scripts(entry: Failure, site: KubeProxyProfile) -> Iterator[_AtKind]:
             yield _AtKind(placed, site, place(placed.step, run), run.text)
 
 
-def _commands(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
+def _commands(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
     # The head of a page sets these; what a step sets, later ones at the same place may use.
     given: dict[Where, frozenset[str]] = {
         "kubectl": _OF_EVERY_SHELL | ({"NODE", "POD"} if in_pod(site) else {"NODE"}),
@@ -173,7 +193,10 @@ def _commands(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
         if row.site.log_file and any(
             verbs.verb(run)[:1] == ("logs",) for run in found.runs if run.program == "kubectl"
         ):
-            yield Problem(where, "`kubectl logs` is empty where the log is a file; use a word, or {% if prints_log %}")
+            yield Problem(
+                where,
+                "`kubectl logs` is empty where the log is a file; use a word, or {% if prints_log %}",
+            )
         given[row.where] |= found.sets
         for name in sorted(found.reads - given[row.where]):
             yield Problem(where, _unset(name, row))
@@ -194,7 +217,9 @@ def _misplaced(found: Script, where: Where) -> Iterator[str]:
             for url in (word for word in run.words if any(port in word for port in _OWN_PORTS)):
                 yield f"{url} is kube-proxy's on the node; make it a step of its own with `where: node`"
         elif where == "kubectl" and run.program in _FILTERS:
-            for path in (word for word in run.words if word.startswith("/") and not word.startswith("/dev/")):
+            for path in (
+                word for word in run.words if word.startswith("/") and not word.startswith("/dev/")
+            ):
                 yield f"{path} is a file of the node; make it a step of its own with `where: node`"
 
 
@@ -206,25 +231,33 @@ def _unset(name: str, row: _AtKind) -> str:
     return f"nothing has set ${name} before; let the step set it, as in {name}=…"
 
 
-def _changes(entry: Failure, site: KubeProxyProfile) -> Iterator[Problem]:
+def _changes(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
     cordoned: list[_Placed] = []
     for row in _scripts(entry, site):
         try:
-            asked = [verbs.verb(run) for run in shell.script(row.text).runs if run.program == "kubectl"]
+            asked = [
+                verbs.verb(run) for run in shell.script(row.text).runs if run.program == "kubectl"
+            ]
         except ValueError:
             continue
         changing = [" ".join(verb) for verb in asked if verb and not _reads(verb)]
         if changing and not row.placed.step.changes:
             where = entry.document.at(*row.placed.path, "run")
-            yield Problem(where, f"`kubectl {changing[0]}` changes something; say what, under `changes`")
+            yield Problem(
+                where, f"`kubectl {changing[0]}` changes something; say what, under `changes`"
+            )
         if any(verb[:1] == ("uncordon",) for verb in asked):
             cordoned = []
         if any(verb[:1] in (("cordon",), ("drain",)) for verb in asked):
             cordoned.append(row.placed)
     for placed in cordoned:
         where = entry.document.at(*placed.path, "run")
-        yield Problem(where, "no Pod comes to this node any more; a later step must say `kubectl uncordon`")
+        yield Problem(
+            where, "no Pod comes to this node any more; a later step must say `kubectl uncordon`"
+        )
 
 
 def _reads(verb: tuple[str, ...]) -> bool:
-    return verb[0] in _READING or (verb[0] == "rollout" and not _READING_ROLLOUTS.isdisjoint(verb[1:]))
+    return verb[0] in _READING or (
+        verb[0] == "rollout" and not _READING_ROLLOUTS.isdisjoint(verb[1:])
+    )

@@ -14,7 +14,9 @@ from generator.base.problems import ToolError
 _SECONDS = 120
 _SAID = 300  # characters of an error
 _BLOCK = 1 << 20
-_KLOG = re.compile(r"[IWEF][0-9]{4} ")  # what kubectl logs of its own work, the same thing several times
+_KLOG = re.compile(
+    r"[IWEF][0-9]{4} "
+)  # what kubectl logs of its own work, the same thing several times
 _NO_CLUSTER = re.compile(
     r"connection to the server|Unable to connect|context .*does not exist|no configuration|no such host"
 )
@@ -24,11 +26,15 @@ def ask(context: str | None, *arguments: str) -> Any:
     """What a command prints with `--output json`; None if it prints nothing."""
     command = _command(context, *arguments, "--output", "json")
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        )
     except OSError as error:
         raise _no_program(error) from error
     except subprocess.TimeoutExpired as error:
-        raise ToolError(f"kubectl did not answer within {_SECONDS} s: {shlex.join(command)}") from error
+        raise ToolError(
+            f"kubectl did not answer within {_SECONDS} s: {shlex.join(command)}"
+        ) from error
     if done.returncode:
         raise ToolError(_failure(command, done.stderr))
     if not done.stdout.strip():
@@ -78,7 +84,9 @@ def _command(context: str | None, *arguments: str) -> list[str]:
 
 
 def _no_program(error: OSError) -> ToolError:
-    return ToolError(f"the kubectl on PATH cannot be run: {error.strerror}; is it a program for this machine?")
+    return ToolError(
+        f"the kubectl on PATH cannot be run: {error.strerror}; is it a program for this machine?"
+    )
 
 
 def _failure(command: list[str], stderr: bytes) -> str:

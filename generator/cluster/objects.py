@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from generator.base import document
-from generator.base.shapes import FLAG, LABELS, NUMBER, TEXT, Schema, Shape, ShapeError, each, record, values
+from generator.base.shapes import (
+    FLAG,
+    LABELS,
+    NUMBER,
+    TEXT,
+    Schema,
+    Shape,
+    ShapeError,
+    each,
+    record,
+    values,
+)
 from generator.fixes.advice import Facts
 from generator.fixes.versions import parse
 
@@ -35,21 +46,31 @@ _FIELDS = {
 
 # What is read of the objects. A name becomes an argument of kubectl, so it must be one that Kubernetes has.
 _NAME: Schema = {"type": "string", "pattern": r"^[A-Za-z0-9][-A-Za-z0-9_.:]*\z"}
-_META = record({"namespace": _NAME, "labels": LABELS, "ownerReferences": each(record(kind=TEXT))}, name=_NAME)
+_META = record(
+    {"namespace": _NAME, "labels": LABELS, "ownerReferences": each(record(kind=TEXT))}, name=_NAME
+)
 _CONTAINER = record(
     {
         "image": TEXT,
         "command": each(TEXT),
         "args": each(TEXT),
         "env": each(record({"value": TEXT}, name=TEXT)),
-        "securityContext": record({"privileged": FLAG, "capabilities": record({"add": each(TEXT)})}),
+        "securityContext": record(
+            {"privileged": FLAG, "capabilities": record({"add": each(TEXT)})}
+        ),
         "volumeMounts": each(record({"readOnly": FLAG}, name=TEXT, mountPath=TEXT)),
     },
     name=_NAME,
 )
-_VOLUME = record({"configMap": record({"name": _NAME}), "hostPath": record({"type": TEXT}, path=TEXT)}, name=TEXT)
-_POD_SPEC = record({"nodeName": TEXT, "hostNetwork": FLAG, "volumes": each(_VOLUME)}, containers=each(_CONTAINER))
-_NODE_INFO = record({"kubeProxyVersion": TEXT}, kubeletVersion=TEXT, osImage=TEXT, kernelVersion=TEXT)
+_VOLUME = record(
+    {"configMap": record({"name": _NAME}), "hostPath": record({"type": TEXT}, path=TEXT)}, name=TEXT
+)
+_POD_SPEC = record(
+    {"nodeName": TEXT, "hostNetwork": FLAG, "volumes": each(_VOLUME)}, containers=each(_CONTAINER)
+)
+_NODE_INFO = record(
+    {"kubeProxyVersion": TEXT}, kubeletVersion=TEXT, osImage=TEXT, kernelVersion=TEXT
+)
 _POD_STATUS = record({"containerStatuses": each(record({"restartCount": NUMBER}, name=TEXT))})
 _DOCUMENT = Shape(
     {
@@ -108,15 +129,27 @@ def read(documents: Iterable[Any]) -> Cluster:
         by_kind.setdefault(one["kind"], []).append(one)
     nodes = [node for node in by_kind.get("Node", []) if not _windows(node)]
     workloads = [*by_kind.get("DaemonSet", []), *by_kind.get("Pod", [])]
-    writers = tuple(sorted(set(_writers(workloads)), key=lambda one: (not one.known, one.workload, one.container)))
-    server = next((one["serverVersion"]["gitVersion"] for one in found if "serverVersion" in one), "")
+    writers = tuple(
+        sorted(
+            set(_writers(workloads)), key=lambda one: (not one.known, one.workload, one.container)
+        )
+    )
+    server = next(
+        (one["serverVersion"]["gitVersion"] for one in found if "serverVersion" in one), ""
+    )
     mounts = _mounts(writers) if workloads else {}
     base = Facts(cluster=parse(server), mounts=mounts, components=_components(workloads))
     notes: list[str] = []
     alike: dict[Any, list[str]] = {}
     facts: dict[Any, Facts] = {}
     for name, seen in _kube_proxies(base, nodes, by_kind, notes):
-        key = (seen.kube_proxy, seen.os, seen.mode, str(seen.settings), seen.components.get("linux"))
+        key = (
+            seen.kube_proxy,
+            seen.os,
+            seen.mode,
+            str(seen.settings),
+            seen.components.get("linux"),
+        )
         facts.setdefault(key, seen)
         alike.setdefault(key, []).extend([name] if name else [])
     groups = (Alike(facts[key], tuple(sorted(names))) for key, names in alike.items())
@@ -159,7 +192,9 @@ def objects(document: Any) -> list[Object]:
             return [_SHAPES.get(kind, _OTHER).checked({"kind": kind, **read})]
         kind = kind.removesuffix("List")
         return [
-            _SHAPES.get(one.get("kind", kind), _OTHER).checked({"kind": kind, **one}, f"items[{number}]")
+            _SHAPES.get(one.get("kind", kind), _OTHER).checked(
+                {"kind": kind, **one}, f"items[{number}]"
+            )
             for number, one in enumerate(read["items"])
         ]
     except ShapeError as error:
@@ -170,7 +205,9 @@ def _kube_proxies(
     base: Facts, nodes: Sequence[Object], by_kind: Mapping[str, Sequence[Object]], notes: list[str]
 ) -> Iterator[tuple[str, Facts]]:
     """Each node's kube-proxy, by the node's name."""
-    pods = {pod["spec"].get("nodeName", ""): pod for pod in by_kind.get("Pod", ()) if _container(pod)}
+    pods = {
+        pod["spec"].get("nodeName", ""): pod for pod in by_kind.get("Pod", ()) if _container(pod)
+    }
     sets = [one for one in by_kind.get("DaemonSet", ()) if _container(one)]
     maps = by_kind.get("ConfigMap", ())
     by_name = {node["metadata"]["name"]: node for node in nodes}
@@ -186,7 +223,11 @@ def _kube_proxies(
             version = parse(info.get("kubeProxyVersion") or info["kubeletVersion"])
             yield name, _on_node(replace(base, kube_proxy=version, binary=True), node)
         return
-    where = {name: pods.get(name) or (None if pods else sets[0]) for name in by_name} or pods or {"": sets[0]}
+    where = (
+        {name: pods.get(name) or (None if pods else sets[0]) for name in by_name}
+        or pods
+        or {"": sets[0]}
+    )
     without = sorted(name for name, workload in where.items() if workload is None)
     if without:
         notes.append(f"no kube-proxy Pod is on {', '.join(without)}")
@@ -210,7 +251,11 @@ def _configured(base: Facts, workload: Object, maps: Sequence[Object], notes: li
     if version is None:
         said = f"the image {container.get('image')} does not tell kube-proxy's version"
         notes.extend([] if said in notes else [said])
-    words = [part for word in (*container.get("command", ()), *container.get("args", ())) for part in _split(word)]
+    words = [
+        part
+        for word in (*container.get("command", ()), *container.get("args", ()))
+        for part in _split(word)
+    ]
     settings = settings_of(words)
     settings |= {row["name"]: row["value"] for row in container.get("env", ()) if "value" in row}
     mode = settings.get("--proxy-mode")
@@ -221,8 +266,13 @@ def _configured(base: Facts, workload: Object, maps: Sequence[Object], notes: li
             notes.extend([] if said in notes else [said])
             return replace(base, kube_proxy=version)
         mode = config.get("mode")
-        fields = {flag: str((config.get(part) or {}).get(field) or "") for (part, field), flag in _FIELDS.items()}
-        settings |= {flag: value for flag, value in fields.items() if value not in ("", "0s")}  # these are the default
+        fields = {
+            flag: str((config.get(part) or {}).get(field) or "")
+            for (part, field), flag in _FIELDS.items()
+        }
+        settings |= {
+            flag: value for flag, value in fields.items() if value not in ("", "0s")
+        }  # these are the default
     return replace(base, kube_proxy=version, settings=settings, mode=mode or "iptables")
 
 
@@ -236,7 +286,11 @@ def _split(word: str) -> list[str]:
 
 def _configuration(workload: Object, path: str, maps: Sequence[Object]) -> Mapping[str, Any] | None:
     """The KubeProxyConfiguration at a path in the container, from the ConfigMaps that it mounts."""
-    mounted = {volume["configMap"]["name"] for volume in _volumes(workload) if "name" in volume.get("configMap", ())}
+    mounted = {
+        volume["configMap"]["name"]
+        for volume in _volumes(workload)
+        if "name" in volume.get("configMap", ())
+    }
     for one in maps:
         if one["metadata"]["name"] in mounted and _namespace(one) == _namespace(workload):
             text = one.get("data", {}).get(path.rpartition("/")[2])
@@ -266,7 +320,11 @@ def _writers(workloads: Iterable[Object]) -> Iterator[Writer]:
 
 def _wrong(spec: Object, container: Object) -> str:
     """What is wrong with a container's mount of the lock; nothing if nothing is."""
-    host = {volume["name"]: volume["hostPath"] for volume in spec.get("volumes", ()) if "hostPath" in volume}
+    host = {
+        volume["name"]: volume["hostPath"]
+        for volume in spec.get("volumes", ())
+        if "hostPath" in volume
+    }
     for mount in container.get("volumeMounts", ()):
         path = host.get(mount["name"])
         inside = _plain(mount["mountPath"])
@@ -287,7 +345,11 @@ def _wrong(spec: Object, container: Object) -> str:
 def _plain(path: str) -> str:
     """A path without what leads to the same place: /var/run is /run."""
     path = path.rstrip("/")
-    return "/run" + path.removeprefix("/var/run") if path == "/var/run" or path.startswith("/var/run/") else path
+    return (
+        "/run" + path.removeprefix("/var/run")
+        if path == "/var/run" or path.startswith("/var/run/")
+        else path
+    )
 
 
 def _mounts(writers: Sequence[Writer]) -> dict[str, tuple[str, ...]]:
@@ -302,7 +364,9 @@ def _components(workloads: Iterable[Object]) -> dict[str, str]:
     found: dict[str, str] = {}
     for workload in workloads:
         for container in _spec(workload).get("containers", ()):
-            name, _, tag = container.get("image", "").partition("@")[0].rpartition("/")[2].partition(":")
+            name, _, tag = (
+                container.get("image", "").partition("@")[0].rpartition("/")[2].partition(":")
+            )
             if tag:
                 found[name] = min(tag, found.get(name, tag), key=_by_numbers)
     return found

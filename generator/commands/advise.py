@@ -24,10 +24,10 @@ from generator.commands.shared import (
     tell_json,
     version_of,
 )
-from generator.names import TOOL
+from generator.base.names import TOOL
 
 if TYPE_CHECKING:
-    from generator.catalog.model import Failure, KnownBug
+    from generator.catalog.model import Entry, KnownBug
     from generator.cluster.objects import Writer
     from generator.fixes.advice import Advice, BugAdvice, Facts
 
@@ -46,12 +46,18 @@ Read = TypeVar("Read")
         "advise --matrix csv",
     ),
 )
-@click.option("--cluster-version", metavar="VERSION", help="Of the cluster, such as 1.14 or v1.18.4-tke.26.")
-@click.option("--kube-proxy-version", metavar="VERSION", help="Of kube-proxy; the tag of its image.")
+@click.option(
+    "--cluster-version", metavar="VERSION", help="Of the cluster, such as 1.14 or v1.18.4-tke.26."
+)
+@click.option(
+    "--kube-proxy-version", metavar="VERSION", help="Of kube-proxy; the tag of its image."
+)
 @click.option("--os", "system", help="The node's operating system, such as 'CentOS 8'.")
 @mode_option
 @click.option("--flags", help="kube-proxy's flags, and its environment variables as NAME=value.")
-@click.option("--binary", is_flag=True, help="kube-proxy is a program on the node, not a DaemonSet.")
+@click.option(
+    "--binary", is_flag=True, help="kube-proxy is a program on the node, not a DaemonSet."
+)
 @click.option("--from-cluster", is_flag=True, help="Ask the cluster, through kubectl.")
 @click.option("--context", help="kubectl's context, with --from-cluster.")
 @click.option(
@@ -103,7 +109,9 @@ def command(
         documents = [_document(path) for path in files] if files else _ask(context)
         found = _understood(objects.read, documents)
         if not found.kube_proxies:
-            raise ToolError("there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods, configmaps")
+            raise ToolError(
+                "there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods, configmaps"
+            )
     elif cluster_version or kube_proxy_version:
         facts = Facts(
             cluster=version_of(cluster_version),
@@ -115,13 +123,22 @@ def command(
         )
         found = objects.Cluster((objects.Alike(facts, ()),), (), ())
     else:
-        raise click.UsageError("give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix")
+        raise click.UsageError(
+            "give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix"
+        )
     report = [_report(entries, known_bugs, one.facts, one.nodes) for one in found.kube_proxies]
-    said = [*found.notes, *(note for one in found.kube_proxies for note in notes(entries, one.facts))]
+    said = [
+        *found.notes,
+        *(note for one in found.kube_proxies for note in notes(entries, one.facts)),
+    ]
     remarks = list(dict.fromkeys(said))
     doubtful = [writer for writer in found.writers if writer.wrong and not writer.known]
     if as_json:
-        data = {"kube_proxies": report, "may_write_without_lock": [str(one) for one in doubtful], "notes": remarks}
+        data = {
+            "kube_proxies": report,
+            "may_write_without_lock": [str(one) for one in doubtful],
+            "notes": remarks,
+        }
         tell_json(data)
     else:
         _print(report, doubtful, remarks)
@@ -129,7 +146,9 @@ def command(
         ctx.exit(FOUND)
 
 
-def _failures(catalogs: Sequence[Path], profile: Path | None) -> tuple[list["Failure"], Sequence["KnownBug"]]:
+def _failures(
+    catalogs: Sequence[Path], profile: Path | None
+) -> tuple[list["Entry"], Sequence["KnownBug"]]:
     """The failures and the known bugs; ends the command with the problems if their fix tables cannot be used."""
     from generator.catalog.load import load
     from generator.check.entries import fix_rows_are_complete, what_decides_can_be_looked_at
@@ -139,10 +158,12 @@ def _failures(catalogs: Sequence[Path], profile: Path | None) -> tuple[list["Fai
     for check in (fix_rows_are_complete, what_decides_can_be_looked_at):
         problems += check(read.catalog, read.profile)
     stop_on_errors(errors(problems))
-    return [entry for entry in read.catalog.entries if entry.kind == "failure"], read.catalog.known_bugs
+    return [
+        entry for entry in read.catalog.entries if entry.kind == "failure"
+    ], read.catalog.known_bugs
 
 
-def _print_matrix(entries: Sequence["Failure"], style: str) -> None:
+def _print_matrix(entries: Sequence["Entry"], style: str) -> None:
     from generator.fixes import matrix
 
     write = {"markdown": matrix.as_markdown, "csv": matrix.as_csv, "json": matrix.as_json}[style]
@@ -159,14 +180,18 @@ def _document(path: Path) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ToolError(f"{path} is not JSON ({error}); save it with `kubectl get … -o json`") from error
+        raise ToolError(
+            f"{path} is not JSON ({error}); save it with `kubectl get … -o json`"
+        ) from error
 
 
 def _words(flags: str) -> list[str]:
     try:
         return shlex.split(flags)
     except ValueError as error:
-        raise ToolError(f"--flags {flags!r} cannot be split into words: {error}; close the quotes") from error
+        raise ToolError(
+            f"--flags {flags!r} cannot be split into words: {error}; close the quotes"
+        ) from error
 
 
 def _ask(context: str | None) -> list[Any]:
@@ -178,7 +203,11 @@ def _ask(context: str | None) -> list[Any]:
         kubectl.ask(context, "version"),
     ]
     for namespace, name in _understood(objects.config_maps, documents[:1]):
-        documents.append(kubectl.ask(context, "get", "configmap", name, "--namespace", namespace, "--ignore-not-found"))
+        documents.append(
+            kubectl.ask(
+                context, "get", "configmap", name, "--namespace", namespace, "--ignore-not-found"
+            )
+        )
     return [document for document in documents if document]
 
 
@@ -191,13 +220,19 @@ def _understood(read: Callable[[list[Any]], Read], documents: list[Any]) -> Read
 
 
 def _report(
-    entries: Sequence["Failure"], known_bugs: Sequence["KnownBug"], facts: "Facts", nodes: Sequence[str]
+    entries: Sequence["Entry"],
+    known_bugs: Sequence["KnownBug"],
+    facts: "Facts",
+    nodes: Sequence[str],
 ) -> dict[str, Any]:
     """All that is said of kube-proxies that are alike, in the order it is read."""
     from generator.fixes.advice import advise, bugs, upgrade_for_all
 
     found = [advise(entry, facts) for entry in entries]
-    ranked = sorted(found, key=lambda one: ([*_HEADINGS].index(one.verdict), SEVERITIES.index(one.entry.severity)))
+    ranked = sorted(
+        found,
+        key=lambda one: ([*_HEADINGS].index(one.verdict), SEVERITIES.index(one.entry.severity)),
+    )
     return {
         "nodes": list(nodes),
         "cluster": str(facts.cluster) if facts.cluster else None,
@@ -233,16 +268,24 @@ def _row(advice: "Advice") -> dict[str, Any]:
         "why": advice.why,
         "reasons": list(advice.reasons),
         "editions": [
-            {"edition": one.edition, "says": one.says, "fixed_in": str(one.fix) if one.fix else None}
+            {
+                "edition": one.edition,
+                "says": one.says,
+                "fixed_in": str(one.fix) if one.fix else None,
+            }
             for one in advice.told
             if one.edition
         ],
         "upgrade": advice.upgrade,
-        "sources": [{"title": sources[key].title, "url": sources[key].url} for key in advice.sources],
+        "sources": [
+            {"title": sources[key].title, "url": sources[key].url} for key in advice.sources
+        ],
     }
 
 
-def _print(report: Sequence[dict[str, Any]], doubtful: Sequence["Writer"], remarks: Sequence[str]) -> None:
+def _print(
+    report: Sequence[dict[str, Any]], doubtful: Sequence["Writer"], remarks: Sequence[str]
+) -> None:
     for one in report:
         tell(_who(one))
         for verdict, heading in _HEADINGS.items():
@@ -298,8 +341,15 @@ def _lines_of_bug(bug: dict[str, Any]) -> Iterator[str]:
 
 
 def _who(one: dict[str, Any]) -> str:
-    version = f"kube-proxy {one['kube_proxy']}" if one["kube_proxy"] else "kube-proxy of unknown version"
-    parts = [version, f"cluster {one['cluster']}" if one["cluster"] else None, one["os"], one["mode"]]
+    version = (
+        f"kube-proxy {one['kube_proxy']}" if one["kube_proxy"] else "kube-proxy of unknown version"
+    )
+    parts = [
+        version,
+        f"cluster {one['cluster']}" if one["cluster"] else None,
+        one["os"],
+        one["mode"],
+    ]
     text = ", ".join(part for part in parts if part)
     if not one["nodes"]:
         return text

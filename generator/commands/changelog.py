@@ -22,7 +22,7 @@ from generator.commands.shared import (
     tell,
     tell_json,
 )
-from generator.names import LOCK
+from generator.base.names import LOCK
 
 if TYPE_CHECKING:
     from generator.history.changes import Change
@@ -33,10 +33,16 @@ _HERE = Path()
 
 @click.command(
     short_help="Say which rules changed; check that CHANGELOG.md names them.",
-    epilog=examples("changelog v0.1.0..HEAD --markdown", "changelog --check", "changelog --check origin/main"),
+    epilog=examples(
+        "changelog v0.1.0..HEAD --markdown", "changelog --check", "changelog --check origin/main"
+    ),
 )
 @click.argument("span", metavar="[A..B]", required=False)
-@click.option("--check", is_flag=True, help="Fail if a rule changed that no line added to the changelog names.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Fail if a rule changed that no line added to the changelog names.",
+)
 @output_option(f"Folder that holds {LOCK}", file_okay=False)
 @click.option(
     "--changelog",
@@ -76,7 +82,11 @@ def command(
         raise ToolError(_no_lock(after, lock))
     old = before.lock(lock) if before else None
     if before is None or old is None:
-        why = _no_lock(before, lock) if before else "nothing is committed here that the rules could be compared with"
+        why = (
+            _no_lock(before, lock)
+            if before
+            else "nothing is committed here that the rules could be compared with"
+        )
         if span or not check:
             raise ToolError(why)
         report((), style)
@@ -90,10 +100,14 @@ def command(
     elif markdown:
         tell(changes.markdown(found), nl=False)
     else:
-        rows = [{"change": row.kind, "rule": row.name, "what": ", ".join(row.what())} for row in found]
+        rows = [
+            {"change": row.kind, "rule": row.name, "what": ", ".join(row.what())} for row in found
+        ]
         table(["change", "rule", "what"], rows)
     count = f"{len(found) or 'no'} rule{'' if len(found) == 1 else 's'} changed"
-    say(f"{count} from {before.name} to {after.name}{f'; {changelog} names what it must' if check else ''}")
+    say(
+        f"{count} from {before.name} to {after.name}{f'; {changelog} names what it must' if check else ''}"
+    )
 
 
 @dataclass(frozen=True)
@@ -111,7 +125,9 @@ class _Version:
         try:
             return None if text is None else rule_lock.parse(text)
         except (ValueError, RecursionError) as error:
-            raise ToolError(f"{self.file or f'{path} of {self.name}'} is not a lock file: {error}") from error
+            raise ToolError(
+                f"{self.file or f'{path} of {self.name}'} is not a lock file: {error}"
+            ) from error
 
     def text(self, path: Path) -> str | None:
         from generator.history import git
@@ -154,7 +170,9 @@ def _version(name: str) -> _Version:
     commit = git.commit(name, _HERE)
     if commit is None:
         shallow = "this clone is shallow, " if git.is_shallow(_HERE) else ""
-        raise ToolError(f"git knows no commit {name} here; {shallow}fetch it, or name another one or a lock file")
+        raise ToolError(
+            f"git knows no commit {name} here; {shallow}fetch it, or name another one or a lock file"
+        )
     return _Version(name, commit)
 
 
@@ -168,7 +186,9 @@ def _no_lock(version: _Version, lock: Path) -> str:
     return f"{version.name} has no {lock}; {since}"
 
 
-def _check(found: Sequence["Change"], before: _Version, after: _Version, path: Path, style: str) -> None:
+def _check(
+    found: Sequence["Change"], before: _Version, after: _Version, path: Path, style: str
+) -> None:
     """End the command if a rule changed that no added line names.
 
     Of a lock file no older changelog is known: there the newest section must name the rule.

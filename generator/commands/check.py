@@ -19,15 +19,23 @@ from generator.commands.shared import (
 
 
 @click.command(
-    short_help="Run every check, write nothing.", epilog=examples("check", "check --catalog ours --format github")
+    short_help="Run every check, write nothing.",
+    epilog=examples("check", "check --catalog ours --format github"),
 )
 @inputs
 @format_option
 @no_validate_option
-@click.option("--force", is_flag=True, help="Ask promtool again about what it was content with before.")
+@click.option(
+    "--force", is_flag=True, help="Ask promtool again about what it was content with before."
+)
 @click.pass_context
 def command(
-    ctx: click.Context, catalogs: tuple[Path, ...], profile: Path | None, style: str, no_validate: bool, force: bool
+    ctx: click.Context,
+    catalogs: tuple[Path, ...],
+    profile: Path | None,
+    style: str,
+    no_validate: bool,
+    force: bool,
 ) -> None:
     """Run every check on catalog and profile, promtool on what they give, and write nothing."""
     read, compiled = compile_for(catalogs, profile, "output", log_tests=True)

@@ -33,7 +33,7 @@ from generator.commands.shared import (
     tell_json,
     version_of,
 )
-from generator.names import TOOL
+from generator.base.names import TOOL
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -66,19 +66,43 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
     f"{TOOL} diagnose -",
 )
 @click.argument("paths", metavar="[FILE…|-]", nargs=-1)
-@click.option("--cluster-version", metavar="VERSION", help="Of the cluster, such as 1.14; decides the fix.")
-@click.option("--kube-proxy-version", metavar="VERSION", help="Of kube-proxy, if the log does not say it.")
+@click.option(
+    "--cluster-version", metavar="VERSION", help="Of the cluster, such as 1.14; decides the fix."
+)
+@click.option(
+    "--kube-proxy-version", metavar="VERSION", help="Of kube-proxy, if the log does not say it."
+)
 @click.option("--os", "system", help="The nodes' operating system, such as 'CentOS 8'.")
 @mode_option
-@click.option("--follow", is_flag=True, help="Keep reading what is added to the file (or comes through the pipe).")
-@click.option("--kubectl", "with_kubectl", is_flag=True, help="Read the logs of the kube-proxy pods with kubectl.")
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Keep reading what is added to the file (or comes through the pipe).",
+)
+@click.option(
+    "--kubectl",
+    "with_kubectl",
+    is_flag=True,
+    help="Read the logs of the kube-proxy pods with kubectl.",
+)
 @click.option("--context", help="kubectl's context.")
 @click.option("--namespace", default="kube-system", show_default=True, help="Of the pods.")
-@click.option("--selector", default="k8s-app=kube-proxy", show_default=True, help="Labels of the pods.")
+@click.option(
+    "--selector", default="k8s-app=kube-proxy", show_default=True, help="Labels of the pods."
+)
 @server_options("loki", "prometheus")
-@click.option("--since", metavar="TIME", help="Only what came later: 30m ago, or 2026-01-02T03:04:05Z (Loki: 1h ago).")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Only what came later: 30m ago, or 2026-01-02T03:04:05Z (Loki: 1h ago).",
+)
 @click.option("--until", metavar="TIME", help="Only what came earlier, given in the same way.")
-@click.option("-v", "--verbose", is_flag=True, help="Also the lines that prove it, causes, and what to rule out.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also the lines that prove it, causes, and what to rule out.",
+)
 @colour_option
 @inputs
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an incident ticket.")
@@ -120,7 +144,9 @@ def command(
     from generator.diagnose.findings import Findings, Span
     from generator.fixes.advice import Facts
 
-    if follow and (len(paths) > 1 or with_kubectl or loki or prometheus or any(map(os.path.isdir, paths))):
+    if follow and (
+        len(paths) > 1 or with_kubectl or loki or prometheus or any(map(os.path.isdir, paths))
+    ):
         raise click.UsageError("--follow reads one file, or -; no folder, no cluster and no server")
     given = Facts(version_of(cluster_version), version_of(kube_proxy_version), system, mode)
     read = load(catalogs, profile)
@@ -133,24 +159,40 @@ def command(
     logs: Iterator[Source] = iter(())
     if paths or not (with_kubectl or loki or prometheus):
         if not paths and on_terminal(sys.stdin):
-            raise click.UsageError("give files, - for standard input, --kubectl, --loki URL or --prometheus URL")
+            raise click.UsageError(
+                "give files, - for standard input, --kubectl, --loki URL or --prometheus URL"
+            )
         logs = sources.sources(paths, notes.add, follow)
     if with_kubectl:
         seconds = f"{max(1, round((now - span.begin).total_seconds()))}s" if span.begin else None
-        logs = _chained(logs, pods.logs(pods.Pods(namespace, selector, context, seconds), notes.add))
+        logs = _chained(
+            logs, pods.logs(pods.Pods(namespace, selector, context, seconds), notes.add)
+        )
     if follow:
         name = paths[0] if paths and paths[0] != "-" else "standard input"
         say(f"following {name}; Ctrl-C ends it and prints the report")
     _read(logs, findings, seen, notes, _follower(findings, seen) if follow else None)
     if loki or prometheus:
         read, rules, _ = compile_or_stop(catalogs, profile)
-        _ask(read, rules, findings, seen, loki, prometheus, Span(span.begin or now - _IN_LOKI, span.end or now))
+        _ask(
+            read,
+            rules,
+            findings,
+            seen,
+            loki,
+            prometheus,
+            Span(span.begin or now - _IN_LOKI, span.end or now),
+        )
 
     diagnosis = findings.diagnosis()
     if diagnosis.undated:
-        notes.add(f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for")
+        notes.add(
+            f"{diagnosis.undated:,} lines bear no time; they are counted whatever time is asked for"
+        )
     for name, versions in diagnosis.versions.items():
-        notes.add(f"{name}: several versions of kube-proxy were seen ({', '.join(versions)}); the fix is for the last")
+        notes.add(
+            f"{name}: several versions of kube-proxy were seen ({', '.join(versions)}); the fix is for the last"
+        )
     data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, notes.all)
     data = json.loads(masked(json.dumps(data)))  # before lines are folded and cut
     if as_json:
@@ -159,7 +201,11 @@ def command(
         tell(report.as_markdown(data), nl=False)
     else:
         # What goes through a pipe is the same everywhere.
-        width = min(shutil.get_terminal_size().columns, 140) if on_terminal(sys.stdout) else _PIPE_COLUMNS
+        width = (
+            min(shutil.get_terminal_size().columns, 140)
+            if on_terminal(sys.stdout)
+            else _PIPE_COLUMNS
+        )
         _print(list(report.as_text(data, width, verbose)), colour, paged=not follow)
     if not as_json and not as_markdown:
         for note in data["notes"]:
@@ -216,7 +262,9 @@ def _read(
                     seen["bytes"] += window.end - window.begin
                     advance(window.end - window.begin)
                     if window.cut:
-                        notes.add(f"{source.name}: a line is so long that it is looked at in pieces")
+                        notes.add(
+                            f"{source.name}: a line is so long that it is looked at in pieces"
+                        )
     except KeyboardInterrupt:
         if look is None:
             raise
@@ -251,14 +299,19 @@ def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], Non
     from generator.diagnose.news import Watch, told
     from generator.diagnose.report import size
 
-    watch, columns = Watch(), shutil.get_terminal_size().columns if on_terminal(sys.stderr) else _PIPE_COLUMNS
+    watch, columns = (
+        Watch(),
+        shutil.get_terminal_size().columns if on_terminal(sys.stderr) else _PIPE_COLUMNS,
+    )
     began = False
 
     def look() -> None:
         nonlocal began
         if not began:
             count = sum(1 for _ in findings.found)
-            say(f"read {size(seen['bytes'])} that were there: {count or 'no'} documented failure{'s' * (count != 1)}")
+            say(
+                f"read {size(seen['bytes'])} that were there: {count or 'no'} documented failure{'s' * (count != 1)}"
+            )
             began = True
         for news in watch.news(findings.found, datetime.now(UTC)):
             grave = _COLOURS[news.entry.severity] if news.kind != "ends" else {}
@@ -328,5 +381,7 @@ def _time(option: str, text: str | None, now: "datetime") -> "datetime | None":
     except (ValueError, OverflowError) as error:
         found = None if text.isdigit() else moment(text)
         if found is None:
-            raise ToolError(f"{option} {text}: {error}, nor a time such as 2026-01-02T03:04:05Z") from error
+            raise ToolError(
+                f"{option} {text}: {error}, nor a time such as 2026-01-02T03:04:05Z"
+            ) from error
         return found

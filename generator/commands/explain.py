@@ -21,15 +21,22 @@ _NODE, _POD = re.compile(r"^NODE=.*\n", re.MULTILINE), re.compile(r"^POD=name-of
     ),
 )
 @click.argument("name", metavar="ALERT")
-@click.option("--node", metavar="NAME", help="The node that has the failure; the commands then name it.")
+@click.option(
+    "--node", metavar="NAME", help="The node that has the failure; the commands then name it."
+)
 @page.section_option("diagnosis or mitigation")
 @colour_option
 @inputs
 def command(
-    name: str, node: str | None, section: str | None, colour: bool, catalogs: tuple[Path, ...], profile: Path | None
+    name: str,
+    node: str | None,
+    section: str | None,
+    colour: bool,
+    catalogs: tuple[Path, ...],
+    profile: Path | None,
 ) -> None:
     """Print the runbook of an alert; the id of its entry will do too."""
-    from generator.names import runbook_file
+    from generator.base.names import runbook_file
     from generator.steps.deployment import find_pod
 
     read, rules, files = compile_or_stop(catalogs, profile)
@@ -37,7 +44,9 @@ def command(
     by_id = {entry.id: entry.alert for entry in read.catalog.entries if entry.alert in alerts}
     alert = meant(name, by_id | alerts)
     whole = next(file.text for file in files if file.path == f"runbooks/{runbook_file(alert)}")
-    text = whole.partition("\n")[2].lstrip("\n")  # the first line says who generated it, which a reader knows
+    text = whole.partition("\n")[2].lstrip(
+        "\n"
+    )  # the first line says who generated it, which a reader knows
     if node is not None:
         text = _on_node(text, node, find_pod(read.profile.kube_proxy, 'spec.nodeName="$NODE"'))
     page.show(text if section is None else page.section(text, section), colour)

@@ -22,16 +22,26 @@ from generator.commands.shared import (
     tell,
     validate_compiled,
 )
-from generator.names import TOOL
+from generator.base.names import TOOL
 
 
 @click.command(
     short_help="Compile the catalog into rules and runbooks.",
-    epilog=examples("generate", "generate --profile site.yaml --output rules", "generate --check --format github"),
+    epilog=examples(
+        "generate",
+        "generate --profile site.yaml --output rules",
+        "generate --check --format github",
+    ),
 )
 @inputs
-@output_option("Folder to fill; all that was generated there is replaced, and nothing else may be there")
-@click.option("--check", is_flag=True, help="Write nothing; show what would change and exit 1 if anything would.")
+@output_option(
+    "Folder to fill; all that was generated there is replaced, and nothing else may be there"
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Write nothing; show what would change and exit 1 if anything would.",
+)
 @format_option
 @no_validate_option
 @click.pass_context
@@ -56,7 +66,11 @@ def command(
         found, proof = validate_compiled(read, compiled.files, output.as_posix(), no_validate)
         problems += found
     # In a terminal the diff below says where; elsewhere each file that differs gets a mark of its own.
-    drift = write.drift(output, compiled.files) if check and style != "text" and not errors(problems) else []
+    drift = (
+        write.drift(output, compiled.files)
+        if check and style != "text" and not errors(problems)
+        else []
+    )
     report([*problems, *drift], style)
     if errors(problems):
         ctx.exit(FOUND)
@@ -67,7 +81,9 @@ def command(
                 say(changes.removesuffix("\n"))
             else:
                 tell(changes, nl=False)
-            say(f"{output} is not what the catalog gives; repair it with:\n  {_repair(catalogs, profile, output)}")
+            say(
+                f"{output} is not what the catalog gives; repair it with:\n  {_repair(catalogs, profile, output)}"
+            )
             ctx.exit(FOUND)
         say(f"{output}: up to date, {len(compiled.files)} files; {proof}")
         return
@@ -81,4 +97,10 @@ def command(
 
 
 def _repair(catalogs: Sequence[Path], profile: Path | None, output: Path) -> str:
-    return shlex.join([TOOL, "generate", *as_options(catalogs, profile, output if output != Path("output") else None)])
+    return shlex.join(
+        [
+            TOOL,
+            "generate",
+            *as_options(catalogs, profile, output if output != Path("output") else None),
+        ]
+    )

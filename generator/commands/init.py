@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from generator.commands import beside
-from generator.commands.shared import FOUND, client_of, examples, json_option, say, server_options, tell, tell_json
-from generator.names import TOOL
+from generator.commands.shared import (
+    FOUND,
+    client_of,
+    examples,
+    json_option,
+    say,
+    server_options,
+    tell,
+    tell_json,
+)
+from generator.base.names import TOOL
 
 if TYPE_CHECKING:
     from generator.base.file import File
@@ -31,17 +40,35 @@ _STDOUT = "-"
     ),
 )
 @click.option("--logs", metavar="PRESET", help="How logs arrive; instead of what Loki shows.")
-@click.option("--metrics", metavar="PRESET", help="How metrics arrive; instead of what Prometheus shows.")
-@click.option("--runs", metavar="PRESET", help="How kube-proxy runs, such as eks, gke, aks, kops; for the runbooks.")
+@click.option(
+    "--metrics", metavar="PRESET", help="How metrics arrive; instead of what Prometheus shows."
+)
+@click.option(
+    "--runs",
+    metavar="PRESET",
+    help="How kube-proxy runs, such as eks, gke, aks, kops; for the runbooks.",
+)
 @server_options("loki", "prometheus")
 @click.option("--cluster-label", metavar="LABEL", help="Label of the cluster, of logs and metrics.")
-@click.option("clusters", "--cluster", metavar="NAME", multiple=True, help="A cluster that must be there; repeatable.")
 @click.option(
-    "--release", metavar="NAME", help="Helm release of kube-prometheus-stack, which must stand on its objects."
+    "clusters",
+    "--cluster",
+    metavar="NAME",
+    multiple=True,
+    help="A cluster that must be there; repeatable.",
+)
+@click.option(
+    "--release",
+    metavar="NAME",
+    help="Helm release of kube-prometheus-stack, which must stand on its objects.",
 )
 @click.option("--runbooks", metavar="URL", help="Where the runbooks are published.")
 @click.option(
-    "--output", default="site.yaml", show_default=True, metavar="FILE", help="File to write; - is standard output."
+    "--output",
+    default="site.yaml",
+    show_default=True,
+    metavar="FILE",
+    help="File to write; - is standard output.",
 )
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @json_option("What was found, for programs.")
@@ -75,7 +102,9 @@ def command(
     if output != _STDOUT:
         disk.takes_a_file(Path(output))
     if output != _STDOUT and os.path.lexists(output) and not force:
-        say(f"{TOOL}: {output} exists already; choose another name with --output, or replace it with --force")
+        say(
+            f"{TOOL}: {output} exists already; choose another name with --output, or replace it with --force"
+        )
         raise click.exceptions.Exit(FOUND)
     presets = profiles.read_presets(shipped_catalog())
     wanted: dict[Engine, list[Preset]] = {
@@ -84,12 +113,18 @@ def command(
     }
     deployment = _named(presets, "kube_proxy", runs)[0] if runs else None
     endpoints = {kind: access.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
-    loki, prometheus = (client_of(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"]))
+    loki, prometheus = (
+        client_of(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"])
+    )
     profiles_of = {engine: [preset.profile for preset in found] for engine, found in wanted.items()}
     facts = survey.look(profiles_of["loki"], loki, profiles_of["prometheus"], prometheus)
-    found = {"loki": facts.streams, "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()}}
+    found = {
+        "loki": facts.streams,
+        "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()},
+    }
     choices = {
-        engine: fitting.choose(wanted[engine], engine, found[engine] or {}) or _default(wanted[engine], engine)
+        engine: fitting.choose(wanted[engine], engine, found[engine] or {})
+        or _default(wanted[engine], engine)
         for engine in wanted
     }
     assumed = choices["prometheus"].preset.profile.kubernetes.labels.get("release")
@@ -118,7 +153,9 @@ def command(
     for line in (*_seen(choices, facts), *map(str, findings)):
         say(line)
     if assumed and not release:
-        say(f"objects: the Helm release is taken to be {assumed}; if `helm list -A` names another, give --release NAME")
+        say(
+            f"objects: the Helm release is taken to be {assumed}; if `helm list -A` names another, give --release NAME"
+        )
     if output != _STDOUT:
         say(f"{output}: written{_with(schemas)}; next: {TOOL} check --profile {output}")
 
@@ -140,7 +177,9 @@ def _named(presets: Sequence["Preset"], section: str, name: str | None) -> list[
 def _default(presets: Sequence["Preset"], engine: "Engine") -> "Choice":
     from generator.sites.fitting import Choice
 
-    return Choice(next((preset for preset in presets if preset.name == _DEFAULTS[engine]), presets[0]))
+    return Choice(
+        next((preset for preset in presets if preset.name == _DEFAULTS[engine]), presets[0])
+    )
 
 
 def _profile(
@@ -159,7 +198,10 @@ def _profile(
     from generator.sites import fitting
 
     # One that is for logs and metrics would overrule the other in what that one was chosen for.
-    chosen = [*(choice.preset for choice in choices.values()), *([deployment] if deployment else [])]
+    chosen = [
+        *(choice.preset for choice in choices.values()),
+        *([deployment] if deployment else []),
+    ]
     broad_first = sorted(chosen, key=lambda preset: -len(preset.sections))
     labels = {"labels": {"cluster": cluster_label}} if cluster_label else {}
     sections: dict[Engine, dict[str, Any]] = {
@@ -169,8 +211,13 @@ def _profile(
     kernel = fitting.kernel_log(choices["loki"].preset, facts)
     if kernel or kernel is None:
         sections["loki"]["kernel"] = kernel
-    logs, metrics = choices["loki"].preset.profile.loki, choices["prometheus"].preset.profile.prometheus
-    seen = fitting.clusters(facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster)
+    logs, metrics = (
+        choices["loki"].preset.profile.loki,
+        choices["prometheus"].preset.profile.prometheus,
+    )
+    seen = fitting.clusters(
+        facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster
+    )
     return scaffold.profile(
         output if output != _STDOUT else "site.yaml",
         list(dict.fromkeys(preset.name for preset in broad_first)),
@@ -208,7 +255,10 @@ def _findings(file: "File", facts: "Facts") -> list["Finding"]:
     with tempfile.TemporaryDirectory() as folder:
         disk.populate(Path(folder), [File(name, file.text)])
         read = load(profile=Path(folder) / name)
-        problems = [*read.problems, *(row for check in SITE_CHECKS for row in check(read.catalog, read.profile))]
+        problems = [
+            *read.problems,
+            *(row for check in SITE_CHECKS for row in check(read.catalog, read.profile)),
+        ]
         stop_on_errors(errors(problems))
     return fitting.findings(read.catalog, read.profile, facts)
 
@@ -219,27 +269,42 @@ def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:
     if facts.streams is not None:
         choice = choices["loki"]
         selector = choice.selector or choice.preset.profile.loki.selector
-        lines.append(f"logs: {choice.preset.name}; {len(facts.streams.get(selector, ()))} streams {selector}")
+        lines.append(
+            f"logs: {choice.preset.name}; {len(facts.streams.get(selector, ()))} streams {selector}"
+        )
     if facts.kernel is not None and not any(facts.kernel.values()):
-        lines.append("kernel logs: none; the profile says `kernel: null`, and the alerts on them are left out")
-    lines += [f"kernel logs: {len(rows)} streams {selector}" for selector, rows in (facts.kernel or {}).items() if rows]
+        lines.append(
+            "kernel logs: none; the profile says `kernel: null`, and the alerts on them are left out"
+        )
+    lines += [
+        f"kernel logs: {len(rows)} streams {selector}"
+        for selector, rows in (facts.kernel or {}).items()
+        if rows
+    ]
     if facts.jobs is not None:
         choice = choices["prometheus"]
         selector = choice.selector or choice.preset.profile.prometheus.selector
         job = facts.jobs.get(selector)
         total, up = (len(job.targets), job.up) if job else (0, 0)
         versions = ", ".join(sorted(job.versions)) if job and job.versions else "of unknown version"
-        lines.append(f"metrics: {choice.preset.name}; {up} of {total} targets {selector} answer, {versions}")
+        lines.append(
+            f"metrics: {choice.preset.name}; {up} of {total} targets {selector} answer, {versions}"
+        )
     return lines
 
 
 def _for_programs(
-    file: "File", choices: Mapping["Engine", "Choice"], facts: "Facts", findings: Sequence["Finding"]
+    file: "File",
+    choices: Mapping["Engine", "Choice"],
+    facts: "Facts",
+    findings: Sequence["Finding"],
 ) -> Mapping[str, Any]:
     return {
         "profile": file.path,
         "presets": {engine: choice.preset.name for engine, choice in choices.items()},
-        "streams": {selector: len(rows) for selector, rows in (facts.streams or {}).items() if rows},
+        "streams": {
+            selector: len(rows) for selector, rows in (facts.streams or {}).items() if rows
+        },
         "targets": {
             selector: {"all": len(job.targets), "up": job.up, "versions": dict(job.versions)}
             for selector, job in (facts.jobs or {}).items()

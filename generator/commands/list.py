@@ -11,7 +11,7 @@ from generator.commands.shared import entries_of, examples, inputs, json_option,
 _NARROW = ("alert", "severity", "title")  # what fits 80 columns
 
 if TYPE_CHECKING:
-    from generator.catalog.model import Failure
+    from generator.catalog.model import Entry
 
 
 @click.command(
@@ -21,19 +21,29 @@ if TYPE_CHECKING:
 )
 @inputs
 @click.option("--wide", is_flag=True, help="All columns on a terminal too, as in a pipe.")
-@click.option("--evidence", is_flag=True, help="List each wording of a log line, and what it is known from.")
+@click.option(
+    "--evidence", is_flag=True, help="List each wording of a log line, and what it is known from."
+)
 @json_option()
-def command(catalogs: tuple[Path, ...], profile: Path | None, wide: bool, evidence: bool, as_json: bool) -> None:
+def command(
+    catalogs: tuple[Path, ...], profile: Path | None, wide: bool, evidence: bool, as_json: bool
+) -> None:
     """List the entries, the grave ones first: alert, severity and title; in a pipe also id, kind, signals, evidence."""
-    entries = sorted(entries_of(catalogs, profile), key=lambda entry: SEVERITIES.index(entry.severity))
-    rows = [row for entry in entries for row in _wordings(entry)] if evidence else [_row(entry) for entry in entries]
+    entries = sorted(
+        entries_of(catalogs, profile), key=lambda entry: SEVERITIES.index(entry.severity)
+    )
+    rows = (
+        [row for entry in entries for row in _wordings(entry)]
+        if evidence
+        else [_row(entry) for entry in entries]
+    )
     if as_json:
         tell_json(rows)
     else:
         table(list(rows[0]) if rows else [], rows, () if wide or evidence else _NARROW)
 
 
-def _row(entry: "Failure") -> dict[str, str]:
+def _row(entry: "Entry") -> dict[str, str]:
     evidence = {variant.evidence for variant in entry.logs.variants} if entry.logs else set()
     signals = [
         ("logs", entry.logs),
@@ -51,8 +61,13 @@ def _row(entry: "Failure") -> dict[str, str]:
     }
 
 
-def _wordings(entry: "Failure") -> list[dict[str, str]]:
+def _wordings(entry: "Entry") -> list[dict[str, str]]:
     return [
-        {"id": entry.id, "evidence": variant.evidence, "wording": variant.name, "printed by": variant.printed_by}
+        {
+            "id": entry.id,
+            "evidence": variant.evidence,
+            "wording": variant.name,
+            "printed by": variant.printed_by,
+        }
         for variant in (entry.logs.variants if entry.logs else ())
     ]

@@ -9,12 +9,14 @@ import click
 from generator.base.reader import is_folder
 from generator.commands import beside
 from generator.commands.shared import FOUND, examples, from_project, project_option, say, tell
-from generator.names import PROJECT, TOOL
+from generator.base.names import PROJECT, TOOL
 
 
 @click.command(
     short_help="Write a new entry to fill in.",
-    epilog=examples("new conntrack-table-full", "new nftables-sync-slow --kind symptom --catalog ours"),
+    epilog=examples(
+        "new conntrack-table-full", "new nftables-sync-slow --kind symptom --catalog ours"
+    ),
 )
 @click.argument("entry_id", metavar="ID")
 @click.option(
@@ -43,7 +45,9 @@ def command(entry_id: str, kind: str, alert: str | None, catalogs: tuple[Path, .
     from generator.scaffolds import scaffold
 
     if len(catalogs) > 1:
-        raise click.UsageError("there are several catalogs; name the one to put it in with --catalog")
+        raise click.UsageError(
+            "there are several catalogs; name the one to put it in with --catalog"
+        )
     catalog = catalogs[0] if catalogs else Path("catalog")
     name = alert or scaffold.alert_name(entry_id)
     folder = catalog / entry_id
@@ -66,13 +70,17 @@ def _wrong(entry_id: str, alert: str, catalog: Path) -> str:
     """Why an entry of a catalog cannot have this id and alert; empty if it can."""
     import re
 
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", entry_id) or not re.fullmatch(r"KubeProxy[A-Za-z0-9]+", alert):
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", entry_id) or not re.fullmatch(
+        r"KubeProxy[A-Za-z0-9]+", alert
+    ):
         return "an id is like my-failure, an alert like KubeProxyMyFailure; choose another name"
     if os.path.lexists(catalog / entry_id):
         return f"{catalog / entry_id} exists already; choose another id"
     from generator.catalog.load import load
 
-    for entry in load([catalog] if is_folder(catalog) and not _is_shipped(catalog) else []).catalog.entries:
+    for entry in load(
+        [catalog] if is_folder(catalog) and not _is_shipped(catalog) else []
+    ).catalog.entries:
         if entry.id == entry_id:
             return (
                 f"{entry_id} is the id of {entry.document.path}; choose another one "

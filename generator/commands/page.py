@@ -8,13 +8,15 @@ from collections.abc import Iterator
 import click
 
 from generator.commands.shared import FOUND, Decorator, on_terminal, printable, say, tell
-from generator.names import TOOL
+from generator.base.names import TOOL
 
 _FENCE = re.compile(r"\s*```")
 
 
 def section_option(such_as: str) -> Decorator:
-    return click.option("--section", metavar="HEADING", help=f"This section only, such as {such_as}.")
+    return click.option(
+        "--section", metavar="HEADING", help=f"This section only, such as {such_as}."
+    )
 
 
 def show(text: str, colour: bool) -> None:
@@ -33,16 +35,25 @@ def section(text: str, wanted: str) -> str:
         one for one in begins if word and word in one[2].casefold()
     ]
     if not fitting:
-        say(f"{TOOL}: the page has no section {wanted!r}; its sections: {', '.join(one[2] for one in begins)}")
+        say(
+            f"{TOOL}: the page has no section {wanted!r}; its sections: {', '.join(one[2] for one in begins)}"
+        )
         raise click.exceptions.Exit(FOUND)
     begin = fitting[0]
-    after = (one.start() for one in begins if one.start() > begin.start() and len(one[1]) <= len(begin[1]))
+    after = (
+        one.start()
+        for one in begins
+        if one.start() > begin.start() and len(one[1]) <= len(begin[1])
+    )
     return text[begin.start() : next(after, len(text))].rstrip("\n") + "\n"
 
 
 def _without_code(text: str) -> str:
     """With spaces in place of code, whose comments look like headings."""
-    parts = [(" " * (len(part) - 1) + "\n") if is_code else part for is_code, part in _parts(text, fences=True)]
+    parts = [
+        (" " * (len(part) - 1) + "\n") if is_code else part
+        for is_code, part in _parts(text, fences=True)
+    ]
     return "".join(parts)
 
 
@@ -72,7 +83,9 @@ def _print(text: str, colour: bool) -> None:
     for is_code, part in _parts(text):
         if is_code:
             for line in textwrap.dedent(part).splitlines():
-                console.print(line, style="bold cyan", markup=False, highlight=False, soft_wrap=True)
+                console.print(
+                    line, style="bold cyan", markup=False, highlight=False, soft_wrap=True
+                )
             console.print()
         elif part.strip():
             console.print(Markdown(part, hyperlinks=False))

@@ -29,7 +29,11 @@ from generator.commands.shared import (
 )
 @ruling.ruler_options
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
-@click.option("--rollback", is_flag=True, help="Bring back what was there before the last push from this machine.")
+@click.option(
+    "--rollback",
+    is_flag=True,
+    help="Bring back what was there before the last push from this machine.",
+)
 @no_validate_option
 def command(
     catalogs: tuple[Path, ...],
@@ -49,13 +53,17 @@ def command(
     where nothing differs. What was there is kept, for --rollback.
     """
     if rollback:
-        plans = ruling.backwards(ruling.rulers(profile_of(profile), urls, only, rules_dir, namespace))
+        plans = ruling.backwards(
+            ruling.rulers(profile_of(profile), urls, only, rules_dir, namespace)
+        )
     else:
         read, rules, files = compile_or_stop(catalogs, profile, warn=True)
         problems, proof = validate_compiled(read, files, "output", no_validate)
         stop_on_errors(problems)
         say(proof)
-        plans = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
+        plans = ruling.differences(
+            rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace)
+        )
     if as_json:
         tell_json(ruling.as_data(plans))
     else:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from generator.base.problems import Problem
-from generator.names import TOOL
+from generator.base.names import TOOL
 
 
 def render(problems: Sequence[Problem], style: str) -> str:
@@ -44,5 +44,8 @@ def _gitlab(problem: Problem) -> dict[str, Any]:
         "fingerprint": hashlib.sha256(str(problem).encode(errors="backslashreplace")).hexdigest(),
         "severity": "major" if problem.severity == "error" else "minor",
         # GitLab wants a path in any case; of what stands in no file it is the repository's.
-        "location": {"path": problem.where.path or ".", "lines": {"begin": max(problem.where.line, 1)}},
+        "location": {
+            "path": problem.where.path or ".",
+            "lines": {"begin": max(problem.where.line, 1)},
+        },
     }

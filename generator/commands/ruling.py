@@ -10,7 +10,7 @@ import click
 
 from generator.base.problems import ToolError
 from generator.commands.shared import client_of, inputs, json_option, only_option, server_options
-from generator.names import TOOL
+from generator.base.names import TOOL
 
 if TYPE_CHECKING:
     from generator.catalog.profile import Profile
@@ -57,7 +57,11 @@ def ruler_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def rulers(
-    profile: "Profile", urls: Mapping[str, str | None], only: frozenset[str], rules_dir: Path | None, namespace: str
+    profile: "Profile",
+    urls: Mapping[str, str | None],
+    only: frozenset[str],
+    rules_dir: Path | None,
+    namespace: str,
 ) -> list[tuple["Engine", "Ruler"]]:
     """The rulers that are named, each with the engine whose rules it takes; they are closed with the command.
 
@@ -73,7 +77,9 @@ def rulers(
         if kind == "prometheus" and not rules_dir and not asked_for:
             continue  # `verify` alone asks it
         if kind == "prometheus" and not rules_dir:
-            raise ToolError("Prometheus takes rules from files: name the folder that it reads with --rules-dir")
+            raise ToolError(
+                "Prometheus takes rules from files: name the folder that it reads with --rules-dir"
+            )
         client = client_of(server)
         if kind == "prometheus" and rules_dir:
             found.append((engine, RuleFile(client, rules_dir, namespace)))
@@ -81,9 +87,13 @@ def rulers(
             found.append((engine, Api(client, namespace)))
     left_out = only and "prometheus" not in only
     if rules_dir and not left_out and not any(isinstance(ruler, RuleFile) for _, ruler in found):
-        raise ToolError("--rules-dir needs the address of the Prometheus that reads it: --prometheus URL")
+        raise ToolError(
+            "--rules-dir needs the address of the Prometheus that reads it: --prometheus URL"
+        )
     if not found:
-        raise ToolError("no ruler is named; give --loki URL and the like, or `servers:` in the profile")
+        raise ToolError(
+            "no ruler is named; give --loki URL and the like, or `servers:` in the profile"
+        )
     return found
 
 
@@ -91,7 +101,9 @@ def differences(rules: "Rules", found: Sequence[tuple["Engine", "Ruler"]]) -> li
     """What each ruler lacks. Raises ToolError if it cannot be asked, or holds groups that are not ours."""
     from generator.compile.rule_files import groups_data
 
-    return [_difference(engine, ruler, groups_data(rules.groups[engine])) for engine, ruler in found]
+    return [
+        _difference(engine, ruler, groups_data(rules.groups[engine])) for engine, ruler in found
+    ]
 
 
 def backwards(found: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
@@ -107,7 +119,9 @@ def _difference(engine: "Engine", ruler: "Ruler", wanted: Sequence["Group"]) -> 
     loaded = ruler.groups()
     others = plan.foreign(loaded)
     if others:
-        raise ToolError(f"{ruler.place} holds groups that are not ours: {', '.join(others)}; use another --namespace")
+        raise ToolError(
+            f"{ruler.place} holds groups that are not ours: {', '.join(others)}; use another --namespace"
+        )
     return Difference(ruler, loaded, wanted, plan.changes(engine, wanted, loaded))
 
 
@@ -128,7 +142,8 @@ def as_data(found: Sequence[Difference]) -> list[dict[str, Any]]:
         {
             "ruler": each.ruler.place,
             "changes": [
-                {"group": change.name, "change": change.kind, "diff": change.lines()} for change in each.changes
+                {"group": change.name, "change": change.kind, "diff": change.lines()}
+                for change in each.changes
             ],
         }
         for each in found
@@ -137,5 +152,11 @@ def as_data(found: Sequence[Difference]) -> list[dict[str, Any]]:
 
 def counted(changes: Sequence["Change"]) -> str:
     """Such as `2 to create, 1 to update`."""
-    counts = {word: sum(change.kind == word for change in changes) for word in ("create", "update", "delete")}
-    return ", ".join(f"{count} to {word}" for word, count in counts.items() if count) or "no difference"
+    counts = {
+        word: sum(change.kind == word for change in changes)
+        for word in ("create", "update", "delete")
+    }
+    return (
+        ", ".join(f"{count} to {word}" for word, count in counts.items() if count)
+        or "no difference"
+    )

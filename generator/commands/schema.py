@@ -23,6 +23,9 @@ def command(name: str | None) -> None:
 
     texts = {one: path.read_text(encoding="utf-8") for one, path in shipped.schemas().items()}
     if name is None:
-        table(["name", "of"], [{"name": one, "of": json.loads(text)["title"]} for one, text in texts.items()])
+        table(
+            ["name", "of"],
+            [{"name": one, "of": json.loads(text)["title"]} for one, text in texts.items()],
+        )
         return
     tell(texts[exactly(name, {one: one for one in texts}, "schema")], nl=False)

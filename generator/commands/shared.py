@@ -18,12 +18,12 @@ from click.core import ParameterSource
 from generator.base.problems import Problem, ToolError, errors
 from generator.catalog.model import MODES
 from generator.commands.reports import render
-from generator.names import PROJECT, TOOL
+from generator.base.names import PROJECT, TOOL
 
 if TYPE_CHECKING:
     from generator.base.file import File
     from generator.catalog.load import Inputs
-    from generator.catalog.model import Failure
+    from generator.catalog.model import Entry
     from generator.catalog.profile import Profile
     from generator.compile.rule import Rules
     from generator.fixes.versions import Version
@@ -36,7 +36,14 @@ COULD_NOT_RUN = 2
 Value = TypeVar("Value", bound=Hashable)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-_NAMES = ("id", "alert", "severity", "kind", "name", "page")  # columns that are typed or copied, so never broken
+_NAMES = (
+    "id",
+    "alert",
+    "severity",
+    "kind",
+    "name",
+    "page",
+)  # columns that are typed or copied, so never broken
 _ALMOST = 0.85  # as difflib measures how much two names are alike
 _MASK = "generator.servers.masks"  # in the context of the command
 STDOUT = "standard output"
@@ -101,7 +108,10 @@ def client_of(endpoint: "Endpoint") -> "Client":
 
 def printable(text: str) -> str:
     """Text that steers no terminal, whatever was read: control characters, and halves of surrogate pairs, replaced."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+    )
 
 
 def on_terminal(stream: IO[str] | None) -> bool:
@@ -170,7 +180,9 @@ format_option = click.option(
     help="How problems are printed; github and gitlab mark the lines of a pull or merge request.",
 )
 mode_option = click.option("--mode", type=click.Choice(MODES), help="Proxy mode.")
-no_validate_option = click.option("--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven.")
+no_validate_option = click.option(
+    "--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven."
+)
 
 
 def output_option(text: str, **type_of_path: bool) -> Decorator:
@@ -189,7 +201,11 @@ def inputs(function: Callable[..., Any]) -> Callable[..., Any]:
     return catalog_option(profile_option(from_project(function)))
 
 
-_KEYS = {"profile": "profile", "catalogs": "catalog", "output": "output"}  # of parameters, in the project's file
+_KEYS = {
+    "profile": "profile",
+    "catalogs": "catalog",
+    "output": "output",
+}  # of parameters, in the project's file
 
 
 def from_project(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -233,7 +249,9 @@ def _say_taken(values: Mapping[str, Any], place: str) -> None:
         say(f"{TOOL}: takes {shlex.join(words)} from {place}")
 
 
-def as_options(catalogs: Sequence[Path], profile: Path | None, output: Path | None = None) -> list[str]:
+def as_options(
+    catalogs: Sequence[Path], profile: Path | None, output: Path | None = None
+) -> list[str]:
     """The words of a command line that give these."""
     words = [word for path in catalogs for word in ("--catalog", str(path))]
     words += ["--profile", str(profile)] if profile else []
@@ -248,7 +266,9 @@ def version_of(text: str | None) -> "Version | None":
         return None
     found = parse(text)
     if found is None:
-        raise ToolError(f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26")
+        raise ToolError(
+            f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26"
+        )
     return found
 
 
@@ -258,7 +278,9 @@ def server_options(*kinds: str) -> Callable[..., Any]:
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         for kind in reversed(kinds):
             name = kind.capitalize()
-            function = click.option(f"--{kind}", metavar="URL", help=f"Address of {name}.")(function)
+            function = click.option(f"--{kind}", metavar="URL", help=f"Address of {name}.")(
+                function
+            )
         return function
 
     return add
@@ -307,7 +329,7 @@ def validate_compiled(
     output: str,
     skip: bool,
     again: bool = False,
-    entries: Sequence["Failure"] | None = None,
+    entries: Sequence["Entry"] | None = None,
 ) -> tuple[Sequence[Problem], str]:
     """Problems that promtool finds, and a sentence on what was proven; the unit tests are those of some entries, or
     all."""
@@ -320,15 +342,21 @@ def validate_compiled(
     try:
         tool = tools.find(tools.PROMTOOL, say)
     except ToolError as error:
-        raise ToolError(f"{error}; --no-validate does without it and leaves the rules unproven") from error
+        raise ToolError(
+            f"{error}; --no-validate does without it and leaves the rules unproven"
+        ) from error
     tested = compile_rules(inputs.catalog, inputs.default_profile)
-    with_tests = inputs.catalog if entries is None else replace(inputs.catalog, entries=tuple(entries))
+    with_tests = (
+        inputs.catalog if entries is None else replace(inputs.catalog, entries=tuple(entries))
+    )
     verdict = validate(tool, files, tested, with_tests, output, again, _progress)
     proof = f"promtool accepts the {verdict.rules} rules of Prometheus"
     if verdict.test_files:
         proof += f", the unit tests of {verdict.test_files} {'entry' if verdict.test_files == 1 else 'entries'} pass"
     if verdict.remembered:
-        proof += f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"
+        proof += (
+            f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"
+        )
     return verdict.problems, proof
 
 
@@ -344,9 +372,13 @@ def size(compiled: "Compiled") -> str:
     if compiled.rules is None:
         return files
     alerts = Counter(row.engine for row in compiled.rules.alerts)
-    engines = ", ".join(f"{alerts[engine]} for {engine.capitalize()}" for engine in compiled.rules.groups)
+    engines = ", ".join(
+        f"{alerts[engine]} for {engine.capitalize()}" for engine in compiled.rules.groups
+    )
     rules = sum(len(group.rules) for groups in compiled.rules.groups.values() for group in groups)
-    return f"{files}, {alerts.total()} alerts ({engines}) and {rules - alerts.total()} recording rules"
+    return (
+        f"{files}, {alerts.total()} alerts ({engines}) and {rules - alerts.total()} recording rules"
+    )
 
 
 def stop_on_errors(problems: Sequence[Problem], style: str = "text") -> None:
@@ -380,7 +412,7 @@ def profile_of(profile: Path | None) -> "Profile":
     return read
 
 
-def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Failure"]:
+def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Entry"]:
     """The entries; ends the command with the problems if the catalog cannot be read."""
     from generator.catalog.load import load
 
@@ -389,7 +421,9 @@ def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Fail
     return read.catalog.entries
 
 
-def table(columns: Sequence[str], rows: Sequence[dict[str, str]], narrow: Sequence[str] = ()) -> None:
+def table(
+    columns: Sequence[str], rows: Sequence[dict[str, str]], narrow: Sequence[str] = ()
+) -> None:
     """A table on a terminal, of the `narrow` columns if any are named; lines of all columns, with tabs, in a pipe."""
     if not on_terminal(sys.stdout):
         for row in rows:
@@ -433,6 +467,8 @@ def unknown(word: str, known: list[str], listed_by: str) -> NoReturn:
 
     names = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), names, n=1)
-    hint = f"did you mean {names[close[0]]}?" if close else f"`{TOOL} {listed_by}` shows what there is"
+    hint = (
+        f"did you mean {names[close[0]]}?" if close else f"`{TOOL} {listed_by}` shows what there is"
+    )
     say(f"{TOOL}: there is no {word}; {hint}")
     raise click.exceptions.Exit(FOUND)

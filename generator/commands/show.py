@@ -4,7 +4,16 @@ from pathlib import Path
 
 import click
 
-from generator.commands.shared import compile_or_stop, entries_of, examples, inputs, json_option, meant, tell, tell_json
+from generator.commands.shared import (
+    compile_or_stop,
+    entries_of,
+    examples,
+    inputs,
+    json_option,
+    meant,
+    tell,
+    tell_json,
+)
 
 
 @click.command(
@@ -23,10 +32,12 @@ def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json
         tell_json(entry.document.data)
         return
     from generator.compile.rule_files import rules_file
-    from generator.names import rule_group
+    from generator.base.names import rule_group
 
     _, rules, _ = compile_or_stop(catalogs, profile)
-    tell(f"{entry.id}: {entry.title}\n{entry.document.path}\n{entry.severity}: {entry.severity_reason}\n")
+    tell(
+        f"{entry.id}: {entry.title}\n{entry.document.path}\n{entry.severity}: {entry.severity_reason}\n"
+    )
     for groups in rules.groups.values():
         own = [group for group in groups if group.name == rule_group(entry.id)]
         if own:

@@ -6,7 +6,7 @@ import click
 
 from generator.base.problems import ToolError
 from generator.commands.shared import FOUND, compile_or_stop, examples, inputs, report, say
-from generator.names import LOCK, TOOL
+from generator.base.names import LOCK, TOOL
 
 
 @click.command(
@@ -23,7 +23,9 @@ from generator.names import LOCK, TOOL
     help="Folder to fill; all that was generated there is replaced, and nothing else may be there.",
 )
 @click.pass_context
-def command(ctx: click.Context, catalogs: tuple[Path, ...], profile: Path | None, folder: Path) -> None:
+def command(
+    ctx: click.Context, catalogs: tuple[Path, ...], profile: Path | None, folder: Path
+) -> None:
     """Write the runbooks as a web site: static pages for any file server, or to open from disk.
 
     Its first page names the failures in a log that is pasted, dropped or opened there; the log stays in the browser.
@@ -32,7 +34,9 @@ def command(ctx: click.Context, catalogs: tuple[Path, ...], profile: Path | None
     from generator.pages import site
 
     if (folder / LOCK).exists():
-        raise ToolError(f"{folder}: holds the rules that `{TOOL} generate` wrote; choose another folder with --output")
+        raise ToolError(
+            f"{folder}: holds the rules that `{TOOL} generate` wrote; choose another folder with --output"
+        )
     read, rules, files = compile_or_stop(catalogs, profile)
     pages = site.files(files, rules, read.catalog)
     try:
@@ -40,4 +44,6 @@ def command(ctx: click.Context, catalogs: tuple[Path, ...], profile: Path | None
     except write.ForeignError as found:
         report(found.problems)
         ctx.exit(FOUND)
-    say(f"{folder}: {'written' if changed else 'unchanged'}, {len(pages)} files; open {folder / 'index.html'}")
+    say(
+        f"{folder}: {'written' if changed else 'unchanged'}, {len(pages)} files; open {folder / 'index.html'}"
+    )

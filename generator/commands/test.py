@@ -30,7 +30,7 @@ from generator.commands.shared import (
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from generator.catalog.model import Catalog, Failure
+    from generator.catalog.model import Catalog, Entry
     from generator.prove.on_loki import Outcome, Suite
     from generator.servers.loki import Loki
 
@@ -87,14 +87,18 @@ def command(
 
     promtool = tools.find(tools.PROMTOOL, say)
     of_entries = [path for path in files if is_of_an_entry(path)]
-    suites, outcomes = _tests_of_files([path for path in files if path not in of_entries], promtool, style)
+    suites, outcomes = _tests_of_files(
+        [path for path in files if path not in of_entries], promtool, style
+    )
     catalog: Catalog | None = None
-    entries: Sequence[Failure] = ()
+    entries: Sequence[Entry] = ()
     if of_entries or only or not files:
         names = [name.strip() for words in only for name in words.split(",")]
         catalog, entries, more = _tests_of_entries(catalogs, profile, names, of_entries, style)
         suites += more
-        outcomes += [on_loki.Outcome(entry.tests_path, "promtool") for entry in entries if entry.unit_tests]
+        outcomes += [
+            on_loki.Outcome(entry.tests_path, "promtool") for entry in entries if entry.unit_tests
+        ]
     compared, unseen = 0, list[Problem]()
     if suites or any(entry.samples for entry in entries):
         with _loki(url) as loki:
@@ -104,7 +108,9 @@ def command(
                 outcomes += on_loki.run_tests(loki, promtool, suite, hidden=url is not None)
             if catalog:
                 unseen, compared = on_loki.samples_agree(loki, catalog, entries)
-    failures = [Problem(Location(row.file), f"{row.test}: {row.said}") for row in outcomes if row.said]
+    failures = [
+        Problem(Location(row.file), f"{row.test}: {row.said}") for row in outcomes if row.said
+    ]
     outcomes += [on_loki.Outcome(str(row.where), "samples on Loki", row.message) for row in unseen]
     failed = [outcome for outcome in outcomes if outcome.said]
     if style != "text":
@@ -116,13 +122,17 @@ def command(
             tell(f"{'FAILED' if outcome.said else 'ok'}\t{outcome.file}: {outcome.test}")
             if outcome.said:
                 tell(textwrap.indent(outcome.said, "    "))
-    seen = f"; Loki sees {compared} sample lines as the checks do" if compared and not failed else ""
+    seen = (
+        f"; Loki sees {compared} sample lines as the checks do" if compared and not failed else ""
+    )
     say(f"{len(outcomes) - len(failed)} tests pass, {len(failed)} fail{seen}")
     if failed:
         ctx.exit(FOUND)
 
 
-def _tests_of_files(files: Sequence[Path], promtool: Path, style: str) -> tuple[list["Suite"], list["Outcome"]]:
+def _tests_of_files(
+    files: Sequence[Path], promtool: Path, style: str
+) -> tuple[list["Suite"], list["Outcome"]]:
     """The suites for Loki, and how promtool's own tests ended."""
     from generator.base import subprocesses
     from generator.catalog.load import load_tests
@@ -133,25 +143,40 @@ def _tests_of_files(files: Sequence[Path], promtool: Path, style: str) -> tuple[
     outcomes = []
     for path, file in read:
         if file.log_tests is None:
-            passed, said = subprocesses.run([str(promtool), "test", "rules", path.name], path.parent)
-            outcomes.append(on_loki.Outcome(path.as_posix(), "promtool", "" if passed else said.strip()))
-    return [on_loki.suite(file.log_tests, file.rules) for _, file in read if file.log_tests], outcomes
+            passed, said = subprocesses.run(
+                [str(promtool), "test", "rules", path.name], path.parent
+            )
+            outcomes.append(
+                on_loki.Outcome(path.as_posix(), "promtool", "" if passed else said.strip())
+            )
+    return [
+        on_loki.suite(file.log_tests, file.rules) for _, file in read if file.log_tests
+    ], outcomes
 
 
 def _tests_of_entries(
-    catalogs: Sequence[Path], profile: Path | None, names: Sequence[str], files: Sequence[Path], style: str
-) -> tuple["Catalog", Sequence["Failure"], list["Suite"]]:
+    catalogs: Sequence[Path],
+    profile: Path | None,
+    names: Sequence[str],
+    files: Sequence[Path],
+    style: str,
+) -> tuple["Catalog", Sequence["Entry"], list["Suite"]]:
     """The catalog, its entries that are tested (those named and those of the files; all, if there are neither), and
     their suites for Loki, after promtool has passed the tests that are its own."""
     from generator.pipeline import default_files
     from generator.prove import on_loki
 
-    read, compiled = compile_for([*catalogs, *_catalogs_of(files, catalogs)], profile, "output", log_tests=True)
+    read, compiled = compile_for(
+        [*catalogs, *_catalogs_of(files, catalogs)], profile, "output", log_tests=True
+    )
     _stop_on_errors(compiled.problems, style)
     entries = read.catalog.entries
     if names or files:
         entries = tuple(_chosen(entries, names, files))
-        _stop_on_errors([_untested(entry) for entry in entries if not (entry.unit_tests or entry.log_tests)], style)
+        _stop_on_errors(
+            [_untested(entry) for entry in entries if not (entry.unit_tests or entry.log_tests)],
+            style,
+        )
     found, proof = validate_compiled(read, compiled.files, "output", skip=False, entries=entries)
     _stop_on_errors(found, style)
     say(proof)
@@ -169,7 +194,9 @@ def _catalogs_of(files: Sequence[Path], known: Sequence[Path]) -> list[Path]:
     return [path for resolved, path in found.items() if resolved not in there]
 
 
-def _chosen(entries: Sequence["Failure"], names: Sequence[str], files: Sequence[Path]) -> Iterator["Failure"]:
+def _chosen(
+    entries: Sequence["Entry"], names: Sequence[str], files: Sequence[Path]
+) -> Iterator["Entry"]:
     """The entries of these names (ids or alerts) and of these files of tests; ends the command for an unknown name."""
     by_alert = {alert: entry.id for entry in entries for alert in entry.alerts()}
     known = by_alert | {entry.id: entry.id for entry in entries}
@@ -180,8 +207,10 @@ def _chosen(entries: Sequence["Failure"], names: Sequence[str], files: Sequence[
             yield entry
 
 
-def _untested(entry: "Failure") -> Problem:
-    return Problem(entry.document.at(), f"{entry.id} has no unit tests; write them into {entry.tests_path}")
+def _untested(entry: "Entry") -> Problem:
+    return Problem(
+        entry.document.at(), f"{entry.id} has no unit tests; write them into {entry.tests_path}"
+    )
 
 
 def _stop_on_errors(problems: Sequence[Problem], style: str) -> None:

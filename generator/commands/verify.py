@@ -37,7 +37,10 @@ _KINDS = ("loki", "mimir", "cortex", "prometheus", "alertmanager")
 _MARKS = {"ok": "ok", "fault": "FAULT", "warning": "warning", "not checked": "NOT CHECKED"}
 _COLOURS = {"ok": "green", "fault": "red", "warning": "yellow", "not checked": "yellow"}
 # The servers whose ruler evaluates the rules of an engine; the first that is named does.
-_RULERS: Mapping["Engine", Sequence[str]] = {"loki": ("loki",), "prometheus": ("mimir", "cortex", "prometheus")}
+_RULERS: Mapping["Engine", Sequence[str]] = {
+    "loki": ("loki",),
+    "prometheus": ("mimir", "cortex", "prometheus"),
+}
 
 
 @click.command(
@@ -51,7 +54,9 @@ _RULERS: Mapping["Engine", Sequence[str]] = {"loki": ("loki",), "prometheus": ("
 @inputs
 @server_options(*_KINDS)
 @only_option(*_KINDS)
-@click.option("--no-runbooks", is_flag=True, help="Leave out the links, if they cannot be reached from here.")
+@click.option(
+    "--no-runbooks", is_flag=True, help="Leave out the links, if they cannot be reached from here."
+)
 @json_option()
 @click.pass_context
 def command(
@@ -75,7 +80,9 @@ def command(
     read, rules, files = compile_or_stop(catalogs, profile)
     endpoints = access.named(_KINDS, urls, only, read.profile.servers, os.environ)
     if not endpoints:
-        raise ToolError("no server is named; give --loki URL and the like, or `servers:` in the profile")
+        raise ToolError(
+            "no server is named; give --loki URL and the like, or `servers:` in the profile"
+        )
     asked = _Asked({kind: client_of(server) for kind, server in endpoints.items()})
     findings = judgement.grouped(_findings(read, rules, files, asked, no_runbooks))
     if as_json:
@@ -99,7 +106,9 @@ def _summary(findings: Sequence["Finding"]) -> str:
         rows = [finding for finding in findings if finding.state == state]
         subjects = sum(len(finding.names) for finding in rows)
         words += (
-            [f"{len(rows)} {mark}" + (f" (of {subjects} subjects)" if subjects > len(rows) else "")] if rows else []
+            [f"{len(rows)} {mark}" + (f" (of {subjects} subjects)" if subjects > len(rows) else "")]
+            if rows
+            else []
         )
     return ", ".join(words)
 
@@ -112,7 +121,11 @@ class _Asked:
         self.silent: set[str] = set()
 
     def ask(
-        self, check: "Check", kind: str, subject: str, judge: Callable[["Client"], Iterable["Finding"]]
+        self,
+        check: "Check",
+        kind: str,
+        subject: str,
+        judge: Callable[["Client"], Iterable["Finding"]],
     ) -> Iterator["Finding"]:
         """What is found by asking a server, or that it could not be asked."""
         from generator.verify.judgement import Finding, not_checked
@@ -171,7 +184,9 @@ def _of_rules(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
             yield _not_asked("rules", engine)
             continue
 
-        def judge(client: "Client", engine: "Engine" = engine, groups: Any = groups) -> Iterable["Finding"]:
+        def judge(
+            client: "Client", engine: "Engine" = engine, groups: Any = groups
+        ) -> Iterable["Finding"]:
             loaded, name = probe.loaded_groups(client), client.endpoint.name
             return judgement.rules_are_live(engine, name, groups, loaded, datetime.now(UTC))
 
@@ -179,7 +194,9 @@ def _of_rules(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
         for other in _RULERS[engine]:
             if other in asked.clients and other != ruler:
                 name = asked.clients[ruler].endpoint.name
-                yield judgement.not_checked("rules", other, f"{name} is asked in its place", f"--only {other} asks it")
+                yield judgement.not_checked(
+                    "rules", other, f"{name} is asked in its place", f"--only {other} asks it"
+                )
 
 
 def _of_watchdogs(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
@@ -197,7 +214,9 @@ def _of_watchdogs(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
     )
 
 
-def _of_selectors(read: "Inputs", rules: "Rules", asked: _Asked, facts: dict["Engine", "Facts"]) -> Iterator["Finding"]:
+def _of_selectors(
+    read: "Inputs", rules: "Rules", asked: _Asked, facts: dict["Engine", "Facts"]
+) -> Iterator["Finding"]:
     """Keeps in `facts` what was seen."""
     from generator.sites import fitting, survey
     from generator.verify import judgement
@@ -222,7 +241,11 @@ def _of_selectors(read: "Inputs", rules: "Rules", asked: _Asked, facts: dict["En
 
 
 def _of_routes(
-    read: "Inputs", rules: "Rules", files: Sequence["File"], asked: _Asked, facts: Mapping["Engine", "Facts"]
+    read: "Inputs",
+    rules: "Rules",
+    files: Sequence["File"],
+    asked: _Asked,
+    facts: Mapping["Engine", "Facts"],
 ) -> Iterator["Finding"]:
     from datetime import UTC, datetime
 
@@ -232,7 +255,9 @@ def _of_routes(
     if "alertmanager" not in asked.clients:
         yield _not_asked("routes", "alertmanager")
         return
-    text = next(file.text for file in files if file.path == "alertmanager/kube-proxy.alertmanager.yaml")
+    text = next(
+        file.text for file in files if file.path == "alertmanager/kube-proxy.alertmanager.yaml"
+    )
     generated, today = document.load(text), datetime.now(UTC).date()
     yield from asked.ask(
         "routes",
@@ -256,7 +281,12 @@ def _sites(read: "Inputs", facts: Mapping["Engine", "Facts"]) -> dict["Engine", 
     targets = jobs.get(metrics.selector, Job()).targets
 
     def site(labels: Any, cluster: str | None, seen: Sequence[Mapping[str, str]]) -> "Site":
-        return Site(frozenset(name for name in asdict(labels).values() if name), tuple(seen), cluster, profile.clusters)
+        return Site(
+            frozenset(name for name in asdict(labels).values() if name),
+            tuple(seen),
+            cluster,
+            profile.clusters,
+        )
 
     return {
         "loki": site(logs.labels, logs.labels.cluster, streams),

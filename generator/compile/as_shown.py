@@ -21,9 +21,11 @@ def shown_otherwise(engine: Engine, rule: Group, shown: Group) -> list[str]:
     differs = {
         "its expression": not same(engine, str(rule["expr"]), str(shown.get("query", ""))),
         "its labels": dict(rule.get("labels") or {}) != dict(shown.get("labels") or {}),
-        "its annotations": dict(rule.get("annotations") or {}) != dict(shown.get("annotations") or {}),
+        "its annotations": dict(rule.get("annotations") or {})
+        != dict(shown.get("annotations") or {}),
         "`for`": _seconds(rule.get("for")) != float(shown.get("duration") or 0),
-        "`keep_firing_for`": _seconds(rule.get("keep_firing_for")) != float(shown.get("keepFiringFor") or 0),
+        "`keep_firing_for`": _seconds(rule.get("keep_firing_for"))
+        != float(shown.get("keepFiringFor") or 0),
     }
     return [what for what, is_so in differs.items() if is_so]
 
@@ -43,7 +45,9 @@ def meaning(value: Any, key: str = "") -> Any:
         return [meaning(part) for part in value]
     if key in _DURATIONS and value is not None:
         with suppress(ValueError):  # what is none is compared as it stands
-            return durations.text(durations.seconds(f"{value}s" if isinstance(value, int) else str(value)))
+            return durations.text(
+                durations.seconds(f"{value}s" if isinstance(value, int) else str(value))
+            )
     return value.strip() if key == "expr" else value
 
 

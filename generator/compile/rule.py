@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from generator.catalog.inhibition import Labels, Place
-from generator.catalog.model import Failure
+from generator.catalog.model import Entry
 from generator.catalog.profile import LogSource, Profile
 
 Engine = Literal["loki", "prometheus"]
@@ -52,7 +52,7 @@ class CompiledAlert:
     cannot happen, as sentences. `of_cluster`: it tells of all kube-proxies of a cluster at once.
     """
 
-    entry: Failure
+    entry: Entry
     engine: Engine
     rule: AlertRule
     interval: str
@@ -68,17 +68,32 @@ class CompiledAlert:
 
     @property
     def title(self) -> str:
-        return f"A build with a known failure: {self.entry.title}" if self.known_build else self.entry.title
+        return (
+            f"A build with a known failure: {self.entry.title}"
+            if self.known_build
+            else self.entry.title
+        )
 
     @property
     def first_step(self) -> str:
-        return UPGRADE.format("the version that the alert names") if self.known_build else self.entry.first_step
+        return (
+            UPGRADE.format("the version that the alert names")
+            if self.known_build
+            else self.entry.first_step
+        )
 
     @property
     def severity_reason(self) -> str:
         if self.known_build:
             return "Nothing has failed yet; the upgrade can be planned."
-        own = next((row.severity_reason for row in self.entry.metric_alerts if row.name == self.rule.alert), None)
+        own = next(
+            (
+                row.severity_reason
+                for row in self.entry.metric_alerts
+                if row.name == self.rule.alert
+            ),
+            None,
+        )
         return own or self.entry.severity_reason
 
     @property
@@ -107,5 +122,7 @@ class Rules:
     @property
     def records(self) -> Mapping[str, str]:
         """What each recording rule is made of."""
-        rules = [rule for groups in self.groups.values() for group in groups for rule in group.rules]
+        rules = [
+            rule for groups in self.groups.values() for group in groups for rule in group.rules
+        ]
         return {rule.record: rule.expr for rule in rules if isinstance(rule, RecordingRule)}

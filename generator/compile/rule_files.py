@@ -18,7 +18,11 @@ def groups_data(groups: Iterable[RuleGroup]) -> list[dict[str, Any]]:
 
 
 def _group(group: RuleGroup) -> dict[str, Any]:
-    return {"name": group.name, "interval": group.interval, "rules": [rule_data(rule) for rule in group.rules]}
+    return {
+        "name": group.name,
+        "interval": group.interval,
+        "rules": [rule_data(rule) for rule in group.rules],
+    }
 
 
 def rule_data(rule: RecordingRule | AlertRule) -> dict[str, Any]:

@@ -5,12 +5,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from generator import names
+from generator.base import names
 from generator.catalog import inhibition, placeholders
 from generator.catalog.inhibition import Place
-from generator.catalog.model import Catalog, Failure, LogSignal, MetricAlert, Unit
+from generator.catalog.model import Catalog, Entry, LogSignal, MetricAlert, Unit
 from generator.catalog.profile import LogSource, Profile
-from generator.catalog.settings import known_build_hold, log_settings, metric_hold, metric_parameters, severity
+from generator.catalog.settings import (
+    known_build_hold,
+    log_settings,
+    metric_hold,
+    metric_parameters,
+    severity,
+)
 from generator.catalog.wordings import signature
 from generator.compile.rule import (
     UPGRADE,
@@ -72,13 +78,17 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     )
 
 
-def _groups(alerts: Iterable[CompiledAlert], engine: Engine, interval: str) -> tuple[RuleGroup, ...]:
+def _groups(
+    alerts: Iterable[CompiledAlert], engine: Engine, interval: str
+) -> tuple[RuleGroup, ...]:
     """One group for each entry, so that a slow or broken one holds up no other."""
     by_entry: dict[str, list[AlertRule]] = {}
     for alert in alerts:
         if alert.engine == engine:
             by_entry.setdefault(alert.entry.id, []).append(alert.rule)
-    return tuple(RuleGroup(names.rule_group(key), interval, tuple(rules)) for key, rules in by_entry.items())
+    return tuple(
+        RuleGroup(names.rule_group(key), interval, tuple(rules)) for key, rules in by_entry.items()
+    )
 
 
 def _records(
@@ -99,7 +109,9 @@ def _records(
     )
 
 
-def _known_builds(entries: Iterable[Failure], profile: Profile) -> Mapping[str, Sequence[KnownBuilds]]:
+def _known_builds(
+    entries: Iterable[Entry], profile: Profile
+) -> Mapping[str, Sequence[KnownBuilds]]:
     """The known builds of each entry that has any, by its id."""
     mode = profile.kube_proxy.mode
     found = {
@@ -111,7 +123,10 @@ def _known_builds(entries: Iterable[Failure], profile: Profile) -> Mapping[str, 
 
 
 def _alerts(
-    entry: Failure, profile: Profile, values: Mapping[str, str], builds: Mapping[str, Sequence[KnownBuilds]]
+    entry: Entry,
+    profile: Profile,
+    values: Mapping[str, str],
+    builds: Mapping[str, Sequence[KnownBuilds]],
 ) -> Iterable[CompiledAlert]:
     source = profile.loki.source(entry.logs.stream) if entry.logs else None
     if entry.logs and source:
@@ -131,7 +146,9 @@ def _inhibitions(alerts: Sequence[CompiledAlert], profile: Profile) -> Iterable[
         found: dict[Place, list[str]] = {}
         for symptom in failing:
             place = _meeting(cause, symptom, profile)
-            if place and inhibition.as_grave(cause.rule.labels["severity"], symptom.rule.labels["severity"]):
+            if place and inhibition.as_grave(
+                cause.rule.labels["severity"], symptom.rule.labels["severity"]
+            ):
                 found.setdefault(place, []).append(symptom.rule.alert)
         for place, symptoms in found.items():
             yield Inhibition(cause.rule.alert, tuple(symptoms), place)
@@ -151,7 +168,11 @@ def _meeting(cause: CompiledAlert, other: CompiledAlert, profile: Profile) -> Pl
         says_more = (cause.engine, other.engine) == ("loki", "prometheus")
     else:
         says_more = other.entry.id in cause.entry.inhibits and not cause.of_cluster
-    return inhibition.place(cause.labels(profile), other.labels(profile), profile) if says_more else None
+    return (
+        inhibition.place(cause.labels(profile), other.labels(profile), profile)
+        if says_more
+        else None
+    )
 
 
 def _with_causes(
@@ -172,11 +193,16 @@ def _with_causes(
         and cause.rule.alert not in held_by
         and cause.rule.alert not in alert.entry.first_step
     ]
-    builds = [cause.rule.alert for cause in causes if cause.known_build and alert.engine == "prometheus"]
+    builds = [
+        cause.rule.alert for cause in causes if cause.known_build and alert.engine == "prometheus"
+    ]
     said = (_behind(beside) if beside else "") + (_named(builds, profile) if builds else "")
     if not said or alert.known_build:
         return alert
-    annotations = {**alert.rule.annotations, "description": alert.rule.annotations["description"] + said}
+    annotations = {
+        **alert.rule.annotations,
+        "description": alert.rule.annotations["description"] + said,
+    }
     return replace(alert, rule=replace(alert.rule, annotations=annotations))
 
 
@@ -187,21 +213,31 @@ def _behind(causes: Sequence[str]) -> str:
     return f" If {names_of} fires there too, it names the cause."
 
 
-def _log_alert(entry: Failure, signal: LogSignal, source: LogSource, profile: Profile) -> CompiledAlert:
+def _log_alert(
+    entry: Entry, signal: LogSignal, source: LogSource, profile: Profile
+) -> CompiledAlert:
     in_force = log_settings(entry, signal, profile)
     window, hold, threshold = in_force.window, in_force.hold, _number(in_force.threshold)
     labels = source.labels
-    expr = logql.count(source.selector, signature(signal), window, labels.by(), threshold, signal.recent)
+    expr = logql.count(
+        source.selector, signature(signal), window, labels.by(), threshold, signal.recent
+    )
     place = _place((("node", labels.node), ("pod", labels.pod)), labels.cluster)
     observation = f"{_VALUES['count']} matching log lines within {window}"
-    rule = _rule(entry, entry.alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation)
+    rule = _rule(
+        entry, entry.alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation
+    )
     return CompiledAlert(
         entry,
         "loki",
         replace(rule, labels={**inhibition.copies(labels, profile), **rule.labels}),
         profile.loki.interval,
         (
-            AlertSetting("threshold", threshold, signal.persistence or "Fires above this many lines in the range."),
+            AlertSetting(
+                "threshold",
+                threshold,
+                signal.persistence or "Fires above this many lines in the range.",
+            ),
             AlertSetting("range", window, "Window the lines are counted in."),
             AlertSetting("for", hold, "How long the condition must hold; shorter than the range."),
         ),
@@ -209,22 +245,34 @@ def _log_alert(entry: Failure, signal: LogSignal, source: LogSource, profile: Pr
     )
 
 
-def _metric_alert(entry: Failure, alert: MetricAlert, profile: Profile, values: Mapping[str, str]) -> CompiledAlert:
+def _metric_alert(
+    entry: Entry, alert: MetricAlert, profile: Profile, values: Mapping[str, str]
+) -> CompiledAlert:
     hold = metric_hold(alert, profile)
     parameters = {key: _number(value) for key, value in metric_parameters(alert, profile).items()}
     expr = promql.fill(alert.expr, {**values, **parameters})
     observation = _literal(alert.observation).replace("{value}", _VALUES[alert.unit])
-    settings = [AlertSetting(key, parameters[key], parameter.why) for key, parameter in alert.parameters.items()]
+    settings = [
+        AlertSetting(key, parameters[key], parameter.why)
+        for key, parameter in alert.parameters.items()
+    ]
     settings.append(AlertSetting("for", hold, "How long the condition must hold."))
     place = _node_place(profile) if alert.about == "node" else _metric_place(profile)
     summary = f"{_literal(entry.summary)}{place}"
     rule = _rule(entry, alert.name, expr, hold, profile, summary, observation)
     of_cluster = alert.about == "cluster"
-    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, tuple(settings), of_cluster=of_cluster)
+    return CompiledAlert(
+        entry,
+        "prometheus",
+        rule,
+        profile.prometheus.interval,
+        tuple(settings),
+        of_cluster=of_cluster,
+    )
 
 
 def _known_build_alert(
-    entry: Failure, builds: Sequence[KnownBuilds], profile: Profile, values: Mapping[str, str]
+    entry: Entry, builds: Sequence[KnownBuilds], profile: Profile, values: Mapping[str, str]
 ) -> CompiledAlert:
     """That this kube-proxy is of a build which the fix tables call affected, before it fails."""
     name = names.known_build(entry.alert)
@@ -243,9 +291,15 @@ def _known_build_alert(
             "runbook_url": names.runbook_url(profile.base_url, name),
         },
     )
-    settings = (AlertSetting("for", hold, "How long a build must be seen; a rollout that passes is not worth a word."),)
+    settings = (
+        AlertSetting(
+            "for", hold, "How long a build must be seen; a rollout that passes is not worth a word."
+        ),
+    )
     when = conditions(entry, profile.kube_proxy.mode)
-    return CompiledAlert(entry, "prometheus", rule, profile.prometheus.interval, settings, True, conditions=when)
+    return CompiledAlert(
+        entry, "prometheus", rule, profile.prometheus.interval, settings, True, conditions=when
+    )
 
 
 def _of_builds(known: KnownBuilds, values: Mapping[str, str]) -> str:
@@ -273,7 +327,8 @@ def _notes(builds: Sequence[KnownBuilds]) -> str:
     """A Go template of what else is to be known of each fix."""
     said = {known.fixed_in: known.note for known in builds if known.note}
     return "".join(
-        f'{{{{ if eq $labels.fixed_in "{fix}" }}}} {_literal(note)}{{{{ end }}}}' for fix, note in said.items()
+        f'{{{{ if eq $labels.fixed_in "{fix}" }}}} {_literal(note)}{{{{ end }}}}'
+        for fix, note in said.items()
     )
 
 
@@ -300,7 +355,7 @@ def without_queries(annotation: str) -> str:
     return annotation.partition(_QUERIES)[0]
 
 
-def _heartbeat(entry: Failure, profile: Profile) -> CompiledAlert:
+def _heartbeat(entry: Entry, profile: Profile) -> CompiledAlert:
     engine: Engine = "loki" if entry.heartbeat == "logs" else "prometheus"
     expr = logql.always(_WATCHDOG_WINDOW) if engine == "loki" else "vector(1)\n"
     interval = profile.loki.interval if engine == "loki" else profile.prometheus.interval
@@ -309,7 +364,13 @@ def _heartbeat(entry: Failure, profile: Profile) -> CompiledAlert:
 
 
 def _rule(
-    entry: Failure, alert: str, expr: str, hold: str, profile: Profile, summary: str, observation: str | None
+    entry: Entry,
+    alert: str,
+    expr: str,
+    hold: str,
+    profile: Profile,
+    summary: str,
+    observation: str | None,
 ) -> AlertRule:
     first_step = _literal(entry.first_step)
     return AlertRule(
@@ -319,19 +380,23 @@ def _rule(
         labels=_labels(entry, alert, profile, entry.severity_of(alert)),
         annotations={
             "summary": summary,
-            "description": f"{observation}. First step: {first_step}" if observation else first_step,
+            "description": f"{observation}. First step: {first_step}"
+            if observation
+            else first_step,
             "runbook_url": names.runbook_url(profile.base_url, alert),
         },
     )
 
 
-def _labels(entry: Failure, alert: str, profile: Profile, default: str) -> Mapping[str, str]:
+def _labels(entry: Entry, alert: str, profile: Profile, default: str) -> Mapping[str, str]:
     return {**profile.labels, "failure": entry.id, "severity": severity(alert, default, profile)}
 
 
 def _metric_place(profile: Profile) -> str:
     labels = profile.prometheus.labels
-    return _place((("node", labels.node), ("pod", labels.pod), ("instance", labels.instance)), labels.cluster)
+    return _place(
+        (("node", labels.node), ("pod", labels.pod), ("instance", labels.instance)), labels.cluster
+    )
 
 
 def _node_place(profile: Profile) -> str:
@@ -342,7 +407,9 @@ def _place(labels: Iterable[tuple[str, str | None]], cluster: str | None) -> str
     """A Go template for ` on node x (cluster y)`, from the first label that is not empty."""
     text = ""
     for word, label in reversed([row for row in labels if row[1]]):
-        text = f"{{{{ with $labels.{label} }}}} on {word} {{{{ . }}}}{{{{ else }}}}{text}{{{{ end }}}}"
+        text = (
+            f"{{{{ with $labels.{label} }}}} on {word} {{{{ . }}}}{{{{ else }}}}{text}{{{{ end }}}}"
+        )
     if cluster:
         text += f"{{{{ with $labels.{cluster} }}}} (cluster {{{{ . }}}}){{{{ end }}}}"
     return text.replace("{{ else }}{{ end }}", "{{ end }}")

@@ -102,4 +102,7 @@ def _on_node(found: Carried | None) -> list[str]:
 
 def _address(label: str) -> list[str]:
     # An address of IPv6 stands in brackets before a port.
-    return [f"INSTANCE=address:port  # the alert's label {label}", "ADDRESS=$(echo \"${INSTANCE%:*}\" | tr -d '[]')"]
+    return [
+        f"INSTANCE=address:port  # the alert's label {label}",
+        "ADDRESS=$(echo \"${INSTANCE%:*}\" | tr -d '[]')",
+    ]

@@ -11,7 +11,7 @@ from generator.catalog.profile import Profile
 from generator.compile.rule import CompiledAlert, RecordingRule, Rules
 from generator.diagnose.findings import Findings, Proof, Span
 from generator.diagnose.unwrap import unwrap
-from generator.names import TEST_LABEL
+from generator.base.names import TEST_LABEL
 from generator.query import logql
 from generator.servers import answers
 from generator.servers.http import Client
@@ -32,7 +32,9 @@ def in_loki(loki: Client, rules: Rules, span: Span, findings: Findings) -> None:
         # One that wants recent lines too asks for the same ones again.
         query = logql.log_queries(logql.within(alert.rule.expr, TEST_LABEL, ""))[0]
         expr = f"sum by ({by}) (count_over_time({query} [{round(since)}s]))"
-        for row in _rows(loki, "/loki/api/v1/query", answers.COUNTS, query=expr, time=_nanoseconds(now)):
+        for row in _rows(
+            loki, "/loki/api/v1/query", answers.COUNTS, query=expr, time=_nanoseconds(now)
+        ):
             place = _place(row["metric"], (labels.node, labels.pod)) or "not told"
             findings.count(alert.entry.id, place, int(float(row["value"][1])))
             _prove(loki, alert, query, row["metric"], place, since, now, findings)
@@ -54,7 +56,14 @@ def _prove(
     end = _nanoseconds(now)
     span = {"query": query, "start": end - round(since * _NANO), "end": end}
     for direction, limit in (("forward", _PROOFS), ("backward", 1)):
-        found = _rows(loki, "/loki/api/v1/query_range", answers.LINES, **span, direction=direction, limit=limit)
+        found = _rows(
+            loki,
+            "/loki/api/v1/query_range",
+            answers.LINES,
+            **span,
+            direction=direction,
+            limit=limit,
+        )
         for at, text in sorted((int(at), text) for row in found for at, text in row["values"]):
             time = datetime.fromtimestamp(at / _NANO, UTC)
             findings.prove(alert.entry.id, Proof(unwrap(text, now).text, loki.name, time, place))
@@ -70,15 +79,24 @@ def in_prometheus(prometheus: Client, rules: Rules, profile: Profile, findings: 
     }
     labels = profile.prometheus.labels
     for alert in rules.alerts:
-        metric = next((one for one in alert.entry.metric_alerts if one.name == alert.rule.alert), None)
+        metric = next(
+            (one for one in alert.entry.metric_alerts if one.name == alert.rule.alert), None
+        )
         if metric is None:
             continue
         findings.sought([alert.entry.id])
-        found = _rows(prometheus, "/api/v1/query", answers.VECTOR, query=_written_out(alert.rule.expr, records))
+        found = _rows(
+            prometheus,
+            "/api/v1/query",
+            answers.VECTOR,
+            query=_written_out(alert.rule.expr, records),
+        )
         for row in found:
             place = _place(row["metric"], (labels.node, labels.pod, labels.instance))
             said = _observed(metric, float(row["value"][1]))
-            findings.measured(alert.entry.id, f"{place}: {said}" if place else said, [place] if place else [])
+            findings.measured(
+                alert.entry.id, f"{place}: {said}" if place else said, [place] if place else []
+            )
 
 
 def _written_out(expr: str, records: Mapping[str, str]) -> str:
@@ -89,7 +107,12 @@ def _written_out(expr: str, records: Mapping[str, str]) -> str:
 
 
 def _observed(metric: MetricAlert, value: float) -> str:
-    form = {"seconds": "{:.3g} s", "per_second": "{:.2f}/s", "cores": "{:.2f} cores", "count": "{:.0f}"}[metric.unit]
+    form = {
+        "seconds": "{:.3g} s",
+        "per_second": "{:.2f}/s",
+        "cores": "{:.2f} cores",
+        "count": "{:.0f}",
+    }[metric.unit]
     return metric.observation.replace("{value}", form.format(value))
 
 

@@ -46,13 +46,21 @@ def kind(first: bytes) -> str | None:
             record = json.loads(line)
         except (ValueError, RecursionError):
             return "json" if line == b"{" or line.endswith((b"{", b"[", b",")) else None
-        return "json" if isinstance(record, dict) and not _speaks(record) and _holds_records(record) else None
+        return (
+            "json"
+            if isinstance(record, dict) and not _speaks(record) and _holds_records(record)
+            else None
+        )
     if _QUOTED.match(first) and _ESCAPED.search(line):
         return "quoted"
     text = line.decode(errors="replace").lstrip("\ufeff")
     for name, delimiter in (("csv", ","), ("tsv", "\t")):
         cells = [cell.strip('" ').lower() for cell in text.split(delimiter)]
-        if len(cells) > 1 and not KLOG.search(text) and any(cell.rpartition(".")[2] in TEXTS for cell in cells):
+        if (
+            len(cells) > 1
+            and not KLOG.search(text)
+            and any(cell.rpartition(".")[2] in TEXTS for cell in cells)
+        ):
             return name
     return None
 
@@ -64,7 +72,11 @@ def lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
         return
     decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
     texts = (decode(block) for block in blocks)
-    records = _of_json(texts) if of_kind == "json" else _of_table(texts, "," if of_kind == "csv" else "\t")
+    records = (
+        _of_json(texts)
+        if of_kind == "json"
+        else _of_table(texts, "," if of_kind == "csv" else "\t")
+    )
     for record in records:
         yield from _lines(record)
 
@@ -73,7 +85,12 @@ def _of_quoted(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of texts in quotes, such as Python's repr and Go's %q."""
     left = b""
     for block in blocks:
-        text = _ESCAPED.sub(b"\n", left + block).replace(b"\\n", b"\n").replace(b"\\t", b"\t").replace(b'\\"', b'"')
+        text = (
+            _ESCAPED.sub(b"\n", left + block)
+            .replace(b"\\n", b"\n")
+            .replace(b"\\t", b"\t")
+            .replace(b'\\"', b'"')
+        )
         border = max(0, len(text) - _BORDER)
         at = text.rfind(b"\n", 0, border) + 1 or border
         yield text[:at]
@@ -88,7 +105,12 @@ def _lines(record: Record) -> Iterator[bytes]:
         return
     labels = {path: value for path, value in values if _is_label(value) and value != text}
     for line in text.rstrip("\n").split("\n"):
-        yield json.dumps({"line": line, "fields": labels}, ensure_ascii=False).encode(errors="replace") + b"\n"
+        yield (
+            json.dumps({"line": line, "fields": labels}, ensure_ascii=False).encode(
+                errors="replace"
+            )
+            + b"\n"
+        )
 
 
 def _is_label(value: Any) -> bool:
@@ -134,7 +156,11 @@ def _records(value: Any, above: Record | None = None, depth: int = 0) -> Iterato
         if isinstance(value.get("columns"), list) and isinstance(value.get("rows"), list):
             yield from _of_columns(value, above)
             return
-        inner = {} if _speaks(value) else {key: child for key, child in value.items() if _holds_records(child)}
+        inner = (
+            {}
+            if _speaks(value)
+            else {key: child for key, child in value.items() if _holds_records(child)}
+        )
         beside = {**above, **{key: child for key, child in value.items() if key not in inner}}
         if not inner:
             yield beside
@@ -157,7 +183,9 @@ def _of_loki(row: Record, above: Record) -> Iterator[Record]:
 
 def _of_columns(table: Record, above: Record) -> Iterator[Record]:
     """A table whose columns are named once, and whose rows are lists, as query services answer."""
-    names = [column.get("name") if isinstance(column, dict) else column for column in table["columns"]]
+    names = [
+        column.get("name") if isinstance(column, dict) else column for column in table["columns"]
+    ]
     for row in table["rows"]:
         if isinstance(row, list):
             yield {**above, **{str(name): cell for name, cell in zip(names, row, strict=False)}}
@@ -193,7 +221,11 @@ def _of_table(texts: Iterator[str], delimiter: str) -> Iterator[Record]:
     csv.field_size_limit(_FIELD_BYTES)
     try:
         for row in csv.DictReader(_physical(texts), delimiter=delimiter):
-            yield {str(key).strip().lower(): value for key, value in row.items() if isinstance(value, str)}
+            yield {
+                str(key).strip().lower(): value
+                for key, value in row.items()
+                if isinstance(value, str)
+            }
     except csv.Error as error:
         raise BrokenExportError(str(error), "") from error
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from generator.catalog.model import SEVERITIES, Catalog, Failure, Harmless
+from generator.catalog.model import SEVERITIES, Catalog, Entry, Harmless
 from generator.catalog.wordings import signature
 from generator.diagnose import templates
 from generator.diagnose.hints import Hints
@@ -44,7 +44,7 @@ class Found:
     `measured` are metric alerts that hold, as sentences; `known` is what the logs said of these kube-proxies.
     """
 
-    entry: Failure
+    entry: Entry
     count: int = 0
     first: datetime | None = None
     last: datetime | None = None
@@ -67,7 +67,10 @@ class Found:
 
     def lacks(self, text: str, place: str) -> bool:
         """Whether a line would be a proof of another kind, or from another place, than those that are kept."""
-        known = any(said(proof.text) == said(text[:_LONGEST]) and proof.place == place for proof in self.proofs)
+        known = any(
+            said(proof.text) == said(text[:_LONGEST]) and proof.place == place
+            for proof in self.proofs
+        )
         return len(self.proofs) < _PROOFS and not known
 
 
@@ -76,7 +79,7 @@ class Elsewhere:
     """Lines like those of a failure that another program printed, with one of them."""
 
     program: str
-    entry: Failure
+    entry: Entry
     example: str
     count: int = 0
 
@@ -99,8 +102,8 @@ class Diagnosis:
     """
 
     found: tuple[Found, ...]
-    not_found: tuple[Failure, ...]
-    not_sought: tuple[Failure, ...]
+    not_found: tuple[Entry, ...]
+    not_sought: tuple[Entry, ...]
     unexplained: tuple[Template, ...]
     others: int
     harmless: tuple[Known, ...]
@@ -121,7 +124,9 @@ class Span:
 
     def holds(self, time: datetime | None) -> bool:
         """Whether a time lies in the span. One that is not known may."""
-        return not time or ((not self.begin or time >= self.begin) and (not self.end or time <= self.end))
+        return not time or (
+            (not self.begin or time >= self.begin) and (not self.end or time <= self.end)
+        )
 
 
 _ALWAYS = Span()
@@ -133,7 +138,9 @@ class Findings:
     def __init__(self, catalog: Catalog, now: datetime, span: Span = _ALWAYS) -> None:
         self._catalog = catalog
         self._entries = {entry.id: entry for entry in catalog.entries if entry.kind != "watchdog"}
-        matchers = {entry.id: signature(entry.logs) for entry in self._entries.values() if entry.logs}
+        matchers = {
+            entry.id: signature(entry.logs) for entry in self._entries.values() if entry.logs
+        }
         self._scanner = Scanner(matchers, each=span != _ALWAYS)
         self._now = now
         self._in_lines = set(matchers)
@@ -173,7 +180,13 @@ class Findings:
             self._add(event, window, source, pod, node, numbered)
 
     def _add(
-        self, event: Event, window: Window, source: str, pod: str | None, node: str | None, numbered: bool
+        self,
+        event: Event,
+        window: Window,
+        source: str,
+        pod: str | None,
+        node: str | None,
+        numbered: bool,
     ) -> None:
         line = event.line
         program = foreign(line)
@@ -206,7 +219,9 @@ class Findings:
     def _prints(self, program: str | None, owner: str) -> bool:
         """Whether a line of another program than kube-proxy, if it is known to be of one, can prove an entry."""
         logs = self._entries[owner].logs
-        return program is None or (program == _KERNEL and logs is not None and logs.stream == "kernel")
+        return program is None or (
+            program == _KERNEL and logs is not None and logs.stream == "kernel"
+        )
 
     def _placed(self, proof: Proof, window: Window, event: Event, numbered: bool) -> Proof:
         """A proof with the number of its line, if lines of the source have one, and with its message."""
@@ -222,7 +237,9 @@ class Findings:
         """An error of no entry: known to be harmless, or not known."""
         message = "\n".join([said(event.line.text), *event.rest])[:_MESSAGE]
         if message not in self._told:
-            known = next((known for known, pattern in self._harmless if pattern.search(message)), None)
+            known = next(
+                (known for known, pattern in self._harmless if pattern.search(message)), None
+            )
             if len(self._told) >= _MESSAGES:
                 self._told.clear()
             self._told[message] = known
@@ -235,7 +252,9 @@ class Findings:
     def _of_another(self, program: str, owner: str, event: Event) -> None:
         key = program, owner
         if key not in self._elsewhere and len(self._elsewhere) < _PROGRAMS:
-            self._elsewhere[key] = Elsewhere(program, self._entries[owner], event.line.text[:_LONGEST])
+            self._elsewhere[key] = Elsewhere(
+                program, self._entries[owner], event.line.text[:_LONGEST]
+            )
         if key in self._elsewhere:
             self._elsewhere[key].count += event.count
 
@@ -314,7 +333,9 @@ def ranked(catalog: Catalog, found: Sequence[Found], last: datetime | None = Non
 
     Of what is as grave, that which is not over comes first, then that on more nodes, then that of more lines.
     """
-    explained = {one.entry.id: {cause.id for cause in catalog.causes.get(one.entry.id, ())} for one in found}
+    explained = {
+        one.entry.id: {cause.id for cause in catalog.causes.get(one.entry.id, ())} for one in found
+    }
     ids = set(explained)
 
     def depth(entry_id: str, seen: frozenset[str] = frozenset()) -> int:

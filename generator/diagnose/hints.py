@@ -44,7 +44,11 @@ class Hints:
 
 
 def read(text: str) -> Hints:
-    found = {name: match[1].strip() for name, pattern in _PATTERNS.items() if (match := pattern.search(text))}
+    found = {
+        name: match[1].strip()
+        for name, pattern in _PATTERNS.items()
+        if (match := pattern.search(text))
+    }
     if "kernel" in found and "os" not in found:
         for pattern, system in _KERNELS:
             match = re.search(pattern, found["kernel"])

@@ -54,7 +54,9 @@ class Memory:
 
     def recall(self, data: bytes, start: int, stop: int, pieces: bool) -> Known | None:
         """What was kept of such a line, whenever it was printed. `pieces`: a line may be the end of another one."""
-        head = _KLOG.search(data, start, stop if stop - start < _FRONT_BYTES else start + _FRONT_BYTES)
+        head = _KLOG.search(
+            data, start, stop if stop - start < _FRONT_BYTES else start + _FRONT_BYTES
+        )
         if head:
             begin, text = head.span()
             verdict = self._messages.get(data[begin : begin + 1] + data[text:stop])
@@ -68,7 +70,9 @@ class Memory:
             return None
         if not self._lines:
             return None
-        return self._lines.get(hash(timeless(data[start:stop]))) or self._lines.get(_line(data, start, stop))
+        return self._lines.get(hash(timeless(data[start:stop]))) or self._lines.get(
+            _line(data, start, stop)
+        )
 
     def _origin(self, front: bytes) -> Origin | None:
         return self._fronts.get(front) or self._fronts.get(_NUMBERED.sub(b"", front))
@@ -103,7 +107,11 @@ def _front(front: bytes) -> bytes:
 
 def _line(data: bytes, start: int, stop: int) -> int:
     counted = _COUNTED.match(data, start, stop)
-    return hash((counted[1] or b"") + timeless(data[counted.end() : stop]) if counted else timeless(data[start:stop]))
+    return hash(
+        (counted[1] or b"") + timeless(data[counted.end() : stop])
+        if counted
+        else timeless(data[start:stop])
+    )
 
 
 def _put(known: dict[Key, Value], key: Key, value: Value) -> None:

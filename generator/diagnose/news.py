@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from generator.catalog.model import Failure
+from generator.catalog.model import Entry
 from generator.diagnose.findings import Found
 
 QUIET = timedelta(minutes=10)  # without a line a failure has ended
@@ -20,7 +20,7 @@ class News:
     """`places` are those that are new, or all of them; `time` is that of the last line, as the log says it."""
 
     kind: Kind
-    entry: Failure
+    entry: Entry
     places: tuple[str, ...]
     time: datetime | None
     count: int
@@ -52,7 +52,11 @@ class Watch:
             seen.count, seen.at = found.count, now
         seen.places.update(new)
         seen.ended = kind == "ends" or (seen.ended and kind is None)
-        return News(kind, found.entry, new or tuple(found.places), found.last, found.count) if kind else None
+        return (
+            News(kind, found.entry, new or tuple(found.places), found.last, found.count)
+            if kind
+            else None
+        )
 
     def _kind(self, seen: _Seen, count: int, elsewhere: bool, now: datetime) -> Kind | None:
         if not seen.count:
@@ -66,7 +70,9 @@ class Watch:
 
 def told(news: News, width: int) -> list[str]:
     """For people, folded: when, how grave, what, where; at its beginning also what to do."""
-    time = news.time.isoformat(timespec="seconds").replace("+00:00", "Z") if news.time else "no time"
+    time = (
+        news.time.isoformat(timespec="seconds").replace("+00:00", "Z") if news.time else "no time"
+    )
     more = len(news.places) - _SHOWN
     where = ", ".join(news.places[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
     minutes = QUIET // timedelta(minutes=1)
@@ -77,4 +83,6 @@ def told(news: News, width: int) -> list[str]:
         "again": f"again, on {where}",
     }[news.kind]
     text = " ".join(f"{time} {news.entry.severity} {news.entry.alert} {said}".split())
-    return textwrap.wrap(text, max(width, 40), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        text, max(width, 40), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )

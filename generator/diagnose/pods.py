@@ -38,7 +38,9 @@ def logs(pods: Pods, note: Callable[[str], None]) -> Iterator[Source]:
                 about, arguments = waiting.popleft()
                 running.append((about, kubectl.Running(pods.context, *arguments)))
             about, log = running.popleft()
-            yield Source(about.name, log.blocks(note), pod=about.pod, node=about.node, version=about.version)
+            yield Source(
+                about.name, log.blocks(note), pod=about.pod, node=about.node, version=about.version
+            )
             log.close()
     finally:
         for _, log in running:
@@ -54,16 +56,31 @@ def _wanted(rows: Sequence[Mapping[str, Any]], pods: Pods) -> Iterator[tuple[Sou
         restarts = {one["name"]: one.get("restartCount", 0) for one in statuses}
         for container in row["spec"]["containers"]:
             name, tag = container["name"], _TAG.search(container.get("image", ""))
-            about = Source(f"{pod}/{name}", iter(()), pod=pod, node=node, version=tag[1] if tag else None)
-            log = ["--namespace", pods.namespace, "logs", pod, "--container", name, "--timestamps", *since]
+            about = Source(
+                f"{pod}/{name}", iter(()), pod=pod, node=node, version=tag[1] if tag else None
+            )
+            log = [
+                "--namespace",
+                pods.namespace,
+                "logs",
+                pod,
+                "--container",
+                name,
+                "--timestamps",
+                *since,
+            ]
             yield about, log
             if restarts.get(name):
-                before = Source(f"{about.name} (previous)", iter(()), pod=pod, node=node, version=about.version)
+                before = Source(
+                    f"{about.name} (previous)", iter(()), pod=pod, node=node, version=about.version
+                )
                 yield before, [*log, "--previous"]
 
 
 def _listed(pods: Pods) -> list[Mapping[str, Any]]:
-    answer = kubectl.ask(pods.context, "--namespace", pods.namespace, "get", "pods", "--selector", pods.selector)
+    answer = kubectl.ask(
+        pods.context, "--namespace", pods.namespace, "get", "pods", "--selector", pods.selector
+    )
     try:
         return [one for one in objects.objects(answer) if one["kind"] == "Pod"]
     except ValueError as error:

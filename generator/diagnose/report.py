@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from generator.base import markdown
-from generator.catalog.model import Catalog, Failure
+from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import Profile
 from generator.catalog.settings import log_settings
 from generator.diagnose.findings import Diagnosis, Found, goes_on
 from generator.diagnose.hints import Hints
 from generator.fixes.advice import Facts, advise
 from generator.fixes.versions import parse
-from generator.names import TOOL, runbook_url
+from generator.base.names import TOOL, runbook_url
 
 Data = Mapping[str, Any]
 
@@ -48,7 +48,8 @@ def as_data(
         ],
         "unexplained_others": diagnosis.others,
         "harmless": [
-            {"id": one.harmless.id, "reason": one.harmless.reason, "count": one.count} for one in diagnosis.harmless
+            {"id": one.harmless.id, "reason": one.harmless.reason, "count": one.count}
+            for one in diagnosis.harmless
         ],
         "elsewhere": [
             {
@@ -61,7 +62,13 @@ def as_data(
             for one in diagnosis.elsewhere
         ],
         "kube_proxies": [
-            {"place": place, "version": told.version, "mode": told.mode, "os": told.os, "kernel": told.kernel}
+            {
+                "place": place,
+                "version": told.version,
+                "mode": told.mode,
+                "os": told.os,
+                "kernel": told.kernel,
+            }
             for place, told in diagnosis.known.items()
         ],
         "read": dict(read),
@@ -76,9 +83,15 @@ def _verdict(diagnosis: Diagnosis, read: Mapping[str, Any]) -> str:
     return "none" if diagnosis.speaks or read["servers"] else "cannot tell"
 
 
-def _found(found: Found, diagnosis: Diagnosis, catalog: Catalog, profile: Profile, given: Facts) -> dict[str, Any]:
+def _found(
+    found: Found, diagnosis: Diagnosis, catalog: Catalog, profile: Profile, given: Facts
+) -> dict[str, Any]:
     entry = found.entry
-    follow = [other.entry.alert for other in diagnosis.found if entry in catalog.causes.get(other.entry.id, ())]
+    follow = [
+        other.entry.alert
+        for other in diagnosis.found
+        if entry in catalog.causes.get(other.entry.id, ())
+    ]
     return {
         "id": entry.id,
         "alert": entry.alert,
@@ -115,7 +128,7 @@ def _found(found: Found, diagnosis: Diagnosis, catalog: Catalog, profile: Profil
     }
 
 
-def _runbook(entry: Failure, profile: Profile) -> str:
+def _runbook(entry: Entry, profile: Profile) -> str:
     """Where the runbook is read: at the site's address if it has one, else with this tool."""
     own = "runbooks" in (profile.document.data or {})
     return runbook_url(profile.base_url, entry.alert) if own else f"{TOOL} explain {entry.alert}"
@@ -135,7 +148,9 @@ def _few(found: Found, profile: Profile) -> str | None:
 
 def _fix(found: Found, given: Facts) -> dict[str, Any]:
     """What the tables say of the versions at hand; the whole tables where no version is known."""
-    kinds = {_told(facts): facts for facts in (_facts(told, given) for told in found.known or (Hints(),))}
+    kinds = {
+        _told(facts): facts for facts in (_facts(told, given) for told in found.known or (Hints(),))
+    }
     advice = [(facts, advise(found.entry, facts)) for facts in kinds.values() if facts.known]
     return {
         "for_versions": [
@@ -173,7 +188,7 @@ def _facts(told: Hints, given: Facts) -> Facts:
     )
 
 
-def _tables(entry: Failure) -> Iterator[str]:
+def _tables(entry: Entry) -> Iterator[str]:
     fixes = entry.fixes
     editions = {source.key: f" ({source.edition})" for source in entry.sources if source.edition}
     for row in fixes.tke.rows if fixes.tke else ():
@@ -210,7 +225,10 @@ def as_text(data: Data, width: int, details: bool = False) -> Iterator[tuple[str
         yield "bold", _unexplained_headline(data)
         for one in data["unexplained"][:_SHOWN]:
             yield from (
-                ("", line) for line in _folded(_short(f"   {one['count']} × {one['template']}"), width, "       ")
+                ("", line)
+                for line in _folded(
+                    _short(f"   {one['count']} × {one['template']}"), width, "       "
+                )
             )
         if len(data["unexplained"]) > _SHOWN:
             yield "", f"   and {len(data['unexplained']) - _SHOWN} more kinds; --json lists all"
@@ -218,7 +236,10 @@ def as_text(data: Data, width: int, details: bool = False) -> Iterator[tuple[str
     for style, name, text in _rest(data, details):
         yield from ((style, line) for line in _wrapped(name, text, width))
     if len(data["found"]) > 1:
-        yield from (("bold", line) for line in _folded(f"Begin with 1: {data['found'][0]['first_step']}", width))
+        yield from (
+            ("bold", line)
+            for line in _folded(f"Begin with 1: {data['found'][0]['first_step']}", width)
+        )
 
 
 def _overview(data: Data) -> Iterator[tuple[str, str]]:
@@ -228,7 +249,16 @@ def _overview(data: Data) -> Iterator[tuple[str, str]]:
     for number, found in enumerate(data["found"], 1):
         nodes = len(found["nodes"])
         where = f"{nodes} of {seen}" if seen >= nodes and seen > 1 else str(nodes)
-        rows.append((str(number), found["alert"], found["severity"], where, f"{found['count']:,}", _state(found)))
+        rows.append(
+            (
+                str(number),
+                found["alert"],
+                found["severity"],
+                where,
+                f"{found['count']:,}",
+                _state(found),
+            )
+        )
     heading = ("", "alert", "severity", "nodes", "lines", "state")
     widths = [max(len(row[column]) for row in (heading, *rows)) for column in range(len(heading))]
     for style, row in (("dim", heading), *(("", row) for row in rows)):
@@ -246,7 +276,11 @@ def _rest(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
     """What is no failure: style, name and text."""
     for one in data["elsewhere"]:
         program, alert = one["program"], one["alert"]
-        looks = f"1 line of {program} looks" if one["count"] == 1 else f"{one['count']:,} lines of {program} look"
+        looks = (
+            f"1 line of {program} looks"
+            if one["count"] == 1
+            else f"{one['count']:,} lines of {program} look"
+        )
         yield "", "not ours", f"{looks} like {alert}; not counted, another program"
     for one in data["harmless"]:
         yield "dim", "harmless", f"{one['count']:,} × {one['id']}: {one['reason']}"
@@ -257,12 +291,20 @@ def _rest(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
         text = f"{', '.join(_ids(data['not_sought']))} (only metrics show them; --prometheus URL)"
         yield "dim", "not sought", text
     if data["found"] and not details:
-        yield "dim", "more", "-v shows the lines that prove it, causes, and what looks the same and is not"
+        yield (
+            "dim",
+            "more",
+            "-v shows the lines that prove it, causes, and what looks the same and is not",
+        )
 
 
 def _folded(text: str, width: int, indent: str = "") -> list[str]:
     return textwrap.wrap(
-        text, max(width, 40), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        text,
+        max(width, 40),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     ) or [""]
 
 
@@ -291,7 +333,10 @@ def _summary(found: Data) -> Iterator[tuple[str, str]]:
 
 def _details(found: Data) -> Iterator[tuple[str, str]]:
     for proof in found["proof"][:2]:
-        yield "proof", f"{proof['source']}:{proof['number']}" if proof["number"] else proof["source"]
+        yield (
+            "proof",
+            f"{proof['source']}:{proof['number']}" if proof["number"] else proof["source"],
+        )
         for line in _message(proof):
             yield "", _short(line.strip())
     for cause in found["causes"]:
@@ -329,7 +374,9 @@ def _fix_lines(fix: Data) -> Iterator[str]:
 
 
 def _who(row: Data) -> str:
-    return " ".join(text for text in (row["kube_proxy"] or row["cluster"], row["mode"], row["os"]) if text)
+    return " ".join(
+        text for text in (row["kube_proxy"] or row["cluster"], row["mode"], row["os"]) if text
+    )
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -339,7 +386,9 @@ def _listed(words: Sequence[str]) -> str:
 
 def _where(found: Data) -> str:
     names = [
-        f"{row['name']} ({row['count']:,} {'line' if row['count'] == 1 else 'lines'})" if row["count"] else row["name"]
+        f"{row['name']} ({row['count']:,} {'line' if row['count'] == 1 else 'lines'})"
+        if row["count"]
+        else row["name"]
         for row in found["nodes"]
     ]
     return _listed(names) or "not told"
@@ -372,7 +421,9 @@ def _unexplained_headline(data: Data) -> str:
     count = sum(one["count"] for one in data["unexplained"]) + data["unexplained_others"]
     kinds = len(data["unexplained"])
     errors = "error" if count == 1 else "errors"
-    return f"{count:,} {errors} of {kinds} {'kind' if kinds == 1 else 'kinds'} that no entry explains:"
+    return (
+        f"{count:,} {errors} of {kinds} {'kind' if kinds == 1 else 'kinds'} that no entry explains:"
+    )
 
 
 def as_markdown(data: Data) -> str:
@@ -389,7 +440,11 @@ def as_markdown(data: Data) -> str:
         parts += [heading, "\n".join(rows), *([markdown.block(proofs, "text")] if proofs else [])]
     if data["unexplained"]:
         parts.append(f"### {_unexplained_headline(data)}")
-        parts.append("\n".join(f"- {one['count']} × {markdown.code(one['example'])}" for one in data["unexplained"]))
+        parts.append(
+            "\n".join(
+                f"- {one['count']} × {markdown.code(one['example'])}" for one in data["unexplained"]
+            )
+        )
     others = [f"- {name}: {markdown.text(text)}" for _, name, text in _rest(data, details=True)]
     if others:
         parts.append("\n".join(others))

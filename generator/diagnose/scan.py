@@ -13,7 +13,16 @@ import re2
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
 from generator.diagnose.memory import Known, Memory, Verdict, timeless
-from generator.diagnose.unwrap import Line, begins, foreign, is_error, moment, printed_at, said, unwrap
+from generator.diagnose.unwrap import (
+    Line,
+    begins,
+    foreign,
+    is_error,
+    moment,
+    printed_at,
+    said,
+    unwrap,
+)
 from generator.diagnose.windows import AROUND, Window
 from generator.query.signature import Signature, Signatures
 
@@ -24,7 +33,10 @@ _SHOWN_LINES = 3  # of a message, after the one that proves a failure
 _REST_LINES = 200  # of one message; a panic prints its stack
 _LINES_BACK = 12  # in which the head of a message is looked for that bears its time
 _OTHERS = 50  # lines of others between those of one message
-_JUDGED, _JUDGED_LENGTH = 20_000, 2_000  # messages whose entries are remembered, and their characters
+_JUDGED, _JUDGED_LENGTH = (
+    20_000,
+    2_000,
+)  # messages whose entries are remembered, and their characters
 _KEPT, _KEPT_LENGTH = 5_000, 4_000  # errors whose lines are remembered, and the characters of these
 _REST_BYTES = 1 << 16
 _ALIKE_BYTES = 1 << 12  # of an error and its lines, by which errors are compared
@@ -37,7 +49,9 @@ _DIGITS = b"0123456789"
 _HINTS = frozenset(hints.KEYS)
 _CRI_CUT = re.compile(rb" std(?:out|err) P ")
 # In front of klog's head stands no word, but perhaps AM or PM, what JSON writes for a tab, or a colour's end.
-_HEAD = re.compile(rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt])|(?<=[\[0-9;][mK]))[EF][01]\d[0-3]\d \d\d:\d\d:")
+_HEAD = re.compile(
+    rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt])|(?<=[\[0-9;][mK]))[EF][01]\d[0-3]\d \d\d:\d\d:"
+)
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
 # klog's head with its file, in text and in JSON, and the stack of a kube-proxy that died.
 _KLOG_ANYWHERE: Any = re2.compile(  # many times faster over much that does not match
@@ -45,7 +59,9 @@ _KLOG_ANYWHERE: Any = re2.compile(  # many times faster over much that does not 
     rb'|caller\\?":\\?"[\w./-]{1,200}\.go:\d|k8s\.io/kubernetes/|"MESSAGE" ?: ?\['
 )
 _LAST_LINES = 20
-_LOOKS = 1000  # lines of other programs in a window, after which there is probably none of kube-proxy
+_LOOKS = (
+    1000  # lines of other programs in a window, after which there is probably none of kube-proxy
+)
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
@@ -102,7 +118,9 @@ class Scanner:
         self._company: dict[str, tuple[bytes, ...]] = {}
         for signature, keys in zip(signatures.values(), own, strict=True):
             for key in keys:
-                with_it = tuple(run.encode() for text in signature.literals for run in _runs(text) if run != key)
+                with_it = tuple(
+                    run.encode() for text in signature.literals for run in _runs(text) if run != key
+                )
                 self._company[key] = () if key in self._company or _hides(key, needed) else with_it
         self._told: dict[bytes, int] = {}
         self._memory = Memory()
@@ -158,7 +176,9 @@ class Scanner:
         if stop == end and event.hints == _NOTHING:
             self._memory.keep(data, start, stop, event.line, event.owners)
 
-    def _repeated(self, data: bytes, again: Mapping[Known, "_Again"], now: datetime) -> Iterator[Event]:
+    def _repeated(
+        self, data: bytes, again: Mapping[Known, "_Again"], now: datetime
+    ) -> Iterator[Event]:
         """Lines that came before, counted by where they come from; the first and the last of all with their times."""
         ends: dict[Verdict, tuple[list[tuple[bytes, int]], list[tuple[bytes, int]]]] = {}
         for (verdict, origin), row in again.items():
@@ -192,7 +212,9 @@ class Scanner:
         number = window.number + window.data.count(b"\n", window.begin, start)
         before = None if begins(line.text) else _heading(window.data, start, line, now)
         after = islice(_rest(window.data, start, stop, line, now), _SHOWN_LINES)
-        return Setting(number, before.text if before and is_error(before.text) else None, tuple(after))
+        return Setting(
+            number, before.text if before and is_error(before.text) else None, tuple(after)
+        )
 
     def last_time(self, window: Window, now: datetime) -> datetime | None:
         """The time of the last line that bears one, of the last few."""
@@ -229,9 +251,17 @@ class Scanner:
         if self._every:
             return [(start, "") for start in _line_starts(window)]
         needed, others = self.searches
-        places = [(at, key) for at, key in needed.places(window) if _accompanied(data, at, self._company[key])]
+        places = [
+            (at, key)
+            for at, key in needed.places(window)
+            if _accompanied(data, at, self._company[key])
+        ]
         for at, key in others.places(window):
-            if _HEAD.match(data, at) if key in _HEADS else key not in _HINTS or self._news(data, at):
+            if (
+                _HEAD.match(data, at)
+                if key in _HEADS
+                else key not in _HINTS or self._news(data, at)
+            ):
                 places.append((at, key))
         return sorted(places)
 
@@ -253,7 +283,9 @@ class Scanner:
         line, start, stop = _whole(data, at, now)
         return _with_neighbours(data, start, stop, line, now)
 
-    def _event(self, data: bytes, at: int, now: datetime, rest: tuple[str, ...] | None = None) -> tuple[Event, int]:
+    def _event(
+        self, data: bytes, at: int, now: datetime, rest: tuple[str, ...] | None = None
+    ) -> tuple[Event, int]:
         """The message at a place, and where it ends; what belongs to it and begins a line of its own comes again.
 
         `rest` are the lines that belong to it, if that is known.
@@ -276,7 +308,9 @@ def _alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> int:
     """
     end = min(stop if key == _JSON_ERROR else _rest_stop(data, stop), start + _ALIKE_BYTES)
     head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
-    front, message = (data[start : head.start()], data[head.end() : stop]) if head else (b"", data[start:stop])
+    front, message = (
+        (data[start : head.start()], data[head.end() : stop]) if head else (b"", data[start:stop])
+    )
     rest = data[stop:end]
     if b'"' in front or (not head and message[:1] == b"{"):
         front, message, rest = timeless(front), timeless(message), timeless(rest)
@@ -343,7 +377,9 @@ def _whole(data: bytes, at: int, now: datetime) -> tuple[Line, int, int]:
 def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
     """The line before, if the container runtime cut it there."""
     begin, stop = _bounds(data, start - 1)
-    if stop != start or not (_CRI_CUT.search(data, begin, min(stop, begin + 100)) or data.startswith(b"{", begin)):
+    if stop != start or not (
+        _CRI_CUT.search(data, begin, min(stop, begin + 100)) or data.startswith(b"{", begin)
+    ):
         return None
     line = _unwrapped(data, begin, stop, now)
     return line if line.partial else None
@@ -472,10 +508,14 @@ def _heading(data: bytes, start: int, line: Line, now: datetime) -> Line | None:
 
 def _exported(data: bytes, start: int, stop: int, line: Line) -> Line:
     """A message in journald's export format, whose records are blocks of fields."""
-    record = data[max(0, data.rfind(b"\n\n", 0, start)) : data.find(b"\n\n", stop - 1) + 1 or len(data)]
+    record = data[
+        max(0, data.rfind(b"\n\n", 0, start)) : data.find(b"\n\n", stop - 1) + 1 or len(data)
+    ]
     time, node = _EXPORT_TIME.search(record), _EXPORT_NODE.search(record)
     at = moment(time[1].decode()) if time else None
-    return replace(line, time=at or line.time, node=node[1].decode(errors="replace") if node else line.node)
+    return replace(
+        line, time=at or line.time, node=node[1].decode(errors="replace") if node else line.node
+    )
 
 
 def _unwrapped(data: bytes, start: int, stop: int, now: datetime) -> Line:
@@ -484,7 +524,9 @@ def _unwrapped(data: bytes, start: int, stop: int, now: datetime) -> Line:
 
 def _keys(signature: Signature) -> list[str]:
     """Texts of which each matching line holds one, however it is wrapped; none if there are no such texts."""
-    longest = max((run for literal in signature.literals for run in _runs(literal)), key=len, default="")
+    longest = max(
+        (run for literal in signature.literals for run in _runs(literal)), key=len, default=""
+    )
     if longest:
         return [longest]
     each = [max(_runs(literal), key=len, default="") for literal in signature.any_of]

@@ -97,8 +97,14 @@ def _folder(folder: Path, note: Note) -> Iterator[Source]:
     def unreadable(error: OSError) -> None:
         note(f"{error.filename}: cannot be read: {error.strerror}")
 
-    found = [Path(at) / name for at, _, names in os.walk(folder, onerror=unreadable) for name in names]
-    files = {str(path.relative_to(folder)): path for path in sorted(found) if path.is_file() or not path.exists()}
+    found = [
+        Path(at) / name for at, _, names in os.walk(folder, onerror=unreadable) for name in names
+    ]
+    files = {
+        str(path.relative_to(folder)): path
+        for path in sorted(found)
+        if path.is_file() or not path.exists()
+    }
     chosen = _speaking(list(files), str(folder), note)
     for name, path in files.items():
         if name in chosen:
@@ -123,7 +129,9 @@ def _file(path: Path, note: Note, follow: bool = False) -> Iterator[Source]:
         if follow:
             yield Source(str(path), _followed(path, note), pod=_pod(str(path)), numbered=False)
         else:
-            yield from _open(str(path), _blocks(file), note, path.stat().st_size, lambda: _member_names(path))
+            yield from _open(
+                str(path), _blocks(file), note, path.stat().st_size, lambda: _member_names(path)
+            )
 
 
 def _open(
@@ -161,7 +169,9 @@ def _is_binary(head: bytes) -> bool:
     """Whether bytes are no text; journald's export has numbers in front of messages that are not plain."""
     if head.startswith(b"__CURSOR="):
         return False
-    strange = sum(head.count(byte) for byte in (b"\0", b"\1", b"\2", b"\3", b"\4", b"\5", b"\6", b"\x7f"))
+    strange = sum(
+        head.count(byte) for byte in (b"\0", b"\1", b"\2", b"\3", b"\4", b"\5", b"\6", b"\x7f")
+    )
     undecoded = head.decode(errors="replace").count("\N{REPLACEMENT CHARACTER}")
     return strange > len(head) // 100 or undecoded > len(head) // 5
 
@@ -254,7 +264,9 @@ def _frames(name: str, packing: _Packing, blocks: Iterator[bytes], note: Note) -
                     data = unpack.decompress(piece)
                 except Exception as error:  # each library has its own
                     yield _before_the_fault(before, piece)
-                    note(f"{name}: the {packing.name} data is broken ({error}); what comes before is read")
+                    note(
+                        f"{name}: the {packing.name} data is broken ({error}); what comes before is read"
+                    )
                     return
                 if data:
                     yield data
@@ -312,7 +324,11 @@ def _members(archive: tarfile.TarFile, stream: _Stream) -> Iterator[tarfile.TarI
 
 
 def _archive(
-    name: str, blocks: Iterator[bytes], note: Note, members: Callable[[], list[str]] | None, depth: int
+    name: str,
+    blocks: Iterator[bytes],
+    note: Note,
+    members: Callable[[], list[str]] | None,
+    depth: int,
 ) -> Iterator[Source]:
     chosen = _speaking(members(), name, note) if members else None
     stream = _Stream(blocks)
@@ -322,7 +338,11 @@ def _archive(
                 file = archive.extractfile(member) if member.isfile() else None
                 if file and (chosen is None or member.name in chosen):
                     yield from _open(
-                        f"{name}:{member.name}", _gathered(name, file, note), note, member.size, depth=depth
+                        f"{name}:{member.name}",
+                        _gathered(name, file, note),
+                        note,
+                        member.size,
+                        depth=depth,
                     )
     except _BROKEN as error:
         note(f"{name}: the archive is broken ({error}); what comes before is read")
@@ -341,7 +361,13 @@ def _zip(name: str, blocks: Iterator[bytes], note: Note, depth: int) -> Iterator
                     if member.filename in chosen:
                         with archive.open(member) as file:
                             inside = f"{name}:{member.filename}"
-                            yield from _open(inside, _gathered(name, file, note), note, member.file_size, depth=depth)
+                            yield from _open(
+                                inside,
+                                _gathered(name, file, note),
+                                note,
+                                member.file_size,
+                                depth=depth,
+                            )
         except _BROKEN as error:
             note(f"{name}: the archive is broken ({error}); what comes before is read")
 
@@ -377,7 +403,10 @@ def _utf16(head: bytes) -> str | None:
     if head.startswith(_UTF16):
         return "utf-16"
     least = max(8, len(head) * 2 // 5)
-    for encoding, zeros, others in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
+    for encoding, zeros, others in (
+        ("utf-16-le", head[1::2], head[::2]),
+        ("utf-16-be", head[::2], head[1::2]),
+    ):
         if zeros.count(0) >= least and not others.count(0):
             return encoding
     return None
@@ -397,6 +426,8 @@ def _exported(name: str, form: str, blocks: Iterator[bytes], note: Note) -> Iter
         while batch := b"".join(itertools.islice(records, _BATCH)):
             yield batch
     except exports.BrokenExportError as error:
-        note(f"{name}: the {form.upper()} is broken or one of its values too large; the rest is read line by line")
+        note(
+            f"{name}: the {form.upper()} is broken or one of its values too large; the rest is read line by line"
+        )
         yield error.rest.encode(errors="replace")
         yield from blocks

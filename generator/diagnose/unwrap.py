@@ -39,7 +39,10 @@ _LETTERS = _LOWER + _LOWER.upper()
 _FRONTS = tuple(
     (frozenset(begin), re.compile(pattern, re.DOTALL))
     for begin, pattern in (
-        (_DIGITS, rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<tag>[FP])(?::\S*)? (?P<text>.*)"),  # CRI
+        (
+            _DIGITS,
+            rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<tag>[FP])(?::\S*)? (?P<text>.*)",
+        ),  # CRI
         (_DIGITS, rf"(?P<time>{_TIME}) (?P<labels>\{{[^{{}}]*\}}) +(?P<text>.*)"),  # logcli
         (  # RFC 5424
             f"<{_DIGITS}",
@@ -59,8 +62,14 @@ _FRONTS = tuple(
             rf"{_NODE} {_PROGRAM}\[\d+\]: (?P<text>.*)",
         ),
         (_LETTERS, rf"{_PROGRAM}\[\d+\]: (?P<text>.*)"),
-        ("[", rf"\[(?:[A-Z][a-z]{{2}}) (?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d) \d{{4}}\] (?P<text>.*)"),  # dmesg -T
-        ("[", r"\[pod/(?P<pod>[^/\]]+)/(?P<program>[^/\]]+)\] (?P<text>.*)"),  # kubectl logs --prefix
+        (
+            "[",
+            rf"\[(?:[A-Z][a-z]{{2}}) (?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d) \d{{4}}\] (?P<text>.*)",
+        ),  # dmesg -T
+        (
+            "[",
+            r"\[pod/(?P<pod>[^/\]]+)/(?P<program>[^/\]]+)\] (?P<text>.*)",
+        ),  # kubectl logs --prefix
         (  # stern
             _LOWER,
             r"(?P<pod>[a-z0-9.-]{0,200}kube-proxy[a-z0-9.-]{0,200}) (?:› )?(?P<program>[a-z0-9-]{1,63})(?: [|│])? "
@@ -91,21 +100,46 @@ _PROGRAMS = (
     "ident",
 )
 _DOCKER = {"log", "stream", "time", "attrs"}
-TEXTS = ("log", "message", "line", "body", "msg", "_raw", "logmessage", "logentry", "textpayload", "text")
-_TIMES = ("time", "timestamp", "@timestamp", "__realtime_timestamp", "ts", "date", "_time", "eventtime")
+TEXTS = (
+    "log",
+    "message",
+    "line",
+    "body",
+    "msg",
+    "_raw",
+    "logmessage",
+    "logentry",
+    "textpayload",
+    "text",
+)
+_TIMES = (
+    "time",
+    "timestamp",
+    "@timestamp",
+    "__realtime_timestamp",
+    "ts",
+    "date",
+    "_time",
+    "eventtime",
+)
 KLOG = re.compile(
     r"(?P<level>[IWEF])(?P<month>[01]\d)(?P<day>[0-3]\d) (?P<clock>\d\d:\d\d:\d\d\.\d+) +\d+ (?P<source>\S+):\d+\] "
 )
 _HEADS = (KLOG, re.compile(r'\{"ts":'), re.compile(r"(?:panic|fatal error): "))
 # What runs kube-proxy inside itself, or passes its output on under its own name.
 _CARRIERS = re.compile(
-    r"proxy|hyperkube|k3s|rke2|rkt|runc|kubelite|microk8s|k0s|conmon|[0-9a-f]{12,64}\Z", re.IGNORECASE
+    r"proxy|hyperkube|k3s|rke2|rkt|runc|kubelite|microk8s|k0s|conmon|[0-9a-f]{12,64}\Z",
+    re.IGNORECASE,
 )
 _POD_IN_FRONT = re.compile(r"(?<![\w.-])(kube-proxy-[a-z0-9][a-z0-9-]{0,60})(?![\w-])")
 _NAMED_IN_FRONT = (
     re.compile(r"\[(?P<pod>[a-z0-9][a-z0-9.-]{1,252})\]\s*\Z"),
-    re.compile(r"(?:\A|\s)(?P<pod>[a-z0-9][a-z0-9.-]{1,252})[:/](?P<program>[a-z][a-z0-9-]{1,62})[:\s]*\Z"),
-    re.compile(r"\A(?P<program>[a-z][a-z0-9._-]{1,62}?)(?:[-_]\d{1,3})?\s+\|\s*\Z"),  # docker compose
+    re.compile(
+        r"(?:\A|\s)(?P<pod>[a-z0-9][a-z0-9.-]{1,252})[:/](?P<program>[a-z][a-z0-9-]{1,62})[:\s]*\Z"
+    ),
+    re.compile(
+        r"\A(?P<program>[a-z][a-z0-9._-]{1,62}?)(?:[-_]\d{1,3})?\s+\|\s*\Z"
+    ),  # docker compose
 )
 _TIME_IN_FRONT = re.compile(_TIME)
 
@@ -201,7 +235,9 @@ def _of_front(groups: Mapping[str, str | None], now: datetime) -> Line:
     if short:
         time = _in_year(_MONTHS.index(short[:3]) // 3 + 1, int(short[4:6]), short[7:], now)
     else:
-        time = moment(groups.get("time") or groups.get("unix")) or _time_in(groups.get("dated") or "")
+        time = moment(groups.get("time") or groups.get("unix")) or _time_in(
+            groups.get("dated") or ""
+        )
     return Line(
         groups["text"] or "",
         time,
@@ -254,7 +290,12 @@ def _of_record(whole: str, record: Mapping[str, Any]) -> Line | None:
     if text is None or text == whole:
         return None
     values = {name: value for name, value in reversed(values_by_path) if value}
-    times = (moment(value) for key in _TIMES for name, value in values.items() if name.rpartition(".")[2] == key)
+    times = (
+        moment(value)
+        for key in _TIMES
+        for name, value in values.items()
+        if name.rpartition(".")[2] == key
+    )
     return Line(
         text,
         next((time for time in times if time), None),
@@ -271,7 +312,9 @@ def fields(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     waiting: list[tuple[str, Any]] = [("", record)]
     for path, value in waiting:
         if isinstance(value, dict) and not _of_klog(value):
-            waiting += [(f"{path}.{key}".lower().lstrip("."), child) for key, child in value.items()]
+            waiting += [
+                (f"{path}.{key}".lower().lstrip("."), child) for key, child in value.items()
+            ]
         elif isinstance(value, list) and not (value and isinstance(value[0], int)):
             waiting += [(path, child) for child in value]
         else:
@@ -282,7 +325,9 @@ def fields(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _of_klog(record: Mapping[str, Any]) -> bool:
     """Whether a record is a message of klog in JSON."""
-    return isinstance(record.get("msg"), str) and "ts" in record and ("v" in record or "err" in record)
+    return (
+        isinstance(record.get("msg"), str) and "ts" in record and ("v" in record or "err" in record)
+    )
 
 
 def message(values: Sequence[tuple[str, Any]]) -> str | None:
@@ -354,7 +399,16 @@ def _in_year(month: int, day: int, clock: str, now: datetime) -> datetime | None
     whole, _, fraction = second.partition(".")
     for year in range(now.year + 1, now.year - 8, -1):  # the next 29th of February may be far
         try:
-            at = datetime(year, month, day, int(hour), int(minute), int(whole), int(fraction.ljust(6, "0")), UTC)
+            at = datetime(
+                year,
+                month,
+                day,
+                int(hour),
+                int(minute),
+                int(whole),
+                int(fraction.ljust(6, "0")),
+                UTC,
+            )
         except ValueError:
             continue
         if at <= now + timedelta(days=1):

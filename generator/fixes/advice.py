@@ -9,8 +9,25 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from generator.base.durations import seconds
-from generator.catalog.model import Cites, Failure, KnownBug, MinimumVersion, OsFixes, OtherSystems, Setting, Value
-from generator.fixes.tables import Span, Told, component, decided_by_version, named, span, span_of_bug
+from generator.catalog.model import (
+    Cites,
+    Entry,
+    KnownBug,
+    MinimumVersion,
+    OsFixes,
+    OtherSystems,
+    Setting,
+    Value,
+)
+from generator.fixes.tables import (
+    Span,
+    Told,
+    component,
+    decided_by_version,
+    named,
+    span,
+    span_of_bug,
+)
 from generator.fixes.versions import Version, at_least, parse
 from generator.query.signature import compile_re2
 
@@ -61,7 +78,7 @@ class Advice:
     `upgrade` is the least that ends it; `version`, where that is kube-proxy's.
     """
 
-    entry: Failure
+    entry: Entry
     verdict: Verdict
     reasons: tuple[str, ...]
     sources: Cites
@@ -97,30 +114,38 @@ def bugs(known: Sequence[KnownBug], facts: Facts) -> list[BugAdvice]:
         if verdict == "not affected":
             continue
         if facts.mode is None and len(bug.modes) < len(_MODES):
-            verdict, reasons = "unknown", (*reasons, f"only in {' and '.join(bug.modes)} mode, which is not known here")
+            verdict, reasons = (
+                "unknown",
+                (*reasons, f"only in {' and '.join(bug.modes)} mode, which is not known here"),
+            )
         found.append(BugAdvice(bug, verdict, reasons, _with_the_fix(bug, version)))
     return sorted(found, key=lambda one: one.verdict != "affected")
 
 
 def _with_the_fix(bug: KnownBug, version: Version) -> str | None:
     """The first release with the fix that is no step back."""
-    fixed = sorted((one for text in bug.fix.fixed_in if (one := parse(f"v{text}"))), key=lambda one: one.release)
+    fixed = sorted(
+        (one for text in bug.fix.fixed_in if (one := parse(f"v{text}"))),
+        key=lambda one: one.release,
+    )
     newer = (one for one in fixed if one.release > version.release or one.minor == version.minor)
     return next((f"{one} or later" for one in newer), None)
 
 
-def advise(entry: Failure, facts: Facts) -> Advice:
+def advise(entry: Entry, facts: Facts) -> Advice:
     """Whether this kube-proxy can have this failure: what its mode, settings, other programs or else versions say."""
     found = _by_mode(entry, facts) or _by_setting(entry, facts) or _by_program(entry, facts)
     if found is None:
         found = _by_version(entry, facts)
         if found.verdict != "not affected" and not found.upgrade:
             version = smallest_upgrade([entry], facts)
-            found = replace(found, version=version, upgrade=_upgrade(version, facts) if version else None)
+            found = replace(
+                found, version=version, upgrade=_upgrade(version, facts) if version else None
+            )
     return found
 
 
-def smallest_upgrade(entries: Sequence[Failure], facts: Facts) -> Version | None:
+def smallest_upgrade(entries: Sequence[Entry], facts: Facts) -> Version | None:
     """The first version, of those that the fix tables name, in which none of the entries can happen."""
     current = facts.known
     if current is None:
@@ -139,13 +164,15 @@ def upgrade_for_all(found: Sequence[Advice], facts: Facts) -> str | None:
     if not any(advice.version for advice in found):
         return None
     settled = [
-        advice.entry for advice in found if advice.version or _by_version(advice.entry, facts).verdict == "not affected"
+        advice.entry
+        for advice in found
+        if advice.version or _by_version(advice.entry, facts).verdict == "not affected"
     ]
     version = smallest_upgrade(settled, facts)
     return _upgrade(version, facts) if version else None
 
 
-def notes(entries: Sequence[Failure], facts: Facts) -> tuple[str, ...]:
+def notes(entries: Sequence[Entry], facts: Facts) -> tuple[str, ...]:
     """What must be said of the answer as a whole."""
     newest = max((max(entry.affected.versions.minors()) for entry in entries), default=0)
     if facts.known is None or facts.known.minor <= newest:
@@ -154,20 +181,24 @@ def notes(entries: Sequence[Failure], facts: Facts) -> tuple[str, ...]:
     return (f"{facts.known}: {said}",)
 
 
-def _by_mode(entry: Failure, facts: Facts) -> Advice | None:
+def _by_mode(entry: Entry, facts: Facts) -> Advice | None:
     if facts.mode and facts.mode not in entry.affected.modes:
         modes = " and ".join(entry.affected.modes)
         return Advice(entry, "not affected", (f"only in {modes} mode",), entry.affected.sources)
     return None
 
 
-def _by_setting(entry: Failure, facts: Facts) -> Advice | None:
+def _by_setting(entry: Entry, facts: Facts) -> Advice | None:
     """What the settings decide that make the failure by themselves; all of it where versions have no say."""
-    deciding = {setting: _hurts(setting, entry, facts) for setting in entry.fixes.settings if setting.ends}
+    deciding = {
+        setting: _hurts(setting, entry, facts) for setting in entry.fixes.settings if setting.ends
+    }
     for setting, hurts in deciding.items():
         value = (facts.settings or {}).get(setting.key)
         if hurts:
-            is_set = f"{setting.key} is {value}" if value is not None else f"{setting.key} is not set"
+            is_set = (
+                f"{setting.key} is {value}" if value is not None else f"{setting.key} is not set"
+            )
             faults = facts.mounts.get(setting.path, ()) if setting.path else (is_set,)
             reasons = (*faults, setting.why)
             upgrade = f"{setting.key}: {setting.change_to}"
@@ -178,7 +209,7 @@ def _by_setting(entry: Failure, facts: Facts) -> Advice | None:
     return None
 
 
-def _hurts(setting: Setting, entry: Failure, facts: Facts) -> bool | None:
+def _hurts(setting: Setting, entry: Entry, facts: Facts) -> bool | None:
     """Whether the value found is one that hurts; None if that is not known."""
     if setting.path:
         faults = facts.mounts.get(setting.path)
@@ -199,7 +230,9 @@ def _one_of(values: Value, value: str | None) -> bool | None:
     """Whether a value, None for one that is not set, is one of these."""
     if value is None:
         return values.unset
-    if values.equals is not None and (value == values.equals or _whole(value) == _whole(values.equals) is not None):
+    if values.equals is not None and (
+        value == values.equals or _whole(value) == _whole(values.equals) is not None
+    ):
         return True
     try:
         length = seconds(value)
@@ -214,12 +247,12 @@ def _whole(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII) else None
 
 
-def _in_range(entry: Failure, facts: Facts) -> bool:
+def _in_range(entry: Entry, facts: Facts) -> bool:
     """Whether the version is of a release that the entry speaks of; one that is not given may be."""
     return facts.known is None or facts.known.minor in entry.affected.versions.minors()
 
 
-def _by_program(entry: Failure, facts: Facts) -> Advice | None:
+def _by_program(entry: Entry, facts: Facts) -> Advice | None:
     """What other programs decide: the node's system where kube-proxy runs on it as a program, and components."""
     if facts.binary and entry.fixes.os:
         # TKE's table is about its DaemonSet.
@@ -241,7 +274,7 @@ def _matches(wanted: MinimumVersion, name: str) -> bool:
     return compile_re2(f"^(?:{wanted.match})$").search(name) is not None
 
 
-def _by_system(entry: Failure, table: OsFixes, facts: Facts) -> Advice:
+def _by_system(entry: Entry, table: OsFixes, facts: Facts) -> Advice:
     """What the table of systems says of a kube-proxy that uses the node's own programs."""
     rows = {row.name: row.minimum for row in table.rows}
     sources = table.sources
@@ -253,11 +286,13 @@ def _by_system(entry: Failure, table: OsFixes, facts: Facts) -> Advice:
     below = _below(facts.os or "", rows[alike[0]])
     if below is False:
         return Advice(entry, "not affected", (f"{facts.os} is {needed} or later",), sources)
-    said = f"{facts.os} is older than {needed}" if below else f"{facts.os} may be older than {needed}"
+    said = (
+        f"{facts.os} is older than {needed}" if below else f"{facts.os} may be older than {needed}"
+    )
     return Advice(entry, "affected" if below else "unknown", (said,), sources, f"{needed} or later")
 
 
-def _by_version(entry: Failure, facts: Facts) -> Advice:
+def _by_version(entry: Entry, facts: Facts) -> Advice:
     version = facts.known
     if not decided_by_version(entry):
         return _undecided(entry, facts)
@@ -306,7 +341,9 @@ def _on_system(advice: Advice, version: Version, facts: Facts) -> Advice:
     """What the node's system adds to a verdict on a failure that needs certain ones."""
     affected = advice.entry.affected
     if not facts.os:
-        return replace(advice, reasons=(*advice.reasons, f"only on {', '.join(affected.os)} and later systems"))
+        return replace(
+            advice, reasons=(*advice.reasons, f"only on {', '.join(affected.os)} and later systems")
+        )
     alike = _alike(facts.os, affected.os)
     if not alike:
         return _doubted(advice, f"whether {facts.os} is affected is not known")
@@ -320,7 +357,9 @@ def _on_system(advice: Advice, version: Version, facts: Facts) -> Advice:
     if not _in_range(advice.entry, facts):
         return _doubted(advice, older)
     if not facts.tke and version.flavour != "upstream":
-        return _doubted(advice, f"{older}; whether {facts.builder}'s kube-proxy matches it is not known")
+        return _doubted(
+            advice, f"{older}; whether {facts.builder}'s kube-proxy matches it is not known"
+        )
     for row in affected.other_os:
         if not facts.tke and _has(row, version) and (facts.mode is None or facts.mode in row.modes):
             return Advice(advice.entry, "unknown", (older, f"there only {row.only}"), row.sources)
@@ -338,12 +377,14 @@ def _has(row: OtherSystems, version: Version) -> bool:
     return first[:length] <= version.release <= last[:length]
 
 
-def _undecided(entry: Failure, facts: Facts) -> Advice:
+def _undecided(entry: Entry, facts: Facts) -> Advice:
     """No version of kube-proxy ends it, and what decides is not known."""
     settings = [setting.name for setting in entry.fixes.settings if setting.ends]
     asked = ", ".join([*settings, *map(component, entry.fixes.components)])
     depends = (f"it depends on {asked}",) if asked else ()
-    return Advice(entry, "unknown", ("no version of kube-proxy ends it", *depends), entry.affected.sources)
+    return Advice(
+        entry, "unknown", ("no version of kube-proxy ends it", *depends), entry.affected.sources
+    )
 
 
 def _upgrade(version: Version, facts: Facts) -> str:
@@ -360,7 +401,11 @@ def _alike(system: str | None, names: Iterable[str]) -> list[str]:
 
 
 def _family(name: str) -> str:
-    return _TENCENT if re.search(_TENCENT, name, re.IGNORECASE) else rf"\b{re.escape(name.split()[0])}\b"
+    return (
+        _TENCENT
+        if re.search(_TENCENT, name, re.IGNORECASE)
+        else rf"\b{re.escape(name.split()[0])}\b"
+    )
 
 
 def _below(version: str, minimum: str) -> bool | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from generator.catalog.model import MODES, Failure
+from generator.catalog.model import MODES, Entry
 from generator.fixes.advice import Facts, smallest_upgrade
 from generator.fixes.tables import Span, decided_by_version, ends_with_the_first_release, span
 from generator.fixes.versions import Version, parse
@@ -42,7 +42,7 @@ class _Row:
     note: str
 
 
-def known_builds(entry: Failure, mode: str | None = None) -> tuple[KnownBuilds, ...]:
+def known_builds(entry: Entry, mode: str | None = None) -> tuple[KnownBuilds, ...]:
     """TKE's builds, then upstream's releases, apart for each fix; none where the version alone does not tell.
 
     With a mode, those that have the failure in it.
@@ -52,19 +52,25 @@ def known_builds(entry: Failure, mode: str | None = None) -> tuple[KnownBuilds, 
     return (*_of(entry, tke=True, mode=mode), *_of(entry, tke=False, mode=mode))
 
 
-def conditions(entry: Failure, mode: str | None = None) -> tuple[str, ...]:
+def conditions(entry: Entry, mode: str | None = None) -> tuple[str, ...]:
     """When the alert on known builds fires and the failure cannot happen, and what it does not see, as sentences."""
     found: list[str] = []
     if mode is None and len(entry.affected.modes) < len(MODES):
         told = any(known.not_in_iptables_mode for known in known_builds(entry))
-        metric = "; from 1.21 on the alert leaves out those whose metrics show iptables mode" if told else ""
+        metric = (
+            "; from 1.21 on the alert leaves out those whose metrics show iptables mode"
+            if told
+            else ""
+        )
         found.append(
             f"It can happen in {' and '.join(entry.affected.modes)} mode only, which a version does not tell{metric}. "
             "Where all nodes have the same mode, name it in the profile (kube_proxy: mode)."
         )
     if entry.affected.os:
         systems = ", ".join(entry.affected.os)
-        found.append(f"It needs a node with {systems} or a later system, which a version does not tell.")
+        found.append(
+            f"It needs a node with {systems} or a later system, which a version does not tell."
+        )
     for fix in entry.fixes.upstream:
         if fix.ends and fix.unless:
             builds = " and ".join(fix.fixed_in)
@@ -84,14 +90,16 @@ def conditions(entry: Failure, mode: str | None = None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _of(entry: Failure, tke: bool, mode: str | None) -> Iterator[KnownBuilds]:
+def _of(entry: Entry, tke: bool, mode: str | None) -> Iterator[KnownBuilds]:
     named = [row.minor for row in entry.fixes.tke.rows] if entry.fixes.tke else []
     minors = range(max([*entry.affected.versions.minors(), *named]) + 1)
     rows = [row for minor in minors if (row := _row(entry, tke, minor, mode)) is not None]
     groups: dict[tuple[Version, str, str], list[_Row]] = {}
     for row in rows:
         groups.setdefault((row.fixed_in, row.where, row.note), []).append(row)
-    for (fix, where, note), group in sorted(groups.items(), key=lambda item: (item[0][0].key, item[1][0].minor)):
+    for (fix, where, note), group in sorted(
+        groups.items(), key=lambda item: (item[0][0].key, item[1][0].minor)
+    ):
         any_build = r"\.[0-9]+-tke\.[0-9]+" if tke else r"\.[0-9]+"
         whole = [row.minor for row in group if row.below is None]
         builds = [_one_of(_numbers(whole)) + any_build] if whole else []
@@ -102,12 +110,14 @@ def _of(entry: Failure, tke: bool, mode: str | None) -> Iterator[KnownBuilds]:
             yield KnownBuilds(rf"v1\.{_one_of(builds)}{end}", fix, where, note, told)
 
 
-def _row(entry: Failure, tke: bool, minor: int, mode: str | None) -> _Row | None:
+def _row(entry: Entry, tke: bool, minor: int, mode: str | None) -> _Row | None:
     """The builds of a minor release that have the failure for sure, in any of the modes."""
     worst = span(entry, tke, minor, mode)
     if worst.only or (tke and worst.upstream) or not _some(worst):
         return None
-    fixed_in = smallest_upgrade([entry], Facts(kube_proxy=parse(f"v1.{minor}{_FIRST_BUILD[tke]}"), mode=mode))
+    fixed_in = smallest_upgrade(
+        [entry], Facts(kube_proxy=parse(f"v1.{minor}{_FIRST_BUILD[tke]}"), mode=mode)
+    )
     if fixed_in is None:
         return None
     # Where the mode is known, or nearly all have the failure, it need not be said.
@@ -122,11 +132,17 @@ def _some(found: Span) -> bool:
     return found.builds in ("below", "all") and not ends_with_the_first_release(found)
 
 
-def _where(entry: Failure, worst: Span, by_mode: dict[str, Span]) -> str:
+def _where(entry: Entry, worst: Span, by_mode: dict[str, Span]) -> str:
     """What else must be so for the builds of one minor release, as a sentence."""
     affected = {one: found for one, found in by_mode.items() if _some(found)}
-    same = [one for one, found in affected.items() if (found.builds, found.fix) == (worst.builds, worst.fix)]
-    fewer = [f", in {one} mode below {found.fix}" for one, found in affected.items() if one not in same]
+    same = [
+        one
+        for one, found in affected.items()
+        if (found.builds, found.fix) == (worst.builds, worst.fix)
+    ]
+    fewer = [
+        f", in {one} mode below {found.fix}" for one, found in affected.items() if one not in same
+    ]
     modes = f" in {' and '.join(same)} mode{''.join(fewer)}" if affected else ""
     systems = f" on {', '.join(entry.affected.os)} and later systems" if entry.affected.os else ""
     return f"It can happen{modes}{systems}."

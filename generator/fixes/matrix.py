@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generator.base import markdown
-from generator.catalog.model import Failure
+from generator.catalog.model import Entry
 from generator.fixes.tables import Span, decided_by_version, ends_with_the_first_release, span
 
 _TITLES = {True: "TKE", False: "upstream"}
@@ -30,11 +30,14 @@ class Row:
         return f"{_TITLES[self.tke]} {first}" + (f" to {last}" if first != last else "")
 
 
-def rows(entries: Sequence[Failure]) -> list[Row]:
+def rows(entries: Sequence[Entry]) -> list[Row]:
     """A row for each release that the tables tell apart."""
     first = min(min(entry.affected.versions.minors()) for entry in entries)
     named = [row.minor for entry in entries if entry.fixes.tke for row in entry.fixes.tke.rows]
-    last = {True: max(named, default=first) + 1, False: max(max(one.affected.versions.minors()) for one in entries)}
+    last = {
+        True: max(named, default=first) + 1,
+        False: max(max(one.affected.versions.minors()) for one in entries),
+    }
     found: list[Row] = []
     for tke in (True, False):
         for minor in range(first, last[tke] + 1):
@@ -47,14 +50,14 @@ def rows(entries: Sequence[Failure]) -> list[Row]:
     return found
 
 
-def as_markdown(entries: Sequence[Failure]) -> str:
+def as_markdown(entries: Sequence[Entry]) -> str:
     head = ["kube-proxy", *(markdown.code(entry.id) for entry in entries)]
     lines = [head, ["---"] * len(head)]
     lines += [[row.title, *(markdown.text(cell) for cell in row.cells)] for row in rows(entries)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def as_csv(entries: Sequence[Failure]) -> str:
+def as_csv(entries: Sequence[Entry]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["kube-proxy", *(entry.id for entry in entries)])
@@ -62,7 +65,7 @@ def as_csv(entries: Sequence[Failure]) -> str:
     return text.getvalue()
 
 
-def as_json(entries: Sequence[Failure]) -> str:
+def as_json(entries: Sequence[Entry]) -> str:
     found = [
         {
             "builder": _TITLES[row.tke],
@@ -77,7 +80,7 @@ def as_json(entries: Sequence[Failure]) -> str:
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
-def _data(entry: Failure, tke: bool, minor: int, cell: str) -> dict[str, object]:
+def _data(entry: Entry, tke: bool, minor: int, cell: str) -> dict[str, object]:
     if not decided_by_version(entry):
         return {"builds": "unknown", "fixed_in": None, "why": "no version of kube-proxy ends it"}
     found = span(entry, tke, minor)
@@ -87,14 +90,18 @@ def _data(entry: Failure, tke: bool, minor: int, cell: str) -> dict[str, object]
         "fixed_in": str(fix) if fix else None,
         "why": "; ".join(found.reasons),
         "editions": [
-            {"edition": one.edition, "says": one.says, "fixed_in": str(one.fix) if one.fix else None}
+            {
+                "edition": one.edition,
+                "says": one.says,
+                "fixed_in": str(one.fix) if one.fix else None,
+            }
             for one in found.told
             if one.edition
         ],
     }
 
 
-def _cell(entry: Failure, tke: bool, minor: int) -> str:
+def _cell(entry: Entry, tke: bool, minor: int) -> str:
     if not decided_by_version(entry):
         return "any version"
     worst = span(entry, tke, minor)
@@ -130,6 +137,8 @@ def _editions(found: Span) -> str:
     """What the other editions say, where they say something else."""
     worst, *others = found.told or (None,)
     said = [
-        f"{one.edition}: {one.says}" for one in others if worst and (one.builds, one.fix) != (worst.builds, worst.fix)
+        f"{one.edition}: {one.says}"
+        for one in others
+        if worst and (one.builds, one.fix) != (worst.builds, worst.fix)
     ]
     return f" ({worst.edition}; {'; '.join(said)})" if worst and said else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from generator.catalog.model import Cites, Failure, KnownBug, MinimumVersion, TkeFix, UpstreamFix
+from generator.catalog.model import Cites, Entry, KnownBug, MinimumVersion, TkeFix, UpstreamFix
 from generator.catalog.releases import minor
 from generator.fixes.versions import Version, parse
 
@@ -52,7 +52,7 @@ class Span:
     told: tuple[Told, ...] = ()
 
 
-def span(entry: Failure, tke: bool, number: int, mode: str | None = None) -> Span:
+def span(entry: Entry, tke: bool, number: int, mode: str | None = None) -> Span:
     """What the fix tables say of minor release 1.`number`.
 
     What TKE's table does not list is said to be so, with what is known upstream.
@@ -66,15 +66,17 @@ def span(entry: Failure, tke: bool, number: int, mode: str | None = None) -> Spa
     return replace(found, reasons=(f"TKE's table does not list 1.{number}", *found.reasons))
 
 
-def decided_by_version(entry: Failure) -> bool:
+def decided_by_version(entry: Entry) -> bool:
     """Whether there are versions of kube-proxy that end it."""
     return entry.fixes.tke is not None or bool(_ending(entry))
 
 
-def named(entry: Failure, tke: bool) -> Iterable[Version]:
+def named(entry: Entry, tke: bool) -> Iterable[Version]:
     """The versions that the tables name."""
     rows = entry.fixes.tke.rows if tke and entry.fixes.tke else ()
-    texts = [row.minimum for row in rows] or [f"v{one}" for fix in entry.fixes.upstream for one in fix.fixed_in]
+    texts = [row.minimum for row in rows] or [
+        f"v{one}" for fix in entry.fixes.upstream for one in fix.fixed_in
+    ]
     return [version for text in texts if text and (version := parse(text))]
 
 
@@ -88,7 +90,7 @@ def component(wanted: MinimumVersion) -> str:
     return f"{wanted.name} {wanted.minimum} or later"
 
 
-def _told(entry: Failure, row: TkeFix) -> Told:
+def _told(entry: Entry, row: TkeFix) -> Told:
     names = {source.key: source.edition or "" for source in entry.sources}
     edition = (names.get(row.edition, ""), row.edition, row.cluster)
     match row.action:
@@ -99,16 +101,21 @@ def _told(entry: Failure, row: TkeFix) -> Told:
     return Told(*edition, "below", f"fixed in {row.minimum}", parse(row.minimum or ""))
 
 
-def _of_editions(entry: Failure, told: Sequence[Told], number: int) -> Span:
+def _of_editions(entry: Entry, told: Sequence[Told], number: int) -> Span:
     """The worst that an edition says counts; the reasons begin with it, and name the editions that say nothing."""
     worst_first = sorted(told, key=_badness, reverse=True)
-    reasons = [f"TKE {one.clusters}: {one.says}{f' ({one.edition})' if one.edition else ''}" for one in worst_first]
+    reasons = [
+        f"TKE {one.clusters}: {one.says}{f' ({one.edition})' if one.edition else ''}"
+        for one in worst_first
+    ]
     rows = entry.fixes.tke.rows if entry.fixes.tke else ()
     silent = {row.edition for row in rows} - {one.source for one in told}
     names = [source.edition or source.title for source in entry.sources if source.key in silent]
     reasons += [f"the {name} does not list 1.{number}" for name in names]
     sources = tuple(one.source for one in worst_first)
-    return Span(worst_first[0].builds, tuple(reasons), sources, worst_first[0].fix, told=tuple(worst_first))
+    return Span(
+        worst_first[0].builds, tuple(reasons), sources, worst_first[0].fix, told=tuple(worst_first)
+    )
 
 
 def span_of_bug(bug: KnownBug, number: int) -> Span:
@@ -116,22 +123,28 @@ def span_of_bug(bug: KnownBug, number: int) -> Span:
     if bug.fix.fixed_in:
         return _release(bug.fix, number)
     since = minor(bug.fix.since) if bug.fix.since else 0
-    return Span("all" if number >= since else "none", (f"since {bug.fix.since}",), (), upstream=True)
+    return Span(
+        "all" if number >= since else "none", (f"since {bug.fix.since}",), (), upstream=True
+    )
 
 
-def _ending(entry: Failure) -> list[UpstreamFix]:
+def _ending(entry: Entry) -> list[UpstreamFix]:
     return [fix for fix in entry.fixes.upstream if fix.ends and fix.fixed_in]
 
 
-def _upstream(entry: Failure, number: int, mode: str | None) -> Span:
+def _upstream(entry: Entry, number: int, mode: str | None) -> Span:
     """What is known of upstream's releases, in a mode or in the worst of the entry's."""
-    conditions = [f"{one.name} is older than {one.minimum}" for one in entry.fixes.components if one.ends]
+    conditions = [
+        f"{one.name} is older than {one.minimum}" for one in entry.fixes.components if one.ends
+    ]
     only = f"only where {' or '.join(conditions)}" if conditions else ""
     nothing = Span("unknown", (), entry.affected.sources, upstream=True, only=only)
     oldest = _OLDEST if any(fix.since for fix in _ending(entry)) else entry.affected.versions.first
     if number < minor(oldest):
         return replace(nothing, reasons=(f"nothing is known of releases before {oldest}",))
-    by_mode = {one: _in_mode(entry, number, one) for one in ([mode] if mode else entry.affected.modes)}
+    by_mode = {
+        one: _in_mode(entry, number, one) for one in ([mode] if mode else entry.affected.modes)
+    }
     found = {one: span for one, span in by_mode.items() if span}
     if len(found) < len(by_mode):
         return replace(nothing, reasons=("no release of Kubernetes is known to end it",))
@@ -143,12 +156,14 @@ def _upstream(entry: Failure, number: int, mode: str | None) -> Span:
     return replace(worst, only=only)
 
 
-def _in_mode(entry: Failure, number: int, mode: str) -> Span | None:
+def _in_mode(entry: Entry, number: int, mode: str) -> Span | None:
     """The best of the changes that end the failure in a mode; None if none does."""
     spans = [(fix, _release(fix, number)) for fix in _ending(entry) if mode in fix.ends]
     whole = min((found for fix, found in spans if not fix.unless), key=_badness, default=None)
     partly = min((found for fix, found in spans if fix.unless), key=_badness, default=None)
-    if partly is None or (whole and (ends_with_the_first_release(whole) or _badness(whole) <= _badness(partly))):
+    if partly is None or (
+        whole and (ends_with_the_first_release(whole) or _badness(whole) <= _badness(partly))
+    ):
         return whole
     return replace(partly, ended=whole)
 
@@ -167,10 +182,23 @@ def _release(fix: UpstreamFix, number: int) -> Span:
     brought = next((release for release in fix.fixed_in if minor(release) == number), None)
     unless = fix.unless or ""
     if fix.since and number < minor(fix.since):
-        return Span("none", (f"upstream the bug came with {fix.since}",), fix.sources, upstream=True)
+        return Span(
+            "none", (f"upstream the bug came with {fix.since}",), fix.sources, upstream=True
+        )
     if brought:
         reason = f"upstream fixed in {brought}: {change}"
         return Span("below", (reason,), fix.sources, parse(f"v{brought}"), unless, upstream=True)
     if number > minor(first):
-        return Span("none", (f"upstream fixed in {first}: {change}",), fix.sources, unless=unless, upstream=True)
-    return Span("all", (f"upstream fixed in {first}, in no 1.{number}: {change}",), fix.sources, upstream=True)
+        return Span(
+            "none",
+            (f"upstream fixed in {first}: {change}",),
+            fix.sources,
+            unless=unless,
+            upstream=True,
+        )
+    return Span(
+        "all",
+        (f"upstream fixed in {first}, in no 1.{number}: {change}",),
+        fix.sources,
+        upstream=True,
+    )

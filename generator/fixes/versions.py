@@ -71,7 +71,9 @@ def parse(text: str) -> Version | None:
     if len(release) < 3:
         return None
     if tke := _TKE.fullmatch(rest):
-        return Version(text, release, "tke", int(tke["build"]), candidate=_candidate(tke["rest"] or ""))
+        return Version(
+            text, release, "tke", int(tke["build"]), candidate=_candidate(tke["rest"] or "")
+        )
     pre = _PRE.match(rest)
     plain = pre is not None and pre.end() == len(rest)
     flavour = "upstream" if plain else next((name for name in _VENDORS if name in rest), "other")

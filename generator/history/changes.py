@@ -32,7 +32,9 @@ class Part:
 
     def __str__(self) -> str:
         known = self.before or self.after
-        return f"{self.name} {self.before or 'none'} → {self.after or 'none'}" if known else self.name
+        return (
+            f"{self.name} {self.before or 'none'} → {self.after or 'none'}" if known else self.name
+        )
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,17 @@ class Change:
 def compare(old: Iterable[Locked], new: Iterable[Locked]) -> list[Change]:
     """The changes, by kind and name. A rule that changes its name is removed and new."""
     before, after = ({(row.name, row.engine): row for row in rows} for rows in (old, new))
-    found = [Change("new", row.name, row.failure) for key, row in after.items() if key not in before]
-    found += [Change("removed", row.name, row.failure) for key, row in before.items() if key not in after]
-    found += [change for key in before.keys() & after.keys() if (change := _change(before[key], after[key]))]
+    found = [
+        Change("new", row.name, row.failure) for key, row in after.items() if key not in before
+    ]
+    found += [
+        Change("removed", row.name, row.failure) for key, row in before.items() if key not in after
+    ]
+    found += [
+        change
+        for key in before.keys() & after.keys()
+        if (change := _change(before[key], after[key]))
+    ]
     return sorted(found, key=lambda change: (KINDS.index(change.kind), change.name))
 
 
@@ -81,13 +91,18 @@ def _parts(old: Locked, new: Locked) -> Iterator[Part]:
         ("status", old.status, new.status),
         ("interval", old.interval, new.interval),
         ("for", old.hold, new.hold),
-        *((key, old.labels.get(key, ""), new.labels.get(key, "")) for key in sorted({*old.labels, *new.labels})),
+        *(
+            (key, old.labels.get(key, ""), new.labels.get(key, ""))
+            for key in sorted({*old.labels, *new.labels})
+        ),
     ]
     yield from (Part(name, before, after) for name, before, after in pairs if before != after)
     yield from (Part(name) for name in ("expr", "text") if getattr(old, name) != getattr(new, name))
 
 
-def unnamed(changes: Iterable[Change], lines: Sequence[str], where: Location, since: str) -> list[Problem]:
+def unnamed(
+    changes: Iterable[Change], lines: Sequence[str], where: Location, since: str
+) -> list[Problem]:
     """A problem for each change of behaviour whose rule no line names, with a line to paste.
 
     A rule is named by its name, or by `KubeProxy*` in backticks, which names all rules that begin so.
@@ -95,9 +110,14 @@ def unnamed(changes: Iterable[Change], lines: Sequence[str], where: Location, si
     text = "\n".join(lines)
     beginnings = tuple(re.findall(r"`([\w:]+)\*`", text))
     return [
-        Problem(where, f"no line added since {since} names {change.name}; say why, for example:\n- {change}, because …")
+        Problem(
+            where,
+            f"no line added since {since} names {change.name}; say why, for example:\n- {change}, because …",
+        )
         for change in changes
-        if change.kind != "text" and not change.name.startswith(beginnings) and not _names(text, change.name)
+        if change.kind != "text"
+        and not change.name.startswith(beginnings)
+        and not _names(text, change.name)
     ]
 
 
@@ -110,7 +130,12 @@ def added(old: str, new: str) -> list[str]:
     """The lines of a text that an older one does not have."""
     before, after = old.splitlines(), new.splitlines()
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    return [line for tag, _, _, begin, end in matcher.get_opcodes() if tag != "equal" for line in after[begin:end]]
+    return [
+        line
+        for tag, _, _, begin, end in matcher.get_opcodes()
+        if tag != "equal"
+        for line in after[begin:end]
+    ]
 
 
 def newest_section(text: str) -> tuple[int, list[str]]:
@@ -129,6 +154,8 @@ def markdown(changes: Sequence[Change]) -> str:
     for kind in KINDS:
         rows = [change for change in changes if change.kind == kind]
         if rows:
-            lines = (f"- `{row.name}`{': ' if row.what() else ''}{', '.join(row.what())}" for row in rows)
+            lines = (
+                f"- `{row.name}`{': ' if row.what() else ''}{', '.join(row.what())}" for row in rows
+            )
             sections.append(f"### {_TITLES[kind]}\n\n" + "".join(f"{line}\n" for line in lines))
     return "\n".join(sections)

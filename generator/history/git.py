@@ -13,7 +13,9 @@ def commit(name: str, folder: Path) -> str | None:
     said = _refusal(folder)
     if said:
         raise ToolError(f"git can read no repository here: {said}")
-    return _line(folder, "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}")
+    return _line(
+        folder, "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"
+    )
 
 
 def text(commit: str, path: Path, folder: Path) -> str | None:

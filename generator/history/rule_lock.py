@@ -14,7 +14,7 @@ from typing import Any
 from generator.base.shapes import LABELS, TEXT, Shape, each, record
 from generator.catalog.model import Catalog
 from generator.compile.rule import AlertRule, RecordingRule, Rules
-from generator.names import GENERATED
+from generator.base.names import GENERATED
 from generator.query import lexer
 
 _DIGITS = 16  # of SHA-256; enough to tell a rule from its former self
@@ -58,7 +58,13 @@ def lock(rules: Rules, catalog: Catalog) -> list[Locked]:
                 name = rule.record if isinstance(rule, RecordingRule) else rule.alert
                 entry = owners.get(name)
                 hold, labels, text = _alert(rule) if isinstance(rule, AlertRule) else ("", {}, "")
-                place = (name, engine, entry.id if entry else "", entry.status if entry else "stable", group.interval)
+                place = (
+                    name,
+                    engine,
+                    entry.id if entry else "",
+                    entry.status if entry else "stable",
+                    group.interval,
+                )
                 rows.append(Locked(*place, hold, labels, _hash(lexer.plain(rule.expr)), text))
     return sorted(rows, key=lambda row: (row.name, row.engine))
 
@@ -66,7 +72,12 @@ def lock(rules: Rules, catalog: Catalog) -> list[Locked]:
 def dump(rows: Iterable[Locked]) -> str:
     """The lock file: a line for each fact, so that a difference shows the fact."""
     return (
-        json.dumps({"generated": GENERATED, "rules": [_data(row) for row in rows]}, indent=2, ensure_ascii=False) + "\n"
+        json.dumps(
+            {"generated": GENERATED, "rules": [_data(row) for row in rows]},
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n"
     )
 
 

@@ -9,7 +9,7 @@ from generator.base.file import File, yaml_file
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile.rule import Inhibition, Rules
-from generator.names import GENERATED
+from generator.base.names import GENERATED
 
 _FOLDER = "alertmanager"
 _TEMPLATES = "kube-proxy.tmpl"
@@ -70,7 +70,11 @@ def _route(rules: Rules, profile: Profile) -> Mapping[str, Any]:
         "group_by": ["alertname", cluster] if cluster else ["alertname"],
         "routes": [
             {
-                "matchers": [_one_of("alertname", watchdogs) if urgency == "watchdog" else f'severity="{urgency}"'],
+                "matchers": [
+                    _one_of("alertname", watchdogs)
+                    if urgency == "watchdog"
+                    else f'severity="{urgency}"'
+                ],
                 "receiver": receivers[urgency],
                 **timing,
             }

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from generator import names
+from generator.base import names
 from generator.base.file import File, yaml_file
 from generator.catalog import placeholders
-from generator.catalog.model import Catalog, Failure
+from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import LogLabels, LogSource, Profile
 from generator.catalog.wordings import signature
 from generator.compile.rule import CompiledAlert, Rules
 from generator.compile.rules import without_queries
-from generator.names import DASHBOARD, GENERATED
+from generator.base.names import DASHBOARD, GENERATED
 from generator.query import logql
 from generator.query.signature import Signature
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _FOLDER = "grafana"
 _WIDTH, _HEIGHT = 12, 8
 _PLACE = "kube_proxy"  # the label that names a kube-proxy in a legend
-_SECONDS_BACK = 600  # what Grafana fetches for an alert; the ranges of the expressions decide what is read
+_SECONDS_BACK = (
+    600  # what Grafana fetches for an alert; the ranges of the expressions decide what is read
+)
 _ALERTS_NOTE = """\
 For sites that let Grafana evaluate alerts. Load either these or the rules of Loki and Prometheus, or each comes twice.
 Goes into provisioning/alerting. An alert fires for each series that its query gives, as in Prometheus."""
@@ -62,13 +64,19 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     provider = {
         "apiVersion": 1,
         "providers": [
-            {"name": DASHBOARD, "type": "file", "options": {"path": "/var/lib/grafana/dashboards/kube-proxy"}}
+            {
+                "name": DASHBOARD,
+                "type": "file",
+                "options": {"path": "/var/lib/grafana/dashboards/kube-proxy"},
+            }
         ],
     }
     return [
         File(f"{_FOLDER}/kube-proxy.dashboard.json", _json(dashboard)),
         yaml_file(f"{_FOLDER}/kube-proxy.dashboards.yaml", provider, _PROVIDER_NOTE),
-        yaml_file(f"{_FOLDER}/kube-proxy.alerting.yaml", {"apiVersion": 1, "groups": groups}, _ALERTS_NOTE),
+        yaml_file(
+            f"{_FOLDER}/kube-proxy.alerting.yaml", {"apiVersion": 1, "groups": groups}, _ALERTS_NOTE
+        ),
     ]
 
 
@@ -81,14 +89,20 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     base = profile.base_url.rstrip("/")
 
     def runbook(alert: str) -> str | None:
-        return names.runbook_url(base, alert) if any(row.rule.alert == alert for row in rules.alerts) else None
+        return (
+            names.runbook_url(base, alert)
+            if any(row.rule.alert == alert for row in rules.alerts)
+            else None
+        )
 
     def of_each(expr: str, what: str = "") -> Query:
         """An expression of one series for each kube-proxy, with a legend that names it."""
         return Query(_placed(expr, profile), f"{{{{{_PLACE}}}}} {what}".rstrip())
 
     def quantile(share: str) -> Query:
-        by_family = f"sum by ({by}, ip_family, le) (rate({latency}_bucket{{{chosen}}}[$__rate_interval]))"
+        by_family = (
+            f"sum by ({by}, ip_family, le) (rate({latency}_bucket{{{chosen}}}[$__rate_interval]))"
+        )
         return of_each(f"max by ({by}) (histogram_quantile({share}, {by_family}))", share)
 
     yield Panel(
@@ -140,8 +154,13 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
         "kube-proxy's own process, without the commands it starts. CPU that rises with the syncs is caused by them.",
         "prometheus",
         (
-            of_each(f"sum by ({by}) (rate(process_cpu_seconds_total{{{chosen}}}[$__rate_interval]))", "cores"),
-            of_each(f"sum by ({by}) (rate({latency}_count{{{chosen}}}[$__rate_interval]))", "syncs/s"),
+            of_each(
+                f"sum by ({by}) (rate(process_cpu_seconds_total{{{chosen}}}[$__rate_interval]))",
+                "cores",
+            ),
+            of_each(
+                f"sum by ({by}) (rate({latency}_count{{{chosen}}}[$__rate_interval]))", "syncs/s"
+            ),
         ),
         axes=("cores", "syncs/s"),
         link=runbook("KubeProxyCPUHigh"),
@@ -187,13 +206,16 @@ def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
         )
 
 
-def _lines(entry: Failure, filters: Signature, source: LogSource, profile: Profile) -> Query:
+def _lines(entry: Entry, filters: Signature, source: LogSource, profile: Profile) -> Query:
     labels = source.labels
     own = source.selector.strip().removesuffix("}").rstrip().rstrip(",")
     chosen = ", ".join([own, *_chosen_streams(labels, profile)]) + "}"
     where = labels.node or labels.pod
     by = ", ".join(label for label in (labels.cluster, where) if label)
-    return Query(logql.lines(chosen, filters, "$__interval", by), f"{{{{{where}}}}} {entry.id}" if where else entry.id)
+    return Query(
+        logql.lines(chosen, filters, "$__interval", by),
+        f"{{{{{where}}}}} {entry.id}" if where else entry.id,
+    )
 
 
 def _of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
@@ -232,7 +254,9 @@ def _chosen(profile: Profile) -> list[str]:
 def _chosen_streams(labels: LogLabels, profile: Profile) -> list[str]:
     """The same for the streams of a log."""
     pairs = (("cluster", labels.cluster), ("node", labels.node), ("pod", labels.pod))
-    return [f'{label}=~"${name}"' for name, label in pairs if label and name in dict(_choices(profile))]
+    return [
+        f'{label}=~"${name}"' for name, label in pairs if label and name in dict(_choices(profile))
+    ]
 
 
 def _choices(profile: Profile) -> list[tuple[str, str]]:
@@ -241,7 +265,12 @@ def _choices(profile: Profile) -> list[tuple[str, str]]:
     Which of these labels the targets have is not known, but that they have an instance.
     """
     labels = profile.prometheus.labels
-    pairs = (("cluster", labels.cluster), ("node", labels.node), ("pod", labels.pod), ("instance", labels.instance))
+    pairs = (
+        ("cluster", labels.cluster),
+        ("node", labels.node),
+        ("pod", labels.pod),
+        ("instance", labels.instance),
+    )
     return [(name, label) for name, label in pairs if label]
 
 
@@ -261,7 +290,9 @@ def _dashboard(shown: Sequence[Panel], profile: Profile) -> "Dashboard":
     for source, name in (("loki", "Loki"), ("prometheus", "Prometheus")):
         uid = getattr(profile.grafana, source)
         current = model.VariableOption(selected=True, text=uid, value=uid)
-        board.with_variable(build.DatasourceVariable(source).label(name).type(source).current(current))
+        board.with_variable(
+            build.DatasourceVariable(source).label(name).type(source).current(current)
+        )
     matchers = placeholders.of_site(profile)["kube_proxy"]
     for name, label in _choices(profile):
         board.with_variable(
@@ -288,7 +319,9 @@ def _panel(panel: Panel) -> Any:
     from grafana_foundation_sdk.models import dashboard as model
 
     built: Any = table.Panel() if panel.kind == "table" else timeseries.Panel()
-    built.title(panel.title).description(panel.description).datasource(_source(panel.source)).unit(panel.unit)
+    built.title(panel.title).description(panel.description).datasource(_source(panel.source)).unit(
+        panel.unit
+    )
     if panel.kind == "bars":
         built.draw_style(common.GraphDrawStyle.BARS).fill_opacity(60)
     if panel.link:
@@ -312,7 +345,13 @@ def _target(panel: Panel, query: Query, letter: str) -> Any:
     from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
     if panel.source == "loki":
-        return loki.Dataquery().ref_id(letter).expr(query.expr).legend_format(query.legend).query_type("range")
+        return (
+            loki.Dataquery()
+            .ref_id(letter)
+            .expr(query.expr)
+            .legend_format(query.legend)
+            .query_type("range")
+        )
     target = prometheus.Dataquery().ref_id(letter).expr(query.expr)
     if panel.kind == "table":
         return target.instant().format(PromQueryFormat.TABLE)
@@ -347,11 +386,23 @@ def _groups(rules: Rules, profile: Profile) -> Iterator[Mapping[str, Any]]:
         group = f"{names.rule_group(alert.entry.id)}.{alert.engine}"
         by_group.setdefault((group, alert.interval), []).append(_rule(alert, profile))
     for (group, interval), found in by_group.items():
-        yield {"orgId": 1, "name": group, "folder": profile.grafana.folder, "interval": interval, "rules": found}
+        yield {
+            "orgId": 1,
+            "name": group,
+            "folder": profile.grafana.folder,
+            "interval": interval,
+            "rules": found,
+        }
 
 
 def _rule(alert: CompiledAlert, profile: Profile) -> Mapping[str, Any]:
-    query = {"refId": "A", "expr": alert.rule.expr, "instant": True, "range": False, "queryType": "instant"}
+    query = {
+        "refId": "A",
+        "expr": alert.rule.expr,
+        "instant": True,
+        "range": False,
+        "queryType": "instant",
+    }
     # A series that is there fires, whatever its value, as it does in Prometheus.
     fires = {"refId": "B", "type": "math", "expression": "is_number($A) || is_inf($A)"}
     uid = profile.grafana.loki if alert.engine == "loki" else profile.grafana.prometheus

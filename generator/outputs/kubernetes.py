@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from generator import names
+from generator.base import names
 from generator.base.file import File, yaml_file
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
@@ -21,7 +21,9 @@ An object that no selector takes is ignored without a word. The Prometheus of ku
 label `release`, whose value is the name of its Helm release (helm list -A), unless {setting} is
 false. Set it in the profile: `kubernetes: {{labels: {{release: …}}}}`. What any Prometheus takes is said by its
 {selector} (kubectl get prometheus -A -o yaml)."""
-_PROMETHEUS_RULE_NOTE = _SELECTED_NOTE.format(setting="ruleSelectorNilUsesHelmValues", selector="ruleSelector")
+_PROMETHEUS_RULE_NOTE = _SELECTED_NOTE.format(
+    setting="ruleSelectorNilUsesHelmValues", selector="ruleSelector"
+)
 _POD_MONITOR_NOTE = f"""\
 Lets Prometheus scrape kube-proxy; not needed where something does already (kube-prometheus-stack brings its own).
 kube-proxy serves metrics on 127.0.0.1 unless it is told otherwise, and then no scrape reaches it. Set
@@ -32,9 +34,7 @@ _ALERTING_RULE_NOTE = """\
 For the Loki operator; where Loki's Helm chart runs, use the ConfigMap in its place. The operator takes what fits
 `spec.rules` of the LokiStack: its `selector` the labels, which are `kubernetes: {labels: …}` of the profile, and its
 `namespaceSelector` the namespace."""
-_CONFIG_MAP_NOTE = (
-    "For the rules sidecar of Loki's Helm chart; where the Loki operator runs, use the AlertingRule in its place."
-)
+_CONFIG_MAP_NOTE = "For the rules sidecar of Loki's Helm chart; where the Loki operator runs, use the AlertingRule in its place."
 _RECORDING_RULE_NOTE = """\
 For the Loki operator: the lines of each failure as a metric, which its ruler writes to Prometheus. Other rulers get no
 such file, as that of Loki 2.2 has no recording rules."""
@@ -50,19 +50,39 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     if rules.groups["prometheus"]:
         spec: dict[str, Any] = {"groups": groups_data(rules.groups["prometheus"])}
         rule = _object("monitoring.coreos.com/v1", "PrometheusRule", profile, spec=spec)
-        found.append(yaml_file(f"{_FOLDER}/prometheus.prometheusrule.yaml", rule, _PROMETHEUS_RULE_NOTE))
-        found.append(yaml_file(f"{_FOLDER}/kube-proxy.podmonitor.yaml", _pod_monitor(profile), _POD_MONITOR_NOTE))
+        found.append(
+            yaml_file(f"{_FOLDER}/prometheus.prometheusrule.yaml", rule, _PROMETHEUS_RULE_NOTE)
+        )
+        found.append(
+            yaml_file(
+                f"{_FOLDER}/kube-proxy.podmonitor.yaml", _pod_monitor(profile), _POD_MONITOR_NOTE
+            )
+        )
         resources.append("prometheus.prometheusrule.yaml")
     if rules.groups["loki"]:
-        spec = {"tenantID": profile.kubernetes.operator_tenant, "groups": groups_data(rules.groups["loki"])}
+        spec = {
+            "tenantID": profile.kubernetes.operator_tenant,
+            "groups": groups_data(rules.groups["loki"]),
+        }
         rule = _object("loki.grafana.com/v1", "AlertingRule", profile, spec=spec)
         found.append(yaml_file(f"{_FOLDER}/loki.alertingrule.yaml", rule, _ALERTING_RULE_NOTE))
-        spec = {"tenantID": profile.kubernetes.operator_tenant, "groups": groups_data([_recording(rules, profile)])}
+        spec = {
+            "tenantID": profile.kubernetes.operator_tenant,
+            "groups": groups_data([_recording(rules, profile)]),
+        }
         rule = _object("loki.grafana.com/v1", "RecordingRule", profile, spec=spec)
         found.append(yaml_file(f"{_FOLDER}/loki.recordingrule.yaml", rule, _RECORDING_RULE_NOTE))
-        found.append(yaml_file(f"{_FOLDER}/loki.configmap.yaml", _config_map(rules, profile), _CONFIG_MAP_NOTE))
+        found.append(
+            yaml_file(
+                f"{_FOLDER}/loki.configmap.yaml", _config_map(rules, profile), _CONFIG_MAP_NOTE
+            )
+        )
         resources.append("loki.configmap.yaml")
-    base = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}
+    base = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": resources,
+    }
     return [*found, yaml_file(f"{_FOLDER}/kustomization.yaml", base, _KUSTOMIZATION_NOTE)]
 
 
@@ -75,7 +95,10 @@ def _recording(rules: Rules, profile: Profile) -> RuleGroup:
             RecordingRule(
                 f"kube_proxy:failure_lines:count{_LINES_WINDOW}",
                 logql.lines(
-                    alert.source.selector, signature(alert.entry.logs), _LINES_WINDOW, alert.source.labels.by()
+                    alert.source.selector,
+                    signature(alert.entry.logs),
+                    _LINES_WINDOW,
+                    alert.source.labels.by(),
                 ),
                 {**profile.labels, "failure": alert.entry.id},
             )
@@ -97,10 +120,16 @@ def _pod_monitor(profile: Profile) -> Mapping[str, Any]:
     relabelings: list[Mapping[str, Any]] = [
         {**address, "regex": "([^:]+)", "replacement": f"$1:{_PORT}"},
         {**address, "regex": "(.+:.+)", "replacement": f"[$1]:{_PORT}"},
-        {"targetLabel": "job", "replacement": promql.pinned(profile.prometheus.selector).get("job", _JOB)},
+        {
+            "targetLabel": "job",
+            "replacement": promql.pinned(profile.prometheus.selector).get("job", _JOB),
+        },
     ]
     if profile.prometheus.labels.node:
-        node = {"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": profile.prometheus.labels.node}
+        node = {
+            "sourceLabels": ["__meta_kubernetes_pod_node_name"],
+            "targetLabel": profile.prometheus.labels.node,
+        }
         relabelings.append(node)
     spec = {
         "namespaceSelector": {"matchNames": ["kube-system"]},
@@ -118,6 +147,8 @@ def _config_map(rules: Rules, profile: Profile) -> Mapping[str, Any]:
         **found["metadata"],
         "name": f"{_NAME}-loki",
         "labels": {**found["metadata"]["labels"], "loki_rule": ""},
-        "annotations": {"k8s-sidecar-target-directory": f"/rules/{profile.kubernetes.sidecar_tenant}"},
+        "annotations": {
+            "k8s-sidecar-target-directory": f"/rules/{profile.kubernetes.sidecar_tenant}"
+        },
     }
     return {**found, "metadata": metadata}

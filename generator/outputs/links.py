@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pyromark
 
-from generator import names
+from generator.base import names
 from generator.base import markdown
 from generator.base.file import File
 from generator.base.problems import Location, Problem
@@ -41,22 +41,32 @@ def links_resolve(files: Iterable[File], output: str) -> Iterable[Problem]:
             if parts.scheme in ("http", "https"):
                 continue
             to = (
-                posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path))) if parts.path else path
+                posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path)))
+                if parts.path
+                else path
             )
             if to not in pages:
-                yield Problem(_place(page, target, f"{output}/{path}"), f"the link {target} leads to no page")
+                yield Problem(
+                    _place(page, target, f"{output}/{path}"), f"the link {target} leads to no page"
+                )
             elif parts.fragment and parts.fragment not in pages[to].anchors:
                 yield Problem(
-                    _place(page, target, f"{output}/{path}"), f"the link {target} leads to no heading of {to}"
+                    _place(page, target, f"{output}/{path}"),
+                    f"the link {target} leads to no heading of {to}",
                 )
             else:
                 linked[path].add(to)
-    indexes = {posixpath.dirname(path): f"{posixpath.dirname(path)}/{names.RUNBOOK_INDEX}" for path in pages}
+    indexes = {
+        posixpath.dirname(path): f"{posixpath.dirname(path)}/{names.RUNBOOK_INDEX}"
+        for path in pages
+    }
     reached = {folder: _reachable(index, linked) for folder, index in indexes.items()}
     for path in sorted(pages):
         folder = posixpath.dirname(path)
         if path not in reached[folder]:
-            yield Problem(Location(f"{output}/{path}"), f"no link leads here from {indexes[folder]}")
+            yield Problem(
+                Location(f"{output}/{path}"), f"no link leads here from {indexes[folder]}"
+            )
 
 
 def runbook_urls_resolve(

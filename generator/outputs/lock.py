@@ -5,7 +5,7 @@ from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile.rule import Rules
 from generator.history import rule_lock
-from generator.names import LOCK
+from generator.base.names import LOCK
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:

@@ -5,7 +5,7 @@ from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile import rule_files
 from generator.compile.rule import Rules
-from generator.names import rules_file
+from generator.base.names import rules_file
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[file.File]:

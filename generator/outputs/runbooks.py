@@ -7,10 +7,10 @@ from importlib import resources
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
-from generator import names
+from generator.base import names
 from generator.base import markdown
 from generator.base.file import File
-from generator.catalog.model import SEVERITIES, Catalog, Failure, Source
+from generator.catalog.model import SEVERITIES, Catalog, Entry, Source
 from generator.catalog.profile import Profile, ServerProfile
 from generator.compile.rule import CompiledAlert, Rules
 from generator.compile.whereabouts import whereabouts
@@ -38,7 +38,9 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     site = words(profile.kube_proxy)
     pages = []
     for alert in rules.alerts:
-        page = environment.get_template("known-build.md.j2" if alert.known_build else "runbook.md.j2")
+        page = environment.get_template(
+            "known-build.md.j2" if alert.known_build else "runbook.md.j2"
+        )
         text = page.render(
             alert=alert,
             entry=alert.entry,
@@ -72,7 +74,7 @@ class _Steps:
         return any(row.where == "node" for row in self.all)
 
 
-def _steps(entry: Failure, site: Mapping[str, Word]) -> _Steps:
+def _steps(entry: Entry, site: Mapping[str, Word]) -> _Steps:
     mitigation = [at_site(step, site) for step in entry.mitigation]
     return _Steps(
         first=tuple(row for row in mitigation if row.step.stops_damage),
@@ -83,7 +85,9 @@ def _steps(entry: Failure, site: Mapping[str, Word]) -> _Steps:
 
 def _sections(alerts: tuple[CompiledAlert, ...]) -> list[tuple[str, list[CompiledAlert]]]:
     """Alerts for the index: by severity, watchdogs apart; sections without alerts are left out."""
-    titles = {severity: f"Severity {severity}" for severity in SEVERITIES} | {"watchdog": "Watchdogs, always firing"}
+    titles = {severity: f"Severity {severity}" for severity in SEVERITIES} | {
+        "watchdog": "Watchdogs, always firing"
+    }
     rows: dict[str, list[CompiledAlert]] = {key: [] for key in titles}
     for alert in sorted(alerts, key=lambda alert: alert.rule.alert):
         rows[alert.urgency].append(alert)
@@ -93,7 +97,7 @@ def _sections(alerts: tuple[CompiledAlert, ...]) -> list[tuple[str, list[Compile
 class _Citer:
     """Turns the keys of a statement's sources into links to the list at the page's end, in the order of first use."""
 
-    def __init__(self, entry: Failure) -> None:
+    def __init__(self, entry: Entry) -> None:
         self._known = {source.key: source for source in entry.sources}
         self._cited: dict[str, int] = {}
         self._editions = {source.key: source.edition or source.title for source in entry.sources}

@@ -20,22 +20,28 @@ from pathlib import Path, PurePosixPath
 from generator.base.disk import populate, refusals_told
 from generator.base.file import File
 from generator.base.problems import Location, Problem, ToolError
-from generator.names import GENERATED, TOOL
+from generator.base.names import GENERATED, TOOL
 
 if sys.platform != "win32":
     import fcntl
 
 MANIFEST = ".generated"  # the generated files of the folder it stands in, a path a line
 
-_INSIDE = f".{TOOL}"  # in an output folder: where a run works that cannot exchange the folder as a whole
+_INSIDE = (
+    f".{TOOL}"  # in an output folder: where a run works that cannot exchange the folder as a whole
+)
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _HEAD = 500  # bytes
-_NAMED = 1000  # files of somebody else's; a run that is pointed at a home folder need not read all of it
+_NAMED = (
+    1000  # files of somebody else's; a run that is pointed at a home folder need not read all of it
+)
 _WAIT_SECONDS = 60
 # What the disk says of a folder that cannot be exchanged: it is a mount point, or what holds it may not be written.
 _FIXED = {errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS}
-_HEADER = re.compile(rf'(# |<!-- |/\* |\{{\{{/\* |\s*"\w+": ")?{re.escape(GENERATED)}( -->| \*/| \*/\}}\}}|",?)?\s*')
+_HEADER = re.compile(
+    rf'(# |<!-- |/\* |\{{\{{/\* |\s*"\w+": ")?{re.escape(GENERATED)}( -->| \*/| \*/\}}\}}|",?)?\s*'
+)
 
 
 class ForeignError(Exception):
@@ -68,7 +74,9 @@ def diff(folder: Path, files: Iterable[File]) -> str:
                 f"{folder.as_posix()}/{path}" if before is not None else "/dev/null",
                 f"{folder.as_posix()}/{path}" if after is not None else "/dev/null",
             )
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in hunks)
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in hunks
+    )
 
 
 def drift(folder: Path, files: Iterable[File]) -> list[Problem]:
@@ -81,7 +89,11 @@ def drift(folder: Path, files: Iterable[File]) -> list[Problem]:
             pairs = enumerate(zip(before, after, strict=False), 1)
             line = next((number for number, (one, other) in pairs if one != other), len(before))
             where = Location(f"{folder.as_posix()}/{path}", line, 1)
-            problems.append(Problem(where, "is not what the catalog gives; run `generate` and commit what it writes"))
+            problems.append(
+                Problem(
+                    where, "is not what the catalog gives; run `generate` and commit what it writes"
+                )
+            )
     return problems
 
 
@@ -161,7 +173,12 @@ class _Tree:
 
 def _look(folder: Path, files: Iterable[File], staged: bool = False) -> _Tree:
     """Tell generated files from all others. What a run of ours staged need not be whole, so has no header for sure."""
-    known = {MANIFEST, *(file.path for file in files), *_manifest(folder), *_manifest(folder / _INSIDE / "ready")}
+    known = {
+        MANIFEST,
+        *(file.path for file in files),
+        *_manifest(folder),
+        *_manifest(folder / _INSIDE / "ready"),
+    }
     ancestors = {parent.as_posix() for path in known for parent in PurePosixPath(path).parents}
     ours: list[str] = []
     others: dict[str, str] = {}
@@ -226,7 +243,9 @@ def _headed(path: Path) -> bool:
 def _start(path: Path, limit: int) -> bytes:
     """The first bytes of a regular file; of anything else, none."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+        handle = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+        )
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
             return b""
@@ -247,13 +266,20 @@ def _both(folder: Path, files: Iterable[File]) -> tuple[dict[str, str], dict[str
     new = _texts(_with_manifest(files))
     # A file that grew beyond all that is generated differs in its first part already.
     limit = 4 * max(len(text) for text in new.values()) + 1
-    old = {path: _start(folder / path, limit).decode("utf-8", errors="replace") for path in _look(folder, files).ours}
+    old = {
+        path: _start(folder / path, limit).decode("utf-8", errors="replace")
+        for path in _look(folder, files).ours
+    }
     return old, new
 
 
 def _stays(folder: Path) -> bool:
     """Whether the folder itself must stay: it is a mount point, somebody works in it, or a run was killed in it."""
-    return folder.is_mount() or folder in (Path.cwd(), *Path.cwd().parents) or (folder / _INSIDE).exists()
+    return (
+        folder.is_mount()
+        or folder in (Path.cwd(), *Path.cwd().parents)
+        or (folder / _INSIDE).exists()
+    )
 
 
 def _replace_whole(folder: Path, files: Sequence[File]) -> None:
@@ -344,7 +370,9 @@ def _remove(tree: Path, files: Iterable[File]) -> None:
     held = _look(tree, files, staged=True)
     if held.others:
         first = min(held.others)
-        raise ToolError(f"{tree / first}: came while a run wrote; move it to where it belongs, then run this again")
+        raise ToolError(
+            f"{tree / first}: came while a run wrote; move it to where it belongs, then run this again"
+        )
     listed = [*_manifest(tree), *held.ours, *(file.path for file in files)]
     for path in sorted(held.ours, key=lambda path: path == MANIFEST):
         _prune(tree, listed if path == MANIFEST else ())
@@ -369,7 +397,9 @@ def _alone(work: Path) -> Iterator[Path]:
         with contextlib.suppress(FileExistsError):
             work.mkdir()
         try:
-            handle = os.open(work, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0))
+            handle = os.open(
+                work, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+            )
         except FileNotFoundError:
             continue  # the run before removed it
         try:
@@ -380,7 +410,9 @@ def _alone(work: Path) -> Iterator[Path]:
             raise
         os.close(handle)
         if time.monotonic() > deadline:
-            raise ToolError(f"{work}: another run has worked in it for {_WAIT_SECONDS} s; wait for it, or end it")
+            raise ToolError(
+                f"{work}: another run has worked in it for {_WAIT_SECONDS} s; wait for it, or end it"
+            )
         time.sleep(0.01)
     try:
         yield work

@@ -49,7 +49,9 @@ def _scrolling(tokens: Sequence[Token]) -> list[Token]:
     found = []
     for token in tokens:
         if token.type == "table_open":
-            found.append(Token("box_open", "div", 1, attrs={"class": "wide", "tabindex": "0"}, block=True))
+            found.append(
+                Token("box_open", "div", 1, attrs={"class": "wide", "tabindex": "0"}, block=True)
+            )
         found.append(token)
         if token.type == "table_close":
             found.append(Token("box_close", "div", -1, block=True))

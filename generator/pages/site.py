@@ -9,16 +9,18 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
-from generator import names
+from generator.base import names
 from generator.base.file import File
-from generator.catalog.model import SEVERITIES, Catalog, Failure
+from generator.catalog.model import SEVERITIES, Catalog, Entry
 from generator.catalog.wordings import signature
 from generator.compile.rule import CompiledAlert, Rules
 from generator.fixes import matrix
 from generator.pages.markup import as_html
 
 _RUNBOOKS = "runbooks/"
-_SECTIONS = {severity: f"Severity {severity}" for severity in SEVERITIES} | {"watchdog": "Watchdogs, always firing"}
+_SECTIONS = {severity: f"Severity {severity}" for severity in SEVERITIES} | {
+    "watchdog": "Watchdogs, always firing"
+}
 # Of re2js 2.10.0 from the npm registry: build/index.umd.js, made small by terser 5.51.4 with
 # --compress --mangle --comments '/^!/' --format ascii_only.
 _LIBRARY, _LICENCE = "vendor/re2js.min.js", "vendor/re2js.LICENSE"
@@ -32,19 +34,38 @@ class _Section:
 
 def files(runbooks: Iterable[File], rules: Rules, catalog: Catalog) -> list[File]:
     """The site for the pages that were compiled for a profile."""
-    texts = {file.path.removeprefix(_RUNBOOKS): file.text for file in runbooks if file.path.startswith(_RUNBOOKS)}
+    texts = {
+        file.path.removeprefix(_RUNBOOKS): file.text
+        for file in runbooks
+        if file.path.startswith(_RUNBOOKS)
+    }
     addresses = {name: names.site_page(name) for name in texts}
     failures = [entry for entry in catalog.entries if entry.kind == "failure"]
-    found = [_runbook(alert, texts[names.runbook_file(alert.rule.alert)], addresses) for alert in rules.alerts]
+    found = [
+        _runbook(alert, texts[names.runbook_file(alert.rule.alert)], addresses)
+        for alert in rules.alerts
+    ]
     found += [
         _page("index.html.j2", "index.html", sections=_sections(rules.alerts)),
         _page("versions.html.j2", "versions.html", entries=failures, rows=matrix.rows(failures)),
-        _page("evidence.html.j2", "evidence.html", entries=[entry for entry in catalog.entries if entry.logs]),
+        _page(
+            "evidence.html.j2",
+            "evidence.html",
+            entries=[entry for entry in catalog.entries if entry.logs],
+        ),
         _script("signatures.js", f"const ENTRIES = {_for_a_script(_entries(rules, catalog))};\n"),
         _script("re2js.js", f"/*!\n{_asset(_LICENCE)}*/\n{_asset(_LIBRARY)}"),
-        *(_script(name, _asset(name)) for name in ("matcher.js", "paste.js", "versions.js", "site.css")),
+        *(
+            _script(name, _asset(name))
+            for name in ("matcher.js", "paste.js", "versions.js", "site.css")
+        ),
         File("catalog.json", json.dumps(_catalog(rules), indent=2, ensure_ascii=False) + "\n"),
-        File("llms.txt", _environment(False).get_template("llms.txt.j2").render(sections=_sections(rules.alerts))),
+        File(
+            "llms.txt",
+            _environment(False)
+            .get_template("llms.txt.j2")
+            .render(sections=_sections(rules.alerts)),
+        ),
     ]
     return sorted(found)
 
@@ -59,7 +80,8 @@ def _sections(alerts: Sequence[CompiledAlert]) -> list[_Section]:
     """What the index shows: by severity and title, watchdogs apart."""
     ordered = sorted(alerts, key=lambda alert: (alert.title, alert.rule.alert))
     found = [
-        _Section(title, tuple(alert for alert in ordered if alert.urgency == key)) for key, title in _SECTIONS.items()
+        _Section(title, tuple(alert for alert in ordered if alert.urgency == key))
+        for key, title in _SECTIONS.items()
     ]
     return [section for section in found if section.alerts]
 
@@ -87,9 +109,13 @@ def _entries(rules: Rules, catalog: Catalog) -> list[dict[str, Any]]:
     return found
 
 
-def _page_of(entry: Failure, rules: Rules) -> str | None:
+def _page_of(entry: Entry, rules: Rules) -> str | None:
     """The page of the entry's own alert, else of another of its; none where the profile has disabled it."""
-    own = [alert.rule.alert for alert in rules.alerts if alert.entry.id == entry.id and not alert.known_build]
+    own = [
+        alert.rule.alert
+        for alert in rules.alerts
+        if alert.entry.id == entry.id and not alert.known_build
+    ]
     own.sort(key=lambda alert: alert != entry.alert)
     return names.site_page(names.runbook_file(own[0])) if own else None
 

@@ -76,17 +76,25 @@ def running(
             ruler=json.dumps(ruler),
         )
         populate(work, [File("loki.yaml", config)])
-        populate(work / "rules", [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules])
+        populate(
+            work / "rules", [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules]
+        )
         with (work / "log").open("wb") as log:
             command = [str(binary), f"-config.file={work / 'loki.yaml'}"]
             try:
                 process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    preexec_fn=die_with_parent,
                 )
             except OSError as error:
                 raise ToolError(f"{binary}: {error.strerror}") from error
         try:
-            with Client(Endpoint("Loki", f"http://127.0.0.1:{http}", prefix="/prometheus"), tries=1) as client:
+            with Client(
+                Endpoint("Loki", f"http://127.0.0.1:{http}", prefix="/prometheus"), tries=1
+            ) as client:
                 loki = Loki(client)
                 _wait(loki, process, work / "log")
                 yield loki
@@ -101,15 +109,21 @@ def _wait(loki: Loki, process: "subprocess.Popen[bytes]", log: Path) -> None:
     while True:
         try:
             now = str(time.time_ns())
-            return loki.push([{"stream": {"kube_proxy_alerts": "start"}, "values": [[now, "started"]]}])
+            return loki.push(
+                [{"stream": {"kube_proxy_alerts": "start"}, "values": [[now, "started"]]}]
+            )
         except ToolError as error:
             if process.poll() is not None:
-                said = log.read_text(errors="replace").strip().splitlines() or ["it printed nothing"]
+                said = log.read_text(errors="replace").strip().splitlines() or [
+                    "it printed nothing"
+                ]
                 raise ToolError(
                     f"loki ended at its start: {said[-1][:500]}; it must be a Loki 2, or use --loki"
                 ) from error
             if time.monotonic() > deadline:
-                raise ToolError(f"loki does not take lines within {_START_SECONDS} s: {error}") from error
+                raise ToolError(
+                    f"loki does not take lines within {_START_SECONDS} s: {error}"
+                ) from error
         time.sleep(0.1)
 
 

@@ -16,7 +16,7 @@ from generator.base import document
 from generator.base.durations import seconds
 from generator.base.file import File
 from generator.catalog.model import LogStream, LogTest
-from generator.names import TEST_LABEL
+from generator.base.names import TEST_LABEL
 from generator.query import logql
 from generator.servers.loki import Series
 
@@ -57,7 +57,9 @@ def steps(test: LogTest, interval: float) -> int:
 def query(expr: str, test: LogTest, name: str, hidden: bool) -> str:
     """The expression of a rule over the streams that `push` gives for the test of this name, and over no others."""
     if hidden:
-        expr = logql.renamed(expr, HIDDEN, sorted({label for stream in test.streams for label in stream.labels}))
+        expr = logql.renamed(
+            expr, HIDDEN, sorted({label for stream in test.streams for label in stream.labels})
+        )
     return logql.within(expr, TEST_LABEL, name)
 
 
@@ -73,7 +75,11 @@ def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any
     values = []
     for number, (offset, line) in enumerate(stream.lines):
         values.append([str(base + round(offset * _NANO) - (len(stream.lines) - 1 - number)), line])
-    labels = {HIDDEN + label: value for label, value in stream.labels.items()} if hidden else stream.labels
+    labels = (
+        {HIDDEN + label: value for label, value in stream.labels.items()}
+        if hidden
+        else stream.labels
+    )
     return {"stream": {**labels, TEST_LABEL: name}, "values": values}
 
 
@@ -117,7 +123,13 @@ def _shown(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def _braces(labels: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items()) + "}"
+    return (
+        "{"
+        + ", ".join(
+            f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items()
+        )
+        + "}"
+    )
 
 
 def _values(values: Mapping[int, str], count: int) -> str:

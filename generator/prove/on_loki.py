@@ -11,10 +11,10 @@ from typing import Any
 from generator.base import subprocesses
 from generator.base.disk import populate
 from generator.base.problems import Location, Problem, ToolError
-from generator.catalog.model import Catalog, Failure, LogTest, LogTests
+from generator.catalog.model import Catalog, Entry, LogTest, LogTests
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
-from generator.names import TEST_LABEL
+from generator.base.names import TEST_LABEL
 from generator.prove import log_tests
 from generator.prove.log_tests import Rule
 from generator.query import logql
@@ -58,17 +58,27 @@ def run_tests(loki: Loki, promtool: Path, suite: Suite, hidden: bool = False) ->
     """
     for test in suite.tests.tests:
         try:
-            said = _run(loki, promtool, suite.tests, test, log_tests.looked_at(test, suite.rules), hidden)
+            said = _run(
+                loki, promtool, suite.tests, test, log_tests.looked_at(test, suite.rules), hidden
+            )
         except ValueError as error:
             said = str(error)
         yield Outcome(suite.tests.path, test.name, said)
 
 
-def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequence[Rule], hidden: bool) -> str:
+def _run(
+    loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequence[Rule], hidden: bool
+) -> str:
     name = uuid.uuid4().hex
     count = log_tests.steps(test, tests.interval)
     start = int(time.time() - count * tests.interval - _MARGIN)
-    loki.push([log_tests.push(stream, name, start * _NANO, hidden) for stream in test.streams if stream.lines])
+    loki.push(
+        [
+            log_tests.push(stream, name, start * _NANO, hidden)
+            for stream in test.streams
+            if stream.lines
+        ]
+    )
     exprs = [log_tests.query(rule["expr"], test, name, hidden) for rule in rules]
     answers = [loki.evaluate(expr, start, tests.interval, count) for expr in exprs]
     with tempfile.TemporaryDirectory() as folder:
@@ -79,11 +89,20 @@ def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequ
         return ""
     report = [line for line in said.splitlines() if line.strip() and "tests.yaml" not in line]
     for rule, expr in zip(rules, exprs, strict=True):
-        report += [f"    query of {rule['alert']}:", *(f"        {line}" for line in rule["expr"].splitlines())]
+        report += [
+            f"    query of {rule['alert']}:",
+            *(f"        {line}" for line in rule["expr"].splitlines()),
+        ]
         end = (start + _MARGIN) * _NANO + round(count * tests.interval * _NANO)
-        matched = [line for query in logql.log_queries(expr) for line in loki.lines(query, start * _NANO, end)]
+        matched = [
+            line
+            for query in logql.log_queries(expr)
+            for line in loki.lines(query, start * _NANO, end)
+        ]
         report += ["    lines that matched:" if matched else "    no line matched"]
-        report += [f"        {(at - start * _NANO) / _NANO:.0f}s  {line}" for at, line in matched[:_SHOWN]]
+        report += [
+            f"        {(at - start * _NANO) / _NANO:.0f}s  {line}" for at, line in matched[:_SHOWN]
+        ]
         report += [f"        and {len(matched) - _SHOWN} more"] if len(matched) > _SHOWN else []
     return "\n".join(report)
 
@@ -91,7 +110,11 @@ def _run(loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequ
 def unseen(loki: Loki, suites: Iterable[Suite]) -> None:
     """Raises ToolError if a rule that is loaded in this Loki would see the streams that the tests push hidden."""
     tests = [test for suite in suites for test in suite.tests.tests]
-    pushed = [log_tests.push(stream, "any", 0, hidden=True)["stream"] for test in tests for stream in test.streams]
+    pushed = [
+        log_tests.push(stream, "any", 0, hidden=True)["stream"]
+        for test in tests
+        for stream in test.streams
+    ]
     streams = [{**_ADDED, **labels} for labels in [*pushed, {TEST_LABEL: "any"}]]
     names = sorted({rule["name"] for rule in loki.rules() if _sees(rule, streams)})
     if names:
@@ -108,7 +131,9 @@ def _sees(rule: Mapping[str, Any], streams: Sequence[Mapping[str, str]]) -> bool
         return True  # what cannot be read may select anything
 
 
-def samples_agree(loki: Loki, catalog: Catalog, entries: Iterable[Failure]) -> tuple[list[Problem], int]:
+def samples_agree(
+    loki: Loki, catalog: Catalog, entries: Iterable[Entry]
+) -> tuple[list[Problem], int]:
     """A problem for each sample line of some entries that Loki sees otherwise than the line-level check, for any entry
     of the catalog; and how many were compared."""
     name = uuid.uuid4().hex

@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from generator.base.reader import is_file
-from generator.names import TOOL
+from generator.base.names import TOOL
 
 _KEPT = 1000  # marks, some kilobytes of names
 
@@ -16,7 +16,9 @@ _KEPT = 1000  # marks, some kilobytes of names
 def mark(tool: Path, words: Iterable[str]) -> str:
     """A hash of a program, as the file that it is, and of all that it is given."""
     state = tool.stat()
-    digest = hashlib.sha256(f"{tool.resolve()}\0{state.st_size}\0{state.st_mtime_ns}".encode(errors="surrogateescape"))
+    digest = hashlib.sha256(
+        f"{tool.resolve()}\0{state.st_size}\0{state.st_mtime_ns}".encode(errors="surrogateescape")
+    )
     for word in words:
         data = word.encode(errors="surrogateescape")
         digest.update(f"\0{len(data)}\0".encode())

@@ -12,7 +12,7 @@ from generator.base import document, subprocesses
 from generator.base.disk import populate
 from generator.base.file import File
 from generator.base.problems import Location, Problem
-from generator.catalog.model import Catalog, Failure
+from generator.catalog.model import Catalog, Entry
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import rules_file
 from generator.prove import passed
@@ -63,7 +63,9 @@ def validate(
     of_files = [_of_file(file, output) for file in checked]
     groups = rules.groups["prometheus"]
     of_tests = [
-        _of_tests(entry, name, text, groups) for entry in catalog.entries for name, text in entry.unit_tests.items()
+        _of_tests(entry, name, text, groups)
+        for entry in catalog.entries
+        for name, text in entry.unit_tests.items()
     ]
     questions = [*of_files, *of_tests]
     known = set() if again else passed.passed(question.mark(tool) for question in questions)
@@ -94,7 +96,10 @@ def needed(groups: Sequence[RuleGroup], text: str) -> list[RuleGroup]:
         name = waiting.pop()
         wanted.add(name)
         waiting |= (_names(_text(rules[name])) & rules.keys()) - wanted
-    chosen = [replace(group, rules=tuple(rule for rule in group.rules if _name(rule) in wanted)) for group in groups]
+    chosen = [
+        replace(group, rules=tuple(rule for rule in group.rules if _name(rule) in wanted))
+        for group in groups
+    ]
     return [group for group in chosen if group.rules]
 
 
@@ -121,11 +126,13 @@ def _of_file(file: File, output: str) -> _Question:
     return _Question(("check", "rules", file.path), (file,), where, "promtool refuses the rules")
 
 
-def _of_tests(entry: Failure, name: str, text: str, groups: Sequence[RuleGroup]) -> _Question:
+def _of_tests(entry: Entry, name: str, text: str, groups: Sequence[RuleGroup]) -> _Question:
     tests = File(f"catalog/{entry.id}/{name}", _with_rules(text))
     rules = rules_file("output/prometheus/kube-proxy.rules.yaml", needed(groups, tests.text))
     where = Location(entry.document.path.replace("failure.yaml", name))
-    return _Question(("test", "rules", tests.path), (tests, rules), where, "promtool's unit tests fail")
+    return _Question(
+        ("test", "rules", tests.path), (tests, rules), where, "promtool's unit tests fail"
+    )
 
 
 def _with_rules(text: str) -> str:
@@ -138,7 +145,9 @@ def _with_rules(text: str) -> str:
     return text if named else f"{text}\nrule_files: [../../output/prometheus/*.rules.yaml]\n"
 
 
-def _ask(tool: Path, questions: Sequence[_Question], progress: Callable[[int], None]) -> list[Problem]:
+def _ask(
+    tool: Path, questions: Sequence[_Question], progress: Callable[[int], None]
+) -> list[Problem]:
     """What promtool refuses, in the order of the questions; the rest is remembered. They run side by side."""
     problems = []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:

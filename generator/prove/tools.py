@@ -14,7 +14,7 @@ import platformdirs
 
 from generator.base.problems import ToolError
 from generator.base.subprocesses import run
-from generator.names import TOOL
+from generator.base.names import TOOL
 
 _DOWNLOAD_SECONDS = 300
 _BUILD_SECONDS = 3600
@@ -36,7 +36,9 @@ class Tool:
     )  # a folder for each version, with its go.mod and go.sum
     module: str | None = None  # what those folders are called after, if not the program
     tags: str = ""  # build tags
-    proof: str | None = "--version"  # an argument with which it ends at once and well, if it has one
+    proof: str | None = (
+        "--version"  # an argument with which it ends at once and well, if it has one
+    )
 
 
 PROMTOOL = Tool(
@@ -48,7 +50,9 @@ PROMTOOL = Tool(
 )
 LOKI = Tool(
     "loki",
-    ("2.2.1",),  # the last release under the Apache licence; the rules stay within what it understands
+    (
+        "2.2.1",
+    ),  # the last release under the Apache licence; the rules stay within what it understands
     "github.com/grafana/loki/cmd/loki",
     "-X github.com/grafana/loki/pkg/build.Version={version}",
 )
@@ -68,7 +72,11 @@ def find(tool: Tool, say: Say) -> Path:
         try:
             return _from_source(tool, tool.pinned[0], say)
         except ToolError as no_build:
-            package = f"the package `{tool.package}`" if tool.package else "a package of that name, if there is one"
+            package = (
+                f"the package `{tool.package}`"
+                if tool.package
+                else "a package of that name, if there is one"
+            )
             raise ToolError(
                 f"{tool.name} is not on PATH and could not be obtained ({no_package}; {no_build}). Either install it "
                 f"(Debian, Ubuntu: {package}), or install Go so that the pinned version can be built, or put a "
@@ -93,8 +101,16 @@ def _cached(tool: Tool, version: str) -> Path:
 
 def _newest_cached(tool: Tool) -> Path | None:
     """The newest in the cache; a distribution's package may have brought a version that is not pinned."""
-    found = [path for path in _cached(tool, "x").parent.parent.glob(f"{tool.name}-*/{tool.name}") if path.is_file()]
-    return max(found, key=lambda path: [int(part) for part in re.findall("[0-9]+", path.parent.name)], default=None)
+    found = [
+        path
+        for path in _cached(tool, "x").parent.parent.glob(f"{tool.name}-*/{tool.name}")
+        if path.is_file()
+    ]
+    return max(
+        found,
+        key=lambda path: [int(part) for part in re.findall("[0-9]+", path.parent.name)],
+        default=None,
+    )
 
 
 def _from_package(tool: Tool, version: str | None, say: Say) -> Path:
@@ -105,8 +121,12 @@ def _from_package(tool: Tool, version: str | None, say: Say) -> Path:
         raise ToolError("no apt-get here")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        candidate = run(["apt-cache", "show", "--no-all-versions", tool.package], work, _DOWNLOAD_SECONDS)[1]
-        found = next((line.split()[1] for line in candidate.splitlines() if line.startswith("Version:")), "")
+        candidate = run(
+            ["apt-cache", "show", "--no-all-versions", tool.package], work, _DOWNLOAD_SECONDS
+        )[1]
+        found = next(
+            (line.split()[1] for line in candidate.splitlines() if line.startswith("Version:")), ""
+        )
         release = ".".join(found.split("+")[0].split("-")[0].split(".")[:2])
         if not release or (version and release != version):
             raise ToolError(f"apt offers {tool.package} {found or '(nothing; run apt-get update)'}")
@@ -118,7 +138,9 @@ def _from_package(tool: Tool, version: str | None, say: Say) -> Path:
         ok, output = run(["dpkg-deb", "-x", str(package), "unpacked"], work, _DOWNLOAD_SECONDS)
         binary = work / "unpacked" / "usr" / "bin" / tool.name
         if not ok or not binary.is_file():
-            raise ToolError(f"the package {tool.package} holds no {tool.name}: {_last_line(output)}")
+            raise ToolError(
+                f"the package {tool.package} holds no {tool.name}: {_last_line(output)}"
+            )
         return _keep(tool, binary, release)
 
 
@@ -134,7 +156,9 @@ def _from_source(tool: Tool, version: str, say: Say) -> Path:
         say(f"building {tool.name} {version} with Go; this takes some minutes")
         flags = ["-trimpath", "-tags", tool.tags, "-ldflags", tool.ldflags.format(version=version)]
         ok, output = run(
-            ["env", "CGO_ENABLED=0", "go", "build", *flags, "-o", tool.name, tool.go], work, _BUILD_SECONDS
+            ["env", "CGO_ENABLED=0", "go", "build", *flags, "-o", tool.name, tool.go],
+            work,
+            _BUILD_SECONDS,
         )
         if not ok:
             raise ToolError(f"building {tool.name} {version} failed: {_last_line(output)}")
@@ -143,7 +167,11 @@ def _from_source(tool: Tool, version: str, say: Say) -> Path:
 
 def _keep(tool: Tool, binary: Path, version: str) -> Path:
     """Move a binary into the cache in one step, so that no other run meets half of it."""
-    ok, output = run([str(binary), tool.proof], binary.parent, _DOWNLOAD_SECONDS) if tool.proof else (True, "")
+    ok, output = (
+        run([str(binary), tool.proof], binary.parent, _DOWNLOAD_SECONDS)
+        if tool.proof
+        else (True, "")
+    )
     if not ok:
         raise ToolError(f"the {tool.name} obtained does not run here: {_last_line(output)}")
     target = _cached(tool, version)

@@ -13,7 +13,13 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 def quote(text: str) -> str:
     """A LogQL string: raw (in backticks) where Go's lexer leaves it unchanged, else double-quoted with Go's escapes."""
-    raw = "`" not in text and "\r" not in text and "\n" not in text and "\ufeff" not in text and "\0" not in text
+    raw = (
+        "`" not in text
+        and "\r" not in text
+        and "\n" not in text
+        and "\ufeff" not in text
+        and "\0" not in text
+    )
     if raw:
         return f"`{text}`"
     return '"' + "".join(_escape(char) for char in text) + '"'
@@ -55,7 +61,8 @@ def renamed(expr: str, prefix: str, labels: Sequence[str]) -> str:
     for begin, close in reversed(_selectors(expr)):
         place = _first_stage(expr, close + 1)
         matchers = [
-            prefix + token.text if token.kind == "name" else token.text for token in lexer.tokens(expr[begin:close])
+            prefix + token.text if token.kind == "name" else token.text
+            for token in lexer.tokens(expr[begin:close])
         ]
         expr = f"{expr[:begin]}{''.join(matchers)}{expr[close:place]}{stage}{expr[place:]}"
     return expr
@@ -70,7 +77,9 @@ def _first_stage(expr: str, begin: int) -> int:
 def selects(expr: str, streams: Iterable[Mapping[str, str]]) -> bool:
     """Whether an expression asks for the lines of one of these streams. Raises ValueError if a selector is none."""
     selectors = [logql_tree.matchers(expr[begin : close + 1]) for begin, close in _selectors(expr)]
-    return any(all(_fits(labels, *one) for one in matchers) for matchers in selectors for labels in streams)
+    return any(
+        all(_fits(labels, *one) for one in matchers) for matchers in selectors for labels in streams
+    )
 
 
 def _fits(labels: Mapping[str, str], label: str, sign: str, value: str) -> bool:
@@ -90,7 +99,8 @@ def log_queries(expr: str) -> list[str]:
     """What the expression counts: each stream selector with its pipeline, up to the range."""
     stops = [token.start for token in lexer.tokens(expr) if token.text == "["]
     return [
-        expr[begin : next((stop for stop in stops if stop > begin), len(expr))].strip() for begin, _ in _selectors(expr)
+        expr[begin : next((stop for stop in stops if stop > begin), len(expr))].strip()
+        for begin, _ in _selectors(expr)
     ]
 
 
@@ -103,10 +113,19 @@ def _selectors(expr: str) -> list[tuple[int, int]]:
 def lines(selector: str, signature: Signature, window: str, by: str) -> str:
     """An expression for the matching lines per place in the window."""
     pipeline = "\n".join(f"      {line}" for line in filters(signature))
-    return f"sum by ({by}) (\n  count_over_time(\n    {selector}\n{pipeline}\n    [{window}]\n  )\n)"
+    return (
+        f"sum by ({by}) (\n  count_over_time(\n    {selector}\n{pipeline}\n    [{window}]\n  )\n)"
+    )
 
 
-def count(selector: str, signature: Signature, window: str, by: str, threshold: str, recent: str | None = None) -> str:
+def count(
+    selector: str,
+    signature: Signature,
+    window: str,
+    by: str,
+    threshold: str,
+    recent: str | None = None,
+) -> str:
     """An alert expression: matching lines per place in the window, above the threshold, some of them recent."""
     expr = f"{lines(selector, signature, window, by)} > {threshold}\n"
     return f"{expr}and\n{lines(selector, signature, recent, by)} > 0\n" if recent else expr

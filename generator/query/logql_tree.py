@@ -160,7 +160,11 @@ class _Reader:
         self._take("{")
         found = []
         while not self._skip("}"):
-            label, sign, value = self._take("name", "string"), self._take("=", "!=", "=~", "!~"), self._take("string")
+            label, sign, value = (
+                self._take("name", "string"),
+                self._take("=", "!=", "=~", "!~"),
+                self._take("string"),
+            )
             found.append((label.value, sign.text, value.value))
             self._skip(",")
         return frozenset(found)

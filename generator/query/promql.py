@@ -12,14 +12,28 @@ import promql_parser
 from generator.query import lexer
 from generator.query.lexer import Token
 
-_GROUPED = (promql_parser.VectorMatchCardinality.ManyToOne, promql_parser.VectorMatchCardinality.OneToMany)
+_GROUPED = (
+    promql_parser.VectorMatchCardinality.ManyToOne,
+    promql_parser.VectorMatchCardinality.OneToMany,
+)
 _TEXT = r'"(?:[^"\\\n]|\\.)*"|`[^`]*`'
 _LABEL = r"\s*[A-Za-z_][A-Za-z0-9_]*\s*(?:=~|!~|!=|=)\s*"
-_SELECTOR = re.compile(rf"\s*\{{(?:{_LABEL}(?:{_TEXT}|'(?:[^'\\\n]|\\.)*')\s*(?:,|(?=\}})))*\s*\}}\s*")
+_SELECTOR = re.compile(
+    rf"\s*\{{(?:{_LABEL}(?:{_TEXT}|'(?:[^'\\\n]|\\.)*')\s*(?:,|(?=\}})))*\s*\}}\s*"
+)
 # Loki is stricter: no single quotes, no comma at the end, and none of the words that its language consists of.
 _OF_LOKI = re.compile(rf"\s*\{{{_LABEL}(?:{_TEXT})\s*(?:,{_LABEL}(?:{_TEXT})\s*)*\}}\s*")
 LOKI_WORDS = {"and", "bool", "by", "or", "unless", "without"} | {
-    *("json", "label_format", "label_replace", "line_format", "logfmt", "regexp", "unpack", "unwrap")
+    *(
+        "json",
+        "label_format",
+        "label_replace",
+        "line_format",
+        "logfmt",
+        "regexp",
+        "unpack",
+        "unwrap",
+    )
 }
 
 
@@ -34,16 +48,26 @@ def matchers(selector: str) -> list[Any]:
     Raises ValueError if it is not a plain selector.
     """
     parsed = parse(selector)
-    if not _SELECTOR.fullmatch(selector):  # offset, @, comments and quoted names, which only Prometheus understands
+    if not _SELECTOR.fullmatch(
+        selector
+    ):  # offset, @, comments and quoted names, which only Prometheus understands
         raise ValueError('not a selector like {job="kube-proxy"}')
-    if not isinstance(parsed, promql_parser.VectorSelector) or parsed.name or parsed.matchers.or_matchers:
+    if (
+        not isinstance(parsed, promql_parser.VectorSelector)
+        or parsed.name
+        or parsed.matchers.or_matchers
+    ):
         raise ValueError('not a selector like {job="kube-proxy"}')
     return list(parsed.matchers.matchers)
 
 
 def pinned(selector: str) -> dict[str, str]:
     """The labels that a selector pins to one value."""
-    return {matcher.name: matcher.value for matcher in matchers(selector) if matcher.op == promql_parser.MatchOp.Equal}
+    return {
+        matcher.name: matcher.value
+        for matcher in matchers(selector)
+        if matcher.op == promql_parser.MatchOp.Equal
+    }
 
 
 def labels(selector: str) -> dict[str, str]:
@@ -164,7 +188,11 @@ def _selected(node: Any) -> Any:
 def _matchers(row: Sequence[Any]) -> frozenset[tuple[str, str, str]]:
     """As `_literally` has marked them; a name in quotes, as in {"a.b"}, has no mark."""
     return frozenset(
-        (matcher.name, str(matcher.op), matcher.value if matcher.value[:1] in ("=", "~") else f"={matcher.value}")
+        (
+            matcher.name,
+            str(matcher.op),
+            matcher.value if matcher.value[:1] in ("=", "~") else f"={matcher.value}",
+        )
         for matcher in row
     )
 
@@ -175,7 +203,9 @@ def _at(modifier: Any) -> Any:
 
 def _grouping(modifier: Any) -> Any:
     """`by ()` is what stands for no grouping."""
-    if modifier is None or (modifier.type == promql_parser.AggModifierType.By and not modifier.labels):
+    if modifier is None or (
+        modifier.type == promql_parser.AggModifierType.By and not modifier.labels
+    ):
         return ()
     return (str(modifier.type), frozenset(modifier.labels))
 
@@ -191,7 +221,8 @@ def _matching(modifier: Any) -> Any:
     said = {
         "bool": modifier.return_bool,
         "on or ignoring": how and (str(how.type), frozenset(how.labels)),
-        "group": modifier.card in _GROUPED and (str(modifier.card), frozenset(modifier.group_labels or ())),
+        "group": modifier.card in _GROUPED
+        and (str(modifier.card), frozenset(modifier.group_labels or ())),
         "fill": (fills.lhs, fills.rhs) != (None, None) and (fills.lhs, fills.rhs),
     }
     return tuple((key, value) for key, value in said.items() if value)

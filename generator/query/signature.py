@@ -65,7 +65,9 @@ class Signatures:
         keys: list[str] = []
         for number, (_, signature) in enumerate(self._all):
             longest = max(signature.literals, key=len, default="")
-            own = [longest] if longest else [key for key in signature.any_of if all(signature.any_of)]
+            own = (
+                [longest] if longest else [key for key in signature.any_of if all(signature.any_of)]
+            )
             keys += own
             self._keyed += [number] * len(own)
             self._unkeyed += [] if own else [number]
@@ -76,5 +78,7 @@ class Signatures:
         found = self._literals.find_matches_as_indexes(line, overlapping=True)
         candidates = {self._keyed[index] for index, _, _ in found}
         return frozenset(
-            self._all[number][0] for number in (*candidates, *self._unkeyed) if self._all[number][1].matches(line)
+            self._all[number][0]
+            for number in (*candidates, *self._unkeyed)
+            if self._all[number][1].matches(line)
         )

@@ -12,7 +12,7 @@ from generator.base import disk, document
 from generator.base.problems import ToolError
 from generator.base.shapes import FLAG, TEXT, Shape, record
 from generator.compile.as_shown import Group
-from generator.names import TOOL
+from generator.base.names import TOOL
 from generator.servers import answers
 
 _KEPT = Shape(record(place=TEXT, unfinished=FLAG, **answers.RULE_FILE.schema["properties"]))
@@ -44,7 +44,9 @@ def kept(place: str) -> list[dict[str, Any]]:
     """The groups that were kept. Raises ToolError if there are none, or they cannot be read."""
     held = _read(place)
     if held is None:
-        raise ToolError(f"{place}: nothing was pushed there from here, so there is nothing to go back to")
+        raise ToolError(
+            f"{place}: nothing was pushed there from here, so there is nothing to go back to"
+        )
     groups: list[dict[str, Any]] = held["groups"]
     return groups
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import yaml
 
-from generator import names
+from generator.base import names
 from generator.compile.as_shown import Group, meaning, rule_name, same
 from generator.compile.rule import Engine
 
@@ -35,7 +35,10 @@ class Change:
 def changes(engine: Engine, wanted: Iterable[Group], loaded: Iterable[Group]) -> list[Change]:
     """The groups that differ, in the order of their names. Groups that mean the same do not."""
     new, old = ({str(group["name"]): group for group in groups} for groups in (wanted, loaded))
-    old = {name: _reworded(engine, group, new[name]) if name in new else group for name, group in old.items()}
+    old = {
+        name: _reworded(engine, group, new[name]) if name in new else group
+        for name, group in old.items()
+    }
     return [
         Change(name, new.get(name), old.get(name))
         for name in sorted(new.keys() | old.keys())
@@ -60,8 +63,14 @@ def _reworded(engine: Engine, loaded: Group, wanted: Group) -> Group:
 def foreign(loaded: Iterable[Group]) -> list[str]:
     """Names of the groups that are not ours."""
     prefix = names.rule_group("")
-    return sorted(str(group["name"]) for group in loaded if not str(group["name"]).startswith(prefix))
+    return sorted(
+        str(group["name"]) for group in loaded if not str(group["name"]).startswith(prefix)
+    )
 
 
 def _text(group: Group | None) -> str:
-    return yaml.safe_dump(meaning(group), sort_keys=False, allow_unicode=True, width=1_000_000) if group else ""
+    return (
+        yaml.safe_dump(meaning(group), sort_keys=False, allow_unicode=True, width=1_000_000)
+        if group
+        else ""
+    )

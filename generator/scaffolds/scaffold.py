@@ -29,7 +29,12 @@ def files(entry_id: str, alert: str, kind: str, schema: bool) -> list[File]:
     if kind == "failure":
         names += ["samples/fires/example.log", "samples/silent/example.log"]
     return [
-        File(name, _render(_TEMPLATES[kind].get(name, name), id=entry_id, alert=alert, kind=kind, schema=schema))
+        File(
+            name,
+            _render(
+                _TEMPLATES[kind].get(name, name), id=entry_id, alert=alert, kind=kind, schema=schema
+            ),
+        )
         for name in names
     ]
 
@@ -65,7 +70,9 @@ def profile(
 
 
 def _render(name: str, **values: object) -> str:
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True)  # noqa: S701
+    environment = Environment(
+        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True
+    )  # noqa: S701
     environment.filters["flow"] = _flow
     template = environment.from_string(
         (resources.files("generator") / "scaffolds" / f"{name}.j2").read_text(encoding="utf-8")
@@ -75,7 +82,9 @@ def _render(name: str, **values: object) -> str:
 
 def _flow(value: object) -> str:
     """A value as YAML on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=1_000_000)
+    text = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=1_000_000
+    )
     return text.removesuffix("\n...\n").rstrip("\n")
 
 

@@ -32,7 +32,10 @@ def variable(kind: str, setting: str) -> str:
 
 
 def endpoint(
-    kind: str, url: str | None, profiles: Mapping[str, ServerProfile], environment: Mapping[str, str]
+    kind: str,
+    url: str | None,
+    profiles: Mapping[str, ServerProfile],
+    environment: Mapping[str, str],
 ) -> Endpoint | None:
     """The server of a kind, or None if nothing names its address. Raises ToolError if a file cannot be read."""
     site = profiles.get(kind, ServerProfile())
@@ -69,7 +72,9 @@ def named(
     for kind in kinds:
         if only and kind not in only:
             if urls[kind]:
-                raise ToolError(f"--{kind} names a server that --only leaves out; remove one of the two")
+                raise ToolError(
+                    f"--{kind} names a server that --only leaves out; remove one of the two"
+                )
             continue
         server = endpoint(kind, urls[kind], profiles, environment)
         if server:

@@ -38,7 +38,9 @@ RULES = Shape(record(data=record({"groups": each(_SHOWN_GROUP)})))
 
 VECTOR = Shape(record(data=record(result=each(record(metric=LABELS, value=row(NUMBER, VALUE))))))
 COUNTS = Shape(record(data=record(result=each(record(metric=LABELS, value=row(NUMBER, COUNT))))))
-MATRIX = Shape(record(data=record(result=each(record(metric=LABELS, values=each(row(NUMBER, VALUE)))))))
+MATRIX = Shape(
+    record(data=record(result=each(record(metric=LABELS, values=each(row(NUMBER, VALUE))))))
+)
 LINES = Shape(record(data=record(result=each(record(values=each(row(NANOSECONDS, TEXT)))))))
 
 ALERTS = Shape(each(record(labels=LABELS, status=record())))

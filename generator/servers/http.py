@@ -49,7 +49,10 @@ class Endpoint:
     def mask(self) -> Mask:
         """Takes our secrets out of a text, should a server or a library say them."""
         pair = f"{self.user or ''}:{self.password}" if self.password else ""
-        return Mask(tuple(secret for secret in (self.token, self.password) if secret), (pair,) if pair else ())
+        return Mask(
+            tuple(secret for secret in (self.token, self.password) if secret),
+            (pair,) if pair else (),
+        )
 
 
 class Client:
@@ -72,13 +75,20 @@ class Client:
             backoff_factor=0.5,
             max_backoff_wait=_WAITING_SECONDS,
             total_timeout=_WAITING_SECONDS,
-            allowed_methods=("GET", "PUT", "POST", "DELETE"),  # what we ask for twice comes to the same
+            allowed_methods=(
+                "GET",
+                "PUT",
+                "POST",
+                "DELETE",
+            ),  # what we ask for twice comes to the same
             status_forcelist=(429, 500, 502, 503, 504),
         )
         try:
             self._session = web.Session(_trust(endpoint), retry, headers=headers, auth=auth)
         except (OSError, ValueError) as error:
-            raise ToolError(f"{self.name}: its certificate files cannot be used: {error}") from error
+            raise ToolError(
+                f"{self.name}: its certificate files cannot be used: {error}"
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +107,9 @@ class Client:
     def name(self) -> str:
         return f"{self.endpoint.name} at {self.url}"
 
-    def request(self, method: str, path: str, allow: tuple[int, ...] = (), **arguments: Any) -> httpx.Response:
+    def request(
+        self, method: str, path: str, allow: tuple[int, ...] = (), **arguments: Any
+    ) -> httpx.Response:
         """An answer that is a success, or has one of the statuses in `allow`."""
         try:
             answer = self._session.request(method, self.url + self._below + path, **arguments)
@@ -109,7 +121,9 @@ class Client:
 
     def refusal(self, method: str, path: str, answer: httpx.Response) -> ToolError:
         """The error for an answer that is no success."""
-        return self.error(f"answers {answer.status_code} to {method} {path}: {self._meaning(answer)}")
+        return self.error(
+            f"answers {answer.status_code} to {method} {path}: {self._meaning(answer)}"
+        )
 
     def error(self, said: str) -> ToolError:
         """The error for what this server does or says; our secrets are masked in it."""
@@ -134,7 +148,9 @@ class Client:
         """The error for an answer that such a server does not give; `where` says in what."""
         name = self.endpoint.name
         found = f": {where}" if where else f" ({self.said(answer)})"
-        return self.error(f"answers {path}, but not as {name} does{found}; is this the address of {name}?")
+        return self.error(
+            f"answers {path}, but not as {name} does{found}; is this the address of {name}?"
+        )
 
     def _meaning(self, answer: httpx.Response) -> str:
         code = answer.status_code
@@ -159,7 +175,9 @@ def _address(endpoint: Endpoint) -> str:
     if wrong:
         raise ToolError(f"{endpoint.name}: an address is like http://host:port")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ToolError(f"{endpoint.name}: give user, password and token apart from the address, which is shown")
+        raise ToolError(
+            f"{endpoint.name}: give user, password and token apart from the address, which is shown"
+        )
     return endpoint.url.rstrip("/")
 
 
@@ -169,10 +187,14 @@ def _credentials(endpoint: Endpoint) -> None:
         raise ToolError(f"{endpoint.name}: there is a user and a token; a server takes one of them")
     for setting in ("tenant", "user", "password", "token"):
         if not (getattr(endpoint, setting) or "").isprintable():
-            raise ToolError(f"{endpoint.name}: the {setting} holds a line break or another character that is no text")
+            raise ToolError(
+                f"{endpoint.name}: the {setting} holds a line break or another character that is no text"
+            )
     for setting in ("tenant", "token"):  # which stand in a header as they are
         if not (getattr(endpoint, setting) or "").isascii():
-            raise ToolError(f"{endpoint.name}: the {setting} holds a character that is not ASCII; HTTP cannot send it")
+            raise ToolError(
+                f"{endpoint.name}: the {setting} holds a character that is not ASCII; HTTP cannot send it"
+            )
 
 
 def _trust(endpoint: Endpoint) -> ssl.SSLContext:

@@ -32,14 +32,23 @@ class Loki:
     def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
         """Hand over streams as the push API takes them, a few at a time: Loki refuses more than 4 MB at once."""
         for begin in range(0, len(streams), _STREAMS):
-            self._client.request("POST", "/loki/api/v1/push", json={"streams": streams[begin : begin + _STREAMS]})
+            self._client.request(
+                "POST", "/loki/api/v1/push", json={"streams": streams[begin : begin + _STREAMS]}
+            )
 
     def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
         """The answers to an expression at `count` steps after the first; `start` in seconds."""
-        parameters = {"query": expr, "start": start * _NANO, "end": start * _NANO + round(count * step * _NANO)}
+        parameters = {
+            "query": expr,
+            "start": start * _NANO,
+            "end": start * _NANO + round(count * step * _NANO),
+        }
         found = self._query(answers.MATRIX, {**parameters, "step": f"{step:g}"})
         return [
-            Series(row["metric"], {round((float(at) - start) / step): str(value) for at, value in row["values"]})
+            Series(
+                row["metric"],
+                {round((float(at) - start) / step): str(value) for at, value in row["values"]},
+            )
             for row in found
         ]
 
@@ -50,7 +59,13 @@ class Loki:
         """
         lines: list[tuple[int, str]] = []
         while True:
-            parameters = {"query": query, "start": start, "end": end, "limit": _LIMIT, "direction": "forward"}
+            parameters = {
+                "query": query,
+                "start": start,
+                "end": end,
+                "limit": _LIMIT,
+                "direction": "forward",
+            }
             rows = self._query(answers.LINES, parameters)
             page = sorted((int(at), line) for row in rows for at, line in row["values"])
             lines += page
@@ -66,5 +81,7 @@ class Loki:
         return [rule for group in groups for rule in group.get("rules", ())]
 
     def _query(self, shape: Shape, parameters: Mapping[str, Any]) -> list[Any]:
-        rows: list[Any] = self._client.json("/loki/api/v1/query_range", shape, params=parameters)["data"]["result"]
+        rows: list[Any] = self._client.json("/loki/api/v1/query_range", shape, params=parameters)[
+            "data"
+        ]["result"]
         return rows

@@ -43,7 +43,9 @@ def _forms(secret: str) -> Iterator[str]:
             once = json.dumps(form, ensure_ascii=ascii_only)[1:-1]
             yield once
             yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
-            yield once.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")  # as Go writes it
+            yield (
+                once.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+            )  # as Go writes it
 
 
 def _packed(secret: str) -> Iterator[str]:

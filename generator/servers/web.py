@@ -123,7 +123,9 @@ class _Bounded(httpx.AsyncBaseTransport):
         proxy = _proxy(url)
         if proxy not in self._ways:
             try:
-                self._ways[proxy] = httpx.AsyncHTTPTransport(verify=self._trust, trust_env=False, proxy=proxy)
+                self._ways[proxy] = httpx.AsyncHTTPTransport(
+                    verify=self._trust, trust_env=False, proxy=proxy
+                )
             except (ValueError, ImportError, httpx.InvalidURL) as error:
                 raise ProxyError(
                     "the environment names a proxy that cannot be used (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY); it is "
@@ -191,4 +193,8 @@ def _unpacked(unpack: Any, chunk: bytes, room: int) -> bytes:
 def _in_utf8(body: bytes, answer: httpx.Response) -> bytes:
     """Only UTF-16 is written anew: the others in use have ASCII in its place, and nothing else is looked for."""
     named = (answer.charset_encoding or "").lower()
-    return body.decode(named, "replace").encode() if named in ("utf-16", "utf-16le", "utf-16be") else body
+    return (
+        body.decode(named, "replace").encode()
+        if named in ("utf-16", "utf-16le", "utf-16be")
+        else body
+    )

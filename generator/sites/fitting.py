@@ -24,9 +24,7 @@ _SHIP: Mapping[Stream, str] = {
     "there; the entry's alerts on metrics stay",
 }
 _NODE_LABELS = ("node", "node_name", "nodename", "host", "hostname", "instance")
-_SET_LABEL = (
-    "let the collector set one and name it in the profile, or say null there; structured metadata of Loki 3 is not seen"
-)
+_SET_LABEL = "let the collector set one and name it in the profile, or say null there; structured metadata of Loki 3 is not seen"
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,10 @@ class Other:
 
 OTHERS = (
     Other(
-        "kube-state-metrics", "container_selector", ("kube_pod_container_status_restarts_total",), "kube-state-metrics"
+        "kube-state-metrics",
+        "container_selector",
+        ("kube_pod_container_status_restarts_total",),
+        "kube-state-metrics",
     ),
     Other(
         "cAdvisor",
@@ -57,7 +58,12 @@ OTHERS = (
         "cAdvisor (kubelet's /metrics/cadvisor)",
     ),
     # The second one has the name of the node.
-    Other("node_exporter", "node_selector", ("node_nf_conntrack_entries", "node_uname_info"), "node_exporter"),
+    Other(
+        "node_exporter",
+        "node_selector",
+        ("node_nf_conntrack_entries", "node_uname_info"),
+        "node_exporter",
+    ),
 )
 
 
@@ -110,7 +116,9 @@ class Finding:
         return f"{'blind' if self.blind else 'weaker'}: {', '.join(self.alerts)}: {self.what}; {self.change}"
 
 
-def choose(presets: Sequence[Preset], engine: Engine, found: Mapping[str, Sequence[Labels]]) -> Choice | None:
+def choose(
+    presets: Sequence[Preset], engine: Engine, found: Mapping[str, Sequence[Labels]]
+) -> Choice | None:
     """The preset that fits best what was found; None if nothing was."""
     fitting = [
         (preset, selector, series)
@@ -124,7 +132,9 @@ def choose(presets: Sequence[Preset], engine: Engine, found: Mapping[str, Sequen
     return Choice(preset, None if selector == _selector(preset, engine) else selector)
 
 
-def _fit(preset: Preset, engine: Engine, selector: str, series: Sequence[Labels]) -> tuple[bool, int, int]:
+def _fit(
+    preset: Preset, engine: Engine, selector: str, series: Sequence[Labels]
+) -> tuple[bool, int, int]:
     """The more of the labels that a preset itself names are there the better; of equals the one that needs no other."""
     stated = preset.profile.document.data[engine].get("labels", {}).values()
     score = sum(1 if _has(series, name) else -1 for name in stated if name)
@@ -150,14 +160,19 @@ def kernel_log(preset: Preset, facts: Facts) -> Mapping[str, Any] | None:
     if not streams:
         return None
     node = next((label for label in _NODE_LABELS if _has(streams, label)), None)
-    return {"selector": selector, "labels": {"cluster": preset.profile.loki.labels.cluster, "node": node}}
+    return {
+        "selector": selector,
+        "labels": {"cluster": preset.profile.loki.labels.cluster, "node": node},
+    }
 
 
 def clusters(facts: Facts, logs: str | None, metrics: str | None) -> tuple[str, ...]:
     """The clusters seen in streams and targets, by these labels."""
     streams = [(row, logs) for rows in (facts.streams or {}).values() for row in rows]
     targets = [(row, metrics) for job in (facts.jobs or {}).values() for row in job.targets]
-    return tuple(sorted({row[label] for row, label in (*streams, *targets) if label and row.get(label)}))
+    return tuple(
+        sorted({row[label] for row, label in (*streams, *targets) if label and row.get(label)})
+    )
 
 
 def findings(catalog: Catalog, profile: Profile, facts: Facts) -> list[Finding]:
@@ -217,7 +232,9 @@ def _of_labels(
 
 def _is_expected(kind: str, label: str, profile: Profile) -> bool:
     """Every site has nodes and Pods; a cluster or namespace is no more than a default, if nothing else speaks of it."""
-    return kind in ("node", "pod") or label != kind or (kind == "cluster" and bool(profile.clusters))
+    return (
+        kind in ("node", "pod") or label != kind or (kind == "cluster" and bool(profile.clusters))
+    )
 
 
 def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Finding]:
@@ -225,7 +242,11 @@ def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Fi
         return
     job = facts.jobs.get(profile.prometheus.selector, Job())
     reads = _reads(catalog, profile)
-    own = {name: read for name, read in reads.items() if any(_of_kube_proxy(metric) for metric in read.values())}
+    own = {
+        name: read
+        for name, read in reads.items()
+        if any(_of_kube_proxy(metric) for metric in read.values())
+    }
     here = {metric for metric, state in facts.others.items() if state == "here"}
     total = len(job.targets)
     if not total or job.up < total:
@@ -238,22 +259,39 @@ def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Fi
         yield from _of_versions(catalog, profile, job)
         yield from _of_series(own, job)
     for other in OTHERS:
-        lacking = next((metric for metric in other.shown_by if metric in facts.others.keys() - here), None)
+        lacking = next(
+            (metric for metric in other.shown_by if metric in facts.others.keys() - here), None
+        )
         if lacking:
             yield from _of_other(other, lacking, facts.others[lacking], reads, profile, job)
 
 
 def _of_other(
-    other: Other, metric: str, state: State, reads: Mapping[str, Mapping[str, Metric]], profile: Profile, job: Job
+    other: Other,
+    metric: str,
+    state: State,
+    reads: Mapping[str, Mapping[str, Metric]],
+    profile: Profile,
+    job: Job,
 ) -> Iterator[Finding]:
     """What suffers because a program tells nothing of what is asked for, as this metric of it shows."""
     what, change = f"{metric} is not there", f"scrape {other.where}"
     if state == "elsewhere":
-        selected = "of kube-proxy's container" if other.of_pods else f"{profile.prometheus.node_selector}"
+        selected = (
+            "of kube-proxy's container" if other.of_pods else f"{profile.prometheus.node_selector}"
+        )
         what, change = f"no {metric} is {selected}", f"set `prometheus: {{{other.selector}: …}}`"
-    readers = {name: read for name, read in reads.items() if any(row.program == other.program for row in read.values())}
-    others = tuple(name for name, read in readers.items() if any(_of_kube_proxy(row) for row in read.values()))
-    blind = tuple(name for name, read in readers.items() if all(row.program for row in read.values()))
+    readers = {
+        name: read
+        for name, read in reads.items()
+        if any(row.program == other.program for row in read.values())
+    }
+    others = tuple(
+        name for name, read in readers.items() if any(_of_kube_proxy(row) for row in read.values())
+    )
+    blind = tuple(
+        name for name, read in readers.items() if all(row.program for row in read.values())
+    )
     if other.of_pods and not in_pod(profile.kube_proxy):
         blind = ()  # they are about Pods, of which there are none
     if not job.up:
@@ -297,10 +335,19 @@ def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Findi
 def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[Finding]:
     """Metrics that every version of the site exports and no target shows: something drops them on the way."""
     builds = [build for build in map(parse, job.versions) if build]
-    versioned = {metric.name: metric for read in reads.values() for metric in read.values() if metric.versions}
+    versioned = {
+        metric.name: metric
+        for read in reads.values()
+        for metric in read.values()
+        if metric.versions
+    }
     shown = {name for name in versioned if name in job.series or f"{name}_count" in job.series}
     for name, metric in versioned.items():
-        exported = metric.versions and builds and all(metric.versions.holds(build.release) for build in builds)
+        exported = (
+            metric.versions
+            and builds
+            and all(metric.versions.holds(build.release) for build in builds)
+        )
         # A counter of failures may begin with the first one.
         if not exported or name in shown or name.endswith("_failures_total"):
             continue
@@ -308,7 +355,9 @@ def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[
         change = "let the scrape keep it (metric_relabel_configs, keep lists of the agent)"
         for blind in (True, False):
             readers = tuple(
-                row for row, read in reads.items() if name in read and blind is not bool(shown & read.keys())
+                row
+                for row, read in reads.items()
+                if name in read and blind is not bool(shown & read.keys())
             )
             if readers:
                 yield Finding(what, change, readers, blind)

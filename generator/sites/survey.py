@@ -8,7 +8,7 @@ from typing import Any
 
 from generator.base.shapes import Shape
 from generator.catalog.profile import Profile
-from generator.names import TEST_LABEL
+from generator.base.names import TEST_LABEL
 from generator.servers import answers
 from generator.servers.http import Client
 from generator.sites.fitting import OTHERS, Facts, Job, Labels, State
@@ -20,7 +20,12 @@ _KERNEL = ("kernel", "kern")  # the journal's transport, and syslog's facility
 _SYNCS = "kubeproxy_sync_proxy_rules_(duration_seconds|latency_microseconds)_count"
 
 
-def look(logs: Sequence[Profile], loki: Client | None, metrics: Sequence[Profile], prometheus: Client | None) -> Facts:
+def look(
+    logs: Sequence[Profile],
+    loki: Client | None,
+    metrics: Sequence[Profile],
+    prometheus: Client | None,
+) -> Facts:
     """What the servers given hold: by the selectors of the profiles, or where these find nothing by a word."""
     streams = _streams(loki, [row.loki.selector for row in logs], _by_word) if loki else None
     kernels = [row.loki.kernel.selector for row in logs if row.loki.kernel]
@@ -48,17 +53,25 @@ def _streams(
     found = {selector: streams(selector) for selector in dict.fromkeys(selectors)}
     if any(found.values()):
         return found
-    labels = [label for label in _listed(loki, "/loki/api/v1/labels", since) if not label.startswith(TEST_LABEL)]
+    labels = [
+        label
+        for label in _listed(loki, "/loki/api/v1/labels", since)
+        if not label.startswith(TEST_LABEL)
+    ]
     for label in labels:
         selector = search(label, _listed(loki, f"/loki/api/v1/label/{label}/values", since))
         if selector:
             found[selector] = streams(selector)
-    return dict(sorted(found.items(), key=lambda row: '="' not in row[0]))  # one value before a pattern
+    return dict(
+        sorted(found.items(), key=lambda row: '="' not in row[0])
+    )  # one value before a pattern
 
 
 def _by_word(label: str, values: Sequence[str]) -> str | None:
     """A selector for the values of a label that speak of kube-proxy."""
-    speaking = [value for value in values if _WORD in value and '"' not in value and "\\" not in value]
+    speaking = [
+        value for value in values if _WORD in value and '"' not in value and "\\" not in value
+    ]
     if _WORD in speaking:
         speaking = [_WORD]
     if not speaking:
@@ -90,11 +103,15 @@ def _job(prometheus: Client, selector: str) -> Job:
     since = {"start": int(time.time()) - _SERIES_SECONDS}
     names = _listed(prometheus, "/api/v1/label/__name__/values", {"match[]": selector, **since})
     versions: dict[str, int] = {}
-    for labels, value in _query(prometheus, f"count by (gitVersion, git_version) (kubernetes_build_info{selector})"):
+    for labels, value in _query(
+        prometheus, f"count by (gitVersion, git_version) (kubernetes_build_info{selector})"
+    ):
         version = labels.get("git_version") or labels.get("gitVersion")
         if version and isfinite(value):
             versions[version] = int(value)
-    labels_only = tuple({key: value for key, value in row.items() if key != "__name__"} for row, _ in targets)
+    labels_only = tuple(
+        {key: value for key, value in row.items() if key != "__name__"} for row, _ in targets
+    )
     return Job(labels_only, sum(value == 1 for _, value in targets), frozenset(names), versions)
 
 
@@ -109,7 +126,9 @@ def _query(prometheus: Client, expr: str) -> list[tuple[Labels, float]]:
     return [(row["metric"], float(row["value"][1])) for row in answer["data"]["result"]]
 
 
-def _listed(server: Client, path: str, parameters: Mapping[str, Any], shape: Shape = answers.LISTED) -> list[Any]:
+def _listed(
+    server: Client, path: str, parameters: Mapping[str, Any], shape: Shape = answers.LISTED
+) -> list[Any]:
     """The list that both programs answer with."""
     found: list[Any] = server.json(path, shape, params=parameters).get("data", [])
     return found

@@ -55,10 +55,14 @@ def kinds(site: KubeProxyProfile) -> tuple[KubeProxyProfile, ...]:
     in_pods: tuple[RunsAs, ...] = ("daemonset", "static-pod")
     on_nodes: tuple[RunsAs, ...] = ("systemd", "k3s")
     others = [
-        replace(site, runs_as=one, config_map=named, log_file=None) for one in in_pods for named in ("kube-proxy", None)
+        replace(site, runs_as=one, config_map=named, log_file=None)
+        for one in in_pods
+        for named in ("kube-proxy", None)
     ]
     others += [replace(site, runs_as=one) for one in on_nodes]
-    others.append(replace(site, runs_as="static-pod", config_map=None, log_file="/var/log/kube-proxy.log"))
+    others.append(
+        replace(site, runs_as="static-pod", config_map=None, log_file="/var/log/kube-proxy.log")
+    )
     return tuple(dict.fromkeys((site, *others)))
 
 
@@ -118,7 +122,9 @@ def _log_of_file(path: str) -> dict[str, Word]:
 def _of_daemonset(site: KubeProxyProfile) -> dict[str, Word]:
     return {
         "restart": Command("kubectl", f'{kubectl(site)} delete pod "$POD"'),
-        "restart_everywhere": Command("kubectl", f"{kubectl(site)} rollout restart daemonset {site.daemonset}"),
+        "restart_everywhere": Command(
+            "kubectl", f"{kubectl(site)} rollout restart daemonset {site.daemonset}"
+        ),
     }
 
 
@@ -138,9 +144,15 @@ def _of_unit(site: KubeProxyProfile) -> dict[str, Word]:
     restart = command(f"systemctl restart '{site.unit}'")
     unit = f"systemctl cat '{site.unit}'"
     if site.runs_as == "systemd":
-        version, configuration = "kube-proxy --version", f"{{\n  ps -ww -o args= -C kube-proxy\n  {unit}\n}}"
+        version, configuration = (
+            "kube-proxy --version",
+            f"{{\n  ps -ww -o args= -C kube-proxy\n  {unit}\n}}",
+        )
     else:
-        version, configuration = "k3s --version", f"{{\n  {unit}\n  cat /etc/rancher/k3s/config.yaml\n}}"
+        version, configuration = (
+            "k3s --version",
+            f"{{\n  {unit}\n  cat /etc/rancher/k3s/config.yaml\n}}",
+        )
     return {
         "find_pod": command(""),
         "status": command(f"systemctl status --no-pager '{site.unit}'"),

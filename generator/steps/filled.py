@@ -67,8 +67,12 @@ def fill(template: str, words: Mapping[str, Word]) -> Filled:
         text = _compiled(template).render(words, **{_USED: used})
     except TemplateError as error:
         raise ValueError(error.message or "not a template") from None
-    except Exception as error:  # a template can do whatever an expression of Python can, and fail likewise
-        raise ValueError(f"{error}; `kube-proxy-alerts docs steps` lists the words and what they take") from None
+    except (
+        Exception
+    ) as error:  # a template can do whatever an expression of Python can, and fail likewise
+        raise ValueError(
+            f"{error}; `kube-proxy-alerts docs steps` lists the words and what they take"
+        ) from None
     places = {command.where for command in used if not command.helper}
     for command in used:
         if command.helper and places and command.where not in places:

@@ -39,14 +39,26 @@ def script(text: str) -> Script:
     nodes = list(_walk(root))
     for node in nodes:
         if node.is_error or node.is_missing:
-            raise ValueError(f"what begins on its line {node.start_point.row + 1} has no end, or no sense to a shell")
+            raise ValueError(
+                f"what begins on its line {node.start_point.row + 1} has no end, or no sense to a shell"
+            )
     runs = tuple(_run(node) for node in nodes if node.type == "command")
     named = [node for node in nodes if node.type == "variable_name"]
-    given = {_text(node) for node in named if _parent(node) in ("variable_assignment", "for_statement")}
-    asked = {word for run in runs if run.program == "read" for word in run.words if not word.startswith("-")}
+    given = {
+        _text(node) for node in named if _parent(node) in ("variable_assignment", "for_statement")
+    }
+    asked = {
+        word
+        for run in runs
+        if run.program == "read"
+        for word in run.words
+        if not word.startswith("-")
+    }
     return Script(
         runs=runs,
-        reads=frozenset(_text(node) for node in named if _parent(node) in ("simple_expansion", "expansion")),
+        reads=frozenset(
+            _text(node) for node in named if _parent(node) in ("simple_expansion", "expansion")
+        ),
         sets=frozenset(given | asked),
         mutes=any(_mutes(node) for node in nodes if node.type == "redirected_statement"),
     )
@@ -77,7 +89,9 @@ def _arguments(command: "Node") -> Iterator["Node"]:
 
 def _mutes(statement: "Node") -> bool:
     """Whether the second stream goes to /dev/null, by itself or after the first."""
-    found = {_text(part).replace(" ", "") for part in statement.children if part.type == "file_redirect"}
+    found = {
+        _text(part).replace(" ", "") for part in statement.children if part.type == "file_redirect"
+    }
     return bool(found & {"2>/dev/null", "&>/dev/null"}) or (
         "2>&1" in found and bool(found & {">/dev/null", "1>/dev/null"})
     )

@@ -33,6 +33,8 @@ def options(run: Run) -> frozenset[str]:
 
 def oldest(script: Script) -> str | None:
     """The oldest kubectl that knows all that a script asks for; None if any does."""
-    asked = [{" ".join(verb(run)), *options(run)} for run in script.runs if run.program == "kubectl"]
+    asked = [
+        {" ".join(verb(run)), *options(run)} for run in script.runs if run.program == "kubectl"
+    ]
     minors = [_SINCE[word] for words in asked for word in words if word in _SINCE]
     return f"1.{max(minors)}" if minors else None

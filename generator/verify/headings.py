@@ -8,9 +8,12 @@ import pyromark
 
 _LEVELS = {f"h{level}" for level in range(1, 7)}
 _MARKDOWN = pyromark.Markdown(
-    options=pyromark.Options.ENABLE_HEADING_ATTRIBUTES | pyromark.Options.ENABLE_YAML_STYLE_METADATA_BLOCKS
+    options=pyromark.Options.ENABLE_HEADING_ATTRIBUTES
+    | pyromark.Options.ENABLE_YAML_STYLE_METADATA_BLOCKS
 )
-_HTML = re.compile(r"\s*(<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(!doctype|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML = re.compile(
+    r"\s*(<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(!doctype|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 def headings(text: str) -> set[str]:

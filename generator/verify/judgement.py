@@ -44,8 +44,13 @@ def grouped(findings: Iterable[Finding]) -> list[Finding]:
     """One finding for all of which the same is said; its names are theirs."""
     alike: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        alike.setdefault((finding.check, finding.state, finding.said, finding.fix), []).append(finding)
-    return [replace(group[0], **_joined([finding.subject for finding in group])) for group in alike.values()]
+        alike.setdefault((finding.check, finding.state, finding.said, finding.fix), []).append(
+            finding
+        )
+    return [
+        replace(group[0], **_joined([finding.subject for finding in group]))
+        for group in alike.values()
+    ]
 
 
 def _joined(names: Sequence[str]) -> dict[str, Any]:
@@ -59,11 +64,17 @@ def not_checked(check: Check, subject: str, said: str, fix: str = "") -> Finding
 
 
 def rules_are_live(
-    engine: Engine, server: str, wanted: Sequence[RuleGroup], loaded: Sequence[Json] | None, now: datetime
+    engine: Engine,
+    server: str,
+    wanted: Sequence[RuleGroup],
+    loaded: Sequence[Json] | None,
+    now: datetime,
 ) -> Iterator[Finding]:
     """Each rule is loaded once, as it was compiled, is healthy, and was evaluated lately. None: there is no ruler."""
     if loaded is None:
-        fix = "ask the component that runs the ruler, and turn its API on (ruler: {enable_api: true})"
+        fix = (
+            "ask the component that runs the ruler, and turn its API on (ruler: {enable_api: true})"
+        )
         yield Finding("rules", server, "fault", "no ruler runs there, or its rules API is off", fix)
         return
     if not loaded:
@@ -75,10 +86,15 @@ def rules_are_live(
         for rule in group.get("rules", ()):
             there.setdefault(rule["name"], []).append((group, rule))
     rules = [(group, rule) for group in wanted for rule in group.rules]
-    problems = [_problem_of_rule(engine, server, group, rule, there.get(_name(rule), []), now) for group, rule in rules]
+    problems = [
+        _problem_of_rule(engine, server, group, rule, there.get(_name(rule), []), now)
+        for group, rule in rules
+    ]
     yield from (problem for problem in problems if problem)
     if not any(problems):
-        yield Finding("rules", server, "ok", f"{len(rules)} rules are loaded, healthy and evaluated")
+        yield Finding(
+            "rules", server, "ok", f"{len(rules)} rules are loaded, healthy and evaluated"
+        )
 
 
 def _name(rule: AlertRule | RecordingRule) -> str:
@@ -97,10 +113,18 @@ def _problem_of_rule(
         return Finding("rules", _name(rule), "fault", said, fix)
 
     if not found:
-        return fault(f"not loaded in {server}", "push the rules again; `kube-proxy-alerts diff` shows what is missing")
+        return fault(
+            f"not loaded in {server}",
+            "push the rules again; `kube-proxy-alerts diff` shows what is missing",
+        )
     if len(found) > 1:
-        places = ", ".join(sorted({f"{group['name']} of {group.get('file', '?')}" for group, _ in found}))
-        return fault(f"loaded {len(found)} times in {server}, firing as often ({places})", "remove all but one")
+        places = ", ".join(
+            sorted({f"{group['name']} of {group.get('file', '?')}" for group, _ in found})
+        )
+        return fault(
+            f"loaded {len(found)} times in {server}, firing as often ({places})",
+            "remove all but one",
+        )
     around, loaded = found[0]
     different = as_shown.shown_otherwise(engine, rule_data(rule), loaded)
     if float(around.get("interval") or 0) not in (0, seconds(group.interval)):
@@ -113,7 +137,10 @@ def _problem_of_rule(
         return fault(f"failing in {server}: {loaded.get('lastError') or loaded.get('health')}", fix)
     age = _age(str(loaded.get("lastEvaluation", "")), now)
     if age is None:
-        return fault(f"not evaluated by {server} yet", "ask again in a minute; if it stays so, look at the ruler")
+        return fault(
+            f"not evaluated by {server} yet",
+            "ask again in a minute; if it stays so, look at the ruler",
+        )
     allowed = _LATE_INTERVALS * seconds(group.interval) + _LATE_SECONDS
     if age > allowed:
         said = f"not evaluated by {server} for more than {allowed:.0f} s, though the interval is {group.interval}"
@@ -133,7 +160,9 @@ def _age(time: str, now: datetime) -> float | None:
         return None
 
 
-def watchdogs_arrived(rules: Rules, engines: Iterable[str], alerts: Sequence[Json]) -> Iterator[Finding]:
+def watchdogs_arrived(
+    rules: Rules, engines: Iterable[str], alerts: Sequence[Json]
+) -> Iterator[Finding]:
     """The alerts that always fire have come through to Alertmanager, so others would.
 
     `engines` are those whose server is named: of another one nobody knows whether the site has it.
@@ -149,15 +178,19 @@ def watchdogs_arrived(rules: Rules, engines: Iterable[str], alerts: Sequence[Jso
             said = "always firing, and not arrived in Alertmanager"
             yield Finding("watchdogs", name, "fault", said, _alertmanager_setting(alert.engine))
         else:
-            yield not_checked("watchdogs", name, f"not arrived, and perhaps not in use: no {alert.engine} was asked")
+            yield not_checked(
+                "watchdogs",
+                name,
+                f"not arrived, and perhaps not in use: no {alert.engine} was asked",
+            )
 
 
 def _alertmanager_setting(engine: str) -> str:
     if engine == "loki":
-        return (
-            "set ruler.alertmanager_url in Loki, with ruler.enable_alertmanager_v2: true, and look at the ruler's log"
-        )
-    return "set alerting.alertmanagers in Prometheus (alertmanager_url in Mimir), and look at its log"
+        return "set ruler.alertmanager_url in Loki, with ruler.enable_alertmanager_v2: true, and look at the ruler's log"
+    return (
+        "set alerting.alertmanagers in Prometheus (alertmanager_url in Mimir), and look at its log"
+    )
 
 
 def selectors_match(gaps: Sequence[Gap], server: str) -> Iterator[Finding]:
@@ -165,7 +198,9 @@ def selectors_match(gaps: Sequence[Gap], server: str) -> Iterator[Finding]:
     for gap in gaps:
         state: State = "fault" if gap.blind and gap.needed else "warning"
         suffers = "blind" if gap.blind else "sees less"
-        yield Finding("selectors", gap.what, state, f"{suffers}: {', '.join(gap.alerts)}", gap.change)
+        yield Finding(
+            "selectors", gap.what, state, f"{suffers}: {', '.join(gap.alerts)}", gap.change
+        )
     if not any(gap.blind and gap.needed for gap in gaps):
         yield Finding("selectors", server, "ok", "there is what the rules select")
 
@@ -187,10 +222,18 @@ def runbooks_answer(rules: Rules, pages: Mapping[str, Page]) -> Iterator[Finding
         if page.text is None:
             wrong += 1
             fix = "publish the pages of output/runbooks there, or set runbooks.base_url to where they are"
-            yield Finding("runbooks", name, "fault", f"the runbook in {folder} is dead: {page.said}", fix)
+            yield Finding(
+                "runbooks", name, "fault", f"the runbook in {folder} is dead: {page.said}", fix
+            )
         elif name not in headings(page.text):
             wrong += 1
             said = f"{folder} answers, but with no page that has the alert as its heading"
-            yield Finding("runbooks", name, "fault", said, "a login page or an old page? publish output/runbooks")
+            yield Finding(
+                "runbooks",
+                name,
+                "fault",
+                said,
+                "a login page or an old page? publish output/runbooks",
+            )
     if not wrong:
         yield Finding("runbooks", "all", "ok", f"{len(rules.alerts)} alerts lead to their page")

@@ -19,11 +19,15 @@ from generator.verify.judgement import Finding, Json, State
 Labels = Mapping[str, str]
 
 _OTHER = "another one"  # stands for all values that no route names, where none was seen
-_CHOICES = 1000  # of values that no server showed; with more, only those are tried that are known to occur
+_CHOICES = (
+    1000  # of values that no server showed; with more, only those are tried that are known to occur
+)
 _SHOWN = 3
 _LABEL = re.compile(r"""([^\s"'{},=!~]+)["']?\s*[=!]""")
 _OPERATORS = frozenset(("==", "!=", ">", ">=", "<", "<=", "+", "-", "*", "/", "%", "^"))
-_AGGREGATIONS = frozenset(("sum", "min", "max", "avg", "count", "group", "stddev", "stdvar", "quantile"))
+_AGGREGATIONS = frozenset(
+    ("sum", "min", "max", "avg", "count", "group", "stddev", "stdvar", "quantile")
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,11 @@ def routes_lead_somewhere(
     """
     try:
         tree = _Tree(config, today)
-        found = [finding for alert in rules.alerts for finding in tree.problems(alert, sites[alert.engine])]
+        found = [
+            finding
+            for alert in rules.alerts
+            for finding in tree.problems(alert, sites[alert.engine])
+        ]
         inhibitions = list(_inhibitions(rules, config, generated))
     except (RoutingError, AttributeError, KeyError, TypeError) as error:
         said = f"its routes cannot be followed: {error}"
@@ -69,7 +77,9 @@ def routes_lead_somewhere(
     yield from found
     if not any(finding.state == "fault" for finding in found):
         count = len(rules.alerts) - len({finding.subject for finding in found})
-        yield Finding("routes", "Alertmanager", "ok", f"{count} alerts are routed to receivers that notify")
+        yield Finding(
+            "routes", "Alertmanager", "ok", f"{count} alerts are routed to receivers that notify"
+        )
     yield from inhibitions
 
 
@@ -81,7 +91,9 @@ class _Tree:
         self._receivers = {row["name"]: _notifies(row) for row in config.get("receivers") or ()}
         self._intervals = _intervals(config)
         self._today = today
-        self._named: dict[str, list[str]] = {label: [] for label in _read(config["route"])}  # values by label
+        self._named: dict[str, list[str]] = {
+            label: [] for label in _read(config["route"])
+        }  # values by label
         for labels in probe_label_sets([self._router])[0]:
             for label, value in labels.items():
                 values = self._named.setdefault(label, [])
@@ -96,39 +108,60 @@ class _Tree:
 
     def _places(self, read: Sequence[str], site: Site) -> Iterator[_Place]:
         """Every combination of what was seen, of the clusters that must be there, and else of what the routes name."""
-        seen = {tuple((label, row[label]) for label in read if row.get(label)) for row in site.seen} or {()}
-        unseen = [label for label in read if not any(label == name for row in seen for name, _ in row)]
+        seen = {
+            tuple((label, row[label]) for label in read if row.get(label)) for row in site.seen
+        } or {()}
+        unseen = [
+            label for label in read if not any(label == name for row in seen for name, _ in row)
+        ]
         values = [self._values(label, site) for label in unseen]
         if prod(map(len, values)) > _CHOICES:
             values = [[value for value in row if value[1]] for row in values]
         for row, choice in product(sorted(seen), product(*values)):
-            labels = dict(row) | {label: value for label, (value, _) in zip(unseen, choice, strict=True) if value}
+            labels = dict(row) | {
+                label: value for label, (value, _) in zip(unseen, choice, strict=True) if value
+            }
             yield _Place(labels, all(occurs for _, occurs in choice))
         if site.cluster and site.cluster in read and site.cluster not in unseen:
             there = {dict(row).get(site.cluster) for row in seen}
-            yield from (_Place({site.cluster: name}, True) for name in site.clusters if name not in there)
+            yield from (
+                _Place({site.cluster: name}, True) for name in site.clusters if name not in there
+            )
 
     def _values(self, label: str, site: Site) -> list[tuple[str, bool]]:
         """Values of a label that was not seen, and whether they occur."""
         if label == site.cluster and site.clusters:
             return [(name, True) for name in site.clusters]
         absent = ("", True)
-        return [absent if site.seen else (_OTHER, False), *((value, False) for value in self._named[label])]
+        return [
+            absent if site.seen else (_OTHER, False),
+            *((value, False) for value in self._named[label]),
+        ]
 
-    def _lost(self, alert: CompiledAlert, ends: Sequence[tuple[_Place, Sequence[RouteMatch]]]) -> Iterator[Finding]:
+    def _lost(
+        self, alert: CompiledAlert, ends: Sequence[tuple[_Place, Sequence[RouteMatch]]]
+    ) -> Iterator[Finding]:
         lost = [(place, matches) for place, matches in ends if not self._reached(matches)]
         if not lost:
             return
         where, sure = _extent([place for place, _ in lost], [place for place, _ in ends])
-        names = list(dict.fromkeys(match.receiver or "none" for _, matches in lost for match in matches))
-        what = "notifies nobody" if any(name in self._receivers for name in names) else "does not exist"
+        names = list(
+            dict.fromkeys(match.receiver or "none" for _, matches in lost for match in matches)
+        )
+        what = (
+            "notifies nobody"
+            if any(name in self._receivers for name in names)
+            else "does not exist"
+        )
         # A site may drop what nobody must act on.
         state: State = "fault" if sure and alert.urgency in ("critical", "warning") else "warning"
         said = f"{'is' if sure else 'would be'} routed to nowhere{where}: receiver {', '.join(names)} {what}"
         fix = "give the receiver an integration such as slack_configs, or add the routes of output/alertmanager"
         yield Finding("routes", alert.rule.alert, state, said, fix)
 
-    def _muted(self, alert: CompiledAlert, ends: Sequence[tuple[_Place, Sequence[RouteMatch]]]) -> Iterator[Finding]:
+    def _muted(
+        self, alert: CompiledAlert, ends: Sequence[tuple[_Place, Sequence[RouteMatch]]]
+    ) -> Iterator[Finding]:
         """At some time each route by which it reaches somebody is muted."""
         quiet: dict[str, list[_Place]] = {}
         for place, matches in ends:
@@ -137,9 +170,17 @@ class _Tree:
                 quiet.setdefault(" and ".join(dict.fromkeys(reasons)), []).append(place)
         for reason, places in quiet.items():
             where, sure = _extent(places, [place for place, _ in ends])
-            state: State = "fault" if sure and alert.urgency in ("critical", "watchdog") else "warning"
+            state: State = (
+                "fault" if sure and alert.urgency in ("critical", "watchdog") else "warning"
+            )
             fix = "let a route without time intervals notify somebody, or leave it if nobody has to be told then"
-            yield Finding("routes", alert.rule.alert, state, f"{'is' if sure else 'would be'} {reason}{where}", fix)
+            yield Finding(
+                "routes",
+                alert.rule.alert,
+                state,
+                f"{'is' if sure else 'would be'} {reason}{where}",
+                fix,
+            )
 
     def _reached(self, matches: Sequence[RouteMatch]) -> list[RouteMatch]:
         return [match for match in matches if self._receivers.get(match.receiver)]
@@ -150,7 +191,9 @@ class _Tree:
         active = [name for name in match.opts.active_time_intervals if not self._always(name)]
         words = [f"muted during {', '.join(mute)}"] if mute else []
         only = match.opts.active_time_intervals
-        words += [f"sent during {', '.join(only)} only"] if active and len(active) == len(only) else []
+        words += (
+            [f"sent during {', '.join(only)} only"] if active and len(active) == len(only) else []
+        )
         return " and ".join(words)
 
     def _ever(self, name: str) -> bool:
@@ -177,7 +220,9 @@ def _intervals(config: Any) -> dict[str, Any]:
     found = {}
     for row in [*(config.get("time_intervals") or ()), *(config.get("mute_time_intervals") or ())]:
         try:
-            found[row["name"]] = [timeintervals.parse_entry(entry) for entry in row.get("time_intervals") or ()]
+            found[row["name"]] = [
+                timeintervals.parse_entry(entry) for entry in row.get("time_intervals") or ()
+            ]
         except IntervalError:
             continue
     return found
@@ -188,7 +233,9 @@ def _extent(found: Sequence[_Place], tried: Sequence[_Place]) -> tuple[str, bool
     known = [place for place in found if place.occurs]
     is_so = set(map(id, found))
     others = [place for place in tried if id(place) not in is_so]
-    if not any(place.occurs or _OTHER in place.labels.values() for place in others) and (known or not others):
+    if not any(place.occurs or _OTHER in place.labels.values() for place in others) and (
+        known or not others
+    ):
         return "", True
     return f" where {_list(known or found)}", bool(known)
 
@@ -209,7 +256,11 @@ def _labels(alert: CompiledAlert) -> dict[str, str]:
 def _carried(alert: CompiledAlert, site: Site) -> set[frozenset[str]]:
     """The labels that tell where an alert comes from, as far as its expression keeps them, in each form that it has."""
     try:
-        tree = logql_tree.tree(alert.rule.expr) if alert.engine == "loki" else promql.tree_of(alert.rule.expr)
+        tree = (
+            logql_tree.tree(alert.rule.expr)
+            if alert.engine == "loki"
+            else promql.tree_of(alert.rule.expr)
+        )
     except ValueError:
         return {site.labels}
     return {site.labels if labels is None else labels for labels in _kept(tree)}
@@ -232,15 +283,28 @@ def _kept(tree: Any) -> set[frozenset[str] | None]:
             return {frozenset()}
         case ("vector" | "absent" | "absent_over_time", *_):
             return {frozenset()}
-        case ("label_replace", inner, ("string", label), *_) | ("label_replace", (), inner, ("string", label), *_):
+        case ("label_replace", inner, ("string", label), *_) | (
+            "label_replace",
+            (),
+            inner,
+            ("string", label),
+            *_,
+        ):
             return {None if labels is None else labels | {label} for labels in _kept(inner)}
     return {None}
 
 
 def _inhibitions(rules: Rules, config: Any, generated: Any) -> Iterator[Finding]:
     """What the compiled configuration holds back at one place, and this one does not."""
-    wanted, actual = Inhibitor(generated.get("inhibit_rules")), Inhibitor(config.get("inhibit_rules"))
-    place = {label: "same" for rule in generated.get("inhibit_rules") or () for label in rule.get("equal", ())}
+    wanted, actual = (
+        Inhibitor(generated.get("inhibit_rules")),
+        Inhibitor(config.get("inhibit_rules")),
+    )
+    place = {
+        label: "same"
+        for rule in generated.get("inhibit_rules") or ()
+        for label in rule.get("equal", ())
+    }
     firing = {alert.rule.alert: {**_labels(alert), **place} for alert in rules.alerts}
     for cause, source in firing.items():
         for symptom, target in firing.items():

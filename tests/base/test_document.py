@@ -57,7 +57,9 @@ def test_any_text_comes_back_from_yaml(text: str) -> None:
     assert parse(yaml.safe_dump({"a": text}), "f.yaml")[0].data == {"a": text}
 
 
-BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30))
+BOMB = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30)
+)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,10 @@ def test_a_few_aliases_are_fine() -> None:
 
 NODES = st.recursive(
     st.text("ab*&![]{}-:? \n'\"|>#%@", max_size=8),
-    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text("ab<", max_size=3), children, max_size=4),
+    lambda children: (
+        st.lists(children, max_size=4)
+        | st.dictionaries(st.text("ab<", max_size=3), children, max_size=4)
+    ),
 )
 WORDS = [
     "&a ",

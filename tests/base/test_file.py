@@ -18,7 +18,12 @@ def test_any_text_comes_back_from_yaml(expr: str, label: str, annotation: str) -
     alert = AlertRule("A", expr, "0s", {"team": label}, {"summary": annotation})
     text = rules_file("x", [RuleGroup("g", "1m", (alert, RecordingRule("r", expr)))]).text
     assert yaml.safe_load(text)["groups"][0]["rules"] == [
-        {"alert": "A", "expr": expr, "labels": {"team": label}, "annotations": {"summary": annotation}},
+        {
+            "alert": "A",
+            "expr": expr,
+            "labels": {"team": label},
+            "annotations": {"summary": annotation},
+        },
         {"record": "r", "expr": expr},
     ]
 
@@ -29,5 +34,7 @@ def test_a_text_of_several_lines_is_a_block_that_people_can_read() -> None:
 
 
 def test_the_same_text_twice_is_written_twice() -> None:
-    text = rules_file("x", [RuleGroup("g", "1m", (RecordingRule("r", "same"), RecordingRule("r", "same")))]).text
+    text = rules_file(
+        "x", [RuleGroup("g", "1m", (RecordingRule("r", "same"), RecordingRule("r", "same")))]
+    ).text
     assert "&" not in text

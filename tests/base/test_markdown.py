@@ -11,7 +11,11 @@ from generator.compile.rules import compile_rules
 from generator.outputs import runbooks
 
 # One line of plain text as the schema allows it: no control characters, no space at the ends.
-lines = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1).map(str.strip).filter(bool)
+lines = (
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1)
+    .map(str.strip)
+    .filter(bool)
+)
 verbatim = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 
 
@@ -20,7 +24,9 @@ def tokens(text: str) -> list[Token]:
 
 
 def shown(inline: Token) -> str:
-    return "".join("\n" if child.type == "softbreak" else child.content for child in inline.children or ())
+    return "".join(
+        "\n" if child.type == "softbreak" else child.content for child in inline.children or ()
+    )
 
 
 def cells(text: str) -> list[str]:
@@ -70,7 +76,19 @@ def test_anchors_are_those_of_github() -> None:
 def test_no_page_shows_the_marks_of_code_as_text() -> None:
     """Plain texts of the catalog and of the generator hold no backticks; a page would show them."""
     inputs = load()
-    pages = runbooks.files(compile_rules(inputs.catalog, inputs.profile), inputs.catalog, inputs.profile)
-    inline = [(page.path, token) for page in pages for token in tokens(page.text) if token.type == "inline"]
-    texts = [(path, child.content) for path, token in inline for child in token.children or () if child.type == "text"]
+    pages = runbooks.files(
+        compile_rules(inputs.catalog, inputs.profile), inputs.catalog, inputs.profile
+    )
+    inline = [
+        (page.path, token)
+        for page in pages
+        for token in tokens(page.text)
+        if token.type == "inline"
+    ]
+    texts = [
+        (path, child.content)
+        for path, token in inline
+        for child in token.children or ()
+        if child.type == "text"
+    ]
     assert [row for row in texts if "`" in row[1]] == []

@@ -15,7 +15,15 @@ def test_text_is_one_line_each_sorted_by_place() -> None:
 
 def test_json_is_one_document() -> None:
     assert json.loads(render([ERROR], "json")) == {
-        "problems": [{"path": "a,b.yaml", "line": 3, "column": 5, "severity": "error", "message": "50% is\nwrong"}]
+        "problems": [
+            {
+                "path": "a,b.yaml",
+                "line": 3,
+                "column": 5,
+                "severity": "error",
+                "message": "50% is\nwrong",
+            }
+        ]
     }
 
 
@@ -59,4 +67,7 @@ def test_what_stands_in_no_file_names_none() -> None:
     default = Problem(Location(""), "nobody said so", "warning")
     assert render([default], "text") == "warning: nobody said so\n"
     assert render([default], "github") == "::warning::nobody said so\n"
-    assert json.loads(render([default], "gitlab"))[0]["location"] == {"path": ".", "lines": {"begin": 1}}
+    assert json.loads(render([default], "gitlab"))[0]["location"] == {
+        "path": ".",
+        "lines": {"begin": 1},
+    }

@@ -42,7 +42,9 @@ ODD: list[tuple[Callable[[Path], object], str]] = [
 
 
 @pytest.mark.parametrize(("make", "said"), ODD)
-def test_only_files_of_a_sane_size_are_read(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
+def test_only_files_of_a_sane_size_are_read(
+    tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
     make(tmp_path / "odd")
     with pytest.raises(ToolError) as error:
         contents(tmp_path / "odd")
@@ -57,12 +59,20 @@ def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("a: 1\n".encode("utf-16"), "f.yaml:1:1: UTF-16 text, as `>` of PowerShell writes it; save the file as UTF-8"),
-        (b"\xfe\xff\x00a", "f.yaml:1:1: UTF-16 text, as `>` of PowerShell writes it; save the file as UTF-8"),
+        (
+            "a: 1\n".encode("utf-16"),
+            "f.yaml:1:1: UTF-16 text, as `>` of PowerShell writes it; save the file as UTF-8",
+        ),
+        (
+            b"\xfe\xff\x00a",
+            "f.yaml:1:1: UTF-16 text, as `>` of PowerShell writes it; save the file as UTF-8",
+        ),
         ("a: 1\nb: ä\n".encode("latin-1"), "f.yaml:2:4: not UTF-8 text; save the file as UTF-8"),
     ],
 )
-def test_other_encodings_are_named(tmp_path: Path, data: bytes, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_encodings_are_named(
+    tmp_path: Path, data: bytes, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("f.yaml").write_bytes(data)
     reader = Reader()
@@ -111,8 +121,14 @@ def _dangling(entry: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_renamed("failure.yaml", "failure.yml"), "ID/failure.yml: is not read; name it failure.yaml"),
-        (_renamed("failure.yaml", "Failure.YAML"), "ID/Failure.YAML: is not read; name it failure.yaml"),
+        (
+            _renamed("failure.yaml", "failure.yml"),
+            "ID/failure.yml: is not read; name it failure.yaml",
+        ),
+        (
+            _renamed("failure.yaml", "Entry.YAML"),
+            "ID/Entry.YAML: is not read; name it failure.yaml",
+        ),
         (_without_entry, "ID: looks like an entry and has no failure.yaml"),
         (_tests_of_another_name, "ID/tests.yml: is not read; name it tests.yaml"),
         (_link("other", "gone"), "other: is a link that leads nowhere"),
@@ -121,6 +137,8 @@ def _dangling(entry: Path) -> None:
         (_folder_of_samples, "ID/samples/fires/more: is no file; samples are files of lines"),
     ],
 )
-def test_what_would_be_left_out_is_a_problem(entry: Path, damage: Callable[[Path], object], said: str) -> None:
+def test_what_would_be_left_out_is_a_problem(
+    entry: Path, damage: Callable[[Path], object], said: str
+) -> None:
     damage(entry)
     assert said.replace("ID", entry.name) in problems(entry.parent)

@@ -19,7 +19,9 @@ ENTRIES = [
 SCHEMA = json.loads((shipped_catalog() / "schema.json").read_text(encoding="utf-8"))
 FAST = jsonschema_rs.Draft202012Validator(SCHEMA)
 EXPLAINING = schema._validator(json.dumps(SCHEMA))
-ODD = st.sampled_from([None, True, 0, -1, 1.5, "", "x", "10m", "a-b", [], {}, ["a", "a"], ["b", 1], {"text": "t"}])
+ODD = st.sampled_from(
+    [None, True, 0, -1, 1.5, "", "x", "10m", "a-b", [], {}, ["a", "a"], ["b", 1], {"text": "t"}]
+)
 
 
 def damage(node: Any, data: st.DataObject) -> None:
@@ -77,7 +79,9 @@ def _with_line_breaks(node: Any) -> Any:
 def test_true_or_false_is_asked_for_in_words() -> None:
     text = json.dumps({"properties": {"ends": {"type": "boolean"}}})
     parsed, _ = document.parse("ends: yes\n", "f.yaml")
-    assert [str(problem) for problem in schema.check(parsed, text)] == ["f.yaml:1:1: ends must be true or false"]
+    assert [str(problem) for problem in schema.check(parsed, text)] == [
+        "f.yaml:1:1: ends must be true or false"
+    ]
 
 
 def test_a_pattern_ends_where_the_text_ends() -> None:

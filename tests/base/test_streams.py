@@ -21,7 +21,9 @@ LOG = (
 
 
 def shell(line: str, folder: Path, **environment: str) -> tuple[int, str, str]:
-    done = completed(["bash", "-o", "pipefail", "-c", line.replace("TOOL", TOOL)], folder, **environment)
+    done = completed(
+        ["bash", "-o", "pipefail", "-c", line.replace("TOOL", TOOL)], folder, **environment
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -43,7 +45,9 @@ def shell(line: str, folder: Path, **environment: str) -> tuple[int, str, str]:
         ("TOOL --help | true", 2, ""),
     ],
 )
-def test_a_stream_that_takes_nothing_is_said_and_is_not_found(tmp_path: Path, line: str, code: int, said: str) -> None:
+def test_a_stream_that_takes_nothing_is_said_and_is_not_found(
+    tmp_path: Path, line: str, code: int, said: str
+) -> None:
     found, _, stderr = shell(line, tmp_path)
     assert (found, stderr.endswith(said), stderr.count("\n") <= 1) == (code, True, True), stderr
 

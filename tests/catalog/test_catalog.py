@@ -8,7 +8,7 @@ import yaml
 
 from generator.base.problems import errors
 from generator.catalog.load import load
-from generator.catalog.model import Failure, TkeFix
+from generator.catalog.model import Entry, TkeFix
 from generator.pipeline import compile_catalog
 
 INPUTS = load(log_tests=True)
@@ -46,7 +46,9 @@ def test_the_catalog_has_no_problem() -> None:
 
 
 def test_the_eight_failures_have_their_names() -> None:
-    assert {key: ENTRIES[key].alert for key in FAILURES if ENTRIES[key].kind == "failure"} == FAILURES
+    assert {
+        key: ENTRIES[key].alert for key in FAILURES if ENTRIES[key].kind == "failure"
+    } == FAILURES
 
 
 def test_the_symptoms_and_watchdogs_have_their_names() -> None:
@@ -81,7 +83,11 @@ TKE_TABLES = {
         "1.18": build("v1.18.4-tke.26"),
         "< 1.18": (CLUSTER, None),
     },
-    "ipvs-startup-panic": {"> 1.18": (NONE, None), "1.18": build("v1.18.4-tke.26"), "< 1.18": (NONE, None)},
+    "ipvs-startup-panic": {
+        "> 1.18": (NONE, None),
+        "1.18": build("v1.18.4-tke.26"),
+        "< 1.18": (NONE, None),
+    },
     "iptables-save-parse-panic": {
         "> 1.14": (NONE, None),
         "1.14": build("v1.14.3-tke.27"),
@@ -102,7 +108,9 @@ def test_every_row_of_the_newer_edition() -> None:
     """Only its first table could be read: https://cloud.tencent.com/document/product/457/79797."""
     table = ENTRIES["iptables-backend-mismatch"].fixes.tke
     assert table
-    assert {row.cluster: (row.action, row.minimum) for row in table.rows if row.edition == "page-zh"} == {
+    assert {
+        row.cluster: (row.action, row.minimum) for row in table.rows if row.edition == "page-zh"
+    } == {
         "1.24": build("v1.24.4-tke.5"),
         "1.22": build("v1.22.5-tke.11"),
         "1.20": build("v1.20.6-tke.31"),
@@ -112,14 +120,20 @@ def test_every_row_of_the_newer_edition() -> None:
         "1.12": build("v1.12.4-tke.32"),
         "1.10": build("v1.10.5-tke.20"),
     }
-    others = {row.edition for entry in ENTRIES.values() if entry.fixes.tke for row in entry.fixes.tke.rows}
+    others = {
+        row.edition for entry in ENTRIES.values() if entry.fixes.tke for row in entry.fixes.tke.rows
+    }
     assert others == {"page", "page-zh"}
 
 
 def test_the_node_os_table_of_the_wait_section() -> None:
     table = ENTRIES["iptables-restore-without-wait"].fixes.os
     assert table is not None
-    assert {row.name: row.minimum for row in table.rows} == {"CentOS": "7.2", "Ubuntu": "20.04", "Tencent Linux": "2.4"}
+    assert {row.name: row.minimum for row in table.rows} == {
+        "CentOS": "7.2",
+        "Ubuntu": "20.04",
+        "Tencent Linux": "2.4",
+    }
 
 
 def test_every_os_of_the_backend_section() -> None:
@@ -140,7 +154,9 @@ def test_the_add_on_that_holds_the_lock() -> None:
 
 
 def test_the_ipvs_flags() -> None:
-    rows = {row.name: (row.found, row.change_to) for row in ENTRIES["ipvs-frequent-sync"].fixes.settings}
+    rows = {
+        row.name: (row.found, row.change_to) for row in ENTRIES["ipvs-frequent-sync"].fixes.settings
+    }
     assert rows["--ipvs-min-sync-period"] == (
         "1s (minimum refresh interval of one second)",
         "0s (real-time refresh upon event occurrence)",
@@ -184,7 +200,9 @@ def test_every_link_of_the_page(entry_id: str) -> None:
 def test_the_lock_mount_is_correct_yaml() -> None:
     """The page writes hOStPath and indents it so that it does not parse."""
     manifests = [
-        step.yaml for step in ENTRIES["iptables-lock-not-mounted"].mitigation if step.yaml and "xtables" in step.yaml
+        step.yaml
+        for step in ENTRIES["iptables-lock-not-mounted"].mitigation
+        if step.yaml and "xtables" in step.yaml
     ]
     assert manifests
     text = json.dumps(yaml.safe_load(manifests[0]))
@@ -193,30 +211,41 @@ def test_the_lock_mount_is_correct_yaml() -> None:
     assert re.search(r'"mountPath": "/run/xtables.lock"', text)
 
 
-def covered(entry: Failure) -> dict[str, set[bool]]:
+def covered(entry: Entry) -> dict[str, set[bool]]:
     """For each alert of an entry's unit tests, whether it is expected to fire, to be silent, or (as it should) both."""
     seen: dict[str, set[bool]] = {}
-    metric_tests = [test for text in entry.unit_tests.values() for test in yaml.safe_load(text)["tests"]]
+    metric_tests = [
+        test for text in entry.unit_tests.values() for test in yaml.safe_load(text)["tests"]
+    ]
     log_tests = entry.log_tests.tests if entry.log_tests else ()
-    for checks in [*(test.get("alert_rule_test", ()) for test in metric_tests), *(test.checks for test in log_tests)]:
+    for checks in [
+        *(test.get("alert_rule_test", ()) for test in metric_tests),
+        *(test.checks for test in log_tests),
+    ]:
         for expected in checks:
             seen.setdefault(expected["alertname"], set()).add(bool(expected.get("exp_alerts")))
     return seen
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if not e.heartbeat], ids=lambda entry: entry.id)
-def test_every_alert_is_seen_firing_and_silent(entry: Failure) -> None:
+@pytest.mark.parametrize(
+    "entry", [e for e in ENTRIES.values() if not e.heartbeat], ids=lambda entry: entry.id
+)
+def test_every_alert_is_seen_firing_and_silent(entry: Entry) -> None:
     seen = covered(entry)
-    assert {name: seen.get(name) for name in entry.alerts()} == {name: {True, False} for name in entry.alerts()}
+    assert {name: seen.get(name) for name in entry.alerts()} == {
+        name: {True, False} for name in entry.alerts()
+    }
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if e.heartbeat], ids=lambda entry: entry.id)
-def test_every_watchdog_is_seen_firing(entry: Failure) -> None:
+@pytest.mark.parametrize(
+    "entry", [e for e in ENTRIES.values() if e.heartbeat], ids=lambda entry: entry.id
+)
+def test_every_watchdog_is_seen_firing(entry: Entry) -> None:
     assert covered(entry) == {entry.alert: {True}}
 
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=lambda entry: entry.id)
-def test_no_step_rests_on_healthz(entry: Failure) -> None:
+def test_no_step_rests_on_healthz(entry: Entry) -> None:
     """It answers 200 for a kube-proxy that never synced."""
     commands = [step.run for step in (*entry.diagnosis, *entry.mitigation) if step.run]
     assert [command for command in commands if "healthz" in command] == []

@@ -51,7 +51,10 @@ PODS = Place("pod", ("cluster", "namespace", "pod"))
         ("loki: {labels: {pod: pod_name, namespace: ns, cluster: k8s}}", PODS),
         ("loki: {labels: {namespace: null}}", Place("pod", ("cluster", "pod"))),
         ("loki: {labels: {pod: null, node: host}}", Place("node", ("cluster", "node"))),
-        ("prometheus: {labels: {pod: null, node: nodename}}", Place("nodename", ("cluster", "nodename"))),
+        (
+            "prometheus: {labels: {pod: null, node: nodename}}",
+            Place("nodename", ("cluster", "nodename")),
+        ),
         ("loki: {labels: {pod: null, node: host, cluster: null}}", Place("node", ("node",))),
         ("loki: {labels: {pod: null, node: null}}", None),
         ("loki: {labels: {pod: null}}\nprometheus: {labels: {node: null}}", None),

@@ -16,7 +16,9 @@ SIGNATURES = {entry.id: signature(entry.logs) for entry in CATALOG.entries if en
 
 def owners(line: str) -> set[str]:
     """The entries whose compiled filters let a line through, which must not depend on how it is wrapped."""
-    found = [{owner for owner, s in SIGNATURES.items() if s.matches(dress(line))} for dress in DRESSES]
+    found = [
+        {owner for owner, s in SIGNATURES.items() if s.matches(dress(line))} for dress in DRESSES
+    ]
     assert all(each == found[0] for each in found)
     return found[0]
 
@@ -41,7 +43,11 @@ def test_the_pages_own_text_matches_its_failure_and_no_other(entry_id: str) -> N
     assert owners(PAGE_LINES[entry_id]) == {entry_id}
 
 
-SAMPLES = [pytest.param(entry.id, sample, id=sample.path) for entry in CATALOG.entries for sample in entry.samples]
+SAMPLES = [
+    pytest.param(entry.id, sample, id=sample.path)
+    for entry in CATALOG.entries
+    for sample in entry.samples
+]
 
 
 @pytest.mark.parametrize(("entry_id", "sample"), SAMPLES)
@@ -69,7 +75,9 @@ KNOWN = {
         "iptables-lock-held-too-long",
     },
     # A match that iptables does not have, in the words of one whose module is missing.
-    "iptables-backend-mismatch/silent/byhand-legacy-nosuchmatch-raw.log": {"iptables-module-missing"},
+    "iptables-backend-mismatch/silent/byhand-legacy-nosuchmatch-raw.log": {
+        "iptables-module-missing"
+    },
     "iptables-backend-mismatch/silent/byhand-nft-nosuchmatch-raw.log": {"iptables-module-missing"},
 }
 
@@ -95,4 +103,6 @@ def test_a_captured_look_alike_or_healthy_log_matches_nothing(path: Path) -> Non
 
 def test_every_capture_says_where_it_comes_from() -> None:
     rows = [row.split("\t") for row in (CAPTURES / "PROVENANCE.tsv").read_text().splitlines()]
-    assert sorted(path for path, programs, done in rows if programs and done) == sorted(map(name, [*FIRES, *SILENT]))
+    assert sorted(path for path, programs, done in rows if programs and done) == sorted(
+        map(name, [*FIRES, *SILENT])
+    )

@@ -70,7 +70,9 @@ def test_a_file_that_cannot_be_read_is_could_not_run(tmp_path: Path) -> None:
 def test_sample_lines_are_the_physical_lines_of_the_file(tmp_path: Path) -> None:
     folder = tmp_path / "c"
     shutil.copytree(TINY, folder)
-    (folder / "broken-gate" / "samples" / "fires" / "line.log").write_bytes(b"one\r\n\ngate `broken` (rust)\xff")
+    (folder / "broken-gate" / "samples" / "fires" / "line.log").write_bytes(
+        b"one\r\n\ngate `broken` (rust)\xff"
+    )
     (entry,) = (e for e in load(base=folder).catalog.entries if e.id == "broken-gate")
     (sample,) = (s for s in entry.samples if s.fires)
     assert sample.lines == ("one\r", "", "gate `broken` (rust)\ufffd")

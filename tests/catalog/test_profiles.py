@@ -63,16 +63,24 @@ def test_lists_are_joined_and_null_is_a_value() -> None:
     [
         ("loki: {interval: 0s}\n", "low.yaml:1:8: the interval must be longer than 0"),
         ("disabled: [no-such]\n", "low.yaml:1:12: there is no entry 'no-such'"),
-        ("alerts: {KubeProxyGateSlow: {threshold: 99}}\n", "low.yaml:1:30: KubeProxyGateSlow: threshold 99"),
+        (
+            "alerts: {KubeProxyGateSlow: {threshold: 99}}\n",
+            "low.yaml:1:30: KubeProxyGateSlow: threshold 99",
+        ),
         ("labels: {failure: x}\n", "low.yaml:1:10: every alert has a label 'failure'"),
         ("loky: {}\n", "low.yaml:1:1: unknown key 'loky'; did you mean 'loki'?"),
         ("extends: ./site.yaml\n", "low.yaml:1:1: ./site.yaml extends this file in turn"),
-        ("extends: nothing-like-it\n", "low.yaml:1:1: there is no preset 'nothing-like-it'; there are aks, alloy,"),
+        (
+            "extends: nothing-like-it\n",
+            "low.yaml:1:1: there is no preset 'nothing-like-it'; there are aks, alloy,",
+        ),
     ],
 )
 def test_a_problem_of_what_is_extended_is_said_where_it_stands(low: str, said: str) -> None:
     mine = "extends: ./low.yaml\nloki: {labels: {node: node}}\nrunbooks: {base_url: https://runbooks.test/kp}\n"
-    problems = [str(problem) for problem in compile_catalog(site(low=low, site=mine), "output").problems]
+    problems = [
+        str(problem) for problem in compile_catalog(site(low=low, site=mine), "output").problems
+    ]
     assert len(problems) == 1
     assert problems[0].startswith(said)
 
@@ -81,7 +89,11 @@ def test_the_files_of_a_profile_are_those_it_is_made_of() -> None:
     site(low="extends: rke2\n", site="extends: low.yaml\n")
     found = profiles.files(shipped_catalog(), Path("site.yaml"))
     assert [path.name for path in found[:2]] == ["site.yaml", "low.yaml"]
-    assert {path.name for path in found[2:]} == {"rke2.yaml", "promtail.yaml", "kube-prometheus-stack.yaml"}
+    assert {path.name for path in found[2:]} == {
+        "rke2.yaml",
+        "promtail.yaml",
+        "kube-prometheus-stack.yaml",
+    }
     assert all(path.is_file() for path in found)
 
 

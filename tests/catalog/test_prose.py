@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from generator.base.document import Document
 from generator.catalog.load import _failure, load
-from generator.catalog.model import Failure
+from generator.catalog.model import Entry
 from generator.fixes.advice import Facts, advise, upgrade_for_all
 from generator.fixes.known_builds import known_builds
 from generator.fixes.matrix import rows
@@ -41,7 +41,9 @@ def reworded(value: Any, node: Mapping[str, Any], words: Iterator[str]) -> Any:
     if isinstance(value, dict):
         known = node.get("properties", {})
         rest = node.get("additionalProperties")
-        children = {key: known.get(key) or (rest if isinstance(rest, dict) else {}) for key in value}
+        children = {
+            key: known.get(key) or (rest if isinstance(rest, dict) else {}) for key in value
+        }
         return {key: reworded(child, children[key], words) for key, child in value.items()}
     if isinstance(value, list):
         return [reworded(child, node.get("items", {}), words) for child in value]
@@ -49,13 +51,15 @@ def reworded(value: Any, node: Mapping[str, Any], words: Iterator[str]) -> Any:
 
 
 @cache
-def failures() -> tuple[Failure, ...]:
+def failures() -> tuple[Entry, ...]:
     return tuple(entry for entry in load().catalog.entries if entry.kind == "failure")
 
 
-def with_words(words: Iterator[str]) -> list[Failure]:
+def with_words(words: Iterator[str]) -> list[Entry]:
     documents = [
-        Document(entry.document.path, reworded(entry.document.data, SCHEMA, words), entry.document.text)
+        Document(
+            entry.document.path, reworded(entry.document.data, SCHEMA, words), entry.document.text
+        )
         for entry in failures()
     ]
     return [_failure(document, (), {}, None) for document in documents]
@@ -66,7 +70,14 @@ VERSIONS = (
     "v1.18.4", "v1.18.4-tke.34", "v1.18.9-eks-d1db3c", "v1.19.16", "v1.20.6-tke.31-rc1", "v1.24.4-tke.5", "v1.36.3",
     "v1.37.0", "v1.40.0", "1.14", "1.26",
 )  # fmt: skip
-SYSTEMS = (None, "CentOS Linux 7 (Core)", "CentOS 8", "Ubuntu 20.04.6 LTS", "Tencent tlinux 2.2 (Final)", "Debian 11")
+SYSTEMS = (
+    None,
+    "CentOS Linux 7 (Core)",
+    "CentOS 8",
+    "Ubuntu 20.04.6 LTS",
+    "Tencent tlinux 2.2 (Final)",
+    "Debian 11",
+)
 MODES = (None, "iptables", "ipvs")
 OTHER_FACTS: tuple[dict[str, Any], ...] = (
     {},
@@ -86,7 +97,7 @@ GRID = [
 ]
 
 
-def answers(entries: list[Failure], grid: list[Facts]) -> list[object]:
+def answers(entries: list[Entry], grid: list[Facts]) -> list[object]:
     found: list[object] = []
     for facts in grid:
         advice = [advise(entry, facts) for entry in entries]
@@ -95,8 +106,12 @@ def answers(entries: list[Failure], grid: list[Facts]) -> list[object]:
     return found
 
 
-def builds(entries: list[Failure]) -> list[object]:
-    return [[(one.pattern, one.fixed_in) for one in known_builds(entry, mode)] for entry in entries for mode in MODES]
+def builds(entries: list[Entry]) -> list[object]:
+    return [
+        [(one.pattern, one.fixed_in) for one in known_builds(entry, mode)]
+        for entry in entries
+        for mode in MODES
+    ]
 
 
 def same(text: str) -> Iterator[str]:
@@ -115,7 +130,9 @@ def test_no_sentence_decides_which_builds_are_known() -> None:
     for text in OTHERS:
         other = with_words(same(text))
         assert builds(other) == builds(list(failures()))
-        assert [(row.tke, row.releases) for row in rows(other)] == [(row.tke, row.releases) for row in rows(failures())]
+        assert [(row.tke, row.releases) for row in rows(other)] == [
+            (row.tke, row.releases) for row in rows(failures())
+        ]
 
 
 @given(st.sampled_from(GRID), st.randoms(use_true_random=False))

@@ -26,7 +26,9 @@ TEXTS = (
 class Asked(Mapping[str, Any]):
     """A mapping that keeps account of the keys that it was asked for, with all below it."""
 
-    def __init__(self, data: Mapping[str, Any], read: set[At], missed: set[At], at: At = ()) -> None:
+    def __init__(
+        self, data: Mapping[str, Any], read: set[At], missed: set[At], at: At = ()
+    ) -> None:
         self.data, self.read, self.missed, self.at = data, read, missed, at
 
     def __getitem__(self, key: str) -> Any:
@@ -104,7 +106,9 @@ def keys(value: Any, at: At = ()) -> Iterator[At]:
 FILE = ("samples", "fires/a.log")
 OF_SAMPLES = {FILE[:1], FILE, (*FILE, "evidence"), (*FILE, "from")}
 
-Account = tuple[set[At], set[At]]  # the keys of an example that nobody read, and those that were sought in vain
+Account = tuple[
+    set[At], set[At]
+]  # the keys of an example that nobody read, and those that were sought in vain
 
 
 def entry(node: Schema) -> Account:
@@ -212,16 +216,23 @@ def test_a_new_key_of_an_entry_that_nobody_reads_is_noticed(index: int) -> None:
 
 
 @pytest.mark.parametrize("index", places("profile.schema"))
-def test_a_new_key_of_a_profile_that_nobody_reads_is_noticed(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_key_of_a_profile_that_nobody_reads_is_noticed(
+    index: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     node = schema("profile.schema")
     changed = list(objects(node))[index]
-    if changed in (node["properties"]["servers"], node["properties"]["alerts"]["additionalProperties"]):
+    if changed in (
+        node["properties"]["servers"],
+        node["properties"]["alerts"]["additionalProperties"],
+    ):
         changed = node  # servers, and the settings of an alert, are read whatever their names
     changed["properties"]["brand_new"] = {"type": "string"}
     assert noticed(lambda: profile(node, monkeypatch))
 
 
-VALUES = [value for value in vars(model).values() if isinstance(value, type) and is_dataclass(value)]
+VALUES = [
+    value for value in vars(model).values() if isinstance(value, type) and is_dataclass(value)
+]
 SOURCES = "".join(
     path.read_text(encoding="utf-8")
     for pattern in ("**/*.py", "**/*.j2")
@@ -230,7 +241,8 @@ SOURCES = "".join(
 
 
 @pytest.mark.parametrize(
-    ("value", "field"), [(value.__name__, field.name) for value in VALUES for field in fields(value)]
+    ("value", "field"),
+    [(value.__name__, field.name) for value in VALUES for field in fields(value)],
 )
 def test_every_field_of_the_model_is_used(value: str, field: str) -> None:
     assert re.search(rf"[.\"']{field}\b", SOURCES), f"nobody reads {value}.{field}"

@@ -53,8 +53,18 @@ CASES = [
         "kind: failing",
         f"{GATE}:3:1: kind: 'failing' is not one of failure, symptom, watchdog",
     ),
-    Case("wrong-type", "    threshold: 2\n", "    threshold: many\n", f"{GATE}:87:5: threshold must be a whole number"),
-    Case("unquoted-version", 'from: "1.10"', "from: 1.10", f"{GATE}:17:14: from must be text; put it in quotes"),
+    Case(
+        "wrong-type",
+        "    threshold: 2\n",
+        "    threshold: many\n",
+        f"{GATE}:87:5: threshold must be a whole number",
+    ),
+    Case(
+        "unquoted-version",
+        'from: "1.10"',
+        "from: 1.10",
+        f"{GATE}:17:14: from must be text; put it in quotes",
+    ),
     Case(
         "two-lines-where-one",
         "first_step: Look at the gate.",
@@ -67,7 +77,12 @@ CASES = [
         "causes: []",
         f"{GATE}:22:1: causes is empty; give at least 1",
     ),
-    Case("twice", "modes: [iptables, ipvs]", "modes: [ipvs, ipvs]", f"{GATE}:15:3: modes lists a value twice"),
+    Case(
+        "twice",
+        "modes: [iptables, ipvs]",
+        "modes: [ipvs, ipvs]",
+        f"{GATE}:15:3: modes lists a value twice",
+    ),
     Case(
         "negative",
         "    threshold: 2\n",
@@ -86,7 +101,12 @@ CASES = [
         "kind: failure\nkind: symptom",
         f"{GATE}:4:1: duplicate key 'kind'; the first one is on line 3, remove one of them",
     ),
-    Case("not-utf-8", "Look at the gate.", "\udcff", f"{GATE}:10:13: not UTF-8 text; save the file as UTF-8"),
+    Case(
+        "not-utf-8",
+        "Look at the gate.",
+        "\udcff",
+        f"{GATE}:10:13: not UTF-8 text; save the file as UTF-8",
+    ),
     # What only the whole entry shows.
     Case(
         "folder-name",
@@ -210,7 +230,12 @@ CASES = [
         "    changes: All.\n    yaml: |\n",
         f"{GATE}:53:5: changes needs the key 'run': Shell commands to paste, a Jinja template over the words of `kube-proxy-alerts docs steps`; $NODE and $POD are set on top of the page.",
     ),
-    Case("unknown-word", RUST, "{{ metric }}", f"{GATE}:42:5: run: there is no word 'metric'; did you mean 'metrics'?"),
+    Case(
+        "unknown-word",
+        RUST,
+        "{{ metric }}",
+        f"{GATE}:42:5: run: there is no word 'metric'; did you mean 'metrics'?",
+    ),
     Case(
         "unknown-word-in-the-instruction",
         "do: Take the rust off.",
@@ -528,7 +553,13 @@ CASES = [
         "intervals and the ingest delay, 120 s",
     ),
     # Metric signals.
-    Case("no-promql", "rate(kubeproxy", "rate((kubeproxy", f"{SLOW}:22:9: not PromQL: unclosed left parenthesis", SLOW),
+    Case(
+        "no-promql",
+        "rate(kubeproxy",
+        "rate((kubeproxy",
+        f"{SLOW}:22:9: not PromQL: unclosed left parenthesis",
+        SLOW,
+    ),
     Case(
         "unknown-placeholder",
         "$kube_proxy",
@@ -596,7 +627,9 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_bad_input_is_said_exactly(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input_is_said_exactly(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(TINY, tmp_path / "c")
     for file, old, new in ((case.file, case.old, case.new), *([case.also] if case.also else ())):
         path = tmp_path / "c" / file

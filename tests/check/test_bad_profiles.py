@@ -80,7 +80,9 @@ CASES = {
 
 
 @pytest.mark.parametrize(("text", "said"), CASES.items(), ids=lambda text: text.strip()[:40])
-def test_bad_profiles_are_said_exactly(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_profiles_are_said_exactly(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     site = Path("site.yaml")
     site.write_text(text if "runbooks" in text else text + HOME, encoding="utf-8")

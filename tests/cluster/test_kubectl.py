@@ -15,13 +15,36 @@ from generator.cluster import kubectl, objects
 from generator.diagnose import pods
 from tests.cluster.test_objects import daemon_set, kube_proxy, listed, node, pod
 
-CLUSTER = listed(node("n1"), daemon_set("kube-proxy", kube_proxy("v1.20.0")), pod("p", "n1", kube_proxy("v1.20.0")))
-ODD: tuple[Any, ...] = (None, 5, "x", [], {}, [None], {"x": None}, True, "\ud800", -1e300, [[]], {"name": "--x"})
+CLUSTER = listed(
+    node("n1"),
+    daemon_set("kube-proxy", kube_proxy("v1.20.0")),
+    pod("p", "n1", kube_proxy("v1.20.0")),
+)
+ODD: tuple[Any, ...] = (
+    None,
+    5,
+    "x",
+    [],
+    {},
+    [None],
+    {"x": None},
+    True,
+    "\ud800",
+    -1e300,
+    [[]],
+    {"name": "--x"},
+)
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where something stands in data, all of them."""
-    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    inner = (
+        data.items()
+        if isinstance(data, dict)
+        else enumerate(data)
+        if isinstance(data, list)
+        else ()
+    )
     return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
 
 
@@ -48,8 +71,16 @@ def test_no_shape_ends_in_another_error(path: tuple[Any, ...], value: Any) -> No
     [
         (("items",), 5, "at items: 5"),
         (("items", 0, "status"), None, 'at items[0]: no "status"'),
-        (("items", 1, "spec", "template", "spec", "containers"), "x", 'at items[1].spec.template.spec.containers: "x"'),
-        (("items", 2, "metadata", "name"), "--kubeconfig=x", 'at items[2].metadata.name: "--kubeconfig=x"'),
+        (
+            ("items", 1, "spec", "template", "spec", "containers"),
+            "x",
+            'at items[1].spec.template.spec.containers: "x"',
+        ),
+        (
+            ("items", 2, "metadata", "name"),
+            "--kubeconfig=x",
+            'at items[2].metadata.name: "--kubeconfig=x"',
+        ),
     ],
 )
 def test_the_place_is_said(path: tuple[Any, ...], value: Any, said: str) -> None:
@@ -80,14 +111,18 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '{"kind": "List", "items": [{"kind": "Pod"}]}',
     ],
 )
-def test_diagnose_and_advise_say_the_same_of_a_kubectl_that_prints_nonsense(program: Path, printed: str) -> None:
+def test_diagnose_and_advise_say_the_same_of_a_kubectl_that_prints_nonsense(
+    program: Path, printed: str
+) -> None:
     program.write_text(f"#!/bin/sh\nprintf '%s' '{printed}'\n", encoding="utf-8")
     with pytest.raises(ToolError):
         list(pods.logs(pods.Pods(), lambda note: None))
 
 
 @pytest.mark.parametrize("text", ["\x7fELF no program", "#!/no/such/shell\n"])
-def test_what_is_no_program_is_said_for_logs_too(program: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_program_is_said_for_logs_too(
+    program: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(program.parent))
     program.write_text(text, encoding="latin-1")
     said = "the kubectl on PATH cannot be run"
@@ -97,7 +132,9 @@ def test_what_is_no_program_is_said_for_logs_too(program: Path, text: str, monke
         kubectl.Running(None, "logs", "p")
 
 
-def test_without_a_cluster_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_cluster_there_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A real kubectl, which logs the same thing five times before."""
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     monkeypatch.setenv("HOME", str(tmp_path))

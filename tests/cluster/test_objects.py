@@ -10,21 +10,37 @@ LOCK = {"name": "lock", "hostPath": {"path": "/run/xtables.lock", "type": "FileO
 MOUNT = {"name": "lock", "mountPath": "/run/xtables.lock"}
 
 
-def node(name: str, system: str = "CentOS Linux 8 (Core)", kernel: str = "5.4.119-19", **labels: str) -> dict[str, Any]:
+def node(
+    name: str, system: str = "CentOS Linux 8 (Core)", kernel: str = "5.4.119-19", **labels: str
+) -> dict[str, Any]:
     info = {"osImage": system, "kernelVersion": kernel, "kubeletVersion": "v1.14.3-tke.20"}
     return {
         "kind": "Node",
-        "metadata": {"name": name, "labels": {f"kubernetes.io/{key}": value for key, value in labels.items()}},
+        "metadata": {
+            "name": name,
+            "labels": {f"kubernetes.io/{key}": value for key, value in labels.items()},
+        },
         "status": {"nodeInfo": info},
     }
 
 
-def container(name: str, image: str, *command: str, mounts: list[Any] | None = None, **more: Any) -> dict[str, Any]:
+def container(
+    name: str, image: str, *command: str, mounts: list[Any] | None = None, **more: Any
+) -> dict[str, Any]:
     rights = {"securityContext": {"privileged": True}}
-    return {"name": name, "image": image, "command": [*command], "volumeMounts": mounts or [], **rights, **more}
+    return {
+        "name": name,
+        "image": image,
+        "command": [*command],
+        "volumeMounts": mounts or [],
+        **rights,
+        **more,
+    }
 
 
-def pod_spec(*containers: dict[str, Any], volumes: list[Any] | None = None, host: bool = True) -> dict[str, Any]:
+def pod_spec(
+    *containers: dict[str, Any], volumes: list[Any] | None = None, host: bool = True
+) -> dict[str, Any]:
     return {"hostNetwork": host, "containers": [*containers], "volumes": volumes or []}
 
 
@@ -34,7 +50,11 @@ def daemon_set(name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def pod(name: str, on: str, spec: dict[str, Any], owner: str = "DaemonSet") -> dict[str, Any]:
-    metadata = {"name": name, "namespace": "kube-system", "ownerReferences": [{"kind": owner, "name": "x"}]}
+    metadata = {
+        "name": name,
+        "namespace": "kube-system",
+        "ownerReferences": [{"kind": owner, "name": "x"}],
+    }
     return {"kind": "Pod", "metadata": metadata, "spec": {**spec, "nodeName": on}}
 
 
@@ -49,7 +69,10 @@ def listed(*objects: dict[str, Any]) -> dict[str, Any]:
 
 
 def seen(cluster: Cluster) -> list[tuple[str, str | None, str | None, tuple[str, ...]]]:
-    return [(str(one.facts.kube_proxy), one.facts.os, one.facts.mode, one.nodes) for one in cluster.kube_proxies]
+    return [
+        (str(one.facts.kube_proxy), one.facts.os, one.facts.mode, one.nodes)
+        for one in cluster.kube_proxies
+    ]
 
 
 def test_nodes_of_several_versions_and_systems_are_told_apart() -> None:
@@ -76,7 +99,16 @@ def test_nodes_of_several_versions_and_systems_are_told_apart() -> None:
 
 
 def test_a_node_without_kube_proxys_pod_is_named() -> None:
-    found = read([listed(node("n1"), node("n2"), node("w", os="windows"), pod("a", "n1", kube_proxy("v1.18.4")))])
+    found = read(
+        [
+            listed(
+                node("n1"),
+                node("n2"),
+                node("w", os="windows"),
+                pod("a", "n1", kube_proxy("v1.18.4")),
+            )
+        ]
+    )
     assert seen(found) == [("v1.18.4", "CentOS Linux 8 (Core)", "iptables", ("n1",))]
     assert found.notes == ("no kube-proxy Pod is on n2",)
 
@@ -105,7 +137,10 @@ iptables: {syncPeriod: 0s}
 
 def configured() -> dict[str, Any]:
     spec = kube_proxy("v1.22.17", "--config=/var/lib/kube-proxy/config.conf")
-    return daemon_set("kube-proxy", {**spec, "volumes": [LOCK, {"name": "c", "configMap": {"name": "kube-proxy"}}]})
+    return daemon_set(
+        "kube-proxy",
+        {**spec, "volumes": [LOCK, {"name": "c", "configMap": {"name": "kube-proxy"}}]},
+    )
 
 
 def test_settings_are_read_from_the_config_map() -> None:
@@ -132,13 +167,26 @@ def test_without_the_config_map_mode_and_settings_are_not_known() -> None:
 
 
 def test_flags_and_variables() -> None:
-    env = [{"name": "HTTP2_READ_IDLE_TIMEOUT_SECONDS", "value": "0"}, {"name": "NODE", "valueFrom": {}}]
+    env = [
+        {"name": "HTTP2_READ_IDLE_TIMEOUT_SECONDS", "value": "0"},
+        {"name": "NODE", "valueFrom": {}},
+    ]
     shell = pod_spec(
-        container("kube-proxy", "kube-proxy-amd64:v1.16.3", "sh", "-c", "kube-proxy --ipvs-sync-period 5s", env=env)
+        container(
+            "kube-proxy",
+            "kube-proxy-amd64:v1.16.3",
+            "sh",
+            "-c",
+            "kube-proxy --ipvs-sync-period 5s",
+            env=env,
+        )
     )
     facts = read([listed(daemon_set("kube-proxy", shell))]).kube_proxies[0].facts
     assert facts.settings
-    assert facts.settings.items() >= {"--ipvs-sync-period": "5s", "HTTP2_READ_IDLE_TIMEOUT_SECONDS": "0"}.items()
+    assert (
+        facts.settings.items()
+        >= {"--ipvs-sync-period": "5s", "HTTP2_READ_IDLE_TIMEOUT_SECONDS": "0"}.items()
+    )
     assert settings_of(["kube-proxy", "--a=1", "--b", "2", "--c", "--d"]) == {
         "--a": "1",
         "--b": "2",
@@ -148,13 +196,17 @@ def test_flags_and_variables() -> None:
 
 
 def test_an_image_that_tells_no_version_is_said_to_do_so() -> None:
-    spec = pod_spec(container("kube-proxy", "r/kube-proxy@sha256:0123", mounts=[MOUNT]), volumes=[LOCK])
+    spec = pod_spec(
+        container("kube-proxy", "r/kube-proxy@sha256:0123", mounts=[MOUNT]), volumes=[LOCK]
+    )
     found = read([listed(daemon_set("kube-proxy", spec))])
     assert found.kube_proxies[0].facts.kube_proxy is None
     assert found.notes == ("the image r/kube-proxy@sha256:0123 does not tell kube-proxy's version",)
 
 
-def writer(name: str, image: str, volumes: list[Any], mounts: list[Any], **more: Any) -> list[tuple[str, bool, str]]:
+def writer(
+    name: str, image: str, volumes: list[Any], mounts: list[Any], **more: Any
+) -> list[tuple[str, bool, str]]:
     """What is found of one writer beside a kube-proxy that is well."""
     spec = pod_spec(container(name, image, mounts=mounts, **more), volumes=volumes)
     found = read([listed(daemon_set("kube-proxy", kube_proxy("v1.18.4")), daemon_set(name, spec))])
@@ -183,7 +235,11 @@ DIRECTORY = "where the file is missing, a directory takes its place"
         (host("/run"), at("/run"), ""),
         (host("/var/run/"), at("/var/run"), ""),
         (host("/run/xtables.lock", "File"), at("/run/xtables.lock"), ""),
-        (host("/run/xtables.lock"), at("/run/xtables.lock"), f"mounts /run/xtables.lock without a type: {DIRECTORY}"),
+        (
+            host("/run/xtables.lock"),
+            at("/run/xtables.lock"),
+            f"mounts /run/xtables.lock without a type: {DIRECTORY}",
+        ),
         (
             host("/run/xtables.lock", "DirectoryOrCreate"),
             at("/run/xtables.lock"),
@@ -237,7 +293,9 @@ def test_only_who_has_the_right_can_write(context: dict[str, Any] | None, listed
 def test_a_pod_of_its_own_network_and_one_of_a_daemon_set_are_not_listed() -> None:
     inner = pod_spec(container("mine", "mine:1"), host=False)
     outer = pod_spec(container("mine", "mine:1"))
-    found = read([listed(daemon_set("x", inner), pod("a", "n1", outer), pod("b", "n1", outer, owner="Job"))])
+    found = read(
+        [listed(daemon_set("x", inner), pod("a", "n1", outer), pod("b", "n1", outer, owner="Job"))]
+    )
     assert [one.workload for one in found.writers] == ["Pod kube-system/b"]
 
 
@@ -251,15 +309,28 @@ def test_a_writer_that_is_known_decides_and_one_that_is_not_leaves_it_open() -> 
 
     assert lock(proxy) == ()
     assert lock(proxy, other) is None
-    assert lock(proxy, known, other) == (f"DaemonSet kube-system/kube-router, container kube-router, {NOT}",)
+    assert lock(proxy, known, other) == (
+        f"DaemonSet kube-system/kube-router, container kube-router, {NOT}",
+    )
 
 
 def test_images_are_told_by_name_and_tag_and_of_several_the_oldest_counts() -> None:
     def add_on(name: str, tag: str) -> dict[str, Any]:
-        return daemon_set(name, pod_spec(container("c", f"registry:5000/tke/kube-router:{tag}"), host=False))
+        return daemon_set(
+            name, pod_spec(container("c", f"registry:5000/tke/kube-router:{tag}"), host=False)
+        )
 
     proxy = daemon_set("kube-proxy", kube_proxy("v1.18.4"))
-    found = read([listed(node("n1", kernel="5.4.119-19"), proxy, add_on("a", "v1.10.0"), add_on("b", "v1.9.2"))])
+    found = read(
+        [
+            listed(
+                node("n1", kernel="5.4.119-19"),
+                proxy,
+                add_on("a", "v1.10.0"),
+                add_on("b", "v1.9.2"),
+            )
+        ]
+    )
     assert found.kube_proxies[0].facts.components == {
         "kube-proxy": "v1.18.4",
         "kube-router": "v1.9.2",

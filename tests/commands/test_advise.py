@@ -13,7 +13,17 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.test_objects import CONFIG, LOCK, container, daemon_set, kube_proxy, listed, node, pod, pod_spec
+from tests.cluster.test_objects import (
+    CONFIG,
+    LOCK,
+    container,
+    daemon_set,
+    kube_proxy,
+    listed,
+    node,
+    pod,
+    pod_spec,
+)
 from tests.conftest import ROOT, TINY, Run
 from tests.kubernetes_api import serve
 
@@ -79,7 +89,16 @@ def about(report: str, failures: set[str | None]) -> str:
 
 def test_what_can_happen_comes_first_with_its_reason_and_its_end(run: Run) -> None:
     versions = ("--cluster-version", "1.14", "--kube-proxy-version", "v1.14.3-tke.26")
-    done = run("advise", *versions, "--os", "CentOS 8", "--mode", "ipvs", "--flags", "--ipvs-sync-period=30s")
+    done = run(
+        "advise",
+        *versions,
+        "--os",
+        "CentOS 8",
+        "--mode",
+        "ipvs",
+        "--flags",
+        "--ipvs-sync-period=30s",
+    )
     shown = about(done.stdout, set(map(failure_in, AFFECTED.splitlines())))
     assert (done.returncode, shown, done.stderr) == (1, AFFECTED, "")
 
@@ -111,7 +130,11 @@ def test_programs_learn_which_edition_says_what(run: Run) -> None:
     (found,) = json.loads(done.stdout)["kube_proxies"]
     (row,) = [row for row in found["failures"] if row["id"] == "iptables-backend-mismatch"]
     assert row["editions"] == [
-        {"edition": "newer Chinese edition", "says": "fixed in v1.20.6-tke.31", "fixed_in": "v1.20.6-tke.31"},
+        {
+            "edition": "newer Chinese edition",
+            "says": "fixed in v1.20.6-tke.31",
+            "fixed_in": "v1.20.6-tke.31",
+        },
         {"edition": "English edition", "says": "the problem does not exist", "fixed_in": None},
     ]
 
@@ -128,26 +151,48 @@ def test_a_release_newer_than_all_that_were_read_is_said_to_be_so(run: Run) -> N
     ("arguments", "said"),
     [
         ([], "give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix"),
-        (["--kube-proxy-version", "latest"], "'latest' is no version that is known here; versions are like 1.14, "),
+        (
+            ["--kube-proxy-version", "latest"],
+            "'latest' is no version that is known here; versions are like 1.14, ",
+        ),
         (["--cluster-version", "2.0.0"], "'2.0.0' is no version that is known here"),
-        (["--cluster-file", "text"], "text is not JSON (Expecting value: line 1 column 1 (char 0)); save it with "),
+        (
+            ["--cluster-file", "text"],
+            "text is not JSON (Expecting value: line 1 column 1 (char 0)); save it with ",
+        ),
         (["--cluster-file", "other"], "this is not what `kubectl get … -o json` prints"),
-        (["--cluster-file", "empty"], "there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods"),
+        (
+            ["--cluster-file", "empty"],
+            "there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods",
+        ),
         (["--cluster-file", "binary"], "binary is not JSON ("),
         (["--cluster-file", "deep"], "deep is not JSON ("),
         (["--cluster-file", "items"], "this is not what `kubectl get … -o json` prints"),
-        (["--cluster-file", "/proc/self/mem"], "/proc/self/mem: cannot be read: Input/output error"),
-        (["--from-cluster"], "kubectl is not on PATH; install it, or give files with what it prints"),
-        (["--kube-proxy-version", "v1.18.4", "--flags", "--a='b"], '--flags "--a=\'b" cannot be split into words: '),
+        (
+            ["--cluster-file", "/proc/self/mem"],
+            "/proc/self/mem: cannot be read: Input/output error",
+        ),
+        (
+            ["--from-cluster"],
+            "kubectl is not on PATH; install it, or give files with what it prints",
+        ),
+        (
+            ["--kube-proxy-version", "v1.18.4", "--flags", "--a='b"],
+            '--flags "--a=\'b" cannot be split into words: ',
+        ),
     ],
 )
-def test_what_cannot_be_answered_is_exit_2(run: Run, tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_what_cannot_be_answered_is_exit_2(
+    run: Run, tmp_path: Path, arguments: list[str], said: str
+) -> None:
     (tmp_path / "text").write_text("no", encoding="utf-8")
     (tmp_path / "other").write_text('{"kind": "List", "items": [1]}', encoding="utf-8")
     (tmp_path / "empty").write_text('{"kind": "List", "items": []}', encoding="utf-8")
     (tmp_path / "binary").write_bytes(b"\xff\x00\x8b\x1f")
     (tmp_path / "deep").write_text("[" * 100_000, encoding="utf-8")
-    (tmp_path / "items").write_text('{"kind": "List", "items": [{"kind": "Node"}]}', encoding="utf-8")
+    (tmp_path / "items").write_text(
+        '{"kind": "List", "items": [{"kind": "Node"}]}', encoding="utf-8"
+    )
     done = run("advise", *arguments, cwd=tmp_path, PATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -169,9 +214,15 @@ def test_a_fix_table_that_cannot_be_used_is_a_problem_of_the_catalog(
 ) -> None:
     shutil.copytree(TINY / "broken-gate", tmp_path / "my-gate")
     path = tmp_path / "my-gate" / "failure.yaml"
-    text = path.read_text(encoding="utf-8").replace("id: broken-gate", "id: my-gate").replace(old, new)
-    path.write_text(text.replace("alert: KubeProxyBrokenGate", "alert: KubeProxyMyGate"), encoding="utf-8")
-    (tmp_path / "cluster.json").write_text(json.dumps(listed(node("n1"), daemon_set("hinge", pod_spec()))))
+    text = (
+        path.read_text(encoding="utf-8").replace("id: broken-gate", "id: my-gate").replace(old, new)
+    )
+    path.write_text(
+        text.replace("alert: KubeProxyBrokenGate", "alert: KubeProxyMyGate"), encoding="utf-8"
+    )
+    (tmp_path / "cluster.json").write_text(
+        json.dumps(listed(node("n1"), daemon_set("hinge", pod_spec())))
+    )
     catalog = ("--catalog", str(tmp_path), "--cluster-file", str(tmp_path / "cluster.json"))
     done = run("advise", *catalog)
     assert (done.returncode, done.stdout) == (1, "")
@@ -194,10 +245,15 @@ def test_a_fix_table_that_cannot_be_used_is_a_problem_of_the_catalog(
             "\x7fELF no program",
             "the kubectl on PATH cannot be run: Exec format error; is it a program for this machine?",
         ),
-        ("#!/no/such/shell\n", "the kubectl on PATH cannot be run: No such file or directory; is it a program "),
+        (
+            "#!/no/such/shell\n",
+            "the kubectl on PATH cannot be run: No such file or directory; is it a program ",
+        ),
     ],
 )
-def test_a_kubectl_that_does_not_do_its_work_is_exit_2(run: Run, tmp_path: Path, kubectl: str, said: str) -> None:
+def test_a_kubectl_that_does_not_do_its_work_is_exit_2(
+    run: Run, tmp_path: Path, kubectl: str, said: str
+) -> None:
     (tmp_path / "kubectl").write_text(kubectl, encoding="latin-1")
     (tmp_path / "kubectl").chmod(0o755)
     done = run("advise", "--from-cluster", cwd=tmp_path, PATH=str(tmp_path))
@@ -210,13 +266,31 @@ def test_a_kubectl_that_does_not_do_its_work_is_exit_2(run: Run, tmp_path: Path,
 IMAGE = "only where kube-proxy does not run in its own image, or serves IPv4 and IPv6"
 MATRIX = {
     "TKE 1.10": ("yes", "below v1.10.5-tke.20", "yes", "no", "no"),
-    "TKE 1.12": ("yes", "below v1.12.4-tke.32{}v1.12.4-tke.31)", "below v1.12.4-tke.31", "below v1.12.4-tke.31", "no"),
+    "TKE 1.12": (
+        "yes",
+        "below v1.12.4-tke.32{}v1.12.4-tke.31)",
+        "below v1.12.4-tke.31",
+        "below v1.12.4-tke.31",
+        "no",
+    ),
     "TKE 1.13": ("yes", "not listed (upstream yes)", "no", "not listed (upstream yes)", "no"),
-    "TKE 1.14": ("yes", "below v1.14.3-tke.28{}v1.14.3-tke.27)", "no", "below v1.14.3-tke.27", "no"),
+    "TKE 1.14": (
+        "yes",
+        "below v1.14.3-tke.28{}v1.14.3-tke.27)",
+        "no",
+        "below v1.14.3-tke.27",
+        "no",
+    ),
     "TKE 1.15": ("yes", "not listed (upstream yes)", "no", "no", "no"),
     "TKE 1.16": ("yes", "below v1.16.3-tke.34{}v1.16.3-tke.28)", "no", "no", "no"),
     "TKE 1.17": ("yes", f"not listed (upstream iptables: {IMAGE}; ipvs: no)", "no", "no", "no"),
-    "TKE 1.18": ("below v1.18.4-tke.26", "below v1.18.4-tke.35{}v1.18.4-tke.26)", "no", "no", "below v1.18.4-tke.26"),
+    "TKE 1.18": (
+        "below v1.18.4-tke.26",
+        "below v1.18.4-tke.35{}v1.18.4-tke.26)",
+        "no",
+        "no",
+        "below v1.18.4-tke.26",
+    ),
     "TKE 1.19": ("no", "no", "no", "no", "no"),
     "TKE 1.24": (
         "no",
@@ -226,7 +300,13 @@ MATRIX = {
         "no",
     ),
     "TKE 1.25 and later": ("no", "no", "no", "no", "no"),
-    "upstream 1.16": ("yes", f"iptables: below v1.16.10, later {IMAGE}; ipvs: no", None, "no", "no"),
+    "upstream 1.16": (
+        "yes",
+        f"iptables: below v1.16.10, later {IMAGE}; ipvs: no",
+        None,
+        "no",
+        "no",
+    ),
     "upstream 1.17": ("yes", f"iptables: {IMAGE}; ipvs: no", None, "no", "yes"),
     "upstream 1.18": ("below v1.18.18", f"iptables: {IMAGE}; ipvs: no", None, "no", "yes"),
     "upstream 1.19": ("below v1.19.5", f"iptables: {IMAGE}; ipvs: no", None, "no", "no"),
@@ -250,7 +330,10 @@ def test_the_matrix_is_the_pages_tables(run: Run) -> None:
     found = {row["kube-proxy"]: tuple(row[column] for column in COLUMNS) for row in rows}
     old = "yes, only where iptables (iptables-restore with -w) is older than 1.6.2"
     english = " (newer Chinese edition; English edition: fixed in "
-    expected = {title: tuple((cell or old).format(english) for cell in cells) for title, cells in MATRIX.items()}
+    expected = {
+        title: tuple((cell or old).format(english) for cell in cells)
+        for title, cells in MATRIX.items()
+    }
     assert {title: found[title] for title in expected} == expected
     assert {row["iptables-lock-not-mounted"] for row in rows} == {"any version"}
 
@@ -258,10 +341,15 @@ def test_the_matrix_is_the_pages_tables(run: Run) -> None:
 def test_the_matrix_says_the_same_in_all_its_forms(run: Run) -> None:
     rows = list(csv.reader(io.StringIO(run("advise", "--matrix", "csv").stdout)))
     lines = run("advise", "--matrix").stdout.splitlines()
-    cells = [[cell.strip(" `").replace("\\", "") for cell in line.strip("|").split(" | ")] for line in lines]
+    cells = [
+        [cell.strip(" `").replace("\\", "") for cell in line.strip("|").split(" | ")]
+        for line in lines
+    ]
     assert [cells[0], *cells[2:]] == rows
     data = json.loads(run("advise", "--matrix", "json").stdout)
-    assert [[one["says"] for one in row["failures"].values()] for row in data] == [row[1:] for row in rows[1:]]
+    assert [[one["says"] for one in row["failures"].values()] for row in data] == [
+        row[1:] for row in rows[1:]
+    ]
     (tke,) = [row for row in data if row["builder"] == "TKE" and "1.14" in row["releases"]]
     assert tke["failures"]["iptables-save-parse-panic"] == {
         "says": "below v1.14.3-tke.27",
@@ -271,8 +359,16 @@ def test_the_matrix_says_the_same_in_all_its_forms(run: Run) -> None:
         "editions": [],
     }
     assert tke["failures"]["iptables-backend-mismatch"]["editions"] == [
-        {"edition": "newer Chinese edition", "says": "fixed in v1.14.3-tke.28", "fixed_in": "v1.14.3-tke.28"},
-        {"edition": "English edition", "says": "fixed in v1.14.3-tke.27", "fixed_in": "v1.14.3-tke.27"},
+        {
+            "edition": "newer Chinese edition",
+            "says": "fixed in v1.14.3-tke.28",
+            "fixed_in": "v1.14.3-tke.28",
+        },
+        {
+            "edition": "English edition",
+            "says": "fixed in v1.14.3-tke.27",
+            "fixed_in": "v1.14.3-tke.27",
+        },
     ]
 
 
@@ -325,8 +421,15 @@ def ask(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Iterator[As
     """`advise` on the same cluster, through kubectl and from what it saved."""
     if request.param == "--cluster-file":
         (tmp_path / "cluster.json").write_text(json.dumps(listed(*OBJECTS)), encoding="utf-8")
-        (tmp_path / "version.json").write_text('{"serverVersion": {"gitVersion": "v1.18.4-tke.26"}}', encoding="utf-8")
-        files = ("--cluster-file", str(tmp_path / "cluster.json"), "--cluster-file", str(tmp_path / "version.json"))
+        (tmp_path / "version.json").write_text(
+            '{"serverVersion": {"gitVersion": "v1.18.4-tke.26"}}', encoding="utf-8"
+        )
+        files = (
+            "--cluster-file",
+            str(tmp_path / "cluster.json"),
+            "--cluster-file",
+            str(tmp_path / "version.json"),
+        )
         yield lambda *more: run("advise", *files, *more)
         return
     with serve(OBJECTS, "v1.18.4-tke.26", tmp_path) as kubeconfig:
@@ -348,9 +451,12 @@ def test_a_cluster_of_two_builds_is_answered_for_each(ask: Ask) -> None:
     )
     assert "  all that a version can end, ends with: kube-proxy v1.18.4-tke.35 or later" in first
     assert "    ipvs-frequent-sync: --ipvs-sync-period is 30s\n" in first
-    assert second.startswith("kube-proxy v1.18.4-tke.26, cluster v1.18.4-tke.26, Ubuntu 18.04.6 LTS, ipvs: 1 node (n2)")
+    assert second.startswith(
+        "kube-proxy v1.18.4-tke.26, cluster v1.18.4-tke.26, Ubuntu 18.04.6 LTS, ipvs: 1 node (n2)"
+    )
     assert (
-        "      why        --ipvs-sync-period is 5s\n                 Refreshing the rules of the node every " in second
+        "      why        --ipvs-sync-period is 5s\n                 Refreshing the rules of the node every "
+        in second
     )
     assert "      why        kube-router is v1.3.1, older than v1.3.2\n" in second
     assert lock in first
@@ -370,7 +476,10 @@ def test_a_cluster_for_programs(ask: Ask) -> None:
     assert found["may_write_without_lock"] == [
         "DaemonSet kube-system/csi, container csi, does not mount /run/xtables.lock"
     ]
-    can = [[row["id"] for row in one["failures"] if row["verdict"] == "affected"] for one in found["kube_proxies"]]
+    can = [
+        [row["id"] for row in one["failures"] if row["verdict"] == "affected"]
+        for one in found["kube_proxies"]
+    ]
     assert can == [
         [
             "iptables-backend-mismatch",
@@ -386,7 +495,14 @@ def test_a_cluster_for_programs(ask: Ask) -> None:
 def test_a_cluster_that_does_not_answer_is_exit_2(run: Run, tmp_path: Path) -> None:
     with serve([], "v1.18.4", tmp_path) as kubeconfig:
         pass
-    done = run("advise", "--from-cluster", "--context", "test", KUBECONFIG=str(kubeconfig), HOME=str(tmp_path))
+    done = run(
+        "advise",
+        "--from-cluster",
+        "--context",
+        "test",
+        KUBECONFIG=str(kubeconfig),
+        HOME=str(tmp_path),
+    )
     assert done.returncode == 2
     assert "kubectl reaches no cluster: The connection to the server 127.0.0.1:" in done.stderr
 

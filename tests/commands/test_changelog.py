@@ -8,7 +8,17 @@ import pytest
 from generator.history.rule_lock import Locked, dump
 from tests.conftest import Repository, Run
 
-SLOW = Locked("GateSlow", "prometheus", "gate-slow", "stable", "30s", "10m", {"severity": "warning"}, "aa", "bb")
+SLOW = Locked(
+    "GateSlow",
+    "prometheus",
+    "gate-slow",
+    "stable",
+    "30s",
+    "10m",
+    {"severity": "warning"},
+    "aa",
+    "bb",
+)
 SLOWER = replace(SLOW, hold="15m")
 LOCK = "output/rules.lock.json"
 EMPTY = "# Changelog\n\n## Unreleased\n\n## 0.1.0\n\n- GateSlow: new.\n"
@@ -24,7 +34,9 @@ def site(repository: Repository) -> Repository:
     return repository
 
 
-def test_a_rule_that_changed_and_is_named_by_no_added_line_fails(site: Repository, run: Run) -> None:
+def test_a_rule_that_changed_and_is_named_by_no_added_line_fails(
+    site: Repository, run: Run
+) -> None:
     fork = site.git("rev-parse", "--short=8", "v1")
     site.commit({LOCK: dump([SLOWER])})
     done = run("changelog", "--check", cwd=site.folder)
@@ -77,16 +89,24 @@ def test_a_changelog_that_is_not_there(site: Repository, run: Run) -> None:
     (site.folder / LOCK).write_text(dump([SLOWER]))
     done = run("changelog", "--check", "v1", "--format", "github", cwd=site.folder)
     assert done.returncode == 1
-    assert done.stdout.startswith("::error file=CHANGELOG.md::no line added since v1 names GateSlow;")
+    assert done.stdout.startswith(
+        "::error file=CHANGELOG.md::no line added since v1 names GateSlow;"
+    )
 
 
 def test_it_prints_what_changed(site: Repository, run: Run) -> None:
     site.commit({LOCK: dump([SLOWER, replace(SLOW, name="GateShut")])})
     done = run("changelog", "v1..HEAD", cwd=site.folder)
-    assert (done.returncode, done.stdout) == (0, "new\tGateShut\t\nchanged\tGateSlow\tfor 10m → 15m\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "new\tGateShut\t\nchanged\tGateSlow\tfor 10m → 15m\n",
+    )
     assert done.stderr == "2 rules changed from v1 to HEAD\n"
     notes = run("changelog", "v1..HEAD", "--markdown", cwd=site.folder).stdout
-    assert notes == "### New rules\n\n- `GateShut`\n\n### Changed rules\n\n- `GateSlow`: for 10m → 15m\n"
+    assert (
+        notes
+        == "### New rules\n\n- `GateShut`\n\n### Changed rules\n\n- `GateSlow`: for 10m → 15m\n"
+    )
     assert json.loads(run("changelog", "v1..HEAD", "--json", cwd=site.folder).stdout) == [
         {"change": "new", "rule": "GateShut", "failure": "gate-slow", "parts": []},
         {
@@ -100,7 +120,11 @@ def test_it_prints_what_changed(site: Repository, run: Run) -> None:
 
 def test_nothing_changed(site: Repository, run: Run) -> None:
     done = run("changelog", "v1..HEAD", cwd=site.folder)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "no rules changed from v1 to HEAD\n")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "",
+        "no rules changed from v1 to HEAD\n",
+    )
 
 
 def test_a_check_that_had_nothing_to_compare_with_says_so(repository: Repository, run: Run) -> None:
@@ -144,12 +168,17 @@ def test_a_commit_before_there_was_a_lock(repository: Repository, run: Run) -> N
     [
         (["v9"], "git knows no commit v9 here; fetch it, or name another one or a lock file"),
         (["v1...HEAD"], "v1...HEAD has three dots; write v1..HEAD"),
-        (["v1", "--output", "rules"], "rules/rules.lock.json is not there; `generate` writes it, --output says where"),
+        (
+            ["v1", "--output", "rules"],
+            "rules/rules.lock.json is not there; `generate` writes it, --output says where",
+        ),
         (["CHANGELOG.md"], "CHANGELOG.md is not a lock file: "),
         (["v1", "--check", "--json"], "--check prints problems; choose how with --format"),
     ],
 )
-def test_what_cannot_be_compared_is_said(arguments: list[str], said: str, site: Repository, run: Run) -> None:
+def test_what_cannot_be_compared_is_said(
+    arguments: list[str], said: str, site: Repository, run: Run
+) -> None:
     done = run("changelog", *arguments, cwd=site.folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -160,8 +189,14 @@ def test_what_cannot_be_compared_is_said(arguments: list[str], said: str, site: 
     [
         (b"\xff\xfe{\x00}\x00", "output/rules.lock.json: not UTF-8 text; save the file as UTF-8"),
         (b'{"rules": "\xff"}', "output/rules.lock.json: not UTF-8 text; save the file as UTF-8"),
-        (b"[" * 100_000, "output/rules.lock.json of the files here is not a lock file: it is too deep"),
-        (b'{"rules": null}', "output/rules.lock.json of the files here is not a lock file: at rules: null"),
+        (
+            b"[" * 100_000,
+            "output/rules.lock.json of the files here is not a lock file: it is too deep",
+        ),
+        (
+            b'{"rules": null}',
+            "output/rules.lock.json of the files here is not a lock file: at rules: null",
+        ),
         (b'{"rules": [{"name": 5}]}', "is not a lock file: at rules[0].name: 5"),
         (b'{"rules": [{"name": "x"}]}', 'is not a lock file: at rules[0]: no "engine"'),
     ],
@@ -175,7 +210,9 @@ def test_a_lock_that_is_none_is_said(site: Repository, run: Run, lock: bytes, sa
 
 
 def test_half_a_character_in_a_lock_is_printed_as_a_sign(site: Repository, run: Run) -> None:
-    (site.folder / LOCK).write_text(dump([replace(SLOW, hold="HOLD")]).replace("HOLD", r"\ud800"), encoding="utf-8")
+    (site.folder / LOCK).write_text(
+        dump([replace(SLOW, hold="HOLD")]).replace("HOLD", r"\ud800"), encoding="utf-8"
+    )
     for style in ([], ["--json"], ["--markdown"]):
         done = run("changelog", "v1", *style, cwd=site.folder)
         assert done.returncode == 0, done.stderr

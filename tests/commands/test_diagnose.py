@@ -31,7 +31,9 @@ from tests.lab import programs, servers
 
 CATALOG = load().catalog
 SCHEMA = json.loads((ROOT / "catalog" / "diagnosis.schema.json").read_text(encoding="utf-8"))
-MISMATCH = CAPTURES / "iptables-backend-mismatch" / "fires" / "v1.18.4-legacy187-lb-source-ranges.log"
+MISMATCH = (
+    CAPTURES / "iptables-backend-mismatch" / "fires" / "v1.18.4-legacy187-lb-source-ranges.log"
+)
 LINE = "E1124 04:55:01.693781   11948 proxier.go:1285] Chain 'KUBE-MARK-DROP' does not exist"
 
 
@@ -77,11 +79,17 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
         '   do first   Make the chain KUBE-MARK-DROP where kube-proxy looks for it (two commands, "Stop the damage" in',
         "              the runbook); the next sync then succeeds. Then upgrade kube-proxy.",
     ]
-    assert "   fix        kube-proxy v1.18.4-tke.35 or later, for v1.18.4-tke.20 (TKE 1.18: fixed in " in done.stdout
-    assert "   runbook    kube-proxy-alerts explain KubeProxyIptablesBackendMismatch\n" in done.stdout
+    assert (
+        "   fix        kube-proxy v1.18.4-tke.35 or later, for v1.18.4-tke.20 (TKE 1.18: fixed in "
+        in done.stdout
+    )
+    assert (
+        "   runbook    kube-proxy-alerts explain KubeProxyIptablesBackendMismatch\n" in done.stdout
+    )
     assert "   1 × E other.go] no idea <*>" in done.stdout
     assert re.search(
-        r"   not there  [^:]*\bapiserver-connection-broken, [^:]*\biptables-lock-held-too-long, ", done.stdout
+        r"   not there  [^:]*\bapiserver-connection-broken, [^:]*\biptables-lock-held-too-long, ",
+        done.stdout,
     )
 
 
@@ -93,7 +101,10 @@ HEAD, REASON = (
 
 def test_a_proof_is_the_whole_message_with_its_file_and_line(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "kube-proxy.log"
-    path.write_text(f"I1124 04:52:19.864465   30155 a.go:1] fine\n{HEAD}\n{REASON}\n)\n" + 3 * f"{HEAD}\n{REASON}\n)\n")
+    path.write_text(
+        f"I1124 04:52:19.864465   30155 a.go:1] fine\n{HEAD}\n{REASON}\n)\n"
+        + 3 * f"{HEAD}\n{REASON}\n)\n"
+    )
     with tarfile.open(tmp_path / "bundle.tar.gz", "w:gz") as archive:
         archive.add(path, "node-1/kube-proxy.log")
     for log, source in (
@@ -152,7 +163,9 @@ def test_a_healthy_log_is_exit_0_and_its_errors_are_known_to_be_harmless(run: Ru
         (["--kubectl"], "kubectl is not on PATH"),
     ],
 )
-def test_what_cannot_run_is_exit_2(run: Run, tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_what_cannot_run_is_exit_2(
+    run: Run, tmp_path: Path, arguments: list[str], said: str
+) -> None:
     done = run("diagnose", *arguments, cwd=tmp_path, PATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -160,10 +173,14 @@ def test_what_cannot_run_is_exit_2(run: Run, tmp_path: Path, arguments: list[str
 
 def test_a_version_that_is_given_counts_more_than_that_of_the_log(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "log"
-    path.write_text(f'I1124 04:52:20.599803   30385 server.go:539] "Version info" version="v1.18.4"\n{LINE}\n')
+    path.write_text(
+        f'I1124 04:52:20.599803   30385 server.go:539] "Version info" version="v1.18.4"\n{LINE}\n'
+    )
     told = diagnosed(run, str(path))["found"][0]["fix"]["for_versions"]
     assert [row["kube_proxy"] for row in told] == ["v1.18.4"]
-    given = diagnosed(run, str(path), "--kube-proxy-version", "v1.16.3-tke.27")["found"][0]["fix"]["for_versions"]
+    given = diagnosed(run, str(path), "--kube-proxy-version", "v1.16.3-tke.27")["found"][0]["fix"][
+        "for_versions"
+    ]
     assert [(row["kube_proxy"], row["verdict"], row["upgrade"]) for row in given] == [
         ("v1.16.3-tke.27", "affected", "kube-proxy v1.16.3-tke.34 or later")
     ]
@@ -171,17 +188,26 @@ def test_a_version_that_is_given_counts_more_than_that_of_the_log(run: Run, tmp_
 
 def test_junk_and_broken_text_end_nothing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(
-        b"a line\n" * 1000 + b"\0\xff\xfe\x80" * 100 + b"\n\xff" + LINE.encode() + b'\xff\n{"log": "\xff' + b"[" * 5000
+        b"a line\n" * 1000
+        + b"\0\xff\xfe\x80" * 100
+        + b"\n\xff"
+        + LINE.encode()
+        + b'\xff\n{"log": "\xff'
+        + b"[" * 5000
     )
     data = diagnosed(run, str(tmp_path / "log"))
-    assert [(row["id"], row["count"]) for row in data["found"]] == [("iptables-backend-mismatch", 1)]
+    assert [(row["id"], row["count"]) for row in data["found"]] == [
+        ("iptables-backend-mismatch", 1)
+    ]
     assert data["notes"] == []
 
 
 def test_few_lines_of_a_soft_error_are_put_in_proportion(run: Run) -> None:
     path = CAPTURES / "iptables-restore-without-wait" / "fires" / "v1.14.3-legacy187-own-lock.log"
     few = {row["id"]: row["few"] for row in diagnosed(run, str(path))["found"]}
-    assert few["iptables-restore-without-wait"].startswith("The alert waits for more than 3 lines within 10m. ")
+    assert few["iptables-restore-without-wait"].startswith(
+        "The alert waits for more than 3 lines within 10m. "
+    )
     assert few["iptables-lock-held-too-long"] is None
 
 
@@ -196,7 +222,9 @@ def test_a_ticket(run: Run) -> None:
 def piped(*arguments: str, **more: Any) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "generator", "diagnose", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+    return subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more
+    )
 
 
 def test_standard_input(tmp_path: Path) -> None:
@@ -240,11 +268,17 @@ def test_a_pipe_is_followed(tmp_path: Path) -> None:
     process = piped("--follow", "--json", "-", stdin=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stderr is not None
-    assert process.stderr.readline() == b"following standard input; Ctrl-C ends it and prints the report\n"
+    assert (
+        process.stderr.readline()
+        == b"following standard input; Ctrl-C ends it and prints the report\n"
+    )
     process.stdin.write(f"[pod/kube-proxy-a/kube-proxy] {LINE}\n".encode())
     process.stdin.flush()
     assert process.stderr.readline().startswith(b"read ")
-    assert " critical KubeProxyIptablesBackendMismatch on kube-proxy-a: " in process.stderr.readline().decode()
+    assert (
+        " critical KubeProxyIptablesBackendMismatch on kube-proxy-a: "
+        in process.stderr.readline().decode()
+    )
     process.stdin.write(f"[pod/kube-proxy-b/kube-proxy] {LINE}\n".encode())
     process.stdin.flush()
     assert told(process, "KubeProxyIptablesBackendMismatch").endswith(" also on kube-proxy-b\n")
@@ -253,7 +287,12 @@ def test_a_pipe_is_followed(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_followed_is_refused(run: Run, tmp_path: Path) -> None:
-    for arguments in ([str(tmp_path)], [str(MISMATCH), str(MISMATCH)], ["--kubectl"], ["--loki", "http://h"]):
+    for arguments in (
+        [str(tmp_path)],
+        [str(MISMATCH), str(MISMATCH)],
+        ["--kubectl"],
+        ["--loki", "http://h"],
+    ):
         done = run("diagnose", "--follow", *arguments)
         assert (done.returncode, done.stdout) == (2, "")
         assert "--follow reads one file, or -; no folder, no cluster and no server" in done.stderr
@@ -283,14 +322,21 @@ def test_the_pods_of_a_cluster_are_read_with_kubectl(run: Run, tmp_path: Path) -
         ("iptables-backend-mismatch", [{"name": "n1", "count": 1}], "2026-11-24T04:55:01Z"),
         ("ipvs-startup-panic", [{"name": "n1", "count": 1}], "2026-11-24T04:50:01Z"),
     ]
-    assert [row["kube_proxy"] for row in data["found"][0]["fix"]["for_versions"]] == ["v1.18.4-tke.20"]
+    assert [row["kube_proxy"] for row in data["found"][0]["fix"]["for_versions"]] == [
+        "v1.18.4-tke.20"
+    ]
     (note,) = [note for note in data["notes"] if "empty" not in note]
     assert note.startswith("`kubectl --namespace kube-system logs kube-proxy-c ")
 
 
 def test_loki_is_asked_and_counts_by_itself(run: Run, real_loki: Loki) -> None:
     now = time.time_ns()
-    place = {"container": "kube-proxy", "namespace": "kube-system", "node_name": "diagnosed", "pod": "p"}
+    place = {
+        "container": "kube-proxy",
+        "namespace": "kube-system",
+        "node_name": "diagnosed",
+        "pod": "p",
+    }
     lines = [[str(now - n * 10**9), f"{LINE} {n}"] for n in range(60, 0, -1)]
     real_loki.push([{"stream": place, "values": lines}])
     data = diagnosed(run, "--loki", real_loki.url, "--since", "5m")
@@ -304,7 +350,9 @@ def test_loki_is_asked_and_counts_by_itself(run: Run, real_loki: Loki) -> None:
     assert data["read"]["servers"] == [f"Loki at {real_loki.url}"]
 
 
-def test_prometheus_adds_the_symptoms(run: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_prometheus_adds_the_symptoms(
+    run: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     binary = obtained(programs.PROMETHEUS, programs.PROMETHEUS.pinned[0], tmp_path_factory)
     (port,) = free_ports(1)
     target = {"targets": [f"127.0.0.1:{port}"], "labels": {"node": "n1"}}
@@ -317,13 +365,22 @@ def test_prometheus_adds_the_symptoms(run: Run, tmp_path: Path, tmp_path_factory
         while "where      n1" not in run("diagnose", "--prometheus", url).stdout:
             assert time.monotonic() < deadline
         data = diagnosed(run, "--prometheus", url)
-    assert [(row["id"], row["nodes"]) for row in data["found"]] == [("metrics-missing", [{"name": "n1", "count": 0}])]
-    assert {row["id"] for row in data["not_found"]} >= {"sync-slow", "cpu-high", "service-churn", "rules-stale"}
+    assert [(row["id"], row["nodes"]) for row in data["found"]] == [
+        ("metrics-missing", [{"name": "n1", "count": 0}])
+    ]
+    assert {row["id"] for row in data["not_found"]} >= {
+        "sync-slow",
+        "cpu-high",
+        "service-churn",
+        "rules-stale",
+    }
 
 
 def test_the_page_shows_what_is_printed(run: Run) -> None:
     page = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8")
-    asked, _, shown = page.partition("$ kube-proxy-alerts ")[2].partition("\n…\n")[0].partition("\n")
+    asked, _, shown = (
+        page.partition("$ kube-proxy-alerts ")[2].partition("\n…\n")[0].partition("\n")
+    )
     assert run(*asked.split()).stdout.startswith(f"{shown}\n")
 
 
@@ -338,7 +395,9 @@ def test_the_page_shows_what_is_printed(run: Run) -> None:
     ],
     ids=["empty", "nginx", "kubelet", "antrea", "binary"],
 )
-def test_without_a_line_of_kube_proxy_nothing_can_be_told(run: Run, tmp_path: Path, text: bytes) -> None:
+def test_without_a_line_of_kube_proxy_nothing_can_be_told(
+    run: Run, tmp_path: Path, text: bytes
+) -> None:
     (tmp_path / "log").write_bytes(text)
     data = diagnosed(run, str(tmp_path / "log"), status=2)
     assert (data["verdict"], data["found"]) == ("cannot tell", [])
@@ -354,7 +413,9 @@ def test_a_line_of_another_program_is_said_and_not_counted(run: Run, tmp_path: P
         f"Nov 02 23:38:06 node-1 k3s[7]: {text}\n"
     )
     data = diagnosed(run, str(tmp_path / "log"))
-    assert [(row["id"], row["count"]) for row in data["found"]] == [("iptables-lock-held-too-long", 1)]
+    assert [(row["id"], row["count"]) for row in data["found"]] == [
+        ("iptables-lock-held-too-long", 1)
+    ]
     assert [(row["program"], row["id"], row["count"]) for row in data["elsewhere"]] == [
         ("antrea-agent", "iptables-lock-held-too-long", 1)
     ]
@@ -376,7 +437,10 @@ def test_a_line_of_a_neighbour_explains_no_error(run: Run, tmp_path: Path) -> No
 
 def test_only_the_time_that_is_asked_for_counts(run: Run, tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    lines = [f"{(now - timedelta(minutes=age)).isoformat(timespec='seconds')} stderr F {LINE}" for age in (90, 45, 5)]
+    lines = [
+        f"{(now - timedelta(minutes=age)).isoformat(timespec='seconds')} stderr F {LINE}"
+        for age in (90, 45, 5)
+    ]
     # Of the first line no message before it tells the time.
     (tmp_path / "log").write_text("\n".join([LINE.partition("] ")[2], *lines, ""]))
     for options, count in (
@@ -391,10 +455,15 @@ def test_only_the_time_that_is_asked_for_counts(run: Run, tmp_path: Path) -> Non
         assert data["notes"] == ([noted] if options else [])
 
 
-def test_more_failures_have_a_table_first_and_the_worst_again_last(run: Run, tmp_path: Path) -> None:
+def test_more_failures_have_a_table_first_and_the_worst_again_last(
+    run: Run, tmp_path: Path
+) -> None:
     lock = "Another app is currently holding the xtables lock. Stopped waiting after 5s."
     (tmp_path / "log").write_text(
-        "".join(f"Nov 24 04:{minute}:00 node-{minute % 2} kube-proxy[1]: {lock}\n" for minute in range(10, 40))
+        "".join(
+            f"Nov 24 04:{minute}:00 node-{minute % 2} kube-proxy[1]: {lock}\n"
+            for minute in range(10, 40)
+        )
         + f"Nov 24 04:00:00 node-0 kube-proxy[1]: {LINE}\n"
         + "Nov 24 04:50:00 node-0 kube-proxy[1]: I1124 04:50:00.0 1 server.go:1] fine\n"
     )
@@ -405,7 +474,9 @@ def test_more_failures_have_a_table_first_and_the_worst_again_last(run: Run, tmp
         ["2", "KubeProxyIptablesLockHeldTooLong", "warning", "2", "30"],
     ]
     assert [" over since " in line for line in lines[3:5]] == [True, True]
-    assert any(line.startswith("Begin with 1: Make the chain KUBE-MARK-DROP") for line in lines[-3:])
+    assert any(
+        line.startswith("Begin with 1: Make the chain KUBE-MARK-DROP") for line in lines[-3:]
+    )
 
 
 WAYS_TO_STEER = ["\x1b]0;owned\x07", "\x1b[2J", "\x1bc", "\x9b2J", "\r", "\x08", "\x00", "\u202e"]
@@ -413,9 +484,15 @@ WAYS_TO_STEER = ["\x1b]0;owned\x07", "\x1b[2J", "\x1bc", "\x9b2J", "\r", "\x08",
 
 @pytest.mark.parametrize("out", [[], ["-v"], ["--markdown"], ["--json"]], ids=str)
 @pytest.mark.parametrize("place", ["matched", "unexplained", "file name", "program", "node"])
-def test_a_log_steers_the_terminal_by_no_way_out(run: Run, tmp_path: Path, place: str, out: list[str]) -> None:
+def test_a_log_steers_the_terminal_by_no_way_out(
+    run: Run, tmp_path: Path, place: str, out: list[str]
+) -> None:
     for steer in WAYS_TO_STEER:
-        name = f"kube-proxy{steer}.log" if place == "file name" and "\0" not in steer else "kube-proxy.log"
+        name = (
+            f"kube-proxy{steer}.log"
+            if place == "file name" and "\0" not in steer
+            else "kube-proxy.log"
+        )
         text = {
             "matched": f"{LINE} {steer}",
             "unexplained": f"E1124 04:55:01.0       1 a.go:1] no idea {steer} at all",
@@ -441,7 +518,11 @@ def test_notes_on_very_many_files_are_bounded(run: Run, tmp_path: Path) -> None:
 def test_a_version_for_each_node_costs_no_square() -> None:
     """Processor time of 16,000 nodes of 16,000 versions; with each compared to all others it was more than a minute."""
     known = tuple(Hints(version=f"v1.18.4-tke.{number}") for number in range(16_000))
-    found = Found(next(one for one in CATALOG.entries if one.id == "iptables-backend-mismatch"), 1, known=known)
+    found = Found(
+        next(one for one in CATALOG.entries if one.id == "iptables-backend-mismatch"),
+        1,
+        known=known,
+    )
     begin = time.process_time()
     fix = report._fix(found, Facts())
     assert len(fix["for_versions"]) == 16_000

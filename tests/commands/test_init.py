@@ -83,15 +83,23 @@ def prometheus(exporter: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     binary = obtained(PROMETHEUS, PROMETHEUS.pinned[0], tmp_path_factory)
     with contextlib.ExitStack() as stack:
         urls = {}  # all at once, as each waits five seconds before it scrapes
-        for (site, targets), port in zip(SITES.items(), local_loki.free_ports(len(SITES)), strict=True):
+        for (site, targets), port in zip(
+            SITES.items(), local_loki.free_ports(len(SITES)), strict=True
+        ):
             work = tmp_path_factory.mktemp("prometheus")
             (work / "prometheus.yaml").write_text(yaml.safe_dump(scraping(targets, exporter)))
             command = [
-                *(str(binary), f"--config.file={work / 'prometheus.yaml'}", f"--storage.tsdb.path={work / 'tsdb'}"),
+                *(
+                    str(binary),
+                    f"--config.file={work / 'prometheus.yaml'}",
+                    f"--storage.tsdb.path={work / 'tsdb'}",
+                ),
                 f"--web.listen-address=127.0.0.1:{port}",
             ]
             log = stack.enter_context((work / "log").open("wb"))
-            process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=local_loki.die_with_parent)
+            process = subprocess.Popen(
+                command, stdout=log, stderr=log, preexec_fn=local_loki.die_with_parent
+            )
             stack.callback(process.wait)
             stack.callback(process.kill)
             urls[site] = f"http://127.0.0.1:{port}"
@@ -107,7 +115,10 @@ def scraping(targets: Sequence[Mapping[str, Any]], exporter: str) -> Mapping[str
             "metrics_path": f"/{row['page']}",
             "honor_labels": True,
             "static_configs": [
-                {"targets": ["127.0.0.1:1" if row["page"] == "down" else exporter], "labels": row["labels"]}
+                {
+                    "targets": ["127.0.0.1:1" if row["page"] == "down" else exporter],
+                    "labels": row["labels"],
+                }
             ],
         }
         for number, row in enumerate(targets)
@@ -133,7 +144,12 @@ def logs(pinned_loki: Path) -> Iterator[Callable[..., str]]:
 
         def start(*streams: Mapping[str, str]) -> str:
             running = stack.enter_context(local_loki.running(pinned_loki))
-            running.push([{"stream": stream, "values": [[str(time.time_ns()), "a line"]]} for stream in streams])
+            running.push(
+                [
+                    {"stream": stream, "values": [[str(time.time_ns()), "a line"]]}
+                    for stream in streams
+                ]
+            )
             return running.url
 
         yield start
@@ -153,9 +169,15 @@ RELEASE_TAKEN = (
 )
 
 
-def test_a_site_that_has_everything(run: Run, tmp_path: Path, prometheus: Addresses, logs: Callable[..., str]) -> None:
+def test_a_site_that_has_everything(
+    run: Run, tmp_path: Path, prometheus: Addresses, logs: Callable[..., str]
+) -> None:
     kernel = {"job": "systemd-journal", "transport": "kernel", "node_name": "n1"}
-    streams = [pod("kube-proxy-a", node_name="n1", app="kube-proxy"), pod("coredns-b", container="coredns"), kernel]
+    streams = [
+        pod("kube-proxy-a", node_name="n1", app="kube-proxy"),
+        pod("coredns-b", container="coredns"),
+        kernel,
+    ]
     done = run(
         "init",
         "--loki",
@@ -188,10 +210,15 @@ def test_a_site_that_has_everything(run: Run, tmp_path: Path, prometheus: Addres
     ("runs", "extends"),
     [
         ("eks", ["promtail", "kube-prometheus-stack", "eks"]),
-        ("rke2", ["rke2", "promtail", "kube-prometheus-stack"]),  # it names logs and metrics too, and they count more
+        (
+            "rke2",
+            ["rke2", "promtail", "kube-prometheus-stack"],
+        ),  # it names logs and metrics too, and they count more
     ],
 )
-def test_how_kube_proxy_runs_is_a_preset_too(runs: str, extends: list[str], run: Run, tmp_path: Path) -> None:
+def test_how_kube_proxy_runs_is_a_preset_too(
+    runs: str, extends: list[str], run: Run, tmp_path: Path
+) -> None:
     done = run("init", "--runs", runs, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     release = {"labels": {"release": "kube-prometheus-stack"}}
@@ -201,13 +228,19 @@ def test_how_kube_proxy_runs_is_a_preset_too(runs: str, extends: list[str], run:
 def test_a_preset_that_does_not_say_how_it_runs_is_refused(run: Run, tmp_path: Path) -> None:
     done = run("init", "--runs", "promtail", cwd=tmp_path)
     assert done.returncode == 1
-    assert "there is no preset 'promtail'; there are aks, eks, gke, journald, k3s, kops, rke2" in done.stderr
+    assert (
+        "there is no preset 'promtail'; there are aks, eks, gke, journald, k3s, kops, rke2"
+        in done.stderr
+    )
 
 
 def test_the_servers_and_the_tenant_are_kept_and_secrets_are_not(
     run: Run, tmp_path: Path, prometheus: Addresses
 ) -> None:
-    secrets = {"KUBE_PROXY_ALERTS_PROMETHEUS_TOKEN": "sesame", "KUBE_PROXY_ALERTS_PROMETHEUS_TENANT": "ops"}
+    secrets = {
+        "KUBE_PROXY_ALERTS_PROMETHEUS_TOKEN": "sesame",
+        "KUBE_PROXY_ALERTS_PROMETHEUS_TENANT": "ops",
+    }
     url = prometheus["complete"]
     assert run("init", "--prometheus", url, cwd=tmp_path, **secrets).returncode == 0
     text = (tmp_path / "site.yaml").read_text(encoding="utf-8")
@@ -218,8 +251,18 @@ def test_the_servers_and_the_tenant_are_kept_and_secrets_are_not(
 def test_many_clusters_and_other_labels(
     run: Run, tmp_path: Path, prometheus: Addresses, logs: Callable[..., str]
 ) -> None:
-    streams = [pod("kube-proxy-a", node="n1", k8s="east"), pod("kube-proxy-b", node="n2", k8s="west")]
-    arguments = ["--loki", logs(*streams), "--prometheus", prometheus["clusters"], "--cluster-label", "k8s"]
+    streams = [
+        pod("kube-proxy-a", node="n1", k8s="east"),
+        pod("kube-proxy-b", node="n2", k8s="west"),
+    ]
+    arguments = [
+        "--loki",
+        logs(*streams),
+        "--prometheus",
+        prometheus["clusters"],
+        "--cluster-label",
+        "k8s",
+    ]
     assert run("init", *arguments, cwd=tmp_path).returncode == 0
     assert written(tmp_path) == {
         "extends": ["vector", "kube-prometheus-stack"],
@@ -235,11 +278,19 @@ def test_the_kernels_log_is_found_by_the_word_and_named_with_its_node(
     run: Run, tmp_path: Path, prometheus: Addresses, logs: Callable[..., str]
 ) -> None:
     kernel = {"facility": "kern", "host": "n1"}
-    arguments = ["--loki", logs(pod("kube-proxy-a", node_name="n1"), kernel), "--prometheus", prometheus["complete"]]
+    arguments = [
+        "--loki",
+        logs(pod("kube-proxy-a", node_name="n1"), kernel),
+        "--prometheus",
+        prometheus["complete"],
+    ]
     done = run("init", *arguments, cwd=tmp_path)
     assert 'kernel logs: 1 streams {facility="kern"}' in done.stderr.splitlines()
     assert written(tmp_path)["loki"] == {
-        "kernel": {"selector": '{facility="kern"}', "labels": {"cluster": "cluster", "node": "host"}}
+        "kernel": {
+            "selector": '{facility="kern"}',
+            "labels": {"cluster": "cluster", "node": "host"},
+        }
     }
     assert run("check", "--profile", "site.yaml", "--no-validate", cwd=tmp_path).returncode == 0
 
@@ -247,7 +298,12 @@ def test_the_kernels_log_is_found_by_the_word_and_named_with_its_node(
 def test_streams_that_no_preset_knows_are_found_by_the_word(
     run: Run, tmp_path: Path, prometheus: Addresses, logs: Callable[..., str]
 ) -> None:
-    stream = {"k8s_app": "kube-proxy", "namespace": "kube-system", "pod": "kube-proxy-a", "node_name": "n1"}
+    stream = {
+        "k8s_app": "kube-proxy",
+        "namespace": "kube-system",
+        "pod": "kube-proxy-a",
+        "node_name": "n1",
+    }
     arguments = ["--loki", logs(stream, {"app": "other"}), "--prometheus", prometheus["own job"]]
     assert run("init", *arguments, cwd=tmp_path).returncode == 0
     assert written(tmp_path) == {
@@ -262,24 +318,38 @@ BIND = (
     "scrape it, and let it listen where Prometheus reaches it: metricsBindAddress: 0.0.0.0:10249 in its configuration "
     "or --metrics-bind-address=0.0.0.0:10249; its default is 127.0.0.1:10249"
 )
-LOG_ALERTS = ", ".join(row.alert for row in load().catalog.entries if row.logs and row.logs.stream == "kube-proxy")
+LOG_ALERTS = ", ".join(
+    row.alert for row in load().catalog.entries if row.logs and row.logs.stream == "kube-proxy"
+)
 
 
 def test_a_site_that_has_nothing_is_told_what_is_blind_and_what_to_change(
     run: Run, tmp_path: Path, prometheus: Addresses, logs: Callable[..., str]
 ) -> None:
     done = run(
-        "init", "--loki", logs({"app": "x"}), "--prometheus", prometheus["nothing"], "--metrics", "mimir", cwd=tmp_path
+        "init",
+        "--loki",
+        logs({"app": "x"}),
+        "--prometheus",
+        prometheus["nothing"],
+        "--metrics",
+        "mimir",
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     said = done.stderr.splitlines()
-    assert said[1] == "kernel logs: none; the profile says `kernel: null`, and the alerts on them are left out"
+    assert (
+        said[1]
+        == "kernel logs: none; the profile says `kernel: null`, and the alerts on them are left out"
+    )
     assert said[3] == (
         f'blind: {LOG_ALERTS}: Loki has no stream {{container="kube-proxy"}}; ship the log of kube-proxy to it, or say '
         "in the profile which streams those are"
     )
     assert said[4].startswith("blind: ")
-    assert said[4].endswith(f': Prometheus has no target up{{job=~"(integrations/kubernetes/)?kube-proxy"}}; {BIND}')
+    assert said[4].endswith(
+        f': Prometheus has no target up{{job=~"(integrations/kubernetes/)?kube-proxy"}}; {BIND}'
+    )
     assert "KubeProxySyncSlow" in said[4]
     assert "KubeProxyMetricsMissing" not in said[4]
     assert written(tmp_path) == {"extends": ["promtail", "mimir"], "loki": {"kernel": None}}
@@ -304,7 +374,9 @@ def test_targets_that_do_not_answer_and_other_programs_that_are_not_there(
     assert found["findings"][1]["alerts"] == ["KubeProxyNotRunning", "KubeProxyRestarting"]
 
 
-def test_old_versions_that_do_not_export_enough(run: Run, tmp_path: Path, prometheus: Addresses) -> None:
+def test_old_versions_that_do_not_export_enough(
+    run: Run, tmp_path: Path, prometheus: Addresses
+) -> None:
     done = run("init", "--prometheus", prometheus["old"], cwd=tmp_path)
     assert done.stderr.splitlines()[1] == (
         "blind: KubeProxyIptablesRestoreFailing, KubeProxyNeverSynced, KubeProxyRulesStale, KubeProxyServiceChurn: "
@@ -312,7 +384,9 @@ def test_old_versions_that_do_not_export_enough(run: Run, tmp_path: Path, promet
     )
 
 
-def test_series_that_are_dropped_on_the_way(run: Run, tmp_path: Path, prometheus: Addresses) -> None:
+def test_series_that_are_dropped_on_the_way(
+    run: Run, tmp_path: Path, prometheus: Addresses
+) -> None:
     done = run("init", "--prometheus", prometheus["cut"], cwd=tmp_path)
     said = (
         "no target shows kubeproxy_network_programming_duration_seconds, which its kube-proxy exports; let the scrape "
@@ -337,7 +411,18 @@ def test_a_profile_that_is_there_stays(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_profile_on_standard_output(run: Run, tmp_path: Path) -> None:
-    done = run("init", "--logs", "k3s", "--metrics", "k3s", "--cluster", "east", "--output", "-", cwd=tmp_path)
+    done = run(
+        "init",
+        "--logs",
+        "k3s",
+        "--metrics",
+        "k3s",
+        "--cluster",
+        "east",
+        "--output",
+        "-",
+        cwd=tmp_path,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert yaml.safe_load(done.stdout) == {"extends": ["k3s"], "clusters": ["east"]}
     assert list(tmp_path.iterdir()) == []
@@ -376,7 +461,11 @@ def test_the_release_of_kube_prometheus_stack_stands_on_its_objects(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--logs", "promtial"], 1, "kube-proxy-alerts: there is no preset 'promtial'; did you mean 'promtail'?\n"),
+        (
+            ["--logs", "promtial"],
+            1,
+            "kube-proxy-alerts: there is no preset 'promtial'; did you mean 'promtail'?\n",
+        ),
         (
             ["--metrics", "promtail"],
             1,
@@ -384,12 +473,22 @@ def test_the_release_of_kube_prometheus_stack_stands_on_its_objects(
         ),
         (["--release", "my stack"], 1, "release: 'my stack' does not have the form"),
         (["--runbooks", "here"], 1, "base_url: 'here' does not have the form"),
-        (["--loki", "http://127.0.0.1:1"], 2, "kube-proxy-alerts: Loki at http://127.0.0.1:1 cannot be reached: "),
-        (["--prometheus", "nonsense"], 2, "kube-proxy-alerts: Prometheus: an address is like http://host:port"),
+        (
+            ["--loki", "http://127.0.0.1:1"],
+            2,
+            "kube-proxy-alerts: Loki at http://127.0.0.1:1 cannot be reached: ",
+        ),
+        (
+            ["--prometheus", "nonsense"],
+            2,
+            "kube-proxy-alerts: Prometheus: an address is like http://host:port",
+        ),
         (["--json", "--output", "-"], 2, "--json and --output - both want standard output"),
     ],
 )
-def test_what_cannot_be(run: Run, tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
+def test_what_cannot_be(
+    run: Run, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
     done = run("init", *arguments, cwd=tmp_path)
     assert done.returncode == code
     assert said in done.stderr

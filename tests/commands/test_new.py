@@ -15,12 +15,19 @@ from tests.conftest import Run
 
 @pytest.fixture
 def with_tools(pinned_loki: Path, pinned_promtool: Path) -> str:
-    return os.pathsep.join([str(pinned_loki.parent), str(pinned_promtool.parent), os.environ["PATH"]])
+    return os.pathsep.join(
+        [str(pinned_loki.parent), str(pinned_promtool.parent), os.environ["PATH"]]
+    )
 
 
-def test_the_tests_of_a_new_entry_run_as_they_stand(run: Run, tmp_path: Path, with_tools: str) -> None:
+def test_the_tests_of_a_new_entry_run_as_they_stand(
+    run: Run, tmp_path: Path, with_tools: str
+) -> None:
     for kind in ("failure", "symptom"):
-        assert run("new", f"my-{kind}", "--kind", kind, "--catalog", "ours", cwd=tmp_path).returncode == 0
+        assert (
+            run("new", f"my-{kind}", "--kind", kind, "--catalog", "ours", cwd=tmp_path).returncode
+            == 0
+        )
     failure = [
         "ok\tours/my-failure/tests.yaml: the first line fires, and the alert ends when the window has passed",
         "ok\tours/my-failure/tests.yaml: lines that look like it stay silent",
@@ -50,7 +57,9 @@ def test_a_test_of_an_entry_that_fails_is_said(run: Run, tmp_path: Path, with_to
 def test_only_of_an_unknown_name_runs_nothing(run: Run, name: str) -> None:
     done = run("test", "--only", name)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "did you mean cpu-high?" in done.stderr or "did you mean KubeProxyCPUHigh?" in done.stderr
+    assert (
+        "did you mean cpu-high?" in done.stderr or "did you mean KubeProxyCPUHigh?" in done.stderr
+    )
 
 
 def test_only_of_an_entry_without_tests_is_a_problem(run: Run, tmp_path: Path) -> None:
@@ -74,11 +83,16 @@ def test_tests_of_nothing_name_their_rules(run: Run, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["cpu-high"], "cpu-high is the id of "),
-        (["my-own", "--alert", "KubeProxyCPUHigh"], "KubeProxyCPUHigh is an alert of cpu-high already"),
+        (
+            ["my-own", "--alert", "KubeProxyCPUHigh"],
+            "KubeProxyCPUHigh is an alert of cpu-high already",
+        ),
         (["other", "--alert", "KubeProxyMine"], "KubeProxyMine is an alert of mine already"),
     ],
 )
-def test_a_new_entry_takes_no_name_that_is_taken(run: Run, tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_a_new_entry_takes_no_name_that_is_taken(
+    run: Run, tmp_path: Path, arguments: list[str], said: str
+) -> None:
     assert run("new", "mine", "--catalog", "ours", cwd=tmp_path).returncode == 0
     done = run("new", *arguments, "--catalog", "ours", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
@@ -98,13 +112,20 @@ def test_a_new_entry_goes_into_the_catalog_of_the_project(run: Run, tmp_path: Pa
 
 
 def test_an_entry_of_ones_own_reads_metrics_of_ones_own(run: Run, tmp_path: Path) -> None:
-    assert run("new", "mine", "--kind", "symptom", "--catalog", "ours", cwd=tmp_path).returncode == 0
+    assert (
+        run("new", "mine", "--kind", "symptom", "--catalog", "ours", cwd=tmp_path).returncode == 0
+    )
     entry = tmp_path / "ours" / "mine" / "failure.yaml"
     entry.write_text(entry.read_text().replace("process_start_time_seconds", "door_opened_seconds"))
     done = run("check", "--catalog", "ours", "--no-validate", cwd=tmp_path)
     assert done.returncode == 1
-    assert "unknown metric 'door_opened_seconds'; if it exists, add it to metrics.yaml, beside" in done.stderr
-    (tmp_path / "ours" / "metrics.yaml").write_text("door_opened_seconds: {type: gauge, labels: []}\n")
+    assert (
+        "unknown metric 'door_opened_seconds'; if it exists, add it to metrics.yaml, beside"
+        in done.stderr
+    )
+    (tmp_path / "ours" / "metrics.yaml").write_text(
+        "door_opened_seconds: {type: gauge, labels: []}\n"
+    )
     done = run("check", "--catalog", "ours", "--no-validate", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (tmp_path / "ours" / "metrics.yaml").write_text("door_opened_seconds: {type: gate}\n")

@@ -59,10 +59,14 @@ BAD = {
 
 
 @pytest.mark.parametrize("text", BAD, ids=repr)
-def test_what_is_wrong_is_said_at_its_place(site: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_is_said_at_its_place(
+    site: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(site)
     Path("kube-proxy-alerts.yaml").write_text(text)
-    _, problems = project.read(site / "kube-proxy-alerts.yaml", shipped_catalog(), ["profile", "catalog", "output"])
+    _, problems = project.read(
+        site / "kube-proxy-alerts.yaml", shipped_catalog(), ["profile", "catalog", "output"]
+    )
     assert [str(problem) for problem in problems] == [f"kube-proxy-alerts.yaml:{BAD[text]}"]
 
 
@@ -70,9 +74,16 @@ def test_what_is_wrong_ends_the_command_in_the_form_asked_for(site: Path, run: R
     (site / "kube-proxy-alerts.yaml").write_text("profile: gone.yaml\n")
     said = "there is no file gone.yaml; a path is relative to the file it stands in"
     done = run("check", cwd=site)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"kube-proxy-alerts.yaml:1:1: {said}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        f"kube-proxy-alerts.yaml:1:1: {said}\n",
+    )
     done = run("check", "--format", "github", cwd=site)
-    assert (done.returncode, done.stdout) == (1, f"::error file=kube-proxy-alerts.yaml,line=1,col=1::{said}\n")
+    assert (done.returncode, done.stdout) == (
+        1,
+        f"::error file=kube-proxy-alerts.yaml,line=1,col=1::{said}\n",
+    )
 
 
 def test_paths_lead_from_the_file_and_what_was_taken_is_said(site: Path, run: Run) -> None:
@@ -80,11 +91,15 @@ def test_paths_lead_from_the_file_and_what_was_taken_is_said(site: Path, run: Ru
     assert done.returncode == 0, done.stderr
     file = site / "kube-proxy-alerts.yaml"
     assert (
-        done.stderr.splitlines()[0] == f"kube-proxy-alerts: takes --profile ../site.yaml --output ../rules from {file}"
+        done.stderr.splitlines()[0]
+        == f"kube-proxy-alerts: takes --profile ../site.yaml --output ../rules from {file}"
     )
     assert "for: 20m" in (site / "rules" / "prometheus" / "kube-proxy.rules.yaml").read_text()
     done = run("changelog", "--check", cwd=site)
-    assert done.stderr.splitlines()[0] == "kube-proxy-alerts: takes --output rules from kube-proxy-alerts.yaml"
+    assert (
+        done.stderr.splitlines()[0]
+        == "kube-proxy-alerts: takes --output rules from kube-proxy-alerts.yaml"
+    )
 
 
 def test_entries_of_ones_own_come_from_it_too(site: Path, run: Run) -> None:
@@ -92,18 +107,30 @@ def test_entries_of_ones_own_come_from_it_too(site: Path, run: Run) -> None:
     for row in ("ours", "[ours]"):
         (site / "kube-proxy-alerts.yaml").write_text(f"catalog: {row}\n")
         done = run("list", cwd=site)
-        assert done.stderr == "kube-proxy-alerts: takes --catalog ours from kube-proxy-alerts.yaml\n"
+        assert (
+            done.stderr == "kube-proxy-alerts: takes --catalog ours from kube-proxy-alerts.yaml\n"
+        )
         assert "KubeProxyMine" in done.stdout
 
 
-def test_the_command_line_counts_more_than_the_environment_and_that_more_than_the_file(site: Path, run: Run) -> None:
+def test_the_command_line_counts_more_than_the_environment_and_that_more_than_the_file(
+    site: Path, run: Run
+) -> None:
     (site / "other.yaml").write_text("disabled: [cpu-high]\n")
     (site / "third.yaml").write_text("disabled: [sync-slow]\n")
     done = run("explain", "KubeProxyCPUHigh", cwd=site, KUBE_PROXY_ALERTS_PROFILE="other.yaml")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[0] == "kube-proxy-alerts: takes --profile other.yaml from KUBE_PROXY_ALERTS_PROFILE"
+    assert (
+        done.stderr.splitlines()[0]
+        == "kube-proxy-alerts: takes --profile other.yaml from KUBE_PROXY_ALERTS_PROFILE"
+    )
     done = run(
-        "explain", "KubeProxyCPUHigh", "--profile", "third.yaml", cwd=site, KUBE_PROXY_ALERTS_PROFILE="other.yaml"
+        "explain",
+        "KubeProxyCPUHigh",
+        "--profile",
+        "third.yaml",
+        cwd=site,
+        KUBE_PROXY_ALERTS_PROFILE="other.yaml",
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -111,7 +138,10 @@ def test_the_command_line_counts_more_than_the_environment_and_that_more_than_th
 def test_a_file_is_not_read_where_all_is_given(site: Path, run: Run) -> None:
     (site / "kube-proxy-alerts.yaml").write_text("nonsense: 1\n")
     assert run("list", cwd=site).returncode == 1
-    assert run("list", "--profile", "site.yaml", cwd=site, KUBE_PROXY_ALERTS_CATALOG="").returncode == 1
+    assert (
+        run("list", "--profile", "site.yaml", cwd=site, KUBE_PROXY_ALERTS_CATALOG="").returncode
+        == 1
+    )
     assert run("new", "mine", "--catalog", "ours", cwd=site).returncode == 0
     assert run("list", "--profile", "site.yaml", "--catalog", "ours", cwd=site).returncode == 0
 
@@ -144,7 +174,9 @@ def test_every_command_takes_them_in_the_same_way() -> None:
         key = option.opts[0].removeprefix("--")
         assert option.envvar == f"KUBE_PROXY_ALERTS_{key.upper()}"
         assert "of kube-proxy-alerts.yaml" in option.help
-    completed = {verb for verb, command in commands.items() if hasattr(command.callback, "__wrapped__")}
+    completed = {
+        verb for verb, command in commands.items() if hasattr(command.callback, "__wrapped__")
+    }
     assert {verb for verb, _ in options} <= completed
 
 

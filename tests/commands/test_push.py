@@ -40,7 +40,9 @@ class Ruler:
     def change(self, namespace: str, group: Mapping[str, Any]) -> None:
         """Change a group by hand."""
         httpx.post(
-            f"{self.url}{self.path}/{namespace}", content=yaml.safe_dump(dict(group)), headers=self.headers
+            f"{self.url}{self.path}/{namespace}",
+            content=yaml.safe_dump(dict(group)),
+            headers=self.headers,
         ).raise_for_status()
 
 
@@ -49,14 +51,24 @@ def rulers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Ru
     """A Loki and a Cortex, which keep their rules in one bucket."""
     work = tmp_path_factory.mktemp("rulers")
     wanted = (tools.LOKI, programs.CORTEX, programs.OBJECT_STORE)
-    loki_binary, cortex, store = (obtained(tool, tool.pinned[0], tmp_path_factory) for tool in wanted)
+    loki_binary, cortex, store = (
+        obtained(tool, tool.pinned[0], tmp_path_factory) for tool in wanted
+    )
     with ExitStack() as stack:
         bucket = stack.enter_context(servers.object_store(store, work))
-        of_loki = stack.enter_context(local_loki.running(loki_binary, rule_store=servers.loki_store(bucket))).url
+        of_loki = stack.enter_context(
+            local_loki.running(loki_binary, rule_store=servers.loki_store(bucket))
+        ).url
         of_cortex = stack.enter_context(servers.cortex(cortex, bucket, work))
         yield {
             "loki": Ruler("Loki", ("--loki", of_loki), of_loki, "/loki/api/v1/rules", {}),
-            "cortex": Ruler("Cortex", ("--cortex", of_cortex), of_cortex, "/api/v1/rules", {"X-Scope-OrgID": TENANT}),
+            "cortex": Ruler(
+                "Cortex",
+                ("--cortex", of_cortex),
+                of_cortex,
+                "/api/v1/rules",
+                {"X-Scope-OrgID": TENANT},
+            ),
         }
 
 
@@ -71,7 +83,9 @@ def ruler(request: pytest.FixtureRequest, rulers: Mapping[str, Ruler]) -> Ruler:
     return rulers[request.param]
 
 
-def test_what_is_pushed_is_there_and_pushed_once(ruler: Ruler, run: Run, state: dict[str, str]) -> None:
+def test_what_is_pushed_is_there_and_pushed_once(
+    ruler: Ruler, run: Run, state: dict[str, str]
+) -> None:
     where = (*ruler.options, "--namespace", "once")
     before = run("diff", *where, **state)
     assert before.returncode == 1
@@ -82,7 +96,9 @@ def test_what_is_pushed_is_there_and_pushed_once(ruler: Ruler, run: Run, state: 
     assert pushed.stdout == before.stdout
     engine = "loki" if ruler.name == "Loki" else "prometheus"
     committed = yaml.safe_load((ROOT / "output" / engine / "kube-proxy.rules.yaml").read_text())
-    assert {group["name"] for group in ruler.groups()["once"]} == {group["name"] for group in committed["groups"]}
+    assert {group["name"] for group in ruler.groups()["once"]} == {
+        group["name"] for group in committed["groups"]
+    }
 
     assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (0, "")
     again = run("push", *where, "--no-validate", **state)
@@ -90,10 +106,16 @@ def test_what_is_pushed_is_there_and_pushed_once(ruler: Ruler, run: Run, state: 
     assert again.stderr.endswith(", namespace once: up to date\n")
 
 
-def test_a_rule_that_was_changed_by_hand_is_named_and_repaired(ruler: Ruler, run: Run, state: dict[str, str]) -> None:
+def test_a_rule_that_was_changed_by_hand_is_named_and_repaired(
+    ruler: Ruler, run: Run, state: dict[str, str]
+) -> None:
     where = (*ruler.options, "--namespace", "by-hand")
     assert run("push", *where, "--no-validate", **state).returncode == 0
-    group = next(group for group in ruler.groups()["by-hand"] if any("alert" in rule for rule in group["rules"]))
+    group = next(
+        group
+        for group in ruler.groups()["by-hand"]
+        if any("alert" in rule for rule in group["rules"])
+    )
     rule = next(rule for rule in group["rules"] if "alert" in rule)
     rule["labels"]["severity"] = "none of them"
     ruler.change("by-hand", group)
@@ -103,7 +125,9 @@ def test_a_rule_that_was_changed_by_hand_is_named_and_repaired(ruler: Ruler, run
     assert f"  update {group['name']}\n" in found.stdout
     assert "-    severity: none of them\n" in found.stdout
     as_json = json.loads(run("diff", *where, "--json", **state).stdout)
-    assert [(change["group"], change["change"]) for change in as_json[0]["changes"]] == [(group["name"], "update")]
+    assert [(change["group"], change["change"]) for change in as_json[0]["changes"]] == [
+        (group["name"], "update")
+    ]
 
     assert run("push", *where, "--no-validate", **state).returncode == 0
     assert run("diff", *where, **state).returncode == 0
@@ -116,12 +140,18 @@ def test_a_dry_run_changes_nothing(ruler: Ruler, run: Run, state: dict[str, str]
     assert "dry" not in ruler.groups()
 
 
-def test_rollback_brings_back_what_was_there(ruler: Ruler, run: Run, state: dict[str, str], tmp_path: Path) -> None:
+def test_rollback_brings_back_what_was_there(
+    ruler: Ruler, run: Run, state: dict[str, str], tmp_path: Path
+) -> None:
     where = (*ruler.options, "--namespace", "back")
     assert run("push", *where, "--no-validate", **state).returncode == 0
     before = ruler.groups()["back"]
-    (tmp_path / "site.yaml").write_text("disabled: [iptables-backend-mismatch, sync-slow]\nlabels: {team: net}\n")
-    changed = run("push", *where, "--no-validate", "--profile", str(tmp_path / "site.yaml"), **state)
+    (tmp_path / "site.yaml").write_text(
+        "disabled: [iptables-backend-mismatch, sync-slow]\nlabels: {team: net}\n"
+    )
+    changed = run(
+        "push", *where, "--no-validate", "--profile", str(tmp_path / "site.yaml"), **state
+    )
     assert changed.returncode == 0
     assert ruler.groups()["back"] != before
 
@@ -130,13 +160,17 @@ def test_rollback_brings_back_what_was_there(ruler: Ruler, run: Run, state: dict
     assert sorted(ruler.groups()["back"], key=str) == sorted(before, key=str)
 
 
-def test_without_a_push_there_is_nothing_to_go_back_to(ruler: Ruler, run: Run, state: dict[str, str]) -> None:
+def test_without_a_push_there_is_nothing_to_go_back_to(
+    ruler: Ruler, run: Run, state: dict[str, str]
+) -> None:
     done = run("push", *ruler.options, "--namespace", "never", "--rollback", **state)
     assert done.returncode == 2
     assert "namespace never: nothing was pushed there from here" in done.stderr
 
 
-def test_a_namespace_of_others_is_not_touched(ruler: Ruler, run: Run, state: dict[str, str]) -> None:
+def test_a_namespace_of_others_is_not_touched(
+    ruler: Ruler, run: Run, state: dict[str, str]
+) -> None:
     theirs = {"name": "team.latency", "rules": [{"alert": "Theirs", "expr": "vector(1)"}]}
     if ruler.name == "Loki":
         theirs["rules"] = [{"alert": "Theirs", "expr": 'count_over_time({a="b"}[1m]) > 0'}]
@@ -144,15 +178,24 @@ def test_a_namespace_of_others_is_not_touched(ruler: Ruler, run: Run, state: dic
     for verb in (("diff",), ("push", "--no-validate")):
         done = run(*verb, *ruler.options, "--namespace", "theirs", **state)
         assert done.returncode == 2
-        assert "holds groups that are not ours: team.latency; use another --namespace" in done.stderr
+        assert (
+            "holds groups that are not ours: team.latency; use another --namespace" in done.stderr
+        )
     assert [group["name"] for group in ruler.groups()["theirs"]] == ["team.latency"]
 
 
-def test_other_namespaces_stay_as_they_are(rulers: Mapping[str, Ruler], run: Run, state: dict[str, str]) -> None:
+def test_other_namespaces_stay_as_they_are(
+    rulers: Mapping[str, Ruler], run: Run, state: dict[str, str]
+) -> None:
     ruler = rulers["loki"]
-    theirs = {"name": "team.errors", "rules": [{"alert": "Theirs", "expr": 'count_over_time({a="b"}[1m]) > 0'}]}
+    theirs = {
+        "name": "team.errors",
+        "rules": [{"alert": "Theirs", "expr": 'count_over_time({a="b"}[1m]) > 0'}],
+    }
     ruler.change("neighbour", theirs)
-    assert run("push", *ruler.options, "--namespace", "ours", "--no-validate", **state).returncode == 0
+    assert (
+        run("push", *ruler.options, "--namespace", "ours", "--no-validate", **state).returncode == 0
+    )
     assert [group["name"] for group in ruler.groups()["neighbour"]] == ["team.errors"]
 
 
@@ -171,7 +214,10 @@ def test_a_push_that_breaks_off_says_how_far_it_came_and_goes_on_from_there(
         half = run("push", *where, "--no-validate", **state)
         assert half.returncode == 2
         assert "answers 500 to POST" in half.stderr
-        assert "; 2 of 8 groups were changed before that; the same command goes on from there" in half.stderr
+        assert (
+            "; 2 of 8 groups were changed before that; the same command goes on from there"
+            in half.stderr
+        )
         proxy.writes_left = None
         assert run("push", *where, "--no-validate", **state).returncode == 0
         assert run("diff", *where, **state).returncode == 0
@@ -181,9 +227,7 @@ def test_a_loki_that_reads_its_rules_from_a_folder_says_so(
     tmp_path_factory: pytest.TempPathFactory, run: Run, state: dict[str, str]
 ) -> None:
     binary = obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory)
-    said = (
-        "reads its rules from a folder (ruler storage `local`), so they cannot be written over HTTP. Put the rule file"
-    )
+    said = "reads its rules from a folder (ruler storage `local`), so they cannot be written over HTTP. Put the rule file"
     shipped = (ROOT / "output" / "loki" / "kube-proxy.rules.yaml").read_text(encoding="utf-8")
     with local_loki.running(binary) as empty:
         for verb in (("diff",), ("push", "--no-validate")):
@@ -192,7 +236,10 @@ def test_a_loki_that_reads_its_rules_from_a_folder_says_so(
             assert f"Loki at {empty.url} {said}" in done.stderr
     with local_loki.running(binary, [File("ours.yaml", shipped)]) as filled:
         where = ("--loki", filled.url, "--namespace", "ours.yaml")
-        assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (0, "")
+        assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (
+            0,
+            "",
+        )
         (Path(state["XDG_STATE_HOME"]).parent / "site.yaml").write_text("labels: {team: net}\n")
         site = str(Path(state["XDG_STATE_HOME"]).parent / "site.yaml")
         assert run("diff", *where, "--profile", site, **state).returncode == 1
@@ -204,7 +251,9 @@ def test_a_loki_that_reads_its_rules_from_a_folder_says_so(
 def test_a_loki_without_a_rules_api_says_so(
     tmp_path_factory: pytest.TempPathFactory, run: Run, state: dict[str, str]
 ) -> None:
-    with local_loki.running(obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory), ruler=False) as without:
+    with local_loki.running(
+        obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory), ruler=False
+    ) as without:
         done = run("push", "--loki", without.url, "--no-validate", **state)
     assert done.returncode == 2
     assert (
@@ -213,7 +262,9 @@ def test_a_loki_without_a_rules_api_says_so(
     )
 
 
-def test_a_ruler_that_may_only_be_read_says_so(rulers: Mapping[str, Ruler], run: Run, state: dict[str, str]) -> None:
+def test_a_ruler_that_may_only_be_read_says_so(
+    rulers: Mapping[str, Ruler], run: Run, state: dict[str, str]
+) -> None:
     with front(rulers["loki"].url) as proxy:
         proxy.writes_left, proxy.refusal = 0, 405
         done = run("push", "--loki", proxy.url, "--namespace", "read", "--no-validate", **state)
@@ -276,7 +327,8 @@ def test_no_secret_is_kept_or_shown(
         (tmp_path / "site.yaml").write_text(yaml.safe_dump(site))
         options = ("--profile", str(tmp_path / "site.yaml"), "--namespace", "secret")
         outputs = [
-            run(verb, *options, *more, **state) for verb, *more in (["push", "--no-validate"], ["diff", "--json"])
+            run(verb, *options, *more, **state)
+            for verb, *more in (["push", "--no-validate"], ["diff", "--json"])
         ]
         assert [done.returncode for done in outputs] == [0, 0]
         kept = [path.read_text() for path in (tmp_path / "state").rglob("*.yaml")]
@@ -290,8 +342,13 @@ def test_an_empty_mimir_answers_with_an_empty_mapping(
     with front(rulers["cortex"].url) as proxy:
         proxy.faults = ["{}\n"]
         done = run("diff", "--mimir", proxy.url, **state)
-        assert (done.returncode, proxy.paths) == (1, ["/prometheus/config/v1/rules/kube-proxy-alerts"])
-        groups = yaml.safe_load((ROOT / "output" / "prometheus" / "kube-proxy.rules.yaml").read_text())["groups"]
+        assert (done.returncode, proxy.paths) == (
+            1,
+            ["/prometheus/config/v1/rules/kube-proxy-alerts"],
+        )
+        groups = yaml.safe_load(
+            (ROOT / "output" / "prometheus" / "kube-proxy.rules.yaml").read_text()
+        )["groups"]
         assert done.stderr.endswith(f", namespace kube-proxy-alerts: {len(groups)} to create\n")
 
 
@@ -316,7 +373,9 @@ def test_a_push_that_broke_off_and_was_repeated_can_be_rolled_back(
         back = run("push", *where, "--rollback", **state)
         assert back.returncode == 0, back.stderr
         assert sorted(ruler.groups()["twice"], key=str) == sorted(before, key=str)
-        assert run("push", *where, "--rollback", **state).returncode == 2, "it was brought back already"
+        assert run("push", *where, "--rollback", **state).returncode == 2, (
+            "it was brought back already"
+        )
 
 
 def test_a_rollback_needs_no_catalog_that_compiles(
@@ -330,7 +389,9 @@ def test_a_rollback_needs_no_catalog_that_compiles(
 
 
 @pytest.fixture(scope="module", params=programs.PROMETHEUS.pinned)
-def prometheus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def prometheus(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
     """A Prometheus of each pinned version, and the empty folder that it reads rules from."""
     binary = obtained(programs.PROMETHEUS, request.param, tmp_path_factory)
     work = tmp_path_factory.mktemp("prometheus")
@@ -345,7 +406,9 @@ def loaded(url: str) -> set[str]:
     return {rule["name"] for group in groups for rule in group["rules"]}
 
 
-def test_prometheus_loads_the_file_and_goes_back(prometheus: tuple[str, Path], run: Run, state: dict[str, str]) -> None:
+def test_prometheus_loads_the_file_and_goes_back(
+    prometheus: tuple[str, Path], run: Run, state: dict[str, str]
+) -> None:
     url, rules = prometheus
     where = ("--prometheus", url, "--rules-dir", str(rules))
     assert run("diff", *where, **state).returncode == 1
@@ -385,7 +448,11 @@ def test_values_that_prometheus_prints_anew_are_pushed_and_verified(
     deadline = time.monotonic() + 60
     while True:
         done = run("verify", *ours, "--no-runbooks", "--json", **state)
-        rows = [row for row in json.loads(done.stdout) if row["check"] == "rules" and "Prometheus" in row["subject"]]
+        rows = [
+            row
+            for row in json.loads(done.stdout)
+            if row["check"] == "rules" and "Prometheus" in row["subject"]
+        ]
         if [row["state"] for row in rows] == ["ok"]:
             break
         assert time.monotonic() < deadline, done.stdout
@@ -395,10 +462,20 @@ def test_values_that_prometheus_prints_anew_are_pushed_and_verified(
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("for: 90s", "for: 91s"), ("1000000", "1000001"), ("severity: info", "severity: warning"), ("First", "1st")],
+    [
+        ("for: 90s", "for: 91s"),
+        ("1000000", "1000001"),
+        ("severity: info", "severity: warning"),
+        ("First", "1st"),
+    ],
 )
 def test_a_rule_of_which_prometheus_shows_another_version_is_a_difference(
-    old: str, new: str, prometheus: tuple[str, Path], run: Run, state: dict[str, str], tmp_path: Path
+    old: str,
+    new: str,
+    prometheus: tuple[str, Path],
+    run: Run,
+    state: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     url, rules = prometheus
     (tmp_path / "site.yaml").write_text(SITE)
@@ -439,13 +516,17 @@ def test_a_file_that_prometheus_has_not_loaded_is_a_difference(
     assert run("push", *where, "--rollback", **state).returncode == 0
 
 
-def test_a_file_of_others_is_not_touched(prometheus: tuple[str, Path], run: Run, state: dict[str, str]) -> None:
+def test_a_file_of_others_is_not_touched(
+    prometheus: tuple[str, Path], run: Run, state: dict[str, str]
+) -> None:
     url, rules = prometheus
     (rules / "mine.rules.yaml").write_text("groups: []\n")
     where = ("--prometheus", url, "--rules-dir", str(rules), "--namespace", "mine")
     done = run("push", *where, "--no-validate", **state)
     assert done.returncode == 2
-    assert "mine.rules.yaml: was not generated by kube-proxy-alerts and would be lost" in done.stderr
+    assert (
+        "mine.rules.yaml: was not generated by kube-proxy-alerts and would be lost" in done.stderr
+    )
     (rules / "mine.rules.yaml").unlink()
 
 
@@ -454,7 +535,15 @@ def test_a_folder_that_prometheus_does_not_read_is_said(
 ) -> None:
     url, _ = prometheus
     (tmp_path / "elsewhere").mkdir()
-    done = run("push", "--prometheus", url, "--rules-dir", str(tmp_path / "elsewhere"), "--no-validate", **state)
+    done = run(
+        "push",
+        "--prometheus",
+        url,
+        "--rules-dir",
+        str(tmp_path / "elsewhere"),
+        "--no-validate",
+        **state,
+    )
     assert done.returncode == 2
     assert f"does its rule_files name {tmp_path / 'elsewhere'}/*.rules.yaml?" in done.stderr
     assert list((tmp_path / "elsewhere").iterdir()) == []
@@ -469,9 +558,14 @@ def test_a_prometheus_that_reads_another_file_of_this_name_is_said(
     (tmp_path / "copy").mkdir()
     (tmp_path / "site.yaml").write_text("labels: {team: net}\n")
     site = ("--profile", str(tmp_path / "site.yaml"))
-    done = run("push", *where, "--rules-dir", str(tmp_path / "copy"), *site, "--no-validate", **state)
+    done = run(
+        "push", *where, "--rules-dir", str(tmp_path / "copy"), *site, "--no-validate", **state
+    )
     assert done.returncode == 2
-    assert f"shows other rules than those of {tmp_path / 'copy'}/twin.rules.yaml, in kube-proxy." in done.stderr
+    assert (
+        f"shows other rules than those of {tmp_path / 'copy'}/twin.rules.yaml, in kube-proxy."
+        in done.stderr
+    )
     assert run("push", *where, "--rules-dir", str(rules), "--rollback", **state).returncode == 0
 
 
@@ -480,7 +574,10 @@ def test_a_prometheus_that_reads_another_file_of_this_name_is_said(
     [
         ([], "no ruler is named; give --loki URL and the like, or `servers:` in the profile"),
         (["--prometheus", "http://127.0.0.1:1"], "name the folder that it reads with --rules-dir"),
-        (["--rules-dir", "."], "--rules-dir needs the address of the Prometheus that reads it: --prometheus URL"),
+        (
+            ["--rules-dir", "."],
+            "--rules-dir needs the address of the Prometheus that reads it: --prometheus URL",
+        ),
         (["--loki", "http://127.0.0.1:1"], "Loki at http://127.0.0.1:1 cannot be reached: "),
     ],
 )

@@ -28,7 +28,11 @@ from tests.terminal import shown
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RULE = AlertRule(
-    "A", 'sum by (pod) (count_over_time({a="b"} |= `c"d` [10m])) > 3\n', "1m", {"failure": "a"}, {"s": "x"}
+    "A",
+    'sum by (pod) (count_over_time({a="b"} |= `c"d` [10m])) > 3\n',
+    "1m",
+    {"failure": "a"},
+    {"s": "x"},
 )
 GROUP = RuleGroup("kube-proxy.a", "30s", (RULE,))
 LOADED = {
@@ -46,24 +50,41 @@ LOADED = {
 def said(*loaded: Mapping[str, Any]) -> list[str]:
     """What is said of RULE where these rules are loaded."""
     groups = [{"name": "kube-proxy.a", "file": "f", "rules": list(loaded)}]
-    return [str(finding) for finding in judgement.rules_are_live("loki", "Loki", [GROUP], groups, NOW)]
+    return [
+        str(finding) for finding in judgement.rules_are_live("loki", "Loki", [GROUP], groups, NOW)
+    ]
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({}, "Loki: 1 rules are loaded, healthy and evaluated"),
-        ({"query": LOADED["query"].replace("> 3", "> 4")}, "A: loaded in Loki in another version: its expression; "),  # type: ignore[attr-defined]
-        ({"query": LOADED["query"].replace("10m", "5m")}, "A: loaded in Loki in another version: its expression; "),  # type: ignore[attr-defined]
-        ({"labels": {}, "duration": 0}, "A: loaded in Loki in another version: its labels and `for`; "),
+        (
+            {"query": LOADED["query"].replace("> 3", "> 4")},
+            "A: loaded in Loki in another version: its expression; ",
+        ),  # type: ignore[attr-defined]
+        (
+            {"query": LOADED["query"].replace("10m", "5m")},
+            "A: loaded in Loki in another version: its expression; ",
+        ),  # type: ignore[attr-defined]
+        (
+            {"labels": {}, "duration": 0},
+            "A: loaded in Loki in another version: its labels and `for`; ",
+        ),
         ({"annotations": {"s": "y"}}, "A: loaded in Loki in another version: its annotations; "),
-        ({"health": "err", "lastError": "too many series"}, "A: failing in Loki: too many series; "),
+        (
+            {"health": "err", "lastError": "too many series"},
+            "A: failing in Loki: too many series; ",
+        ),
         ({"lastEvaluation": "0001-01-01T00:00:00Z"}, "A: not evaluated by Loki yet; "),
         (
             {"lastEvaluation": "2026-01-02T02:04:05+00:00"},
             "A: not evaluated by Loki for more than 180 s, though the interval is 30s; ",
         ),
-        ({"lastEvaluation": "2026-01-02T05:03:50.5+02:00"}, "Loki: 1 rules are loaded, healthy and evaluated"),
+        (
+            {"lastEvaluation": "2026-01-02T05:03:50.5+02:00"},
+            "Loki: 1 rules are loaded, healthy and evaluated",
+        ),
         ({"name": "B"}, "A: not loaded in Loki; "),
     ],
 )
@@ -90,14 +111,26 @@ def test_a_rule_that_is_loaded_twice_fires_twice() -> None:
 def test_a_ruler_that_loads_nothing_and_none_at_all() -> None:
     (nothing,) = judgement.rules_are_live("loki", "Loki", [GROUP], [], NOW)
     (none,) = judgement.rules_are_live("loki", "Loki", [GROUP], None, NOW)
-    assert (nothing.state, nothing.said) == ("fault", "its ruler runs and has loaded no rule at all")
+    assert (nothing.state, nothing.said) == (
+        "fault",
+        "its ruler runs and has loaded no rule at all",
+    )
     assert (none.state, none.said) == ("fault", "no ruler runs there, or its rules API is off")
 
 
 def test_a_recording_rule_has_no_annotations() -> None:
     group = RuleGroup("g", "30s", (RecordingRule("r:x", "sum(up)"),))
-    loaded = {**LOADED, "name": "r:x", "query": "sum(up)", "labels": None, "annotations": None, "duration": None}
-    (finding,) = judgement.rules_are_live("prometheus", "Prometheus", [group], [{"name": "g", "rules": [loaded]}], NOW)
+    loaded = {
+        **LOADED,
+        "name": "r:x",
+        "query": "sum(up)",
+        "labels": None,
+        "annotations": None,
+        "duration": None,
+    }
+    (finding,) = judgement.rules_are_live(
+        "prometheus", "Prometheus", [group], [{"name": "g", "rules": [loaded]}], NOW
+    )
     assert finding.state == "ok"
 
 
@@ -125,7 +158,10 @@ class Pages:
 
 
 def stream(labels: Mapping[str, str]) -> dict[str, Any]:
-    return {"stream": dict(labels), "values": [[str(time.time_ns()), "I0102 03:04:05.678901 1 proxier.go:1] fine"]]}
+    return {
+        "stream": dict(labels),
+        "values": [[str(time.time_ns()), "I0102 03:04:05.678901 1 proxier.go:1] fine"]],
+    }
 
 
 @dataclass
@@ -142,7 +178,9 @@ class Site:
     loki: Loki
 
     def words(self, **changes: str) -> list[str]:
-        return [word for name, url in {**self.options, **changes}.items() for word in (f"--{name}", url)]
+        return [
+            word for name, url in {**self.options, **changes}.items() for word in (f"--{name}", url)
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -169,11 +207,17 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
     rules.mkdir()
     with ExitStack() as stack:
         pages.texts["/metrics"] = KUBE_PROXY_1_22
-        alertmanager = stack.enter_context(servers.alertmanager(binaries[2], work / "alertmanager.yaml", work))
+        alertmanager = stack.enter_context(
+            servers.alertmanager(binaries[2], work / "alertmanager.yaml", work)
+        )
         scraping = {
             "global": {"scrape_interval": "1s"},
             "rule_files": [f"{rules}/*.rules.yaml"],
-            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}]},
+            "alerting": {
+                "alertmanagers": [
+                    {"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}
+                ]
+            },
             "scrape_configs": [
                 {
                     "job_name": "kube-proxy",
@@ -189,11 +233,14 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
         prometheus = stack.enter_context(servers.prometheus(binaries[1], scraping, work))
         bucket = stack.enter_context(
             servers.object_store(
-                obtained(programs.OBJECT_STORE, programs.OBJECT_STORE.pinned[0], tmp_path_factory), work
+                obtained(programs.OBJECT_STORE, programs.OBJECT_STORE.pinned[0], tmp_path_factory),
+                work,
             )
         )
         running = stack.enter_context(
-            local_loki.running(binaries[0], alertmanager=alertmanager, rule_store=servers.loki_store(bucket))
+            local_loki.running(
+                binaries[0], alertmanager=alertmanager, rule_store=servers.loki_store(bucket)
+            )
         )
         options = {"loki": running.url, "prometheus": prometheus, "alertmanager": alertmanager}
         profile["servers"] = {name: {"url": url} for name, url in options.items()}
@@ -203,7 +250,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
             done = run(*words[1:], cwd=work, XDG_STATE_HOME=str(work / "state"))
             assert done.returncode == 0, (words, done.stderr)
         running.push([stream({"container": "kube-proxy", "pod": "p1", "node_name": "n1"})])
-        found = Site(work / "site.yaml", options, pages, work, binaries[0], binaries[2], config, running)
+        found = Site(
+            work / "site.yaml", options, pages, work, binaries[0], binaries[2], config, running
+        )
         deadline = time.monotonic() + 240  # Loki sends a first alert again after a minute
         while (done := run(*commands(SERVED)[-1][1:], cwd=work)).returncode:
             assert time.monotonic() < deadline, done.stdout
@@ -211,7 +260,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Iterator[Site]:
         yield found
 
 
-def verified(run: Run, site: Site, *more: str, profile: str = "", **changes: str) -> tuple[int, list[dict[str, Any]]]:
+def verified(
+    run: Run, site: Site, *more: str, profile: str = "", **changes: str
+) -> tuple[int, list[dict[str, Any]]]:
     """Exit code and findings; a profile can be laid over that of the site, and a server be another."""
     path = site.profile
     if profile:
@@ -223,7 +274,11 @@ def verified(run: Run, site: Site, *more: str, profile: str = "", **changes: str
 
 
 def faults(findings: list[dict[str, Any]]) -> list[str]:
-    return [f"{row['check']}: {row['subject']}: {row['said']}" for row in findings if row["state"] == "fault"]
+    return [
+        f"{row['check']}: {row['subject']}: {row['said']}"
+        for row in findings
+        if row["state"] == "fault"
+    ]
 
 
 def test_all_is_well(run: Run, site: Site) -> None:
@@ -252,9 +307,13 @@ def test_a_rule_that_is_missing_is_named(run: Run, site: Site) -> None:
 
 
 def test_a_rule_that_is_an_old_version_is_named(run: Run, site: Site) -> None:
-    code, findings = verified(run, site, profile="alerts: {KubeProxySyncSlow: {threshold: 2.048}}\n")
+    code, findings = verified(
+        run, site, profile="alerts: {KubeProxySyncSlow: {threshold: 2.048}}\n"
+    )
     assert code == 1
-    assert faults(findings) == ["rules: KubeProxySyncSlow: loaded in Prometheus in another version: its expression"]
+    assert faults(findings) == [
+        "rules: KubeProxySyncSlow: loaded in Prometheus in another version: its expression"
+    ]
 
 
 def test_a_ruler_that_does_not_run_is_named(run: Run, site: Site) -> None:
@@ -273,18 +332,26 @@ def test_a_ruler_that_has_loaded_nothing_is_named(run: Run, site: Site) -> None:
     assert faults(findings) == ["rules: Loki: its ruler runs and has loaded no rule at all"]
 
 
-def test_a_selector_that_matches_no_stream_is_named_and_one_that_would_is_told(run: Run, site: Site) -> None:
+def test_a_selector_that_matches_no_stream_is_named_and_one_that_would_is_told(
+    run: Run, site: Site
+) -> None:
     code, findings = verified(run, site, profile="loki: {selector: '{app=\"kube-proxy\"}'}\n")
     assert code == 1
-    (finding,) = [row for row in findings if row["check"] == "selectors" and row["state"] == "fault"]
+    (finding,) = [
+        row for row in findings if row["check"] == "selectors" and row["state"] == "fault"
+    ]
     assert finding["subject"] == 'Loki has no stream {app="kube-proxy"}'
     assert finding["said"].startswith("blind: KubeProxy")
     assert finding["fix"].endswith('; perhaps {container="kube-proxy"}, which has streams')
 
 
 def test_targets_that_are_not_there_are_named(run: Run, site: Site) -> None:
-    _, findings = verified(run, site, profile="prometheus: {selector: '{job=\"kubernetes-kube-proxy\"}'}\n")
-    finding = next(row for row in findings if row["check"] == "selectors" and row["state"] == "fault")
+    _, findings = verified(
+        run, site, profile="prometheus: {selector: '{job=\"kubernetes-kube-proxy\"}'}\n"
+    )
+    finding = next(
+        row for row in findings if row["check"] == "selectors" and row["state"] == "fault"
+    )
     assert finding["subject"] == 'Prometheus has no target up{job="kubernetes-kube-proxy"}'
     assert "--metrics-bind-address=0.0.0.0:10249" in finding["fix"]
 
@@ -293,31 +360,55 @@ def test_targets_that_are_not_there_are_named(run: Run, site: Site) -> None:
     ("receiver", "said"),
     [
         ({"name": "kube-proxy-critical"}, "receiver kube-proxy-critical notifies nobody"),
-        ({"name": "kube-proxy-critical", "webhook_configs": []}, "receiver kube-proxy-critical notifies nobody"),
+        (
+            {"name": "kube-proxy-critical", "webhook_configs": []},
+            "receiver kube-proxy-critical notifies nobody",
+        ),
     ],
 )
-def test_a_route_to_nowhere_is_named(run: Run, site: Site, tmp_path: Path, receiver: dict[str, Any], said: str) -> None:
+def test_a_route_to_nowhere_is_named(
+    run: Run, site: Site, tmp_path: Path, receiver: dict[str, Any], said: str
+) -> None:
     others = [row for row in site.config["receivers"] if row["name"] != receiver["name"]]
-    (tmp_path / "alertmanager.yaml").write_text(yaml.safe_dump({**site.config, "receivers": [*others, receiver]}))
-    with servers.alertmanager(site.alertmanager_binary, tmp_path / "alertmanager.yaml", tmp_path) as other:
+    (tmp_path / "alertmanager.yaml").write_text(
+        yaml.safe_dump({**site.config, "receivers": [*others, receiver]})
+    )
+    with servers.alertmanager(
+        site.alertmanager_binary, tmp_path / "alertmanager.yaml", tmp_path
+    ) as other:
         code, findings = verified(run, site, alertmanager=other)
     assert code == 1
     routes = [line for line in faults(findings) if line.startswith("routes: ")]
     (line,) = routes
     assert line.endswith(f": is routed to nowhere: {said}")
-    names = next(row["names"] for row in findings if row["state"] == "fault" and row["check"] == "routes")
+    names = next(
+        row["names"] for row in findings if row["state"] == "fault" and row["check"] == "routes"
+    )
     assert "KubeProxyIptablesBackendMismatch" in names
     assert "KubeProxySyncSlow" not in names
 
 
 def test_what_nobody_must_act_on_may_be_dropped(run: Run, site: Site, tmp_path: Path) -> None:
-    others = [row for row in site.config["receivers"] if row["name"] not in ("kube-proxy-info", "kube-proxy-watchdog")]
+    others = [
+        row
+        for row in site.config["receivers"]
+        if row["name"] not in ("kube-proxy-info", "kube-proxy-watchdog")
+    ]
     dropped = [{"name": "kube-proxy-info"}, {"name": "kube-proxy-watchdog"}]
-    (tmp_path / "alertmanager.yaml").write_text(yaml.safe_dump({**site.config, "receivers": [*others, *dropped]}))
-    with servers.alertmanager(site.alertmanager_binary, tmp_path / "alertmanager.yaml", tmp_path) as other:
+    (tmp_path / "alertmanager.yaml").write_text(
+        yaml.safe_dump({**site.config, "receivers": [*others, *dropped]})
+    )
+    with servers.alertmanager(
+        site.alertmanager_binary, tmp_path / "alertmanager.yaml", tmp_path
+    ) as other:
         _, findings = verified(run, site, alertmanager=other)
     assert [line for line in faults(findings) if line.startswith("routes: ")] == []
-    warned = [name for row in findings if row["said"].startswith("is routed to nowhere") for name in row["names"]]
+    warned = [
+        name
+        for row in findings
+        if row["said"].startswith("is routed to nowhere")
+        for name in row["names"]
+    ]
     assert "KubeProxyLogRulesWatchdog" in warned
     assert "KubeProxyServiceChurn" in warned
     assert "KubeProxySyncSlow" not in warned
@@ -326,16 +417,25 @@ def test_what_nobody_must_act_on_may_be_dropped(run: Run, site: Site, tmp_path: 
 def test_watchdogs_that_do_not_arrive_and_inhibitions_that_are_missing_are_named(
     run: Run, site: Site, tmp_path: Path
 ) -> None:
-    bare = {"route": {"receiver": "all"}, "receivers": [{"name": "all", "webhook_configs": [{"url": site.pages.url}]}]}
+    bare = {
+        "route": {"receiver": "all"},
+        "receivers": [{"name": "all", "webhook_configs": [{"url": site.pages.url}]}],
+    }
     (tmp_path / "alertmanager.yaml").write_text(yaml.safe_dump(bare))
-    with servers.alertmanager(site.alertmanager_binary, tmp_path / "alertmanager.yaml", tmp_path) as other:
+    with servers.alertmanager(
+        site.alertmanager_binary, tmp_path / "alertmanager.yaml", tmp_path
+    ) as other:
         code, findings = verified(run, site, alertmanager=other)
     assert code == 1
     assert faults(findings) == [
         "watchdogs: KubeProxyLogRulesWatchdog: always firing, and not arrived in Alertmanager",
         "watchdogs: KubeProxyMetricRulesWatchdog: always firing, and not arrived in Alertmanager",
     ]
-    (missed,) = [row for row in findings if row["said"] == "the symptom is not held back while its cause fires"]
+    (missed,) = [
+        row
+        for row in findings
+        if row["said"] == "the symptom is not held back while its cause fires"
+    ]
     assert "KubeProxyIPVSFrequentSync → KubeProxyCPUHigh" in missed["names"]
     assert missed["count"] == len(missed["names"])
 
@@ -359,7 +459,9 @@ def test_dead_links_and_pages_of_something_else_are_named(run: Run, site: Site) 
 
 
 def test_the_dead_links_of_one_host_are_one_line(run: Run, site: Site) -> None:
-    code, findings = verified(run, site, profile="runbooks: {base_url: 'http://127.0.0.1:1/books'}\n")
+    code, findings = verified(
+        run, site, profile="runbooks: {base_url: 'http://127.0.0.1:1/books'}\n"
+    )
     assert code == 1
     (dead,) = [row for row in findings if row["check"] == "runbooks"]
     assert dead["said"].startswith("the runbook in http://127.0.0.1:1/books/ is dead: ")
@@ -370,7 +472,9 @@ def test_the_dead_links_of_one_host_are_one_line(run: Run, site: Site) -> None:
 def test_a_page_that_fails_once_is_asked_for_again(run: Run, site: Site) -> None:
     with front(site.pages.url) as proxy:
         proxy.faults = [503, CUT]
-        _, findings = verified(run, site, profile=f"runbooks: {{base_url: '{proxy.url}/runbooks'}}\n")
+        _, findings = verified(
+            run, site, profile=f"runbooks: {{base_url: '{proxy.url}/runbooks'}}\n"
+        )
     assert [row["state"] for row in findings if row["check"] == "runbooks"] == ["ok"]
 
 
@@ -380,7 +484,11 @@ def test_a_server_that_is_down_hides_nothing_of_the_others(run: Run, site: Site)
     (down,) = [row for row in findings if row["state"] == "fault"]
     assert (down["check"], down["subject"]) == ("rules", "Loki at http://127.0.0.1:1")
     assert down["said"].startswith("cannot be reached: ")
-    rest = {(row["check"], row["subject"], row["state"], row["said"]) for row in findings if row["state"] != "warning"}
+    rest = {
+        (row["check"], row["subject"], row["state"], row["said"])
+        for row in findings
+        if row["state"] != "warning"
+    }
     assert ("selectors", "loki", "not checked", "Loki does not answer") in rest
     assert {(check, state) for check, _, state, _ in rest if state == "ok"} == {
         (check, "ok") for check in ("rules", "watchdogs", "selectors", "routes", "runbooks")
@@ -388,9 +496,12 @@ def test_a_server_that_is_down_hides_nothing_of_the_others(run: Run, site: Site)
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [(500, "answers 500 to GET /api/v1/rules"), ("<html>", "but not as Loki does")]
+    ("fault", "said"),
+    [(500, "answers 500 to GET /api/v1/rules"), ("<html>", "but not as Loki does")],
 )
-def test_a_server_that_answers_wrongly_is_asked_the_rest(fault: int | str, said: str, run: Run, site: Site) -> None:
+def test_a_server_that_answers_wrongly_is_asked_the_rest(
+    fault: int | str, said: str, run: Run, site: Site
+) -> None:
     with front(site.options["loki"]) as proxy:
         proxy.faults = [fault] * (4 if fault == 500 else 1)
         code, findings = verified(run, site, loki=proxy.url)
@@ -398,7 +509,12 @@ def test_a_server_that_answers_wrongly_is_asked_the_rest(fault: int | str, said:
     (wrong,) = [row for row in findings if row["state"] == "fault"]
     assert (wrong["check"], wrong["subject"]) == ("rules", f"Loki at {proxy.url}")
     assert said in wrong["said"]
-    assert "Loki" in next(row for row in findings if row["check"] == "selectors" and row["state"] == "ok")["names"]
+    assert (
+        "Loki"
+        in next(row for row in findings if row["check"] == "selectors" and row["state"] == "ok")[
+            "names"
+        ]
+    )
 
 
 def test_where_no_server_answers_it_cannot_run(run: Run) -> None:
@@ -411,7 +527,10 @@ def test_marks_have_their_colour_on_a_terminal() -> None:
     words = ["verify", "--loki", "http://127.0.0.1:1", "--no-runbooks"]
     code, text = shown(200, *words, NO_COLOR="")
     assert code == 2
-    assert "\n\x1b[31mFAULT\x1b[0m\trules\tLoki at http://127.0.0.1:1: cannot be reached: " in "\n" + text
+    assert (
+        "\n\x1b[31mFAULT\x1b[0m\trules\tLoki at http://127.0.0.1:1: cannot be reached: "
+        in "\n" + text
+    )
     assert "\x1b[33mNOT CHECKED\x1b[0m\trunbooks\t" in text
     _, plain = shown(200, *words, NO_COLOR="1")
     assert "\n" + re.sub(r"\x1b\[[0-9;]*m", "", text) == "\n" + plain
@@ -419,8 +538,20 @@ def test_marks_have_their_colour_on_a_terminal() -> None:
 
 
 def test_servers_of_the_profile_can_be_left_out(run: Run, site: Site) -> None:
-    done = run("verify", "--profile", str(site.profile), "--only", "loki,alertmanager", "--no-runbooks", "--json")
-    rows = {(row["check"], row["subject"]) for row in json.loads(done.stdout) if row["state"] == "not checked"}
+    done = run(
+        "verify",
+        "--profile",
+        str(site.profile),
+        "--only",
+        "loki,alertmanager",
+        "--no-runbooks",
+        "--json",
+    )
+    rows = {
+        (row["check"], row["subject"])
+        for row in json.loads(done.stdout)
+        if row["state"] == "not checked"
+    }
     assert rows == {("rules", "prometheus"), ("selectors", "prometheus"), ("runbooks", "all")}
     both = run("verify", "--only", "loki", *site.words())
     assert both.returncode == 2
@@ -432,7 +563,9 @@ def test_servers_of_the_profile_can_be_left_out(run: Run, site: Site) -> None:
 
 def test_a_label_that_the_streams_lack_is_named(run: Run, site: Site) -> None:
     _, findings = verified(run, site, profile="loki: {labels: {node: node, cluster: k8s}}\n")
-    (warning,) = [row for row in findings if row["state"] == "warning" and "have no label" in row["subject"]]
+    (warning,) = [
+        row for row in findings if row["state"] == "warning" and "have no label" in row["subject"]
+    ]
     assert warning["names"] == [
         '1 of 1 streams {container="kube-proxy"} have no label k8s for the cluster',
         '1 of 1 streams {container="kube-proxy"} have no label node for the node',
@@ -441,7 +574,11 @@ def test_a_label_that_the_streams_lack_is_named(run: Run, site: Site) -> None:
 
 def test_what_was_not_asked_is_said(run: Run, site: Site) -> None:
     done = run("verify", "--loki", site.options["loki"], "--no-runbooks", "--json")
-    rows = [(row["check"], row["subject"]) for row in json.loads(done.stdout) if row["state"] == "not checked"]
+    rows = [
+        (row["check"], row["subject"])
+        for row in json.loads(done.stdout)
+        if row["state"] == "not checked"
+    ]
     assert rows == [
         ("rules", "prometheus"),
         ("watchdogs", "alertmanager"),
@@ -451,7 +588,9 @@ def test_what_was_not_asked_is_said(run: Run, site: Site) -> None:
     ]
 
 
-def test_with_alertmanager_alone_nothing_is_said_of_rules_and_selectors(run: Run, site: Site) -> None:
+def test_with_alertmanager_alone_nothing_is_said_of_rules_and_selectors(
+    run: Run, site: Site
+) -> None:
     done = run("verify", "--alertmanager", site.options["alertmanager"], "--no-runbooks", "--json")
     rows = [(row["check"], row["state"], row["names"]) for row in json.loads(done.stdout)]
     assert rows[:3] == [

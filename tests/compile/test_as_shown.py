@@ -21,13 +21,18 @@ _SECONDS = 60
 
 def rule_file(exprs: Sequence[str]) -> File:
     rules = [{"alert": f"Rule{number}", "expr": expr} for number, expr in enumerate(exprs)]
-    return yaml_file("notations.rules.yaml", {"groups": [{"name": "notations", "interval": "1m", "rules": rules}]})
+    return yaml_file(
+        "notations.rules.yaml",
+        {"groups": [{"name": "notations", "interval": "1m", "rules": rules}]},
+    )
 
 
 def shown(url: str) -> list[str]:
     """What a server shows of the rules of that file, once it has loaded them."""
     deadline = time.monotonic() + _SECONDS
-    while not (groups := httpx.get(f"{url}/api/v1/rules").raise_for_status().json()["data"]["groups"]):
+    while not (
+        groups := httpx.get(f"{url}/api/v1/rules").raise_for_status().json()["data"]["groups"]
+    ):
         assert time.monotonic() < deadline, "the rules are not loaded"
         time.sleep(0.2)
     return [rule["query"] for rule in groups[0]["rules"]]

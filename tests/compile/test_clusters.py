@@ -26,7 +26,9 @@ def firing(*clusters: str) -> list[dict[str, object]]:
     return [{"labels": f"ALERTS{{{label}{fixed}}}", "value": 1} for label in labels]
 
 
-def verdict(promtool: Path, folder: Path, site: str, series: dict[str, str], at: dict[str, tuple[str, ...]]) -> str:
+def verdict(
+    promtool: Path, folder: Path, site: str, series: dict[str, str], at: dict[str, tuple[str, ...]]
+) -> str:
     """What promtool says if the alert does not fire for just these clusters at these times."""
     rules = compiled_for(site, folder)["prometheus/kube-proxy.rules.yaml"]
     (folder / "rules.yaml").write_text(rules, encoding="utf-8")
@@ -35,26 +37,35 @@ def verdict(promtool: Path, folder: Path, site: str, series: dict[str, str], at:
         "interval": "30s",
         "input_series": [{"series": key, "values": values} for key, values in series.items()],
         "promql_expr_test": [
-            {"expr": expr, "eval_time": time, "exp_samples": firing(*clusters)} for time, clusters in at.items()
+            {"expr": expr, "eval_time": time, "exp_samples": firing(*clusters)}
+            for time, clusters in at.items()
         ],
     }
-    (folder / "tests.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [test]}))
+    (folder / "tests.yaml").write_text(
+        yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [test]})
+    )
     passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], folder)
     return "" if passed else said
 
 
-def test_a_named_cluster_that_vanished_completely_fires_with_its_name(tmp_path: Path, pinned_promtool: Path) -> None:
+def test_a_named_cluster_that_vanished_completely_fires_with_its_name(
+    tmp_path: Path, pinned_promtool: Path
+) -> None:
     expected = {"14m30s": (), "20m": ("c2", "c3"), "70m": ("c2",)}
     assert verdict(pinned_promtool, tmp_path, SITE, SERIES, expected) == ""
 
 
-def test_with_nothing_at_all_each_named_cluster_fires(tmp_path: Path, pinned_promtool: Path) -> None:
+def test_with_nothing_at_all_each_named_cluster_fires(
+    tmp_path: Path, pinned_promtool: Path
+) -> None:
     other = {'up{cluster="c9", job="kubelet"}': "1x240"}
     assert verdict(pinned_promtool, tmp_path, SITE, other, {"20m": ("c1", "c2", "c3")}) == ""
 
 
 @pytest.mark.parametrize("site", ["extends: mimir\n", "prometheus: {labels: {cluster: null}}\n"])
-def test_without_names_one_alert_tells_that_nothing_is_there(site: str, tmp_path: Path, pinned_promtool: Path) -> None:
+def test_without_names_one_alert_tells_that_nothing_is_there(
+    site: str, tmp_path: Path, pinned_promtool: Path
+) -> None:
     other = {'up{cluster="c9", job="kubelet"}': "1x240"}
     assert verdict(pinned_promtool, tmp_path, site, other, {"20m": ("",)}) == ""
 

@@ -21,16 +21,22 @@ class Site:
 
     def __init__(self, profile: str, promtool: Path, folder: Path) -> None:
         self.promtool, self.folder = promtool, folder
-        (folder / "rules.yaml").write_text(compiled_for(profile, folder)["prometheus/kube-proxy.rules.yaml"])
+        (folder / "rules.yaml").write_text(
+            compiled_for(profile, folder)["prometheus/kube-proxy.rules.yaml"]
+        )
 
     def run(self, *arguments: str) -> None:
         passed, said = subprocesses.run([str(self.promtool), *arguments], self.folder)
         assert passed, said
 
-    def fires(self, alert: str, series: Mapping[str, str], at: str, expected: Sequence[Labels]) -> None:
+    def fires(
+        self, alert: str, series: Mapping[str, str], at: str, expected: Sequence[Labels]
+    ) -> None:
         """Of this name these alerts fire and no other, by all their labels."""
         state = {"alertname": alert, "alertstate": "firing"}
-        samples = [{"labels": "ALERTS" + braces({**state, **labels}), "value": 1} for labels in expected]
+        samples = [
+            {"labels": "ALERTS" + braces({**state, **labels}), "value": 1} for labels in expected
+        ]
         inputs = [{"series": name, "values": values} for name, values in series.items()]
         checks = [{"expr": "ALERTS" + braces(state), "eval_time": at, "exp_samples": samples}]
         test = {"interval": "30s", "input_series": inputs, "promql_expr_test": checks}
@@ -57,19 +63,28 @@ def its_alerts(namespace: str, daemonset: str) -> list[Labels]:
     return [{**rule, "daemonset": daemonset}, {**rule, "pod": "a", "node": "n1"}]
 
 
-def test_a_site_whose_targets_have_no_label_but_the_instance(pinned_promtool: Path, tmp_path: Path) -> None:
+def test_a_site_whose_targets_have_no_label_but_the_instance(
+    pinned_promtool: Path, tmp_path: Path
+) -> None:
     profile = "prometheus: {labels: {cluster: null, namespace: null, pod: null, node: null}}\n"
     site = Site(profile, pinned_promtool, tmp_path)
     site.run("check", "rules", "rules.yaml")
     series = not_running("kube-system", "kube-proxy")
     site.fires("KubeProxyNotRunning", series, "20m", its_alerts("kube-system", "kube-proxy"))
     # Nothing tells which container belongs to which target.
-    targets = {'up{job="kube-proxy", instance="a"}': "1x100", 'up{job="kube-proxy", instance="b"}': "1x100"}
-    running = {'kube_pod_container_status_running{namespace="kube-system", pod="c", container="kube-proxy"}': "1x100"}
+    targets = {
+        'up{job="kube-proxy", instance="a"}': "1x100",
+        'up{job="kube-proxy", instance="b"}': "1x100",
+    }
+    running = {
+        'kube_pod_container_status_running{namespace="kube-system", pod="c", container="kube-proxy"}': "1x100"
+    }
     site.fires("KubeProxyMetricsMissing", {**targets, **running}, "30m", [])
 
 
-def test_a_kube_proxy_of_another_name_is_looked_for_under_that_name(pinned_promtool: Path, tmp_path: Path) -> None:
+def test_a_kube_proxy_of_another_name_is_looked_for_under_that_name(
+    pinned_promtool: Path, tmp_path: Path
+) -> None:
     profile = (
         "kube_proxy: {namespace: openshift-sdn, daemonset: sdn-proxy}\n"
         'prometheus: {container_selector: \'{namespace="openshift-sdn", container="kube-proxy"}\'}\n'
@@ -79,7 +94,9 @@ def test_a_kube_proxy_of_another_name_is_looked_for_under_that_name(pinned_promt
     site.fires("KubeProxyNotRunning", series, "20m", its_alerts("openshift-sdn", "sdn-proxy"))
 
 
-def test_a_long_min_sync_period_needs_a_threshold_above_it(pinned_promtool: Path, tmp_path: Path) -> None:
+def test_a_long_min_sync_period_needs_a_threshold_above_it(
+    pinned_promtool: Path, tmp_path: Path
+) -> None:
     """Changes come all the time, and are written every six minutes."""
     series = {
         'kubeproxy_sync_proxy_rules_last_timestamp_seconds{job="kube-proxy", instance="a"}': " ".join(

@@ -61,13 +61,18 @@ def test_any_text_is_what_the_notification_shows(tmp_path: Path, pinned_promtool
             gate,
             summary=text,
             first_step=text,
-            metric_alerts=(replace(metric, name=f"A{number}", observation=text.replace("{value}", "")),),
+            metric_alerts=(
+                replace(metric, name=f"A{number}", observation=text.replace("{value}", "")),
+            ),
         )
         for number, text in enumerate(TEXTS)
     ]
     catalog = replace(inputs.catalog, entries=tuple(entries))
     made = [row.rule for row in compile_rules(catalog, inputs.profile).alerts]
-    rules = [replace(rule, expr='label_replace(vector(1), "node", "n", "", "")', hold="0s") for rule in made]
+    rules = [
+        replace(rule, expr='label_replace(vector(1), "node", "n", "", "")', hold="0s")
+        for rule in made
+    ]
     disk.populate(tmp_path, [rules_file("rules.yaml", [RuleGroup("g", "1m", tuple(rules))])])
     expected = [
         {
@@ -86,7 +91,11 @@ def test_any_text_is_what_the_notification_shows(tmp_path: Path, pinned_promtool
         }
         for number, text in enumerate(TEXTS)
     ]
-    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [{"alert_rule_test": expected}]}
+    tests = {
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": "1m",
+        "tests": [{"alert_rule_test": expected}],
+    }
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests), encoding="utf-8")
     passed, said = subprocesses.run([str(pinned_promtool), "test", "rules", "tests.yaml"], tmp_path)
     assert passed, said
@@ -99,14 +108,17 @@ def test_selectors_and_labels_are_the_sites(tmp_path: Path) -> None:
         "prometheus: {selector: '{job=\"kp\"}', labels: {cluster: null, pod: null, node: null}}\n",
     )
     log = alert(compiled, "KubeProxyBrokenGate")
-    assert log.expr.startswith('sum by (namespace, pod, host) (\n  count_over_time(\n    {app="kp"}\n')
+    assert log.expr.startswith(
+        'sum by (namespace, pod, host) (\n  count_over_time(\n    {app="kp"}\n'
+    )
     assert log.annotations["summary"] == (
         'the gate {{ "{{" }} is }} broken'
         "{{ with $labels.host }} on node {{ . }}{{ else }}{{ with $labels.pod }} on pod {{ . }}{{ end }}{{ end }}"
     )
     record = compiled.groups["prometheus"][0].rules[0]
-    assert 'by (namespace, instance, le) (rate(kubeproxy_sync_proxy_rules_duration_seconds_bucket{job="kp"}[5m]))' in (
-        record.expr
+    assert (
+        'by (namespace, instance, le) (rate(kubeproxy_sync_proxy_rules_duration_seconds_bucket{job="kp"}[5m]))'
+        in (record.expr)
     )
     assert alert(compiled, "KubeProxyGateSlow").annotations["summary"] == (
         "the gate is slow{{ with $labels.instance }} on instance {{ . }}{{ end }}"
@@ -162,14 +174,23 @@ def test_a_record_that_others_use_stays_when_its_entry_is_disabled() -> None:
 
     profile = replace(inputs.default_profile, disabled=frozenset({owner}))
     compiled = compile_rules(inputs.catalog, profile)
-    kept = {rule.record for rule in compiled.groups["prometheus"][0].rules if not isinstance(rule, AlertRule)}
+    kept = {
+        rule.record
+        for rule in compiled.groups["prometheus"][0].rules
+        if not isinstance(rule, AlertRule)
+    }
     assert {record.name for record in entry.records} <= kept
     assert entry.alert not in {row.rule.alert for row in compiled.alerts}
 
 
 @pytest.mark.parametrize("engine", ["loki", "prometheus"])
 def test_one_group_for_each_entry(engine: str, tmp_path: Path) -> None:
-    names = [group.name for groups in rules(tmp_path).groups.items() if groups[0] == engine for group in groups[1]]
+    names = [
+        group.name
+        for groups in rules(tmp_path).groups.items()
+        if groups[0] == engine
+        for group in groups[1]
+    ]
     assert (
         names
         == {
@@ -215,9 +236,13 @@ BESIDE = [
 
 
 @pytest.mark.parametrize(("profile", "symptom", "named"), BESIDE)
-def test_a_symptom_names_the_causes_that_come_beside_it(profile: str, symptom: str, named: str, tmp_path: Path) -> None:
+def test_a_symptom_names_the_causes_that_come_beside_it(
+    profile: str, symptom: str, named: str, tmp_path: Path
+) -> None:
     (tmp_path / "site.yaml").write_text(profile, encoding="utf-8")
     inputs = load(profile=tmp_path / "site.yaml")
-    described = alert(compile_rules(inputs.catalog, inputs.profile), symptom).annotations["description"]
+    described = alert(compile_rules(inputs.catalog, inputs.profile), symptom).annotations[
+        "description"
+    ]
     found = re.search(r" If (KubeProxy[^.]+) fires there too, it names the cause\.", described)
     assert (found[1] if found else "") == named

@@ -23,7 +23,11 @@ from tests.lab.programs import ALERTMANAGER, AMTOOL
 
 POD: dict[str, Any] = {
     "kind": "Pod",
-    "metadata": {"name": "kube-proxy-b", "namespace": "kube-system", "labels": {"k8s-app": "kube-proxy"}},
+    "metadata": {
+        "name": "kube-proxy-b",
+        "namespace": "kube-system",
+        "labels": {"k8s-app": "kube-proxy"},
+    },
     "spec": {"nodeName": "node-b", "containers": [{"name": "kube-proxy", "image": "x"}]},
     "status": {"podIP": "10.0.0.2"},
 }
@@ -56,7 +60,11 @@ def alert(inputs: Inputs, name: str) -> tuple[CompiledAlert, Rules]:
         ("{}", LOG, "node_name"),
         ("extends: alloy", LOG, "pod"),
         ("extends: cri", LOG, "host"),
-        ("{extends: cri, loki: {labels: {node: null}}}", LOG, None),  # the path of a file is no Pod's name
+        (
+            "{extends: cri, loki: {labels: {node: null}}}",
+            LOG,
+            None,
+        ),  # the path of a file is no Pod's name
         ("{}", METRIC, "pod"),  # which its targets have; `node` only where somebody copies it
         ("{}", BUILD, "pod"),
         ("{}", "KubeProxySyncSlow", "pod"),  # which reads a recording rule
@@ -72,7 +80,9 @@ def alert(inputs: Inputs, name: str) -> tuple[CompiledAlert, Rules]:
         ("{}", "KubeProxyLogRulesWatchdog", None),
     ],
 )
-def test_the_label_that_the_alert_carries(profile: str, name: str, label: str | None, tmp_path: Path) -> None:
+def test_the_label_that_the_alert_carries(
+    profile: str, name: str, label: str | None, tmp_path: Path
+) -> None:
     inputs = site(profile, tmp_path)
     found = carried(*alert(inputs, name), inputs.profile)
     assert (found.label if found else None) == label
@@ -95,18 +105,24 @@ FULL = "KubeProxyConntrackTableFull"
         ("extends: k3s", FULL + "Drops", "node"),
     ],
 )
-def test_alerts_on_a_node_carry_its_name(profile: str, name: str, label: str | None, tmp_path: Path) -> None:
+def test_alerts_on_a_node_carry_its_name(
+    profile: str, name: str, label: str | None, tmp_path: Path
+) -> None:
     inputs = site(profile, tmp_path)
     found = carried(*alert(inputs, name), inputs.profile)
     assert found == (Carried("node", label) if label else None)
 
 
-@pytest.mark.parametrize("profile", ["{}", "extends: scrape-config", "extends: k3s", "extends: journald"])
+@pytest.mark.parametrize(
+    "profile", ["{}", "extends: scrape-config", "extends: k3s", "extends: journald"]
+)
 def test_every_alert_but_the_watchdogs_leads_to_its_node(profile: str, tmp_path: Path) -> None:
     """And its silence leaves the other nodes alone."""
     inputs = site(profile, tmp_path)
     rules = compile_rules(inputs.catalog, inputs.profile)
-    blind = {row.entry.id for row in rules.alerts if not whereabouts(row, rules, inputs.profile).matcher}
+    blind = {
+        row.entry.id for row in rules.alerts if not whereabouts(row, rules, inputs.profile).matcher
+    }
     silent = {"not-running"} if "k3s" in profile else set()  # which is about Pods
     assert blind - silent == {"log-rules-watchdog", "metric-rules-watchdog"}
 
@@ -120,7 +136,9 @@ def test_every_alert_but_the_watchdogs_leads_to_its_node(profile: str, tmp_path:
         ("{}", "KubeProxyMetricRulesWatchdog", {"NODE": "node-b"}),
     ],
 )
-def test_kubectl_finds_pod_and_node(profile: str, name: str, values: Mapping[str, str], tmp_path: Path) -> None:
+def test_kubectl_finds_pod_and_node(
+    profile: str, name: str, values: Mapping[str, str], tmp_path: Path
+) -> None:
     assert found(profile, name, values, tmp_path) == ("node-b", "kube-proxy-b")
 
 
@@ -135,12 +153,16 @@ def found(profile: str, name: str, values: Mapping[str, str], folder: Path) -> t
     inputs = site(profile, folder)
     script = whereabouts(*alert(inputs, name), inputs.profile).shell
     for variable, value in values.items():
-        script, replaced = re.subn(rf"^{variable}=[a-z:-]+", f"{variable}='{value}'", script, flags=re.MULTILINE)
+        script, replaced = re.subn(
+            rf"^{variable}=[a-z:-]+", f"{variable}='{value}'", script, flags=re.MULTILINE
+        )
         assert replaced == 1
     with kubernetes_api.serve([OTHER, POD], "v1.36.3", folder) as kubeconfig:
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "HOME": str(folder)}
         command = ["sh", "-euc", f'{script}\necho "$NODE $POD"']
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=60, check=True
+        )
     node, pod = done.stdout.split()
     return node, pod
 
@@ -151,16 +173,27 @@ def test_the_silence_of_a_page_holds_back_the_alert_of_this_kube_proxy(
     """A real amtool asks a real Alertmanager for it; another node goes on being told."""
     binary = obtained(ALERTMANAGER, ALERTMANAGER.pinned[0], tmp_path_factory)
     amtool = obtained(AMTOOL, AMTOOL.pinned[0], tmp_path_factory)
-    (tmp_path / "alertmanager.yaml").write_text("{route: {receiver: none}, receivers: [{name: none}]}")
+    (tmp_path / "alertmanager.yaml").write_text(
+        "{route: {receiver: none}, receivers: [{name: none}]}"
+    )
     with servers.alertmanager(binary, tmp_path / "alertmanager.yaml", tmp_path) as url:
         inputs = site(f"servers: {{alertmanager: {{url: '{url}'}}}}", tmp_path)
-        pages = runbooks.files(compile_rules(inputs.catalog, inputs.profile), inputs.catalog, inputs.profile)
+        pages = runbooks.files(
+            compile_rules(inputs.catalog, inputs.profile), inputs.catalog, inputs.profile
+        )
         page = next(page for page in pages if page.path == f"runbooks/{METRIC}.md")
-        (silence,) = (block for block in fenced(page.text, "sh") if block.startswith("amtool silence add"))
-        alerts = [{"labels": {"alertname": METRIC, "pod": pod}} for pod in ("kube-proxy-a", "kube-proxy-b")]
+        (silence,) = (
+            block for block in fenced(page.text, "sh") if block.startswith("amtool silence add")
+        )
+        alerts = [
+            {"labels": {"alertname": METRIC, "pod": pod}}
+            for pod in ("kube-proxy-a", "kube-proxy-b")
+        ]
         httpx.post(f"{url}/api/v2/alerts", json=alerts).raise_for_status()
         path = os.pathsep.join([str(amtool.parent), os.environ["PATH"]])
         environment = {"PATH": path, "HOME": str(tmp_path), "POD": "kube-proxy-b", "USER": "me"}
-        subprocess.run(["sh", "-euc", silence], env=environment, capture_output=True, timeout=60, check=True)
+        subprocess.run(
+            ["sh", "-euc", silence], env=environment, capture_output=True, timeout=60, check=True
+        )
         told: list[Any] = httpx.get(f"{url}/api/v2/alerts", params={"silenced": "false"}).json()
     assert [one["labels"]["pod"] for one in told] == ["kube-proxy-a"]

@@ -27,9 +27,22 @@ def said(data: bytes) -> list[str]:
         ([{"message": ERROR}, {"message": "b c"}], [ERROR, "b c"]),
         ([ERROR, "b c"], [ERROR, "b c"]),
         ({"events": [{"timestamp": 1, "message": ERROR}], "nextToken": "f/1 2"}, [ERROR]),
-        ({"hits": {"hits": [{"_source": {"message": ERROR}}, {"_source": {"message": "b c"}}]}}, [ERROR, "b c"]),
-        ({"data": {"result": [{"stream": {"pod": "p"}, "values": [["1", ERROR], ["2", "b c"]]}]}}, [ERROR, "b c"]),
-        ({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": ERROR}}]}]}]}, [ERROR]),
+        (
+            {"hits": {"hits": [{"_source": {"message": ERROR}}, {"_source": {"message": "b c"}}]}},
+            [ERROR, "b c"],
+        ),
+        (
+            {
+                "data": {
+                    "result": [{"stream": {"pod": "p"}, "values": [["1", ERROR], ["2", "b c"]]}]
+                }
+            },
+            [ERROR, "b c"],
+        ),
+        (
+            {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": ERROR}}]}]}]},
+            [ERROR],
+        ),
         ({"message": ERROR, "owners": [{"name": "a"}, {"name": "b"}]}, [ERROR]),
         ([{"log": BLOCK}], BLOCK.split("\n")),
     ],
@@ -54,7 +67,11 @@ def test_what_stands_beside_and_above_a_message_goes_with_it() -> None:
             {
                 "resource": {"attributes": attributes},
                 "scopeLogs": [
-                    {"logRecords": [{"timeUnixNano": "1767323045000000000", "body": {"stringValue": "b c"}}]}
+                    {
+                        "logRecords": [
+                            {"timeUnixNano": "1767323045000000000", "body": {"stringValue": "b c"}}
+                        ]
+                    }
                 ],
             }
         ]

@@ -45,7 +45,11 @@ def test_a_cause_comes_before_what_it_explains_and_the_grave_before_the_rest() -
     findings = Findings(CATALOG, NOW)
     findings.measured("restarting", "3 restarts", ["n1"])
     findings.measured("rules-stale", "90 s", ["n1"])
-    for entry_id in ("iptables-lock-held-too-long", "iptables-backend-mismatch", "iptables-save-parse-panic"):
+    for entry_id in (
+        "iptables-lock-held-too-long",
+        "iptables-backend-mismatch",
+        "iptables-save-parse-panic",
+    ):
         findings.count(entry_id, "n1")
     assert [one.entry.id for one in findings.diagnosis().found] == [
         "iptables-backend-mismatch",
@@ -68,7 +72,8 @@ def test_what_was_not_looked_for_is_not_said_to_be_missing() -> None:
 
 def test_errors_that_no_entry_explains_are_grouped() -> None:
     log = "".join(
-        f"E1124 04:55:01.0       1 a.go:{n}] no route to 10.0.0.{n}: peer {word}\n" for n, word in enumerate("abcab")
+        f"E1124 04:55:01.0       1 a.go:{n}] no route to 10.0.0.{n}: peer {word}\n"
+        for n, word in enumerate("abcab")
     )
     first, second = diagnosed(log + "F1124 04:55:09.0       1 b.go:1] the end\n").unexplained
     assert (first.text, first.count) == ("E a.go] no route to <*>: peer <*>", 5)
@@ -83,9 +88,14 @@ def test_an_error_that_a_later_line_of_it_explains_is_not_listed() -> None:
 
 
 def test_several_versions_under_the_name_of_one_node_are_known() -> None:
-    lines = [f"I1124 04:5{n}:00.0       1 server.go:583] Version: v1.{minor}.0\n" for n, minor in enumerate((18, 22))]
+    lines = [
+        f"I1124 04:5{n}:00.0       1 server.go:583] Version: v1.{minor}.0\n"
+        for n, minor in enumerate((18, 22))
+    ]
     wrapped = "".join(
-        f"Nov 24 04:55:00 {node} kube-proxy[1]: {line}" for node in ("n1", "n2") for line in lines[: int(node[1])]
+        f"Nov 24 04:55:00 {node} kube-proxy[1]: {line}"
+        for node in ("n1", "n2")
+        for line in lines[: int(node[1])]
     )
     assert diagnosed(wrapped).versions == {"n2": ("v1.18.0", "v1.22.0")}
 
@@ -95,7 +105,9 @@ def test_of_what_is_as_grave_that_comes_first_which_is_not_over_then_that_on_mor
         entry = next(one for one in CATALOG.entries if one.id == entry_id)
         return Found(replace(entry, severity="critical"), sum(places.values()), last, last, places)
 
-    over = found("iptables-lock-not-mounted", NOW - timedelta(hours=1), {"a": 900, "b": 900, "c": 900})
+    over = found(
+        "iptables-lock-not-mounted", NOW - timedelta(hours=1), {"a": 900, "b": 900, "c": 900}
+    )
     one = found("iptables-backend-mismatch", NOW, {"a": 500})
     two = found("iptables-save-parse-panic", NOW, {"a": 1, "b": 1})
     assert [row.entry.id for row in ranked(CATALOG, [over, one, two], NOW)] == [
@@ -107,8 +119,12 @@ def test_of_what_is_as_grave_that_comes_first_which_is_not_over_then_that_on_mor
 
 def test_what_lines_tell_of_a_kube_proxy() -> None:
     told = {
-        "I1124 04:52:19.9   30155 server.go:583] Version: v1.18.4-tke.20": Hints(version="v1.18.4-tke.20"),
-        'I1124 04:52:20.6   30385 server.go:539] "Version info" version="v1.36.3"': Hints(version="v1.36.3"),
+        "I1124 04:52:19.9   30155 server.go:583] Version: v1.18.4-tke.20": Hints(
+            version="v1.18.4-tke.20"
+        ),
+        'I1124 04:52:20.6   30385 server.go:539] "Version info" version="v1.36.3"': Hints(
+            version="v1.36.3"
+        ),
         '{"ts":1.5,"caller":"app/server.go:539","msg":"Version info","v":0,"version":"v1.36.3"}': Hints(
             version="v1.36.3"
         ),
@@ -129,7 +145,9 @@ def test_what_lines_tell_of_a_kube_proxy() -> None:
 def test_the_same_line_is_no_second_proof() -> None:
     (found,) = diagnosed(MISMATCH * 3 + MISMATCH.replace("11948", "11949")).found
     assert found.count == 4
-    assert [proof.text.split()[2] for proof in found.proofs] == ["11948"]  # another process says the same
+    assert [proof.text.split()[2] for proof in found.proofs] == [
+        "11948"
+    ]  # another process says the same
 
 
 FULL = "nf_conntrack: nf_conntrack: table full in netns 4026532177, dropping packet"
@@ -146,22 +164,37 @@ FULL = "nf_conntrack: nf_conntrack: table full in netns 4026532177, dropping pac
         (f"Jan  2 03:04:05 node-1 kernel: {FULL}", "node-1"),
         (f"Jan  2 03:04:05 node-1 kernel: [ 1764.151234] {FULL}", "node-1"),
         (f"2026-01-02T03:04:05.053007+00:00 node-1 kernel: {FULL}", "node-1"),
-        (f'{{"_TRANSPORT":"kernel","SYSLOG_IDENTIFIER":"kernel","_HOSTNAME":"node-1","MESSAGE":"{FULL}"}}', "node-1"),
-        (f'{{"_TRANSPORT":"kernel","host":"node-1","message":"{FULL}","source_type":"journald"}}', "node-1"),
+        (
+            f'{{"_TRANSPORT":"kernel","SYSLOG_IDENTIFIER":"kernel","_HOSTNAME":"node-1","MESSAGE":"{FULL}"}}',
+            "node-1",
+        ),
+        (
+            f'{{"_TRANSPORT":"kernel","host":"node-1","message":"{FULL}","source_type":"journald"}}',
+            "node-1",
+        ),
         (f"172.20.1.2: kern: warning: [2026-01-02T03:04:05.662764956Z]: {FULL}", "dmesg"),
-        (f'{{"clock":1,"facility":"kern","msg":"{FULL}","priority":"warning","talos-level":"warn"}}', "dmesg"),
+        (
+            f'{{"clock":1,"facility":"kern","msg":"{FULL}","priority":"warning","talos-level":"warn"}}',
+            "dmesg",
+        ),
     ],
 )
-def test_a_line_of_the_kernel_is_the_kernels_in_whatever_it_is_wrapped(line: str, place: str) -> None:
+def test_a_line_of_the_kernel_is_the_kernels_in_whatever_it_is_wrapped(
+    line: str, place: str
+) -> None:
     found = diagnosed(line + "\n", "dmesg")
-    assert [(row.entry.id, dict(row.places)) for row in found.found] == [("conntrack-table-full", {place: 1})]
+    assert [(row.entry.id, dict(row.places)) for row in found.found] == [
+        ("conntrack-table-full", {place: 1})
+    ]
     assert found.elsewhere == ()
 
 
 def test_what_another_program_says_of_a_full_table_is_not_the_kernels_line() -> None:
     found = diagnosed(f"Jan  2 03:04:05 node-1 antrea-agent[7]: dmesg said {FULL}\n")
     assert found.found == ()
-    assert [(row.program, row.entry.id) for row in found.elsewhere] == [("antrea-agent", "conntrack-table-full")]
+    assert [(row.program, row.entry.id) for row in found.elsewhere] == [
+        ("antrea-agent", "conntrack-table-full")
+    ]
 
 
 def test_the_kernel_prints_no_line_of_kube_proxys() -> None:

@@ -13,7 +13,9 @@ from generator.diagnose.windows import Window
 
 CATALOG = load().catalog
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
-LOCK = "Failed to ensure: Another app is currently holding the xtables lock. Stopped waiting after 5s."
+LOCK = (
+    "Failed to ensure: Another app is currently holding the xtables lock. Stopped waiting after 5s."
+)
 
 
 def diagnosis(*lines: str) -> Diagnosis:
@@ -24,7 +26,9 @@ def diagnosis(*lines: str) -> Diagnosis:
 
 
 def docker(pod: int, second: int, text: str) -> str:
-    return json.dumps({"log": f"{text}\n", "stream": "stderr", "time": f"2026-01-02T03:04:{second}.118273Z"})
+    return json.dumps(
+        {"log": f"{text}\n", "stream": "stderr", "time": f"2026-01-02T03:04:{second}.118273Z"}
+    )
 
 
 def journald(pod: int, second: int, text: str) -> str:
@@ -47,10 +51,14 @@ def loki(pod: int, second: int, text: str) -> str:
 WRAPPINGS: dict[str, Callable[[int, int, str], str]] = {
     "none": lambda pod, second, text: text,
     "kubectl": lambda pod, second, text: f"[pod/kube-proxy-{pod}/kube-proxy] {text}",
-    "timestamps": lambda pod, second, text: f"[pod/kube-proxy-{pod}/kube-proxy] 2026-01-02T03:04:{second}.1Z {text}",
+    "timestamps": lambda pod, second, text: (
+        f"[pod/kube-proxy-{pod}/kube-proxy] 2026-01-02T03:04:{second}.1Z {text}"
+    ),
     "stern": lambda pod, second, text: f"kube-proxy-{pod} kube-proxy {text}",
     "containerd": lambda pod, second, text: f"2026-01-02T03:04:{second}.118273Z stderr F {text}",
-    "journalctl": lambda pod, second, text: f"Jan  2 03:04:{second} node-{pod} kube-proxy[7]: {text}",
+    "journalctl": lambda pod, second, text: (
+        f"Jan  2 03:04:{second} node-{pod} kube-proxy[7]: {text}"
+    ),
     "grep -n": lambda pod, second, text: f"kube-proxy-{pod}.log:{second}:{text}",
     "docker": docker,
     "journalctl -o json": journald,
@@ -80,7 +88,11 @@ def test_what_came_before_in_whatever_wrapping_is_unwrapped_a_few_times_only(
         text = f"E0102 03:04:{second}.118273       1 a.go:7] {message}" if head else f"\t{message}"
         lines.append(WRAPPINGS[wrapping](pod, second, text))
     made = diagnosis(*lines)
-    counts = [found.count for found in made.found] if message == LOCK else [one.count for one in made.unexplained]
+    counts = (
+        [found.count for found in made.found]
+        if message == LOCK
+        else [one.count for one in made.unexplained]
+    )
     assert counts == [400]
     assert len(unwrapped) < 120
 
@@ -88,22 +100,31 @@ def test_what_came_before_in_whatever_wrapping_is_unwrapped_a_few_times_only(
 def test_the_same_message_is_counted_for_the_pod_that_prints_it() -> None:
     heads = [f"E0102 03:04:{second}.118273       1 a.go:7] {LOCK}" for second in range(10, 40)]
     made = diagnosis(
-        *(f"[pod/kube-proxy-{'ab'[number % 3 == 0]}/kube-proxy] {row}" for number, row in enumerate(heads))
+        *(
+            f"[pod/kube-proxy-{'ab'[number % 3 == 0]}/kube-proxy] {row}"
+            for number, row in enumerate(heads)
+        )
     )
     assert made.found[0].places == {"kube-proxy-a": 20, "kube-proxy-b": 10}
 
 
 def test_the_same_message_of_another_program_is_not_counted() -> None:
     head = f"E0102 03:04:10.118273       1 a.go:7] {LOCK}"
-    made = diagnosis(*[f"[pod/kube-proxy-a/kube-proxy] {head}", f"[pod/weave-net-x/weave] {head}"] * 5)
+    made = diagnosis(
+        *[f"[pod/kube-proxy-a/kube-proxy] {head}", f"[pod/weave-net-x/weave] {head}"] * 5
+    )
     assert [found.count for found in made.found] == [5]
     assert [(one.program, one.count) for one in made.elsewhere] == [("weave", 5)]
 
 
 def test_an_error_is_told_although_the_same_words_came_as_information_before() -> None:
     words = "a.go:7] Stream error http2.StreamError{} may be caused by closed connection"
-    made = diagnosis(*[f"I0102 03:04:10.118273       1 {words}"] * 3, f"E0102 03:04:11.118273       1 {words}")
-    assert [(one.example, one.count) for one in made.unexplained] == [(f"E0102 03:04:11.118273 1 {words}", 1)]
+    made = diagnosis(
+        *[f"I0102 03:04:10.118273       1 {words}"] * 3, f"E0102 03:04:11.118273       1 {words}"
+    )
+    assert [(one.example, one.count) for one in made.unexplained] == [
+        (f"E0102 03:04:11.118273 1 {words}", 1)
+    ]
 
 
 def test_the_times_of_pods_one_after_the_other_are_those_of_all() -> None:
@@ -123,7 +144,9 @@ def test_the_times_of_pods_one_after_the_other_are_those_of_all() -> None:
 
 def test_times_around_new_year_are_in_their_order() -> None:
     heads = [
-        f"E{day} 03:04:{second}.118273       1 a.go:7] {LOCK}" for day in ("1231", "0101") for second in range(10, 20)
+        f"E{day} 03:04:{second}.118273       1 a.go:7] {LOCK}"
+        for day in ("1231", "0101")
+        for second in range(10, 20)
     ]
     found = diagnosis(*heads, *heads).found[0]
     assert found.first == datetime(2025, 12, 31, 3, 4, 10, 118273, tzinfo=UTC)

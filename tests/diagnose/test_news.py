@@ -30,12 +30,16 @@ def test_a_failure_begins_spreads_ends_and_comes_again() -> None:
     assert kinds(watch, found(3, n1=2, n2=1), quiet) == [("ends", ("n1", "n2"))]
     assert kinds(watch, found(3, n1=2, n2=1), quiet + SECOND) == []
     assert kinds(watch, found(4, n1=3, n2=1), quiet + 2 * SECOND) == [("again", ("n1", "n2"))]
-    assert kinds(watch, found(4, n1=3, n2=1), quiet + 2 * SECOND + QUIET) == [("ends", ("n1", "n2"))]
+    assert kinds(watch, found(4, n1=3, n2=1), quiet + 2 * SECOND + QUIET) == [
+        ("ends", ("n1", "n2"))
+    ]
 
 
 def test_time_severity_node_and_first_step_are_told_and_folded() -> None:
     lines = told(Watch().news([found(1, n1=1)], NOW)[0], 80)
-    assert lines[0].startswith("2026-11-26T10:00:00Z critical KubeProxyIptablesBackendMismatch on n1: ")
+    assert lines[0].startswith(
+        "2026-11-26T10:00:00Z critical KubeProxyIptablesBackendMismatch on n1: "
+    )
     assert max(map(len, lines)) <= 80
     assert "First step: " in " ".join(line.strip() for line in lines)
 

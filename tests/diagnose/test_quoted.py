@@ -25,8 +25,13 @@ ROWS = {
     "tables": [
         {
             "name": "PrimaryResult",
-            "columns": [{"name": "TimeGenerated", "type": "datetime"}, {"name": "LogEntry", "type": "string"}],
-            "rows": [[f"2026-01-02T03:04:0{second}Z", line] for second, line in enumerate(LINES, 1)],
+            "columns": [
+                {"name": "TimeGenerated", "type": "datetime"},
+                {"name": "LogEntry", "type": "string"},
+            ],
+            "rows": [
+                [f"2026-01-02T03:04:0{second}Z", line] for second, line in enumerate(LINES, 1)
+            ],
         }
     ]
 }
@@ -73,7 +78,9 @@ def test_no_error_is_lost_and_each_has_its_time(data: bytes, tmp_path: Path) -> 
     path = tmp_path / "log"
     path.write_bytes(data)
     made = diagnosis(path)
-    assert [(found.entry.id, found.count) for found in made.found] == [("iptables-lock-held-too-long", 1)]
+    assert [(found.entry.id, found.count) for found in made.found] == [
+        ("iptables-lock-held-too-long", 1)
+    ]
     assert made.found[0].first
     assert [(one.count, "no idea" in one.example) for one in made.unexplained] == [(1, True)]
     assert [told.version for told in made.known.values()] == ["v1.18.4"]

@@ -25,15 +25,29 @@ LINES = [line for entry in CATALOG.entries for sample in entry.samples for line 
 
 
 def journald_json(line: str) -> str:
-    return json.dumps({"__REALTIME_TIMESTAMP": "1767323045678901", "_HOSTNAME": "node-1", "MESSAGE": line})
+    return json.dumps(
+        {"__REALTIME_TIMESTAMP": "1767323045678901", "_HOSTNAME": "node-1", "MESSAGE": line}
+    )
 
 
 def journald_numbers(line: str) -> str:
-    return json.dumps({"__REALTIME_TIMESTAMP": "1767323045678901", "_HOSTNAME": "node-1", "MESSAGE": [*line.encode()]})
+    return json.dumps(
+        {
+            "__REALTIME_TIMESTAMP": "1767323045678901",
+            "_HOSTNAME": "node-1",
+            "MESSAGE": [*line.encode()],
+        }
+    )
 
 
 def logcli_jsonl(line: str) -> str:
-    return json.dumps({"labels": {"node_name": "node-1"}, "line": line, "timestamp": "2026-01-02T03:04:05.678901Z"})
+    return json.dumps(
+        {
+            "labels": {"node_name": "node-1"},
+            "line": line,
+            "timestamp": "2026-01-02T03:04:05.678901Z",
+        }
+    )
 
 
 def docker_in_loki(line: str) -> str:
@@ -45,7 +59,9 @@ MORE: tuple[Callable[[str], str], ...] = (
     journald_numbers,
     logcli_jsonl,
     docker_in_loki,
-    lambda line: f"__CURSOR=s\n__REALTIME_TIMESTAMP=1767323045678901\n_HOSTNAME=node-1\nMESSAGE={line}\n_PID=7\n",
+    lambda line: (
+        f"__CURSOR=s\n__REALTIME_TIMESTAMP=1767323045678901\n_HOSTNAME=node-1\nMESSAGE={line}\n_PID=7\n"
+    ),
     lambda line: f'2026-01-02T03:04:05Z {{node_name="node-1", pod="kube-proxy-x7k2p"}} {line}',
     lambda line: f"2026-01-02T03:04:05+0000 node-1 kube-proxy[1234]: {line}",
     lambda line: f"2026-01-02T03:04:05.678901234Z {line}",
@@ -60,12 +76,16 @@ def events(data: bytes, scanner: Scanner | None = None) -> list[Event]:
 
 
 @pytest.mark.parametrize("dress", [*DRESSES, *MORE], ids=lambda dress: dress.__name__)
-def test_rule_and_diagnosis_agree_on_every_sample_line_in_every_dress(dress: Callable[[str], str]) -> None:
+def test_rule_and_diagnosis_agree_on_every_sample_line_in_every_dress(
+    dress: Callable[[str], str],
+) -> None:
     scanner = Scanner(SIGNATURES)
     different = []
     for line in dict.fromkeys(LINES):
         rule = {owner for owner, one in SIGNATURES.items() if one.matches(line)}
-        found = set().union(*(event.owners for event in events(f"{dress(line)}\n".encode(), scanner)))
+        found = set().union(
+            *(event.owners for event in events(f"{dress(line)}\n".encode(), scanner))
+        )
         if found != rule:
             different.append((line, found, rule))
     assert different == []
@@ -75,7 +95,9 @@ def test_the_lines_of_a_whole_log_are_all_found() -> None:
     """As the lines follow each other, no line hides its neighbour."""
     for dress in DRESSES:
         data = "".join(f"{dress(line)}\n" for line in LINES).encode()
-        found = [owner for event in events(data) for owner in event.owners for _ in range(event.count)]
+        found = [
+            owner for event in events(data) for owner in event.owners for _ in range(event.count)
+        ]
         rule = [owner for line in LINES for owner, one in SIGNATURES.items() if one.matches(line)]
         assert sorted(found) == sorted(rule)
 
@@ -83,7 +105,10 @@ def test_the_lines_of_a_whole_log_are_all_found() -> None:
 def test_a_line_that_the_container_runtime_cut_is_put_together() -> None:
     line = "E1124 04:22:45.950907       1 proxier.go:1545] Chain 'KUBE-MARK-DROP' does not exist"
     parts = [line[:70], line[70:75], line[75:]]
-    cri = "".join(f"2026-01-02T03:04:05Z stderr {tag} {part}\n" for tag, part in zip("PPF", parts, strict=True))
+    cri = "".join(
+        f"2026-01-02T03:04:05Z stderr {tag} {part}\n"
+        for tag, part in zip("PPF", parts, strict=True)
+    )
     (event,) = events(cri.encode())
     assert event.owners == {"iptables-backend-mismatch"}
     assert event.line.text == line
@@ -99,7 +124,9 @@ def test_the_lines_of_an_error_belong_to_it() -> None:
 
 
 def test_errors_that_differ_in_numbers_are_one_event_for_the_first_and_one_for_the_others() -> None:
-    log = "".join(f"E1124 03:12:{n}.118273       1 a.go:7] no route to 10.0.0.{n}\n" for n in range(10, 20))
+    log = "".join(
+        f"E1124 03:12:{n}.118273       1 a.go:7] no route to 10.0.0.{n}\n" for n in range(10, 20)
+    )
     first, others = events(log.encode())
     assert (first.count, others.count) == (1, 9)
     assert others.line.time == datetime(2026, 11, 24, 3, 12, 19, 118273, tzinfo=UTC)
@@ -107,11 +134,18 @@ def test_errors_that_differ_in_numbers_are_one_event_for_the_first_and_one_for_t
 
 @pytest.mark.parametrize(
     "front",
-    ["", "[pod/kube-proxy-a/kube-proxy] ", "2026-01-02T03:04:{n}Z stderr F ", "Jan  2 03:04:{n} n1 kube-proxy[1]: "],
+    [
+        "",
+        "[pod/kube-proxy-a/kube-proxy] ",
+        "2026-01-02T03:04:{n}Z stderr F ",
+        "Jan  2 03:04:{n} n1 kube-proxy[1]: ",
+    ],
 )
 def test_a_line_that_comes_again_and_again_is_judged_once_and_counted(front: str) -> None:
     text = "Failed to ensure: Another app is currently holding the xtables lock. Stopped waiting after 5s."
-    lines = [f"{front.format(n=n)}E0102 03:04:{n}.118273       1 a.go:7] {text}\n" for n in range(10, 40)]
+    lines = [
+        f"{front.format(n=n)}E0102 03:04:{n}.118273       1 a.go:7] {text}\n" for n in range(10, 40)
+    ]
     other = lines[0].replace("a.go:7", "a.go:8")
     found = events("".join([*lines, other]).encode())
     assert sum(event.count for event in found) == 31
@@ -133,9 +167,16 @@ def test_a_message_of_journald_has_its_time_and_node_whatever_the_order_of_the_f
     text = b"MESSAGE=" + field
     numbered = b"MESSAGE\n" + len(field).to_bytes(8, "little") + field
     for message in (text, numbered):
-        log = b"_HOSTNAME=n1\n" + message + b"\n__REALTIME_TIMESTAMP=1767323045000000\n\n_HOSTNAME=n2\n"
+        log = (
+            b"_HOSTNAME=n1\n"
+            + message
+            + b"\n__REALTIME_TIMESTAMP=1767323045000000\n\n_HOSTNAME=n2\n"
+        )
         (event,) = events(log)
-        assert (event.line.node, event.line.time) == ("n1", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+        assert (event.line.node, event.line.time) == (
+            "n1",
+            datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        )
 
 
 def test_an_entry_without_a_text_to_search_for_is_found_too() -> None:
@@ -169,7 +210,10 @@ def test_each_byte_is_new_once_and_windows_are_bounded(size: int) -> None:
 
 
 def test_what_is_whole_is_handed_on_when_nothing_more_is_there() -> None:
-    found = [window.data[window.begin : window.end] for window in windows(iter([b"one\ntw", b"", b"o\n", b""]))]
+    found = [
+        window.data[window.begin : window.end]
+        for window in windows(iter([b"one\ntw", b"", b"o\n", b""]))
+    ]
     assert found == [b"one\n", b"two\n"]
 
 
@@ -180,7 +224,12 @@ def test_lines_across_the_borders_of_blocks_are_found_once() -> None:
     scanner = Scanner(SIGNATURES)
     for size in (100_003, BLOCK):
         blocks = (text[at : at + size] for at in range(0, len(text), size))
-        found = [event for window in windows(blocks) for event in scanner.events(window, NOW) if event.owners]
+        found = [
+            event
+            for window in windows(blocks)
+            for event in scanner.events(window, NOW)
+            if event.owners
+        ]
         assert sum(event.count for event in found) == 200
         assert {event.line.text for event in found if event.line.text} == {wanted.decode().strip()}
 

@@ -21,7 +21,10 @@ TEXT = b"".join(b"line %d of a log that is written by kube-proxy\n" % n for n in
 def read(*paths: Path) -> tuple[dict[str, bytes], list[str]]:
     """The text of each source by its name, and what was noted."""
     notes: list[str] = []
-    found = {one.name: b"".join(one.blocks) for one in sources.sources([str(path) for path in paths], notes.append)}
+    found = {
+        one.name: b"".join(one.blocks)
+        for one in sources.sources([str(path) for path in paths], notes.append)
+    }
     return found, notes
 
 
@@ -49,7 +52,9 @@ def tarball(files: dict[str, bytes]) -> bytes:
     ],
     ids=["plain", "gzip", "zstd", "xz", "bzip2", "zstd in gzip", "gzip in parts", "zstd in parts"],
 )
-def test_a_file_is_what_its_bytes_say_whatever_its_name(tmp_path: Path, packed: Callable[[bytes], bytes]) -> None:
+def test_a_file_is_what_its_bytes_say_whatever_its_name(
+    tmp_path: Path, packed: Callable[[bytes], bytes]
+) -> None:
     (tmp_path / "log").write_bytes(packed(TEXT))
     assert read(tmp_path / "log") == ({str(tmp_path / "log"): TEXT}, [])
 
@@ -143,7 +148,11 @@ def test_the_headers_of_an_archive_have_a_bound(tmp_path: Path) -> None:
 
 def test_a_support_bundle_is_read_with_what_is_packed_in_it(tmp_path: Path) -> None:
     inner = gzip.compress(tarball({"kube-proxy-x7k2p/logs.txt": b"deep\n"}))
-    bundle = {"kube-proxy.log": b"one\n", "kube-proxy.log.1.gz": gzip.compress(b"two\n"), "kube-proxy-pods.tgz": inner}
+    bundle = {
+        "kube-proxy.log": b"one\n",
+        "kube-proxy.log.1.gz": gzip.compress(b"two\n"),
+        "kube-proxy-pods.tgz": inner,
+    }
     for name, data in (("a.tar", tarball(bundle)), ("b.tar.gz", gzip.compress(tarball(bundle)))):
         path = tmp_path / name
         path.write_bytes(data)
@@ -185,7 +194,10 @@ def test_an_archive_that_is_cut_off(tmp_path: Path) -> None:
     ("path", "pod"),
     [
         ("/var/log/pods/kube-system_kube-proxy-x7k2p_5d1e-4f/kube-proxy/0.log", "kube-proxy-x7k2p"),
-        ("/var/log/containers/kube-proxy-x7k2p_kube-system_kube-proxy-0123456789abcdef.log", "kube-proxy-x7k2p"),
+        (
+            "/var/log/containers/kube-proxy-x7k2p_kube-system_kube-proxy-0123456789abcdef.log",
+            "kube-proxy-x7k2p",
+        ),
         ("dump/kube-system/kube-proxy-x7k2p/logs.txt", "kube-proxy-x7k2p"),
         ("kube-proxy.log", None),
     ],
@@ -238,7 +250,10 @@ def test_what_is_no_log_is_said_and_not_read(tmp_path: Path) -> None:
 
 
 def test_some_bytes_that_are_no_text_do_not_make_a_log_another_thing(tmp_path: Path) -> None:
-    text = "proxier.go: Dienst nicht erreichbar für ü\n".encode("latin-1") * 50 + b"a NUL \0 and ESC \x1b[1m\n"
+    text = (
+        "proxier.go: Dienst nicht erreichbar für ü\n".encode("latin-1") * 50
+        + b"a NUL \0 and ESC \x1b[1m\n"
+    )
     (tmp_path / "log").write_bytes(text)
     assert read(tmp_path / "log") == ({str(tmp_path / "log"): text}, [])
 

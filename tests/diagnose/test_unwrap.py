@@ -25,16 +25,40 @@ def test_every_dress_comes_off(dress: object) -> None:
         (TEXT, Line(TEXT)),
         (f"2026-01-02T03:04:05Z stderr F {TEXT}", Line(TEXT, AT)),
         (f"2026-01-02T03:04:05Z stderr P {TEXT}", Line(TEXT, AT, partial=True)),
-        ('{"log":"half","stream":"stderr","time":"2026-01-02T03:04:05Z"}', Line("half", AT, partial=True)),
-        (f"Jan  2 03:04:05 node-1 kube-proxy[12]: {TEXT}", Line(TEXT, AT, "node-1", program="kube-proxy")),
-        (f"Dec  2 03:04:05 node-1 k3s[12]: {TEXT}", Line(TEXT, AT.replace(2025, 12), "node-1", program="k3s")),
-        (f"2026-01-02T04:04:05+0100 node-1 kube-proxy[12]: {TEXT}", Line(TEXT, AT, "node-1", program="kube-proxy")),
+        (
+            '{"log":"half","stream":"stderr","time":"2026-01-02T03:04:05Z"}',
+            Line("half", AT, partial=True),
+        ),
+        (
+            f"Jan  2 03:04:05 node-1 kube-proxy[12]: {TEXT}",
+            Line(TEXT, AT, "node-1", program="kube-proxy"),
+        ),
+        (
+            f"Dec  2 03:04:05 node-1 k3s[12]: {TEXT}",
+            Line(TEXT, AT.replace(2025, 12), "node-1", program="k3s"),
+        ),
+        (
+            f"2026-01-02T04:04:05+0100 node-1 kube-proxy[12]: {TEXT}",
+            Line(TEXT, AT, "node-1", program="kube-proxy"),
+        ),
         (f'2026-01-02T03:04:05Z {{node_name="n", pod="p"}} {TEXT}', Line(TEXT, AT, "n", "p")),
-        (f"[pod/kube-proxy-x7k2p/kube-proxy] {TEXT}", Line(TEXT, pod="kube-proxy-x7k2p", program="kube-proxy")),
-        (f"kube-proxy-x7k2p kube-proxy {TEXT}", Line(TEXT, pod="kube-proxy-x7k2p", program="kube-proxy")),
+        (
+            f"[pod/kube-proxy-x7k2p/kube-proxy] {TEXT}",
+            Line(TEXT, pod="kube-proxy-x7k2p", program="kube-proxy"),
+        ),
+        (
+            f"kube-proxy-x7k2p kube-proxy {TEXT}",
+            Line(TEXT, pod="kube-proxy-x7k2p", program="kube-proxy"),
+        ),
         (f"MESSAGE={TEXT}", Line(TEXT)),
-        ('{"MESSAGE":[97,9,98],"_HOSTNAME":"n","__REALTIME_TIMESTAMP":"1767323045000000"}', Line("a\tb", AT, "n")),
-        ('{"message":"a","kubernetes":{"pod_node_name":"n","pod_name":"p"}}', Line("a", None, "n", "p")),
+        (
+            '{"MESSAGE":[97,9,98],"_HOSTNAME":"n","__REALTIME_TIMESTAMP":"1767323045000000"}',
+            Line("a\tb", AT, "n"),
+        ),
+        (
+            '{"message":"a","kubernetes":{"pod_node_name":"n","pod_name":"p"}}',
+            Line("a", None, "n", "p"),
+        ),
         ('{"log": "cut off', Line('{"log": "cut off')),
         ("{" * 100_000, Line("{" * 100_000)),
         ("[" * 100_000, Line("[" * 100_000)),
@@ -58,12 +82,30 @@ def test_what_a_wrapping_tells(line: str, expected: Line) -> None:
         ("1767323045678\t", Line(TEXT)),
         ("1/2/26, 3:04:05.678 PM", Line(TEXT)),
         ("k3s[1533]: ", Line(TEXT, program="k3s")),
-        ("feb 11 03:04:05 node-1 kube-proxy[12]: ", Line(TEXT, node="node-1", program="kube-proxy")),
-        ("Mai 11 03:04:05 node-1 kube-proxy[12]: ", Line(TEXT, node="node-1", program="kube-proxy")),
-        ("6月 29 03:04:05 node-1 kube-proxy[12]: ", Line(TEXT, node="node-1", program="kube-proxy")),
-        ("1767323045.000000 node-1 kube-proxy[12]: ", Line(TEXT, AT, "node-1", program="kube-proxy")),
-        ("Fri 2026-01-02 03:04:05 UTC node-1 kube-proxy[12]: ", Line(TEXT, AT, "node-1", program="kube-proxy")),
-        ("<27>1 2026-01-02T03:04:05Z node-1 kube-proxy 12 - - ", Line(TEXT, AT, "node-1", program="kube-proxy")),
+        (
+            "feb 11 03:04:05 node-1 kube-proxy[12]: ",
+            Line(TEXT, node="node-1", program="kube-proxy"),
+        ),
+        (
+            "Mai 11 03:04:05 node-1 kube-proxy[12]: ",
+            Line(TEXT, node="node-1", program="kube-proxy"),
+        ),
+        (
+            "6月 29 03:04:05 node-1 kube-proxy[12]: ",
+            Line(TEXT, node="node-1", program="kube-proxy"),
+        ),
+        (
+            "1767323045.000000 node-1 kube-proxy[12]: ",
+            Line(TEXT, AT, "node-1", program="kube-proxy"),
+        ),
+        (
+            "Fri 2026-01-02 03:04:05 UTC node-1 kube-proxy[12]: ",
+            Line(TEXT, AT, "node-1", program="kube-proxy"),
+        ),
+        (
+            "<27>1 2026-01-02T03:04:05Z node-1 kube-proxy 12 - - ",
+            Line(TEXT, AT, "node-1", program="kube-proxy"),
+        ),
         (
             '<27>1 2026-01-02T03:04:05Z node-1 kube-proxy 12 - [a b="c"] ',
             Line(TEXT, AT, "node-1", program="kube-proxy"),
@@ -103,11 +145,20 @@ def test_quotes_of_a_csv_field_are_undone() -> None:
         ({"textPayload": TEXT, "timestamp": "2026-01-02T03:04:05Z"}, Line(TEXT, AT)),
         ({"anything": {"of": [{"whatever": TEXT}]}}, Line(TEXT)),
         (
-            {"_source": {"message": TEXT, "host": {"name": "n"}, "@timestamp": "2026-01-02T03:04:05Z"}},
+            {
+                "_source": {
+                    "message": TEXT,
+                    "host": {"name": "n"},
+                    "@timestamp": "2026-01-02T03:04:05Z",
+                }
+            },
             Line(TEXT, AT, "n"),
         ),
         (
-            {"attributes": {"message": TEXT}, "resource": {"k8s.node.name": "n", "k8s.pod.name": "p"}},
+            {
+                "attributes": {"message": TEXT},
+                "resource": {"k8s.node.name": "n", "k8s.pod.name": "p"},
+            },
             Line(TEXT, None, "n", "p"),
         ),
         (
@@ -115,11 +166,20 @@ def test_quotes_of_a_csv_field_are_undone() -> None:
             Line(TEXT, program="weave"),
         ),
         (
-            {"kubernetes": {"node": {"name": "n"}, "container": {"name": "kube-proxy"}}, "message": "a b"},
+            {
+                "kubernetes": {"node": {"name": "n"}, "container": {"name": "kube-proxy"}},
+                "message": "a b",
+            },
             Line("a b", None, "n", None, "kube-proxy"),
         ),
-        ({"id": "x", "what": "no known key but words", "level": "error"}, Line("no known key but words")),
-        ({"SYSLOG_IDENTIFIER": "kubelet", "MESSAGE": "a b", "_HOSTNAME": "n"}, Line("a b", None, "n", None, "kubelet")),
+        (
+            {"id": "x", "what": "no known key but words", "level": "error"},
+            Line("no known key but words"),
+        ),
+        (
+            {"SYSLOG_IDENTIFIER": "kubelet", "MESSAGE": "a b", "_HOSTNAME": "n"},
+            Line("a b", None, "n", None, "kubelet"),
+        ),
         (
             {"log": {"ts": 1767323045000.5, "caller": "a.go:1", "msg": "m", "err": "e"}},
             Line('{"ts":1767323045000.5,"caller":"a.go:1","msg":"m","err":"e"}'),
@@ -134,7 +194,9 @@ def test_the_text_is_found_in_any_record(record: dict[str, object], expected: Li
     assert unwrap(line, NOW) == (expected or Line(line))
 
 
-@pytest.mark.parametrize("time", ["1e999", "Infinity", "NaN", '"' + "9" * 400 + '"', "true", "[]", '"nonsense"', "-1"])
+@pytest.mark.parametrize(
+    "time", ["1e999", "Infinity", "NaN", '"' + "9" * 400 + '"', "true", "[]", '"nonsense"', "-1"]
+)
 def test_a_time_that_is_none_is_not_known(time: str) -> None:
     assert unwrap(f'{{"time":{time},"log":"a"}}', NOW) == Line("a")
 
@@ -159,7 +221,9 @@ def test_a_time_that_is_none_is_not_known(time: str) -> None:
         ("Another app", None),
     ],
 )
-def test_what_another_program_printed_is_told_by_its_wrapping(line: str, program: str | None) -> None:
+def test_what_another_program_printed_is_told_by_its_wrapping(
+    line: str, program: str | None
+) -> None:
     assert foreign(unwrap(line, NOW)) == program
 
 
@@ -171,9 +235,16 @@ def test_klogs_json_is_what_the_program_printed() -> None:
 
 @pytest.mark.parametrize(
     ("head", "year"),
-    [("E1124 05:02:22.3", 2026), ("E1125 20:00:00.0", 2026), ("E1127 05:02:22.3", 2025), ("E0229 05:02:22.3", 2024)],
+    [
+        ("E1124 05:02:22.3", 2026),
+        ("E1125 20:00:00.0", 2026),
+        ("E1127 05:02:22.3", 2025),
+        ("E0229 05:02:22.3", 2024),
+    ],
 )
-def test_a_time_without_a_year_is_the_latest_that_is_not_in_the_future(head: str, year: int) -> None:
+def test_a_time_without_a_year_is_the_latest_that_is_not_in_the_future(
+    head: str, year: int
+) -> None:
     found = printed_at(f"{head}       1 a.go:1] x", NOW)
     assert found is not None
     assert found.year == year

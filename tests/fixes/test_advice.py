@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from generator.catalog.load import load
-from generator.catalog.model import Failure
+from generator.catalog.model import Entry
 from generator.fixes.advice import Facts, advise, notes, upgrade_for_all
 from generator.fixes.versions import parse
 
@@ -25,7 +25,7 @@ ALL_IN_1_18 = "cluster 1.18 with kube-proxy v1.18.4-tke.35 or later"
 
 
 @cache
-def entries() -> dict[str, Failure]:
+def entries() -> dict[str, Entry]:
     return {entry.id: entry for entry in load().catalog.entries if entry.kind == "failure"}
 
 
@@ -89,7 +89,9 @@ def verdict(entry: str, known: Facts) -> tuple[str, str | None]:
         (PARSE, "v1.10.5-tke.1", NO, None),
     ],
 )
-def test_every_row_for_tkes_builds(entry: str, version: str, expected: str, upgrade: str | None) -> None:
+def test_every_row_for_tkes_builds(
+    entry: str, version: str, expected: str, upgrade: str | None
+) -> None:
     assert verdict(entry, facts(version)) == (expected, upgrade)
 
 
@@ -108,7 +110,9 @@ def test_every_row_for_tkes_builds(entry: str, version: str, expected: str, upgr
         (None, UNKNOWN, None),
     ],
 )
-def test_every_row_for_the_nodes_system(system: str | None, expected: str, upgrade: str | None) -> None:
+def test_every_row_for_the_nodes_system(
+    system: str | None, expected: str, upgrade: str | None
+) -> None:
     """They count where kube-proxy is a program on the node; a DaemonSet brings its own iptables-restore."""
     known = facts("v1.12.4-tke.30", os=system, binary=True)
     assert verdict(WAIT, known) == (expected, upgrade)
@@ -131,7 +135,9 @@ def test_every_row_for_the_nodes_system(system: str | None, expected: str, upgra
         (None, YES),
     ],
 )
-def test_the_systems_of_which_the_page_says_that_their_backend_is_nft(system: str | None, expected: str) -> None:
+def test_the_systems_of_which_the_page_says_that_their_backend_is_nft(
+    system: str | None, expected: str
+) -> None:
     assert verdict(BACKEND, facts("v1.14.3-tke.26", os=system))[0] == expected
 
 
@@ -148,7 +154,9 @@ def test_the_systems_of_which_the_page_says_that_their_backend_is_nft(system: st
         ("v1.9.1-tke.3", "TKE's table does not list 1.9; nothing is known of releases before 1.10"),
     ],
 )
-def test_a_version_the_page_does_not_list_gets_what_is_known_upstream(version: str, said: str) -> None:
+def test_a_version_the_page_does_not_list_gets_what_is_known_upstream(
+    version: str, said: str
+) -> None:
     found = advise(entries()[BACKEND], facts(version))
     assert found.verdict == UNKNOWN
     assert "; ".join(found.reasons).startswith(said)
@@ -191,16 +199,30 @@ def test_of_a_version_between_the_pages_rows_nothing_is_guessed() -> None:
         (BACKEND, "v1.20.0", "iptables", NO, None),
         (BACKEND, "v1.18.20", "nftables", NO, None),
         (WAIT, "v1.36.3", None, UNKNOWN, "iptables (iptables-restore with -w) 1.6.2 or later"),
-        (WAIT, "v1.18.9-eks-d1db3c", None, UNKNOWN, "iptables (iptables-restore with -w) 1.6.2 or later"),
+        (
+            WAIT,
+            "v1.18.9-eks-d1db3c",
+            None,
+            UNKNOWN,
+            "iptables (iptables-restore with -w) 1.6.2 or later",
+        ),
         (WAIT, "v1.37.0", None, NO, None),
         # Other builders hold upstream's fixes of their release; what else they hold is not known.
         (APISERVER, "v1.18.20-gke.900", None, NO, None),
         (APISERVER, "v1.18.9-eks-d1db3c", None, UNKNOWN, "kube-proxy v1.18.18 or later"),
-        (PARSE, "v1.14.9-eks-c0eccc", None, UNKNOWN, "cluster 1.15 with kube-proxy v1.15.0 or later"),
+        (
+            PARSE,
+            "v1.14.9-eks-c0eccc",
+            None,
+            UNKNOWN,
+            "cluster 1.15 with kube-proxy v1.15.0 or later",
+        ),
         (APISERVER, "v1.20.6-aliyun.1", None, NO, None),
     ],
 )
-def test_upstream_releases(entry: str, version: str, mode: str | None, expected: str, upgrade: str | None) -> None:
+def test_upstream_releases(
+    entry: str, version: str, mode: str | None, expected: str, upgrade: str | None
+) -> None:
     assert verdict(entry, facts(version, mode=mode)) == (expected, upgrade)
 
 
@@ -234,7 +256,9 @@ def test_a_cluster_alone_is_one_of_tke_and_its_row_decides_where_it_can(
         ({"--ipvs-sync-period": "0h0m30s"}, NO),
     ],
 )
-def test_flags_decide_about_the_frequent_sync(settings: dict[str, str] | None, expected: str) -> None:
+def test_flags_decide_about_the_frequent_sync(
+    settings: dict[str, str] | None, expected: str
+) -> None:
     assert verdict(SYNC, facts("v1.18.4-tke.26", mode="ipvs", settings=settings))[0] == expected
     assert verdict(SYNC, facts("v1.18.4-tke.26", mode="iptables", settings=settings))[0] == NO
 
@@ -249,13 +273,19 @@ def test_a_variable_brings_a_failure_back_that_the_version_has_ended() -> None:
         YES,
         "HTTP2_READ_IDLE_TIMEOUT_SECONDS: 30, or not set",
     )
-    assert verdict(APISERVER, facts("v1.20.0", settings={"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "30"}))[0] == NO
+    assert (
+        verdict(APISERVER, facts("v1.20.0", settings={"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "30"}))[0]
+        == NO
+    )
 
 
 def test_mounts_of_the_lock_decide_whatever_the_version() -> None:
     assert verdict(LOCK, facts("v1.36.3"))[0] == UNKNOWN
     assert verdict(LOCK, facts("v1.36.3", mounts={"/run/xtables.lock": ()})) == (NO, None)
-    found = advise(entries()[LOCK], facts("v1.36.3", mounts={"/run/xtables.lock": ("kube-router: not mounted",)}))
+    found = advise(
+        entries()[LOCK],
+        facts("v1.36.3", mounts={"/run/xtables.lock": ("kube-router: not mounted",)}),
+    )
     assert found.verdict == YES
     assert found.reasons[0] == "kube-router: not mounted"
     assert found.reasons[1].startswith("All iptables commands")
@@ -268,7 +298,11 @@ def test_mounts_of_the_lock_decide_whatever_the_version() -> None:
     ("components", "expected", "upgrade"),
     [
         ({}, UNKNOWN, None),
-        ({"kube-router": "v1.3.1"}, YES, "NetworkPolicy (kube-router) add-on of TKE v1.3.2 or later"),
+        (
+            {"kube-router": "v1.3.1"},
+            YES,
+            "NetworkPolicy (kube-router) add-on of TKE v1.3.2 or later",
+        ),
         ({"kube-router": "v1.3.2"}, UNKNOWN, None),
         ({"my-kube-router": "v1.3.1"}, UNKNOWN, None),
         ({"linux": "4.14.105-19-0024"}, YES, "Linux kernel 4.15 or later"),
@@ -292,7 +326,10 @@ def test_a_known_iptables_decides_where_only_old_ones_fail() -> None:
         (facts("v1.18.4-tke.9"), "kube-proxy v1.18.4-tke.35 or later"),
         (facts("v1.18.4-tke.35"), None),
         (facts("v1.16.3-tke.34", cluster="1.18"), "kube-proxy v1.18.4-tke.35 or later"),
-        (facts("v1.16.3-tke.34"), ALL_IN_1_18),  # and not v1.18.4-tke.1, which would bring the startup panic
+        (
+            facts("v1.16.3-tke.34"),
+            ALL_IN_1_18,
+        ),  # and not v1.18.4-tke.1, which would bring the startup panic
         # Where only old iptables fail, iptables is what ends it, and no release of Kubernetes is asked for.
         (facts("v1.9.3"), "cluster 1.20 with kube-proxy v1.20.0 or later"),
         (facts("v1.14.9-eks-c0eccc"), "cluster 1.20 with kube-proxy v1.20.0 or later"),
@@ -303,7 +340,9 @@ def test_a_known_iptables_decides_where_only_old_ones_fail() -> None:
     ],
 )
 def test_the_smallest_upgrade_that_ends_all(known: Facts, expected: str | None) -> None:
-    assert upgrade_for_all([advise(entry, known) for entry in entries().values()], known) == expected
+    assert (
+        upgrade_for_all([advise(entry, known) for entry in entries().values()], known) == expected
+    )
 
 
 def test_where_editions_differ_the_answer_says_which_says_what() -> None:
@@ -347,10 +386,22 @@ HYPERKUBE = "there only in the image hyperkube, whose iptables knows nft alone"
         ("v1.17.7", None, UNKNOWN, HYPERKUBE, "kube-proxy v1.17.8 or later"),
         ("v1.17.8", None, NO, "CentOS Linux 7 (Core) is older than CentOS 8", None),
         # In a dual-stack cluster kubelet up to 1.19 leaves one IP family without the chain, on any system.
-        ("v1.18.20", "iptables", UNKNOWN, "there only where kube-proxy serves IPv4 and IPv6 ", None),
+        (
+            "v1.18.20",
+            "iptables",
+            UNKNOWN,
+            "there only where kube-proxy serves IPv4 and IPv6 ",
+            None,
+        ),
         ("v1.18.20", "ipvs", NO, "upstream fixed in 1.16.0: ", None),
         # Of other builders' images, of versions that are not given and of releases that nobody read nothing is said.
-        ("v1.14.10-rancher1", None, UNKNOWN, "whether rancher's kube-proxy matches it is not known", None),
+        (
+            "v1.14.10-rancher1",
+            None,
+            UNKNOWN,
+            "whether rancher's kube-proxy matches it is not known",
+            None,
+        ),
         ("", None, UNKNOWN, "no version is given", None),
         ("v1.9.3", None, UNKNOWN, "nothing is known of releases before 1.10", None),
         # The page names the systems for TKE's builds.
@@ -375,18 +426,27 @@ def test_a_system_that_is_named_without_a_release_is_one_in_all_of_them() -> Non
 
 def test_a_system_whose_release_is_not_told_may_be_one_of_them() -> None:
     found = advise(entries()[BACKEND], facts("v1.14.3-tke.26", os="Tencent Linux"))
-    assert (found.verdict, found.reasons[-1]) == (UNKNOWN, "Tencent Linux may be older than TLinux 2.6 (TK4)")
+    assert (found.verdict, found.reasons[-1]) == (
+        UNKNOWN,
+        "Tencent Linux may be older than TLinux 2.6 (TK4)",
+    )
 
 
 @pytest.mark.parametrize("entry", [APISERVER, BACKEND, PARSE, STARTUP, WAIT])
 @pytest.mark.parametrize("version", ["v1.9.11", "v1.0.0"])
 def test_of_releases_that_nobody_read_nothing_is_known(entry: str, version: str) -> None:
     found = advise(entries()[entry], facts(version))
-    assert (found.verdict, found.reasons[0]) == (UNKNOWN, "nothing is known of releases before 1.10")
+    assert (found.verdict, found.reasons[0]) == (
+        UNKNOWN,
+        "nothing is known of releases before 1.10",
+    )
 
 
 def test_where_only_old_iptables_fail_iptables_ends_it_before_1_10_too() -> None:
-    assert verdict(WAIT, facts("v1.9.11")) == (UNKNOWN, "iptables (iptables-restore with -w) 1.6.2 or later")
+    assert verdict(WAIT, facts("v1.9.11")) == (
+        UNKNOWN,
+        "iptables (iptables-restore with -w) 1.6.2 or later",
+    )
 
 
 def test_a_release_newer_than_the_newest_that_was_read_is_said_to_be_so() -> None:
@@ -400,7 +460,9 @@ def test_a_release_newer_than_the_newest_that_was_read_is_said_to_be_so() -> Non
 @pytest.mark.parametrize("version", ["v1.9.11", "v1.38.0"])
 def test_a_default_of_a_release_that_nobody_read_is_not_known(version: str) -> None:
     assert verdict(SYNC, facts(version, mode="ipvs", settings={}))[0] == UNKNOWN
-    assert verdict(SYNC, facts(version, mode="ipvs", settings={"--ipvs-sync-period": "5s"}))[0] == YES
+    assert (
+        verdict(SYNC, facts(version, mode="ipvs", settings={"--ipvs-sync-period": "5s"}))[0] == YES
+    )
 
 
 @pytest.mark.parametrize("version", ["v1.36.3", "v1.37.0"])

@@ -36,7 +36,11 @@ LOCAL, PERIODIC, UDP, DEPRECATED, FULL = (
         ("v1.34.2", "nftables", {UDP: "v1.37.0 or later"}),
         ("v1.34.3", "ipvs", {PERIODIC: "v1.34.4 or later", UDP: "v1.37.0 or later"}),
         ("v1.34.4", "ipvs", {UDP: "v1.37.0 or later"}),
-        ("v1.35.0", "ipvs", {PERIODIC: "v1.35.1 or later", UDP: "v1.37.0 or later", DEPRECATED: None}),
+        (
+            "v1.35.0",
+            "ipvs",
+            {PERIODIC: "v1.35.1 or later", UDP: "v1.37.0 or later", DEPRECATED: None},
+        ),
         ("v1.33.13", "ipvs", {UDP: "v1.37.0 or later"}),
         ("v1.37.2", "ipvs", {DEPRECATED: None}),
         ("v1.33.13", "iptables", {FULL: "v1.34.8 or later", UDP: "v1.37.0 or later"}),
@@ -61,7 +65,9 @@ def test_a_release_has_its_bugs_and_the_smallest_upgrade(
         ("v1.33", "nftables", "whether v1.33 has it is not known"),
     ],
 )
-def test_where_mode_or_build_do_not_tell_it_is_said(version: str, mode: str | None, reason: str) -> None:
+def test_where_mode_or_build_do_not_tell_it_is_said(
+    version: str, mode: str | None, reason: str
+) -> None:
     (one,) = (one for one in found(version, mode) if one.bug.id == LOCAL)
     assert (one.verdict, one.reasons[-1]) == ("unknown", reason)
 
@@ -69,7 +75,10 @@ def test_where_mode_or_build_do_not_tell_it_is_said(version: str, mode: str | No
 def test_the_command_says_them_beside_the_failures(run: Run) -> None:
     arguments = ["advise", "--kube-proxy-version", "v1.35.0", "--mode", "ipvs"]
     said = run(*arguments).stdout
-    assert "  bugs that no line and no metric shows:\n    ipvs-no-periodic-sync: IPVS rules are not checked" in said
+    assert (
+        "  bugs that no line and no metric shows:\n    ipvs-no-periodic-sync: IPVS rules are not checked"
+        in said
+    )
     assert "ends with  v1.35.1 or later" in said
     assert "ends with  Plan the change to nftables mode" in said
     (one,) = json.loads(run(*arguments, "--json").stdout)["kube_proxies"]
@@ -78,14 +87,23 @@ def test_the_command_says_them_beside_the_failures(run: Run) -> None:
         (UDP, "affected", "v1.37.0 or later"),
         (DEPRECATED, "affected", None),
     ]
-    assert one["known_bugs"][0]["sources"][0]["url"] == "https://github.com/kubernetes/kubernetes/pull/135631"
+    assert (
+        one["known_bugs"][0]["sources"][0]["url"]
+        == "https://github.com/kubernetes/kubernetes/pull/135631"
+    )
 
 
-def test_a_node_of_a_cluster_file_has_the_bugs_of_its_mode(run: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_node_of_a_cluster_file_has_the_bugs_of_its_mode(
+    run: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("cluster")
     pod = {
         "kind": "Pod",
-        "metadata": {"name": "kube-proxy-a", "namespace": "kube-system", "labels": {"k8s-app": "kube-proxy"}},
+        "metadata": {
+            "name": "kube-proxy-a",
+            "namespace": "kube-system",
+            "labels": {"k8s-app": "kube-proxy"},
+        },
         "spec": {
             "nodeName": "n1",
             "containers": [
@@ -98,5 +116,7 @@ def test_a_node_of_a_cluster_file_has_the_bugs_of_its_mode(run: Run, tmp_path_fa
         },
     }
     (folder / "cluster.json").write_text(json.dumps({"kind": "List", "items": [pod]}))
-    (one,) = json.loads(run("advise", "--cluster-file", str(folder / "cluster.json"), "--json").stdout)["kube_proxies"]
+    (one,) = json.loads(
+        run("advise", "--cluster-file", str(folder / "cluster.json"), "--json").stdout
+    )["kube_proxies"]
     assert [row["id"] for row in one["known_bugs"]] == [PERIODIC, UDP]

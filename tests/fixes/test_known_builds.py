@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from generator.base import subprocesses
 from generator.catalog.load import load
-from generator.catalog.model import Failure, Fixes, Versions
+from generator.catalog.model import Entry, Fixes, Versions
 from generator.compile.rule_files import rules_file
 from generator.compile.rules import compile_rules
 from generator.fixes.advice import Facts, advise
@@ -32,14 +32,20 @@ from tests.lab.programs import PROMETHEUS
 
 
 @cache
-def entries() -> dict[str, Failure]:
+def entries() -> dict[str, Entry]:
     return {entry.id: entry for entry in load().catalog.entries}
 
 
 # By hand from the fix tables: builds with the failure, and where it ends.
 KNOWN = {
     "apiserver-connection-broken": {
-        "v1.18.4-tke.26": ["v1.8.13-tke.1", "v1.10.5-tke.20", "v1.17.2-tke.99", "v1.18.3-tke.30", "v1.18.4-tke.25"],
+        "v1.18.4-tke.26": [
+            "v1.8.13-tke.1",
+            "v1.10.5-tke.20",
+            "v1.17.2-tke.99",
+            "v1.18.3-tke.30",
+            "v1.18.4-tke.25",
+        ],
         "v1.18.18": ["v1.10.13", "v1.17.17", "v1.18.0", "v1.18.17", "v1.18.17-rc.0"],
         "v1.19.5": ["v1.19.0", "v1.19.4"],
     },
@@ -49,7 +55,12 @@ KNOWN = {
         "v1.12.4-tke.32": ["v1.12.4-tke.31"],
         "v1.14.3-tke.28": ["v1.14.3-tke.27", "v1.14.2-tke.1"],
         "v1.16.3-tke.34": ["v1.16.3-tke.28", "v1.16.3-tke.33"],
-        "v1.18.4-tke.35": ["v1.18.4-tke.26", "v1.18.4-tke.34-dirty", "v1.18.4-tke.35-rc1", "v1.18.4-tke.35-rc12"],
+        "v1.18.4-tke.35": [
+            "v1.18.4-tke.26",
+            "v1.18.4-tke.34-dirty",
+            "v1.18.4-tke.35-rc1",
+            "v1.18.4-tke.35-rc12",
+        ],
         "v1.20.6-tke.31": ["v1.20.6-tke.30", "v1.20.4-tke.1"],
         "v1.22.5-tke.11": ["v1.22.5-tke.10"],
         "v1.24.4-tke.5": ["v1.24.4-tke.4"],
@@ -74,12 +85,12 @@ KNOWN = {
 }
 
 
-def rows(entry: Failure, version: str, mode: str | None = None) -> list[KnownBuilds]:
+def rows(entry: Entry, version: str, mode: str | None = None) -> list[KnownBuilds]:
     """Those whose pattern matches the whole string, as Prometheus matches."""
     return [known for known in known_builds(entry, mode) if whole(known.pattern, version)]
 
 
-def matched(entry: Failure, version: str, mode: str | None = None) -> list[str]:
+def matched(entry: Entry, version: str, mode: str | None = None) -> list[str]:
     return [known.fixed_in.text for known in rows(entry, version, mode)]
 
 
@@ -92,7 +103,9 @@ def test_the_failures_that_a_version_tells() -> None:
         key: list(dict.fromkeys(known.fixed_in.text for known in known_builds(entry)))
         for key, entry in entries().items()
     }
-    assert {key: fixes for key, fixes in found.items() if fixes} == {key: [*fixes] for key, fixes in KNOWN.items()}
+    assert {key: fixes for key, fixes in found.items() if fixes} == {
+        key: [*fixes] for key, fixes in KNOWN.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -109,7 +122,10 @@ def test_a_build_is_known_up_to_the_one_with_the_fix(entry: str, version: str, f
 
 
 def test_patterns_stay_short() -> None:
-    assert max(len(known.pattern) for entry in entries().values() for known in known_builds(entry)) <= 160
+    assert (
+        max(len(known.pattern) for entry in entries().values() for known in known_builds(entry))
+        <= 160
+    )
 
 
 @pytest.mark.parametrize("version", ["v1.16.10", "v1.16.15", "v1.17.0", "v1.18.20", "v1.19.16"])
@@ -128,7 +144,9 @@ def test_releases_whose_own_images_find_out_the_backend_are_not_named(version: s
         ("v1.15.12", "nftables", []),
     ],
 )
-def test_where_the_profile_tells_the_mode_its_fixes_count(version: str, mode: str | None, expected: list[str]) -> None:
+def test_where_the_profile_tells_the_mode_its_fixes_count(
+    version: str, mode: str | None, expected: list[str]
+) -> None:
     assert matched(entries()["iptables-backend-mismatch"], version, mode) == expected
 
 
@@ -164,7 +182,9 @@ def test_the_page_of_the_alert_says_when_it_fires_and_the_failure_cannot_happen(
         "hold.",
     )
     said = conditions(entries()["iptables-backend-mismatch"], "iptables")
-    assert said[0].startswith("It needs a node with TLinux 2.6 (TK4), TLinux 3.1, TLinux 3.2, CentOS 8, Ubuntu 20 or ")
+    assert said[0].startswith(
+        "It needs a node with TLinux 2.6 (TK4), TLinux 3.1, TLinux 3.2, CentOS 8, Ubuntu 20 or "
+    )
     assert said[1] == (
         "It does not see releases of Kubernetes that have it only where kube-proxy does not run in its own image, or "
         "serves IPv4 and IPv6: those from 1.17.0 and 1.16.10 on up to the fix that it names."
@@ -177,12 +197,30 @@ SMALL = st.integers(0, 400) | st.sampled_from([0, 3, 4, 5, 17, 18, 19, 20, 25, 2
 SUFFIX = st.one_of(
     st.just(""),
     st.builds("-tke.{}".format, SMALL),
-    st.builds("-tke.{}{}".format, SMALL, st.sampled_from(["-dirty", "+3c9a12", ".1", "x", ".", "-rc", "-beta.1"])),
+    st.builds(
+        "-tke.{}{}".format,
+        SMALL,
+        st.sampled_from(["-dirty", "+3c9a12", ".1", "x", ".", "-rc", "-beta.1"]),
+    ),
     st.builds("-tke.{}-rc{}{}".format, SMALL, SMALL, st.sampled_from(["", "-dirty", "x", ".1"])),
     st.builds("-tke.{}-rc.{}".format, SMALL, SMALL),
     st.builds("-{}.{}".format, st.sampled_from(["alpha", "beta", "rc"]), SMALL),
-    st.sampled_from(["-rc.1+k3s1", "-alpha.1.227+94ec940998d730-dirty", "-alpha.1.227", "-alpha", "-rc"]),
-    st.sampled_from(["-dirty", "+k3s1", "-eks-d1db3c", "-gke.1200", "-aliyun.1", "+2fbd7c7", "-rancher1-1", " ", "\n"]),
+    st.sampled_from(
+        ["-rc.1+k3s1", "-alpha.1.227+94ec940998d730-dirty", "-alpha.1.227", "-alpha", "-rc"]
+    ),
+    st.sampled_from(
+        [
+            "-dirty",
+            "+k3s1",
+            "-eks-d1db3c",
+            "-gke.1200",
+            "-aliyun.1",
+            "+2fbd7c7",
+            "-rancher1-1",
+            " ",
+            "\n",
+        ]
+    ),
     st.text("-+.abgtke0123456789 ", max_size=9),
 )
 VERSIONS = st.builds("v1.{}.{}{}".format, MINORS, SMALL, SUFFIX) | st.text(max_size=12)
@@ -193,7 +231,7 @@ CANDIDATE = "made-up-candidate"
 
 
 @cache
-def with_candidate() -> Mapping[str, Failure]:
+def with_candidate() -> Mapping[str, Entry]:
     known = entries()["ipvs-startup-panic"]
     table = known.fixes.tke
     assert table
@@ -202,7 +240,11 @@ def with_candidate() -> Mapping[str, Failure]:
     return {**entries(), CANDIDATE: made_up}
 
 
-@given(st.sampled_from([*sorted(KNOWN), CANDIDATE]), VERSIONS, st.sampled_from([None, "iptables", "ipvs", "nftables"]))
+@given(
+    st.sampled_from([*sorted(KNOWN), CANDIDATE]),
+    VERSIONS,
+    st.sampled_from([None, "iptables", "ipvs", "nftables"]),
+)
 @example("ipvs-startup-panic", "v1.18.4-tke.26", None)
 @example("ipvs-startup-panic", "v1.18.4-tke.2x", None)
 @example("ipvs-startup-panic", "v1.17.0-alpha.1", None)
@@ -213,12 +255,16 @@ def with_candidate() -> Mapping[str, Failure]:
 @example(CANDIDATE, "v1.18.4-tke.26-rc9", None)
 @example(CANDIDATE, "v1.18.4-tke.26-rc12", None)
 @example(CANDIDATE, "v1.18.4-tke.26", None)
-def test_pattern_and_comparison_agree_on_every_string(key: str, text: str, mode: str | None) -> None:
+def test_pattern_and_comparison_agree_on_every_string(
+    key: str, text: str, mode: str | None
+) -> None:
     assume(not re.search(r"(\.|rc)0[0-9]", text))  # versions have no leading zeros
     entry, version = with_candidate()[key], parse(text) if text == text.strip() else None
     found = advise(entry, Facts(kube_proxy=version, mode=mode))
     expected = (
-        [found.version.text] if version and version.full and found.verdict == "affected" and found.version else []
+        [found.version.text]
+        if version and version.full and found.verdict == "affected" and found.version
+        else []
     )
     assert matched(entry, text, mode) == expected
 
@@ -229,9 +275,7 @@ def test_a_pattern_of_numbers_matches_these_and_no_others(numbers: set[int]) -> 
     assert {number for number in range(1300) if whole(pattern, str(number))} == numbers
 
 
-TARGET = (
-    'job="kube-proxy", cluster="c1", namespace="kube-system", pod="kube-proxy-{0}", node="n{0}", instance="{0}:10249"'
-)
+TARGET = 'job="kube-proxy", cluster="c1", namespace="kube-system", pod="kube-proxy-{0}", node="n{0}", instance="{0}:10249"'
 
 
 def info(node: str, label: str, version: str, values: str) -> dict[str, str]:
@@ -256,18 +300,24 @@ def labels(node: str, failure: str, version: str, fixed_in: str) -> dict[str, st
     }
 
 
-def verdict(promtool: Path, folder: Path, profile: str, series: list[dict[str, str]], checks: list[object]) -> str:
+def verdict(
+    promtool: Path, folder: Path, profile: str, series: list[dict[str, str]], checks: list[object]
+) -> str:
     """What promtool says of the rules of a site where it finds other alerts than expected."""
     rules = compiled_for(profile, folder)["prometheus/kube-proxy.rules.yaml"]
     (folder / "rules.yaml").write_text(rules, encoding="utf-8")
     test = {"interval": "30s", "input_series": series, "alert_rule_test": checks}
-    text = yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [test]})
+    text = yaml.safe_dump(
+        {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [test]}
+    )
     (folder / "tests.yaml").write_text(text, encoding="utf-8")
     passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], folder)
     return "" if passed else said
 
 
-def test_each_affected_node_has_one_alert_that_ends_with_the_upgrade(tmp_path: Path, pinned_promtool: Path) -> None:
+def test_each_affected_node_has_one_alert_that_ends_with_the_upgrade(
+    tmp_path: Path, pinned_promtool: Path
+) -> None:
     series = [
         # Upgraded after half an hour.
         info("a", "gitVersion", "v1.18.4-tke.9", "1x59 _x60"),
@@ -296,7 +346,10 @@ def test_each_affected_node_has_one_alert_that_ends_with_the_upgrade(tmp_path: P
         {
             "eval_time": "11m",
             "alertname": alert,
-            "exp_alerts": [fires("a", "v1.18.4-tke.9", "v1.18.4-tke.26"), fires("b", "v1.18.20", "v1.19.0")],
+            "exp_alerts": [
+                fires("a", "v1.18.4-tke.9", "v1.18.4-tke.26"),
+                fires("b", "v1.18.20", "v1.19.0"),
+            ],
         },
         {"eval_time": "40m", "alertname": alert, "exp_alerts": [fires("b", "v1.18.20", "v1.19.0")]},
     ]
@@ -306,7 +359,9 @@ def test_each_affected_node_has_one_alert_that_ends_with_the_upgrade(tmp_path: P
 BACKEND = "KubeProxyIptablesBackendMismatchKnownBuild"
 
 
-def test_each_alert_says_what_must_be_so_for_its_own_build(tmp_path: Path, pinned_promtool: Path) -> None:
+def test_each_alert_says_what_must_be_so_for_its_own_build(
+    tmp_path: Path, pinned_promtool: Path
+) -> None:
     """IPVS mode is fixed from 1.16 on; two editions of TKE's page differ, and agree on 1.10."""
     said = {
         "a": ("v1.15.12", "v1.20.0", f"It can happen in iptables and ipvs mode {SYSTEMS}"),
@@ -317,10 +372,19 @@ def test_each_alert_says_what_must_be_so_for_its_own_build(tmp_path: Path, pinne
             f"It can happen in iptables and ipvs mode {SYSTEMS} The editions of TKE's page differ: the newer Chinese "
             "edition says: fixed in v1.20.6-tke.31; the English edition says: the problem does not exist.",
         ),
-        "d": ("v1.10.5-tke.19", "v1.10.5-tke.20", f"It can happen in iptables and ipvs mode {SYSTEMS}"),
+        "d": (
+            "v1.10.5-tke.19",
+            "v1.10.5-tke.20",
+            f"It can happen in iptables and ipvs mode {SYSTEMS}",
+        ),
     }
-    silent = [info("e", "gitVersion", "v1.17.17", "1x20"), info("f", "gitVersion", "v1.16.10", "1x20")]
-    series = [info(node, "gitVersion", version, "1x30") for node, (version, _, _) in said.items()] + silent
+    silent = [
+        info("e", "gitVersion", "v1.17.17", "1x20"),
+        info("f", "gitVersion", "v1.16.10", "1x20"),
+    ]
+    series = [
+        info(node, "gitVersion", version, "1x30") for node, (version, _, _) in said.items()
+    ] + silent
     alerts = [
         {
             "exp_labels": labels(node, "iptables-backend-mismatch", version, fix),
@@ -340,8 +404,15 @@ def test_each_alert_says_what_must_be_so_for_its_own_build(tmp_path: Path, pinne
 
 def test_a_mode_that_all_nodes_have_leaves_out_what_it_cannot_have(tmp_path: Path) -> None:
     def alerts(mode: str) -> set[str]:
-        groups = yaml.safe_load(compiled_for(f"kube_proxy: {{mode: {mode}}}\n", tmp_path)[RULES])["groups"]
-        return {rule["alert"] for group in groups for rule in group["rules"] if "KnownBuild" in rule.get("alert", "")}
+        groups = yaml.safe_load(compiled_for(f"kube_proxy: {{mode: {mode}}}\n", tmp_path)[RULES])[
+            "groups"
+        ]
+        return {
+            rule["alert"]
+            for group in groups
+            for rule in group["rules"]
+            if "KnownBuild" in rule.get("alert", "")
+        }
 
     assert alerts("ipvs") - alerts("iptables") == {"KubeProxyIPVSStartupPanicKnownBuild"}
     assert alerts("nftables") == {
@@ -363,7 +434,9 @@ def test_a_kube_proxy_that_shows_rules_of_iptables_mode_has_no_failure_of_anothe
     made_up = replace(known, affected=affected, fixes=Fixes(upstream=(change,)))
     inputs = load()
     rules = compile_rules(replace(inputs.catalog, entries=(made_up,)), inputs.default_profile)
-    (tmp_path / "rules.yaml").write_text(rules_file("", rules.groups["prometheus"]).text, encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text(
+        rules_file("", rules.groups["prometheus"]).text, encoding="utf-8"
+    )
     series = [info(node, "git_version", "v1.28.15", "1x40") for node in "ab"]
     shown = f'kubeproxy_sync_proxy_rules_iptables_total{{{TARGET.format("a")}, table="nat"}}'
     series.append({"series": shown, "values": "7x40"})
@@ -375,16 +448,23 @@ def test_a_kube_proxy_that_shows_rules_of_iptables_mode_has_no_failure_of_anothe
         "input_series": series,
         "promql_expr_test": [{"expr": expr, "eval_time": "15m", "exp_samples": fires}],
     }
-    text = yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [test]})
+    text = yaml.safe_dump(
+        {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [test]}
+    )
     (tmp_path / "tests.yaml").write_text(text, encoding="utf-8")
     assert subprocesses.run([str(pinned_promtool), "test", "rules", "tests.yaml"], tmp_path)[0]
-    assert "from 1.21 on the alert leaves out those whose metrics show iptables mode" in conditions(made_up)[0]
+    assert (
+        "from 1.21 on the alert leaves out those whose metrics show iptables mode"
+        in conditions(made_up)[0]
+    )
 
 
 RESTORE = "kubeproxy_sync_proxy_rules_iptables_restore_failures_total"
 
 
-def test_a_symptom_names_the_known_failures_of_its_own_build(tmp_path: Path, pinned_promtool: Path) -> None:
+def test_a_symptom_names_the_known_failures_of_its_own_build(
+    tmp_path: Path, pinned_promtool: Path
+) -> None:
     """Node a runs a build with two of them, node b says nothing of its build, node c runs one with the fixes."""
     series = [
         info("a", "gitVersion", "v1.12.4-tke.30", "1x80"),
@@ -411,13 +491,17 @@ def test_a_symptom_names_the_known_failures_of_its_own_build(tmp_path: Path, pin
         }
 
     alerts = [fires("a", said), fires("b"), fires("c")]
-    checks: list[object] = [{"eval_time": "20m", "alertname": "KubeProxyIptablesRestoreFailing", "exp_alerts": alerts}]
+    checks: list[object] = [
+        {"eval_time": "20m", "alertname": "KubeProxyIptablesRestoreFailing", "exp_alerts": alerts}
+    ]
     assert verdict(pinned_promtool, tmp_path, "{}\n", series, checks) == ""
 
 
 def test_a_site_turns_an_alert_off_or_changes_it(tmp_path: Path) -> None:
     name = "KubeProxyIPVSStartupPanicKnownBuild"
-    texts = compiled_for(f"disabled: [{name}]\nalerts: {{{PANIC}: {{severity: warning, for: 1h}}}}\n", tmp_path)
+    texts = compiled_for(
+        f"disabled: [{name}]\nalerts: {{{PANIC}: {{severity: warning, for: 1h}}}}\n", tmp_path
+    )
     groups = yaml.safe_load(texts["prometheus/kube-proxy.rules.yaml"])["groups"]
     rules = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
     assert name not in rules
@@ -431,7 +515,9 @@ PANIC = "KubeProxyIptablesSaveParsePanicKnownBuild"
 
 def test_without_any_of_them_nobody_reads_the_versions(tmp_path: Path) -> None:
     names = [f"{entries()[key].alert}KnownBuild" for key in KNOWN]
-    rules = compiled_for(f"disabled: [{', '.join(names)}]\n", tmp_path)["prometheus/kube-proxy.rules.yaml"]
+    rules = compiled_for(f"disabled: [{', '.join(names)}]\n", tmp_path)[
+        "prometheus/kube-proxy.rules.yaml"
+    ]
     assert "kubernetes_build_info" not in rules
     assert "ALERTS" not in rules
 
@@ -442,11 +528,22 @@ def test_a_real_prometheus_names_them_in_what_it_sends(
     alerts = ("KubeProxyIptablesRestoreFailing", "KubeProxyIptablesBackendMismatchKnownBuild")
     holds = "".join(f"  {name}: {{for: 0s}}\n" for name in alerts)
     site = f"prometheus: {{interval: 1s}}\nalerts:\n{holds}"
-    (tmp_path / "kube-proxy.rules.yaml").write_text(compiled_for(site, tmp_path)["prometheus/kube-proxy.rules.yaml"])
+    (tmp_path / "kube-proxy.rules.yaml").write_text(
+        compiled_for(site, tmp_path)["prometheus/kube-proxy.rules.yaml"]
+    )
     binary = obtained(PROMETHEUS, PROMETHEUS.pinned[0], tmp_path_factory)
     with metrics() as target:
-        scraping = [{"job_name": "kube-proxy", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}]
-        config = {"rule_files": [str(tmp_path / "kube-proxy.rules.yaml")], "scrape_configs": scraping}
+        scraping = [
+            {
+                "job_name": "kube-proxy",
+                "scrape_interval": "1s",
+                "static_configs": [{"targets": [target]}],
+            }
+        ]
+        config = {
+            "rule_files": [str(tmp_path / "kube-proxy.rules.yaml")],
+            "scrape_configs": scraping,
+        }
         with servers.prometheus(binary, config, tmp_path) as url:
             said = " kube-proxy v1.14.3-tke.26 is known for iptables-backend-mismatch, fixed in v1.14.3-tke.28."
             assert waited(lambda: said in description(url, alerts[0]))
@@ -454,7 +551,9 @@ def test_a_real_prometheus_names_them_in_what_it_sends(
 
 def description(url: str, alert: str) -> str:
     active = httpx.get(f"{url}/api/v1/alerts").json()["data"]["alerts"]
-    return "".join(one["annotations"]["description"] for one in active if one["labels"]["alertname"] == alert)
+    return "".join(
+        one["annotations"]["description"] for one in active if one["labels"]["alertname"] == alert
+    )
 
 
 def waited(true: Callable[[], bool], seconds: float = 60) -> bool:
@@ -471,7 +570,10 @@ def metrics() -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            lines = ['kubernetes_build_info{gitVersion="v1.14.3-tke.26"} 1', f"{RESTORE} {next(reads)}"]
+            lines = [
+                'kubernetes_build_info{gitVersion="v1.14.3-tke.26"} 1',
+                f"{RESTORE} {next(reads)}",
+            ]
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()

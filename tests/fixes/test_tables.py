@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from generator.catalog.load import load
-from generator.catalog.model import Failure, Fixes, TkeFix, TkeFixes, UpstreamFix, Versions
+from generator.catalog.model import Entry, Fixes, TkeFix, TkeFixes, UpstreamFix, Versions
 from generator.fixes.advice import Facts, advise
 from generator.fixes.known_builds import known_builds
 from generator.fixes.tables import span
@@ -16,12 +16,14 @@ ENTRIES = {entry.id: entry for entry in load().catalog.entries}
 BACKEND = ENTRIES["iptables-backend-mismatch"]
 
 
-def with_fixes(*changes: UpstreamFix, modes: tuple[str, ...] = ("iptables",)) -> Failure:
+def with_fixes(*changes: UpstreamFix, modes: tuple[str, ...] = ("iptables",)) -> Entry:
     affected = replace(BACKEND.affected, os=(), other_os=(), modes=modes)
     return replace(BACKEND, affected=affected, fixes=Fixes(upstream=changes))
 
 
-def change(text: str, *fixed_in: str, modes: tuple[str, ...] = ("iptables",), unless: str | None = None) -> UpstreamFix:
+def change(
+    text: str, *fixed_in: str, modes: tuple[str, ...] = ("iptables",), unless: str | None = None
+) -> UpstreamFix:
     return UpstreamFix(text, ("k8s-source",), fixed_in, ends=modes, unless=unless)
 
 
@@ -60,10 +62,18 @@ def test_modes_that_a_release_fixed_apart_are_said_apart() -> None:
         modes=("iptables", "ipvs"),
     )
     assert [(one.pattern, one.where) for one in known_builds(entry)] == [
-        (r"v1\.1[0-7]\.[0-9]+(-(alpha|beta|rc)[.0-9]*)?", "It can happen in iptables and ipvs mode."),
-        (r"v1\.18\.[0-4](-(alpha|beta|rc)[.0-9]*)?", "It can happen in iptables mode, in ipvs mode below v1.18.3."),
+        (
+            r"v1\.1[0-7]\.[0-9]+(-(alpha|beta|rc)[.0-9]*)?",
+            "It can happen in iptables and ipvs mode.",
+        ),
+        (
+            r"v1\.18\.[0-4](-(alpha|beta|rc)[.0-9]*)?",
+            "It can happen in iptables mode, in ipvs mode below v1.18.3.",
+        ),
     ]
-    assert span(entry, tke=False, number=18).reasons == ("in iptables mode: upstream fixed in 1.18.5: One",)
+    assert span(entry, tke=False, number=18).reasons == (
+        "in iptables mode: upstream fixed in 1.18.5: One",
+    )
 
 
 def row(sign: str, minor: int, action: str, minimum: str | None, edition: str) -> TkeFix:
@@ -74,29 +84,43 @@ def row(sign: str, minor: int, action: str, minimum: str | None, edition: str) -
     ("other", "builds", "fix"),
     [
         (row("=", 18, "none", None, "page-zh"), "below", "v1.18.4-tke.49-rc1"),
-        (row("=", 18, "upgrade-kube-proxy", "v1.18.4-tke.49", "page-zh"), "below", "v1.18.4-tke.49"),
-        (row("=", 18, "upgrade-kube-proxy", "v1.18.4-tke.48", "page-zh"), "below", "v1.18.4-tke.49-rc1"),
+        (
+            row("=", 18, "upgrade-kube-proxy", "v1.18.4-tke.49", "page-zh"),
+            "below",
+            "v1.18.4-tke.49",
+        ),
+        (
+            row("=", 18, "upgrade-kube-proxy", "v1.18.4-tke.48", "page-zh"),
+            "below",
+            "v1.18.4-tke.49-rc1",
+        ),
         (row("=", 18, "upgrade-kube-proxy", "v1.18.5-tke.1", "page-zh"), "below", "v1.18.5-tke.1"),
         (row("<", 20, "upgrade-cluster", None, "page-zh"), "all", None),
         (row(">", 18, "upgrade-cluster", None, "page-zh"), "below", "v1.18.4-tke.49-rc1"),
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
-def test_of_editions_the_one_with_more_builds_counts(other: TkeFix, builds: str, fix: str | None, turned: bool) -> None:
+def test_of_editions_the_one_with_more_builds_counts(
+    other: TkeFix, builds: str, fix: str | None, turned: bool
+) -> None:
     rows = (row("=", 18, "upgrade-kube-proxy", "v1.18.4-tke.49-rc1", "page"), other)
-    entry = replace(BACKEND, fixes=Fixes(tke=TkeFixes(rows[::-1] if turned else rows, ("page", "page-zh"))))
+    entry = replace(
+        BACKEND, fixes=Fixes(tke=TkeFixes(rows[::-1] if turned else rows, ("page", "page-zh")))
+    )
     found = span(entry, tke=True, number=18)
     assert (found.builds, found.fix and found.fix.text) == (builds, fix)
 
 
-def to_1_37(entry: Failure) -> Failure:
+def to_1_37(entry: Entry) -> Entry:
     return replace(entry, affected=replace(entry.affected, versions=Versions("1.10", "1.37")))
 
 
 BROUGHT = ("1.36.0", "1.35.4", "1.34.7", "1.33.11")
 
 
-@pytest.mark.parametrize("fixed_in", [BROUGHT, BROUGHT[::-1], ("1.34.7", "1.36.0", "1.33.11", "1.35.4")])
+@pytest.mark.parametrize(
+    "fixed_in", [BROUGHT, BROUGHT[::-1], ("1.34.7", "1.36.0", "1.33.11", "1.35.4")]
+)
 @pytest.mark.parametrize(
     ("version", "verdict", "upgrade"),
     [
@@ -124,6 +148,10 @@ def test_a_fix_that_was_brought_to_patch_releases_of_several_minors(
 
 def test_a_minor_between_that_never_got_the_fix_has_the_failure() -> None:
     entry = to_1_37(with_fixes(change("It lists less.", "1.33.11", "1.36.0")))
-    for version, upgrade in (("v1.34.9", "v1.36.0"), ("v1.35.9", "v1.36.0"), ("v1.33.10", "v1.33.11")):
+    for version, upgrade in (
+        ("v1.34.9", "v1.36.0"),
+        ("v1.35.9", "v1.36.0"),
+        ("v1.33.10", "v1.33.11"),
+    ):
         found = advise(entry, Facts(kube_proxy=parse(version)))
         assert (found.verdict, str(found.version)) == ("affected", upgrade)

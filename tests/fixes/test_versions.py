@@ -57,13 +57,17 @@ def test_versions_sort_by_release_and_then_by_the_builders_numbers() -> None:
         ("v1.18.0-alpha.1.227+94ec940998d730-dirty", (1, 18, 0), "other", None),
     ],
 )
-def test_builders_are_told_apart(text: str, release: tuple[int, ...], flavour: str, build: int | None) -> None:
+def test_builders_are_told_apart(
+    text: str, release: tuple[int, ...], flavour: str, build: int | None
+) -> None:
     version = parse(text)
     assert version
     assert (version.release, version.flavour, version.build) == (release, flavour, build)
 
 
-@pytest.mark.parametrize("text", ["", "latest", "v0.0.0-master+$Format:%h$", "2.3.4", "v1", "v1.x", "1.18-tke.26"])
+@pytest.mark.parametrize(
+    "text", ["", "latest", "v0.0.0-master+$Format:%h$", "2.3.4", "v1", "v1.x", "1.18-tke.26"]
+)
 def test_what_is_no_version_is_said_to_be_none(text: str) -> None:
     assert parse(text) is None
 

@@ -5,10 +5,28 @@ from dataclasses import replace
 import pytest
 
 from generator.base.problems import Location
-from generator.history.changes import Change, Part, added, compare, markdown, newest_section, unnamed
+from generator.history.changes import (
+    Change,
+    Part,
+    added,
+    compare,
+    markdown,
+    newest_section,
+    unnamed,
+)
 from generator.history.rule_lock import Locked
 
-SLOW = Locked("GateSlow", "prometheus", "gate-slow", "stable", "30s", "10m", {"severity": "warning"}, "aa", "bb")
+SLOW = Locked(
+    "GateSlow",
+    "prometheus",
+    "gate-slow",
+    "stable",
+    "30s",
+    "10m",
+    {"severity": "warning"},
+    "aa",
+    "bb",
+)
 RATE = Locked("gate:rate5m", "prometheus", "gate-slow", "stable", "30s", "", {}, "cc", "")
 WHERE = Location("CHANGELOG.md", 5, 1)
 
@@ -47,7 +65,9 @@ def test_a_change_of_behaviour_says_what_it_is(new: Locked, said: str) -> None:
 
 
 def test_a_change_of_annotations_is_one_of_text() -> None:
-    assert only(SLOW, replace(SLOW, text="yy")) == Change("text", "GateSlow", "gate-slow", (Part("text"),))
+    assert only(SLOW, replace(SLOW, text="yy")) == Change(
+        "text", "GateSlow", "gate-slow", (Part("text"),)
+    )
 
 
 def test_deprecated_is_a_kind_of_its_own() -> None:
@@ -68,15 +88,19 @@ def test_a_change_that_no_line_names_is_a_problem_with_a_line_to_paste() -> None
 
 
 @pytest.mark.parametrize(
-    "change", [*compare([SLOW], []), *compare([], [SLOW]), *compare([SLOW], [replace(SLOW, expr="x")])]
+    "change",
+    [*compare([SLOW], []), *compare([], [SLOW]), *compare([SLOW], [replace(SLOW, expr="x")])],
 )
-@pytest.mark.parametrize("line", ["- GateSlow waits longer.", "- **GateSlow**: x", "- x (`GateSlow`)", "- all `Gate*`"])
+@pytest.mark.parametrize(
+    "line", ["- GateSlow waits longer.", "- **GateSlow**: x", "- x (`GateSlow`)", "- all `Gate*`"]
+)
 def test_a_line_names_it(change: Change, line: str) -> None:
     assert problems(change, line) == []
 
 
 @pytest.mark.parametrize(
-    "line", ["", "- GateSlowly", "- MyGateSlow", "- x:GateSlow", "- Gate* in no backticks", "- `Slow*`"]
+    "line",
+    ["", "- GateSlowly", "- MyGateSlow", "- x:GateSlow", "- Gate* in no backticks", "- `Slow*`"],
 )
 def test_a_line_names_another(line: str) -> None:
     assert len(problems(only(SLOW, replace(SLOW, expr="x")), line)) == 1
@@ -93,7 +117,10 @@ def test_a_change_of_text_needs_no_line() -> None:
 
 
 def test_added_lines_are_those_the_older_text_does_not_have() -> None:
-    assert added("# C\n\n- a\n- b\n", "# C\n\n- new\n- a\n- b changed\n") == ["- new", "- b changed"]
+    assert added("# C\n\n- a\n- b\n", "# C\n\n- new\n- a\n- b changed\n") == [
+        "- new",
+        "- b changed",
+    ]
     assert added("", "# C\n- a\n") == ["# C", "- a"]
     assert added("- a\n", "") == []
 
@@ -108,7 +135,11 @@ def test_the_newest_section() -> None:
 def test_release_notes() -> None:
     text = replace(RATE, name="gate:old", text="dd")
     old = [SLOW, RATE, text]
-    new = [replace(SLOW, status="deprecated"), replace(RATE, expr="x", interval="1m"), replace(text, text="ee")]
+    new = [
+        replace(SLOW, status="deprecated"),
+        replace(RATE, expr="x", interval="1m"),
+        replace(text, text="ee"),
+    ]
     assert markdown(compare(old, [*new, replace(SLOW, name="GateShut")])) == (
         "### New rules\n\n- `GateShut`\n\n"
         "### Changed rules\n\n- `gate:rate5m`: interval 30s → 1m, expr\n\n"

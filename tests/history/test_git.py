@@ -11,7 +11,9 @@ from tests.conftest import Repository
 
 def test_no_repository(tmp_path: Path) -> None:
     assert git.base(tmp_path) is None
-    with pytest.raises(ToolError, match="git can read no repository here: fatal: not a git repository"):
+    with pytest.raises(
+        ToolError, match="git can read no repository here: fatal: not a git repository"
+    ):
         git.commit("HEAD", tmp_path)
 
 
@@ -21,7 +23,10 @@ def test_nothing_committed(repository: Repository) -> None:
 
 def test_the_first_commit_has_only_itself(repository: Repository) -> None:
     first = repository.commit({"a": "1"})
-    assert git.base(repository.folder) == (first, f"{first[:8]} (HEAD; this clone has no commit before it)")
+    assert git.base(repository.folder) == (
+        first,
+        f"{first[:8]} (HEAD; this clone has no commit before it)",
+    )
 
 
 def test_on_the_default_branch_it_is_the_commit_before(repository: Repository) -> None:
@@ -39,7 +44,9 @@ def test_on_a_branch_it_is_where_the_branch_left(repository: Repository) -> None
     assert git.base(repository.folder) == (fork, f"{fork[:8]} (where this left main)")
 
 
-def test_a_clone_goes_by_the_default_branch_of_its_origin(repository: Repository, tmp_path: Path) -> None:
+def test_a_clone_goes_by_the_default_branch_of_its_origin(
+    repository: Repository, tmp_path: Path
+) -> None:
     repository.git("branch", "--move", "trunk")
     fork = repository.commit({"a": "1"})
     repository.git("clone", "--quiet", ".", str(tmp_path / "clone"))
@@ -52,8 +59,13 @@ def test_a_clone_goes_by_the_default_branch_of_its_origin(repository: Repository
 def test_a_shallow_clone_has_only_its_head(repository: Repository, tmp_path: Path) -> None:
     repository.commit({"a": "1"})
     head = repository.commit({"a": "2"})
-    repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", str(tmp_path / "clone"))
-    assert git.base(tmp_path / "clone") == (head, f"{head[:8]} (HEAD; this clone has no commit before it)")
+    repository.git(
+        "clone", "--quiet", "--depth=1", f"file://{repository.folder}", str(tmp_path / "clone")
+    )
+    assert git.base(tmp_path / "clone") == (
+        head,
+        f"{head[:8]} (HEAD; this clone has no commit before it)",
+    )
     assert git.is_shallow(tmp_path / "clone")
     assert not git.is_shallow(repository.folder)
 

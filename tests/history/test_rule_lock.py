@@ -9,7 +9,7 @@ from generator.catalog.load import load
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
 from generator.history import rule_lock
 from generator.history.rule_lock import Locked
-from generator.names import GENERATED
+from generator.base.names import GENERATED
 from generator.pipeline import compile_catalog
 from tests.conftest import TINY
 
@@ -40,7 +40,12 @@ def relocked(**changed: object) -> Locked:
 
 def test_an_alert_says_in_the_clear_what_a_word_can_tell() -> None:
     row = ROWS["KubeProxyGateSlow"]
-    assert (row.engine, row.failure, row.interval, row.hold) == ("prometheus", "gate-slow", "30s", "10m")
+    assert (row.engine, row.failure, row.interval, row.hold) == (
+        "prometheus",
+        "gate-slow",
+        "30s",
+        "10m",
+    )
     assert row.labels == {"severity": "warning"}
 
 
@@ -74,7 +79,9 @@ def test_the_file_is_read_back_as_it_was_written() -> None:
     assert rule_lock.parse(text) == list(ROWS.values())
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"rules": [{"name": "A"}]}', '{"rules": [1]}', "null"])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"rules": [{"name": "A"}]}', '{"rules": [1]}', "null"]
+)
 def test_what_is_no_lock_file_is_said(text: str) -> None:
     with pytest.raises(ValueError, match=r"^at .*: |Expecting value"):
         rule_lock.parse(text)
@@ -119,6 +126,9 @@ def test_inside_a_string_and_between_words_they_do(one: str, other: str) -> None
 
 
 def test_a_difference_shows_the_fact_in_one_line() -> None:
-    old, new = (rule_lock.dump([replace(ROWS["KubeProxyGateSlow"], hold=hold)]).splitlines() for hold in ("10m", "15m"))
+    old, new = (
+        rule_lock.dump([replace(ROWS["KubeProxyGateSlow"], hold=hold)]).splitlines()
+        for hold in ("10m", "15m")
+    )
     assert [line.strip() for line in new if line not in old] == ['"for": "15m",']
     assert json.loads("\n".join(new))["rules"][0]["for"] == "15m"

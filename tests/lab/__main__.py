@@ -39,13 +39,29 @@ from tests.lab.stack import Receiver, stack
     show_default=True,
     help="How long to wait for an alert, and to watch healthy runs.",
 )
-@click.option("--json", "saved", type=click.Path(path_type=Path), help="Write what was seen to a file.")
 @click.option(
-    "--record", "documented", is_flag=True, help="Put what was seen into docs/evidence.md, unless something is wrong."
+    "--json", "saved", type=click.Path(path_type=Path), help="Write what was seen to a file."
 )
-@click.option("--samples", "kept", is_flag=True, help="Write the lines that were printed into the catalog's samples.")
+@click.option(
+    "--record",
+    "documented",
+    is_flag=True,
+    help="Put what was seen into docs/evidence.md, unless something is wrong.",
+)
+@click.option(
+    "--samples",
+    "kept",
+    is_flag=True,
+    help="Write the lines that were printed into the catalog's samples.",
+)
 def main(
-    names: tuple[str, ...], listing: bool, short: bool, minutes: float, saved: Path | None, documented: bool, kept: bool
+    names: tuple[str, ...],
+    listing: bool,
+    short: bool,
+    minutes: float,
+    saved: Path | None,
+    documented: bool,
+    kept: bool,
 ) -> None:
     """Runs real kube-proxy builds with real failures, and follows each to the notification."""
     if listing:
@@ -54,7 +70,9 @@ def main(
     chosen = [scenario for scenario in SCENARIOS if not wanted or scenario.name in wanted]
     unknown = set(wanted) - {scenario.name for scenario in SCENARIOS}
     if unknown:
-        raise click.UsageError(f"no scenario is called {', '.join(sorted(unknown))}; --list names them")
+        raise click.UsageError(
+            f"no scenario is called {', '.join(sorted(unknown))}; --list names them"
+        )
     try:
         found = programs([scenario.build for scenario in chosen], _say)
         if not namespaces.inside():
@@ -69,7 +87,9 @@ def main(
     if saved:
         report.save(seen, saved)
     if documented and not problems:
-        known = report.merge(report.load(report.SEEN), seen, [scenario.name for scenario in SCENARIOS])
+        known = report.merge(
+            report.load(report.SEEN), seen, [scenario.name for scenario in SCENARIOS]
+        )
         report.save(known, report.SEEN)
         page.write(page.ALERTS, report.account(known))
     if kept:
@@ -77,7 +97,9 @@ def main(
     sys.exit(FOUND if problems else 0)
 
 
-async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) -> tuple[list[Seen], list[str]]:
+async def _run(
+    scenarios: Sequence[Scenario], found: Programs, patience: float
+) -> tuple[list[Seen], list[str]]:
     receiver = Receiver()
     profile = WORK / "profile.yaml"
     site = {
@@ -95,7 +117,9 @@ async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) 
             for number, scenario in enumerate(scenarios, 1)
         ]
         running.scrape([node for _, node in pairs])
-        watchdogs = {alert.rule.alert for alert in compiled.rules.alerts if alert.urgency == "watchdog"}
+        watchdogs = {
+            alert.rule.alert for alert in compiled.rules.alerts if alert.urgency == "watchdog"
+        }
         await running.arrived(watchdogs)
         wrong: list[str] = []
 
@@ -107,9 +131,13 @@ async def _run(scenarios: Sequence[Scenario], found: Programs, patience: float) 
         # Nothing can be verified once the last kube-proxy is gone.
         healthy = any(scenario.failure is None for scenario in scenarios)
         if not healthy:
-            _say("no scenario is a healthy one: diff, push, verify and the dashboard are not checked")
+            _say(
+                "no scenario is a healthy one: diff, push, verify and the dashboard are not checked"
+            )
         last = after_failures if healthy else _nothing
-        observer = Observer(running, compiled.rules, patience, lambda row: click.echo(report.text(row)), last)
+        observer = Observer(
+            running, compiled.rules, patience, lambda row: click.echo(report.text(row)), last
+        )
         seen = await observer.observe(pairs)
         everywhere = {found.labels["alertname"] for found in running.notified("")}
     stray = tuple(sorted(everywhere - watchdogs))

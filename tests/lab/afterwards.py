@@ -48,7 +48,9 @@ async def _panels(running: Stack, dashboard: str) -> list[str]:
     empty = []
     end = time.time()
     for panel in json.loads(dashboard)["panels"]:
-        rows = {target["refId"]: await _rows(running, panel, target, end) for target in panel["targets"]}
+        rows = {
+            target["refId"]: await _rows(running, panel, target, end) for target in panel["targets"]
+        }
         enough = any if panel["datasource"]["type"] == "loki" else all
         if not enough(rows.values()):
             empty.append(

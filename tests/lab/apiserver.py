@@ -44,7 +44,10 @@ class ApiServer:
         self._version = 1
         self._objects: dict[str, dict[str, Object]] = {kind: {} for kind, _ in _RESOURCES.values()}
         self._watches: list[_Watch] = []
-        addresses = [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": node}]
+        addresses = [
+            {"type": "InternalIP", "address": address},
+            {"type": "Hostname", "address": node},
+        ]
         self.put("Node", {"metadata": {"name": node}, "status": {"addresses": addresses}})
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
@@ -52,28 +55,54 @@ class ApiServer:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         trustme.CA().issue_cert(host).configure_cert(context)
         context.set_alpn_protocols(["h2"])
-        return await asyncio.start_server(lambda r, w: _Connection(self, r, w).run(), host, port, ssl=context)
+        return await asyncio.start_server(
+            lambda r, w: _Connection(self, r, w).run(), host, port, ssl=context
+        )
 
     def put(self, kind: str, thing: Object) -> None:
         """Add an object or replace it; those that watch hear of it."""
         self._version += 1
-        metadata = {"namespace": "default", "resourceVersion": str(self._version), **thing["metadata"]}
+        metadata = {
+            "namespace": "default",
+            "resourceVersion": str(self._version),
+            **thing["metadata"],
+        }
         if kind in ("Node", "ServiceCIDR"):
             del metadata["namespace"]
         metadata["uid"] = f"{kind}-{metadata['name']}".lower()
         group = next(group for known, group in _RESOURCES.values() if known == kind)
         known = self._objects[kind].get(metadata["name"])
-        self._objects[kind][metadata["name"]] = {"kind": kind, "apiVersion": group, **thing, "metadata": metadata}
-        event = {"type": "MODIFIED" if known else "ADDED", "object": self._objects[kind][metadata["name"]]}
+        self._objects[kind][metadata["name"]] = {
+            "kind": kind,
+            "apiVersion": group,
+            **thing,
+            "metadata": metadata,
+        }
+        event = {
+            "type": "MODIFIED" if known else "ADDED",
+            "object": self._objects[kind][metadata["name"]],
+        }
         for watch in list(self._watches):
             if watch.kind == kind:
                 watch.connection.send(watch.stream, [event])
 
-    def service(self, name: str, address: str, spec: Object | None = None, status: Object | None = None) -> None:
+    def service(
+        self, name: str, address: str, spec: Object | None = None, status: Object | None = None
+    ) -> None:
         """A Service with one Pod behind it, in both forms in which releases read the Pods."""
         port = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}
-        family = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "internalTrafficPolicy": "Cluster"}
-        default = {"type": "ClusterIP", "clusterIP": address, "clusterIPs": [address], "ports": [port], **family}
+        family = {
+            "ipFamilies": ["IPv4"],
+            "ipFamilyPolicy": "SingleStack",
+            "internalTrafficPolicy": "Cluster",
+        }
+        default = {
+            "type": "ClusterIP",
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "ports": [port],
+            **family,
+        }
         own = {**default, "sessionAffinity": "None", **(spec or {})}
         self.put("Service", {"metadata": {"name": name}, "spec": own, "status": status or {}})
         pod = "10.244.0." + address.rpartition(".")[2]
@@ -84,17 +113,25 @@ class ApiServer:
 
     def slice(self, service: str, number: int, pods: Sequence[str]) -> None:
         """Some of the Pods behind a Service, as releases from 1.19 on read them."""
-        metadata = {"name": f"{service}-{number}", "labels": {"kubernetes.io/service-name": service}}
+        metadata = {
+            "name": f"{service}-{number}",
+            "labels": {"kubernetes.io/service-name": service},
+        }
         endpoints = [{"addresses": [pod], "conditions": {"ready": True}} for pod in pods]
         ports = [{"name": "http", "port": _POD_PORT, "protocol": "TCP"}]
-        self.put("EndpointSlice", {"metadata": metadata, "addressType": "IPv4", "endpoints": endpoints, "ports": ports})
+        self.put(
+            "EndpointSlice",
+            {"metadata": metadata, "addressType": "IPv4", "endpoints": endpoints, "ports": ports},
+        )
 
     def answer(self, connection: "_Connection", stream: int, method: str, target: str) -> None:
         """Answer a request, or begin a watch."""
         url = urlsplit(target)
         query = parse_qs(url.query)
         if method != "GET":
-            return connection.reply(stream, 201, {"kind": "Status", "apiVersion": "v1", "status": "Success"})
+            return connection.reply(
+                stream, 201, {"kind": "Status", "apiVersion": "v1", "status": "Success"}
+            )
         resource = _RESOURCES.get(url.path)
         if resource:
             kind, group = resource
@@ -102,20 +139,38 @@ class ApiServer:
             watch = query.get("watch", ["0"])[0] in ("1", "true")
             initial = query.get("sendInitialEvents", ["false"])[0] == "true"
             if self.broken and (initial or not watch):
-                return connection.cut(stream, f'{{"kind":"{kind}List","apiVersion":"{group}","items":[{{"meta')
+                return connection.cut(
+                    stream, f'{{"kind":"{kind}List","apiVersion":"{group}","items":[{{"meta'
+                )
             if watch:
                 return self._watch(connection, stream, kind, group, things if initial else None)
-            listed = {"kind": f"{kind}List", "apiVersion": group, "metadata": self._metadata(), "items": things}
+            listed = {
+                "kind": f"{kind}List",
+                "apiVersion": group,
+                "metadata": self._metadata(),
+                "items": things,
+            }
             return connection.reply(stream, 200, listed)
         parent, _, name = url.path.rpartition("/")
         kind = _RESOURCES.get(parent, ("", ""))[0]
         if kind and name in self._objects[kind]:
             return connection.reply(stream, 200, self._objects[kind][name])
-        reason = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+        reason = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "status": "Entry",
+            "reason": "NotFound",
+            "code": 404,
+        }
         return connection.reply(stream, 404, reason)
 
     def _watch(
-        self, connection: "_Connection", stream: int, kind: str, group: str, initial: list[Object] | None
+        self,
+        connection: "_Connection",
+        stream: int,
+        kind: str,
+        group: str,
+        initial: list[Object] | None,
     ) -> None:
         connection.begin(stream, 200)
         self._watches.append(_Watch(connection, stream, kind))
@@ -131,14 +186,18 @@ class ApiServer:
     def forget(self, connection: "_Connection", stream: int | None = None) -> None:
         """A client is gone, or one of its watches."""
         self._watches = [
-            watch for watch in self._watches if watch.connection is not connection or stream not in (None, watch.stream)
+            watch
+            for watch in self._watches
+            if watch.connection is not connection or stream not in (None, watch.stream)
         ]
 
 
 class _Connection:
     """One client. Answers fit into the window that Go's clients grant at the start, some megabytes."""
 
-    def __init__(self, server: ApiServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, server: ApiServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._server, self._reader, self._writer = server, reader, writer
         self._http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
 
@@ -150,7 +209,9 @@ class _Connection:
                 for event in self._http.receive_data(data):
                     if isinstance(event, RequestReceived):
                         headers = {str(name): str(value) for name, value in event.headers}
-                        self._server.answer(self, event.stream_id, headers[":method"], headers[":path"])
+                        self._server.answer(
+                            self, event.stream_id, headers[":method"], headers[":path"]
+                        )
                     elif isinstance(event, StreamReset):
                         self._server.forget(self, event.stream_id)
                     elif isinstance(event, ConnectionTerminated):
@@ -163,7 +224,9 @@ class _Connection:
             self._writer.close()
 
     def begin(self, stream: int, status: int) -> None:
-        self._http.send_headers(stream, [(":status", str(status)), ("content-type", "application/json")])
+        self._http.send_headers(
+            stream, [(":status", str(status)), ("content-type", "application/json")]
+        )
 
     def send(self, stream: int, events: Iterable[Object]) -> None:
         """Events of a watch."""

@@ -27,9 +27,21 @@ def enter(module: str, arguments: Sequence[str]) -> int:
     unshare = ["unshare", *user, *_NAMESPACES]
     probe = subprocess.run([*unshare, "true"], capture_output=True, text=True, check=False)
     if probe.returncode:
-        raise ToolError(f"no namespaces here: {probe.stderr.strip()}; run as root, or allow user namespaces")
+        raise ToolError(
+            f"no namespaces here: {probe.stderr.strip()}; run as root, or allow user namespaces"
+        )
     mounts = f"mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs {WORK} && ip link set lo up"
-    command = [*unshare, "sh", "-c", f'{mounts} && exec "$@"', "sh", sys.executable, "-m", module, *arguments]
+    command = [
+        *unshare,
+        "sh",
+        "-c",
+        f'{mounts} && exec "$@"',
+        "sh",
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+    ]
     environment = {**os.environ, _INSIDE: "1", "TMPDIR": str(WORK)}
     process = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)
     with suppress(KeyboardInterrupt):

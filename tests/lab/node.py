@@ -34,7 +34,9 @@ class Node:
     again, as kubelet and systemd do. `pid` is that of the one that runs.
     """
 
-    def __init__(self, number: int, name: str, build: Build, programs: NodePrograms, work: Path, ship: Ship) -> None:
+    def __init__(
+        self, number: int, name: str, build: Build, programs: NodePrograms, work: Path, ship: Ship
+    ) -> None:
         self.name, self.pod = f"node-{number}", f"kube-proxy-{name}"
         self.address, self._gateway = f"10.77.{number}.2", f"10.77.{number}.1"
         # As Promtail and the Prometheus operator label what comes from a Pod. A cluster for each node, as alerts of one
@@ -65,7 +67,10 @@ class Node:
             (self.folder / name).mkdir(parents=True)
         self._set_commands()
         nft = self.programs.tools / "usr" / "sbin" / "nft"
-        script(self.commands / "nft", f'LD_LIBRARY_PATH={libraries(self.programs.tools)} exec {nft} "$@"')
+        script(
+            self.commands / "nft",
+            f'LD_LIBRARY_PATH={libraries(self.programs.tools)} exec {nft} "$@"',
+        )
         outside = self._outside
         for command in (
             f"ip netns add {self.name}",
@@ -83,7 +88,10 @@ class Node:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
         await must(["ip", "link", "del", self._outside])
@@ -109,7 +117,10 @@ class Node:
     async def start_kube_proxy(self, *flags: str) -> None:
         """kube-proxy as a DaemonSet starts it, without the sysctls that a lab may not set."""
         kubeconfig = self.folder / "kubeconfig"
-        cluster = {"server": f"https://{self._gateway}:{_API_PORT}", "insecure-skip-tls-verify": True}
+        cluster = {
+            "server": f"https://{self._gateway}:{_API_PORT}",
+            "insecure-skip-tls-verify": True,
+        }
         kubeconfig.write_text(yaml.safe_dump({
             "apiVersion": "v1", "kind": "Config", "current-context": "lab",
             "clusters": [{"name": "lab", "cluster": cluster}], "users": [{"name": "lab", "user": {"token": "lab"}}],
@@ -152,7 +163,17 @@ class Node:
     ) -> asyncio.subprocess.Process:
         inside = f'mount --bind {self.folder / run} /run && exec "$@"'
         process = await asyncio.create_subprocess_exec(
-            *("nsenter", f"--net=/run/netns/{self.name}", "unshare", "--mount", "sh", "-c", inside, "sh", *command),
+            *(
+                "nsenter",
+                f"--net=/run/netns/{self.name}",
+                "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                inside,
+                "sh",
+                *command,
+            ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=stderr,

@@ -36,10 +36,19 @@ class Observer:
         say: Callable[[Seen], None],
         afterwards: Callable[[], Awaitable[None]],
     ) -> None:
-        self._running, self._patience, self._say, self._afterwards = running, patience, say, afterwards
-        self._alerts = {alert.entry.id: alert for alert in rules.alerts if alert.rule.alert == alert.entry.alert}
+        self._running, self._patience, self._say, self._afterwards = (
+            running,
+            patience,
+            say,
+            afterwards,
+        )
+        self._alerts = {
+            alert.entry.id: alert for alert in rules.alerts if alert.rule.alert == alert.entry.alert
+        }
         self._known_builds = {
-            alert.rule.alert: known_builds(alert.entry) for alert in rules.alerts if alert.known_build
+            alert.rule.alert: known_builds(alert.entry)
+            for alert in rules.alerts
+            if alert.known_build
         }
         self._enough = asyncio.Event()
 
@@ -50,9 +59,15 @@ class Observer:
                 for scenario, node in pairs:
                     tasks.append(group.create_task(self._one(scenario, node)))
                     await asyncio.sleep(_START_EVERY_SECONDS)
-                failing = [task for task, (scenario, _) in zip(tasks, pairs, strict=True) if scenario.failure]
+                failing = [
+                    task
+                    for task, (scenario, _) in zip(tasks, pairs, strict=True)
+                    if scenario.failure
+                ]
                 if failing:
-                    await asyncio.wait([*failing, group.create_task(asyncio.sleep(_HEALTHY_SECONDS))])
+                    await asyncio.wait(
+                        [*failing, group.create_task(asyncio.sleep(_HEALTHY_SECONDS))]
+                    )
                     await self._afterwards()
                     self._enough.set()
         except ExceptionGroup as several:
@@ -86,7 +101,9 @@ class Observer:
         names -= self._known(scenario.build.kube_proxy)
         basis = Seen(scenario.name, str(scenario.build), scenario.how, scenario.failure)
         if not scenario.failure:
-            return replace(basis, synced=await self._running.synced(node), others=tuple(sorted(names)))
+            return replace(
+                basis, synced=await self._running.synced(node), others=tuple(sorted(names))
+            )
         wanted = self._alerts[scenario.failure]
         seen = replace(
             basis,
@@ -101,7 +118,9 @@ class Observer:
             at, line = node.lines[proof]
             around = node.lines[max(0, proof - _BEFORE) : proof + _AFTER]
             seconds = round(at - node.caused, 1)
-            seen = replace(seen, line=line, line_seconds=seconds, lines=tuple(line for _, line in around))
+            seen = replace(
+                seen, line=line, line_seconds=seconds, lines=tuple(line for _, line in around)
+            )
         notification = self._notification(scenario, node)
         if notification:
             url = notification.annotations["runbook_url"]
@@ -129,7 +148,9 @@ class Observer:
 
     def _notification(self, scenario: Scenario, node: Node) -> Notification | None:
         alert = self._alerts[str(scenario.failure)].rule.alert
-        found = (seen for seen in self._running.notified(node.pod) if seen.labels["alertname"] == alert)
+        found = (
+            seen for seen in self._running.notified(node.pod) if seen.labels["alertname"] == alert
+        )
         return next(found, None)
 
     async def _symptom(self, node: Node, alert: str) -> str:
@@ -137,7 +158,9 @@ class Observer:
         deadline = time.monotonic() + _SYMPTOM_SECONDS
         while time.monotonic() < deadline:
             if alert in await self._running.inhibited(node.pod):
-                early = any(seen.labels["alertname"] == alert for seen in self._running.notified(node.pod))
+                early = any(
+                    seen.labels["alertname"] == alert for seen in self._running.notified(node.pod)
+                )
                 return f"{alert} {'was notified first' if early else 'held back'}"
             await asyncio.sleep(_POLL_SECONDS)
         return f"{alert} did not fire"
@@ -148,4 +171,6 @@ def _proof(node: Node, wanted: CompiledAlert) -> int | None:
     if not wanted.entry.logs:
         return None
     known = signature(wanted.entry.logs)
-    return next((number for number, (_, line) in enumerate(node.lines) if known.matches(line)), None)
+    return next(
+        (number for number, (_, line) in enumerate(node.lines) if known.matches(line)), None
+    )

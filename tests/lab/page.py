@@ -3,7 +3,10 @@
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
-ALERTS, STEPS = "What follows was written by make lab.", "What follows of steps was written by make lab."
+ALERTS, STEPS = (
+    "What follows was written by make lab.",
+    "What follows of steps was written by make lab.",
+)
 _END = "<!-- End of what make lab wrote. -->\n"
 
 

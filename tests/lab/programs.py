@@ -11,7 +11,7 @@ import platformdirs
 
 from generator.base import subprocesses
 from generator.base.problems import ToolError
-from generator.names import TOOL
+from generator.base.names import TOOL
 from generator.prove import tools
 from generator.prove.tools import LOKI, Say, Tool
 
@@ -20,7 +20,12 @@ _SECONDS = 300
 
 KUBE_PROXY = Tool(
     "kube-proxy",
-    ("1.36.3", "1.22.17", "1.18.4", "1.16.15"),  # three renderings of log lines; and the last that syncs by its period
+    (
+        "1.36.3",
+        "1.22.17",
+        "1.18.4",
+        "1.16.15",
+    ),  # three renderings of log lines; and the last that syncs by its period
     "k8s.io/kubernetes/cmd/kube-proxy",
     "-X k8s.io/component-base/version.gitVersion=v{version} -X k8s.io/kubernetes/pkg/version.gitVersion=v{version}",
     pins=_PINS,
@@ -42,7 +47,10 @@ ALERTMANAGER = Tool(
 )
 
 AMTOOL = replace(
-    ALERTMANAGER, name="amtool", go="github.com/prometheus/alertmanager/cmd/amtool", module=ALERTMANAGER.name
+    ALERTMANAGER,
+    name="amtool",
+    go="github.com/prometheus/alertmanager/cmd/amtool",
+    module=ALERTMANAGER.name,
 )
 
 CORTEX = Tool(
@@ -70,8 +78,25 @@ _IPTABLES_PACKAGES = (
 )
 # What an administrator has on a node beside iptables. It is taken from the newest release above.
 _TOOLS = (
-    *("nftables", "libnftables1", "libedit2", "libbsd0", "libmd0", "libjansson4", "libgmp10", "libxtables12"),
-    *("libnftnl11", "libmnl0", "ipset", "libipset13", "conntrack", "libnetfilter-conntrack3", "libnfnetlink0"),
+    *(
+        "nftables",
+        "libnftables1",
+        "libedit2",
+        "libbsd0",
+        "libmd0",
+        "libjansson4",
+        "libgmp10",
+        "libxtables12",
+    ),
+    *(
+        "libnftnl11",
+        "libmnl0",
+        "ipset",
+        "libipset13",
+        "conntrack",
+        "libnetfilter-conntrack3",
+        "libnfnetlink0",
+    ),
 )
 _COMMANDS = {
     "ip": "iproute2",
@@ -130,12 +155,22 @@ def programs(builds: Sequence[Build], say: Say) -> Programs:
 
 def node_programs(builds: Sequence[Build], say: Say) -> NodePrograms:
     """Find or obtain what runs on the nodes of these builds. Raises ToolError that names all that is missing."""
-    missing = [f"{name} (package {package})" for name, package in _COMMANDS.items() if not shutil.which(name)]
+    missing = [
+        f"{name} (package {package})"
+        for name, package in _COMMANDS.items()
+        if not shutil.which(name)
+    ]
     if missing:
         raise ToolError("the lab needs, and this machine has not: " + ", ".join(missing))
     return NodePrograms(
-        {version: tools.pinned(KUBE_PROXY, version, say) for version in sorted({build.kube_proxy for build in builds})},
-        {version: _iptables(version, say) for version in sorted({build.iptables for build in builds})},
+        {
+            version: tools.pinned(KUBE_PROXY, version, say)
+            for version in sorted({build.kube_proxy for build in builds})
+        },
+        {
+            version: _iptables(version, say)
+            for version in sorted({build.iptables for build in builds})
+        },
         _unpacked("node-tools", _IPTABLES["1.8.9"], _TOOLS, say),
     )
 
@@ -165,19 +200,41 @@ def _unpacked(name: str, release: str, packages: Sequence[str], say: Say) -> Pat
 def _apt(work: Path, release: str) -> list[str]:
     """Options that let apt read another release from the machine's own mirror, without touching the machine's lists."""
     listed = _must(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Label: Debian", "Created-By: Packages"], work
+        [
+            "apt-get",
+            "indextargets",
+            "--format",
+            "$(REPO_URI)",
+            "Label: Debian",
+            "Created-By: Packages",
+        ],
+        work,
     )
     mirror = next(iter(listed.split()), None)
     if not mirror:
-        raise ToolError("apt knows no Debian mirror here; run apt-get update, or use a Debian machine")
+        raise ToolError(
+            "apt knows no Debian mirror here; run apt-get update, or use a Debian machine"
+        )
     for name in ("state/lists/partial", "cache/archives/partial"):
         (work / name).mkdir(parents=True)
     (work / "state" / "status").touch()
     keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    (work / "sources.list").write_text(f"deb [signed-by={keys}] {mirror} {release} main\n", encoding="utf-8")
+    (work / "sources.list").write_text(
+        f"deb [signed-by={keys}] {mirror} {release} main\n", encoding="utf-8"
+    )
     return [
-        *("-o", f"Dir::State={work / 'state'}", "-o", f"Dir::State::status={work / 'state' / 'status'}"),
-        *("-o", f"Dir::Cache={work / 'cache'}", "-o", f"Dir::Etc::SourceList={work / 'sources.list'}"),
+        *(
+            "-o",
+            f"Dir::State={work / 'state'}",
+            "-o",
+            f"Dir::State::status={work / 'state' / 'status'}",
+        ),
+        *(
+            "-o",
+            f"Dir::Cache={work / 'cache'}",
+            "-o",
+            f"Dir::Etc::SourceList={work / 'sources.list'}",
+        ),
         *("-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Sandbox::User="),
     ]
 

@@ -31,16 +31,28 @@ _POLL_SECONDS = 0.5
 _NAME_WIDTH, _SHOWN_LINES = 70, 40
 # What a kubelet does at its start.
 _KUBELET = "iptables -t nat -N KUBE-MARK-DROP && iptables -t nat -A KUBE-MARK-DROP -j MARK --or-mark 0x8000"
-_LAST_SYNC = re.compile(r"^kubeproxy_sync_proxy_rules_last_timestamp_seconds(?:\{.*\})? (\S+)$", re.MULTILINE)
+_LAST_SYNC = re.compile(
+    r"^kubeproxy_sync_proxy_rules_last_timestamp_seconds(?:\{.*\})? (\S+)$", re.MULTILINE
+)
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[STATE]...")
 @click.option("--list", "listing", is_flag=True, help="Name the states and end.")
-@click.option("--short", is_flag=True, help="Only one broken state and a healthy one, typed into sh only.")
-@click.option("--page", "pages", multiple=True, metavar="ENTRY", help="Only the steps of this entry.")
-@click.option("--type", "script", help="Type a script of your own, not the steps; show what it changes.")
-@click.option("--record", is_flag=True, help="Keep which steps were right, and write it into docs/evidence.md.")
+@click.option(
+    "--short", is_flag=True, help="Only one broken state and a healthy one, typed into sh only."
+)
+@click.option(
+    "--page", "pages", multiple=True, metavar="ENTRY", help="Only the steps of this entry."
+)
+@click.option(
+    "--type", "script", help="Type a script of your own, not the steps; show what it changes."
+)
+@click.option(
+    "--record",
+    is_flag=True,
+    help="Keep which steps were right, and write it into docs/evidence.md.",
+)
 @click.option("--verbose", is_flag=True, help="Show what each step printed.")
 def main(
     names: tuple[str, ...],
@@ -56,10 +68,14 @@ def main(
         return click.echo("\n".join(state.name for state in STATES))
     wanted = SHORT if short else names
     if unknown := set(wanted) - {state.name for state in STATES}:
-        raise click.UsageError(f"no state is called {', '.join(sorted(unknown))}; --list names them")
+        raise click.UsageError(
+            f"no state is called {', '.join(sorted(unknown))}; --list names them"
+        )
     chosen = [state for state in STATES if not wanted or state.name in wanted]
     try:
-        found = node_programs([state.build for state in chosen], lambda text: click.echo(text, err=True))
+        found = node_programs(
+            [state.build for state in chosen], lambda text: click.echo(text, err=True)
+        )
         if not namespaces.inside():
             sys.exit(namespaces.enter("tests.lab.prove", sys.argv[1:]))
         shells = _SHELLS[:1] if short else _SHELLS
@@ -92,7 +108,13 @@ async def _prove(
     for state in states:
         node = Node(1, state.name, state.build, found, WORK, lambda *_: None)
         async with _in_state(node, state) as shell:
-            visit = _Visit(state, node, shell, shells, lambda outcome: _say(outcome, verbose or script is not None))
+            visit = _Visit(
+                state,
+                node,
+                shell,
+                shells,
+                lambda outcome: _say(outcome, verbose or script is not None),
+            )
             outcomes += await (visit.follow(pairs) if script is None else visit.type(script))
         shutil.rmtree(node.folder)
     return outcomes
@@ -101,7 +123,9 @@ async def _prove(
 def _say(outcome: Outcome, verbose: bool) -> None:
     verdict = "PROBLEM" if outcome.problems else "ok"
     name = outcome.step[:_NAME_WIDTH]
-    click.echo(f"{verdict}  {outcome.state} {outcome.phase} ({outcome.shell})  {outcome.entry} {name}")
+    click.echo(
+        f"{verdict}  {outcome.state} {outcome.phase} ({outcome.shell})  {outcome.entry} {name}"
+    )
     if verbose or outcome.problems:
         lines = [f"| {line}" for line in outcome.run.splitlines()]
         lines += (outcome.stdout + outcome.stderr).splitlines()[:_SHOWN_LINES]
@@ -120,7 +144,11 @@ async def _in_state(node: Node, state: State) -> AsyncIterator[Shell]:
                 raise ToolError(f"kubelet's chain cannot be made: {ran.stderr}")
         provoking = asyncio.create_task(state.provoke(node))
         try:
-            await _until(lambda: _ready(node, state, provoking), _READY_SECONDS, f"{state.name} does not come about")
+            await _until(
+                lambda: _ready(node, state, provoking),
+                _READY_SECONDS,
+                f"{state.name} does not come about",
+            )
             node.restless.clear()
             await _at_rest(shell)
             await asyncio.sleep(state.stays)
@@ -166,9 +194,20 @@ class _Visit:
     """The pages of a node in a state, followed once: while it is broken or well, and after it was healed."""
 
     def __init__(
-        self, state: State, node: Node, shell: Shell, shells: Sequence[str], say: Callable[[Outcome], None]
+        self,
+        state: State,
+        node: Node,
+        shell: Shell,
+        shells: Sequence[str],
+        say: Callable[[Outcome], None],
     ) -> None:
-        self._state, self._node, self._shell, self._shells, self._say = state, node, shell, shells, say
+        self._state, self._node, self._shell, self._shells, self._say = (
+            state,
+            node,
+            shell,
+            shells,
+            say,
+        )
         self._outcomes: list[Outcome] = []
         self._known: dict[tuple[str, str, str], tuple[Ran, list[str]]] = {}
         self._look: Mapping[str, str] | None = None  # the newest one; nothing was typed since
@@ -208,7 +247,9 @@ class _Visit:
         ran = await self._shell.run(steps.given(step.run, shows.given))
         problems = steps.wrong(ran, shows, ())
         try:
-            await _until(lambda: self._synced_since(begun), _HEALED_SECONDS, "no sync succeeds afterwards")
+            await _until(
+                lambda: self._synced_since(begun), _HEALED_SECONDS, "no sync succeeds afterwards"
+            )
         except ToolError as error:
             problems.append(str(error))
         if RESTART in step.run and self._node.pid == old:

@@ -36,7 +36,9 @@ class Proof:
     state: str
 
 
-def merged(kept: Iterable[Proof], outcomes: Iterable[Outcome], today: Iterable[NodeStep]) -> set[Proof]:
+def merged(
+    kept: Iterable[Proof], outcomes: Iterable[Outcome], today: Iterable[NodeStep]
+) -> set[Proof]:
     """What is proven of the steps as they read today. What was wrong in one shell now is proven no longer."""
     runs = {(step.entry, step.run) for step in today}
     good, bad = set(kept), set[Proof]()
@@ -48,7 +50,10 @@ def merged(kept: Iterable[Proof], outcomes: Iterable[Outcome], today: Iterable[N
 
 def account(kept: Iterable[Proof], pairs: Mapping[NodeStep, Expected]) -> str:
     """Markdown: for each page how many of its steps were typed, on how many nodes, and why others were not."""
-    rows = ["| Page | Steps typed | Broken | Healed | Healthy | Not shown here |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| Page | Steps typed | Broken | Healed | Healthy | Not shown here |",
+        "|---|---|---|---|---|---|",
+    ]
     known = list(kept)
     for entry in sorted({step.entry for step in pairs}):
         mine = [proof for proof in known if proof.entry == entry]
@@ -65,7 +70,11 @@ def account(kept: Iterable[Proof], pairs: Mapping[NodeStep, Expected]) -> str:
 
 def load(path: Path = PROVEN) -> set[Proof]:
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return {Proof(row["entry"], row["run"], *state.split(" ", 1)) for row in rows for state in row["states"]}
+    return {
+        Proof(row["entry"], row["run"], *state.split(" ", 1))
+        for row in rows
+        for state in row["states"]
+    }
 
 
 def save(kept: Iterable[Proof], path: Path = PROVEN) -> None:

@@ -37,7 +37,9 @@ class Seen:
     runbook_url: str | None = None
     runbook_served: bool = False
     symptom: str | None = None
-    synced: bool = False  # only of healthy runs: kube-proxy ran to the end and had written its rules
+    synced: bool = (
+        False  # only of healthy runs: kube-proxy ran to the end and had written its rules
+    )
     others: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()  # what kube-proxy printed around the first telling line
 
@@ -53,9 +55,13 @@ class Seen:
             found.append(f"{self.scenario}: {self.alert} did not arrive{said}")
         if self.alert and self.seconds is not None:
             if self.critical and self.seconds > AIM_SECONDS:
-                found.append(f"{self.scenario}: {self.alert} took {self.seconds:.0f} s, more than {AIM_SECONDS}")
+                found.append(
+                    f"{self.scenario}: {self.alert} took {self.seconds:.0f} s, more than {AIM_SECONDS}"
+                )
             if not self.runbook_served:
-                found.append(f"{self.scenario}: {self.runbook_url} is not served with the heading {self.alert}")
+                found.append(
+                    f"{self.scenario}: {self.runbook_url} is not served with the heading {self.alert}"
+                )
             if not self.message:
                 found.append(f"{self.scenario}: no chat message leads to {self.runbook_url}")
             if self.symptom and not self.symptom.endswith("held back"):
@@ -79,7 +85,10 @@ def text(seen: Seen) -> str:
 
 
 def save(seen: Sequence[Seen], path: Path) -> None:
-    rows = [{key: value for key, value in asdict(row).items() if value and key != "lines"} for row in seen]
+    rows = [
+        {key: value for key, value in asdict(row).items() if value and key != "lines"}
+        for row in seen
+    ]
     path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
@@ -99,7 +108,11 @@ def account(seen: Sequence[Seen]) -> str:
     rows = ["| Alert | On | Seconds | Symptom |", "|---|---|---|---|"]
     for row in seen:
         if row.alert and row.seconds is not None:
-            build = row.build if not row.scenario.endswith("replayed") else "replayed: " + row.how.partition(": ")[2]
+            build = (
+                row.build
+                if not row.scenario.endswith("replayed")
+                else "replayed: " + row.how.partition(": ")[2]
+            )
             rows.append(f"| {row.alert} | {build} | {row.seconds:.0f} | {row.symptom or ''} |")
     quiet = [row.build for row in seen if not row.failure]
     example = next((row.message for row in seen if row.message and row.critical), "")

@@ -16,9 +16,14 @@ def write(seen: Sequence[Seen]) -> None:
         if row.failure and row.lines:
             folder = _CATALOG / row.failure
             name = f"fires/lab-{row.scenario}.log"
-            (folder / "samples" / name).write_text("".join(f"{line}\n" for line in row.lines), encoding="utf-8")
+            (folder / "samples" / name).write_text(
+                "".join(f"{line}\n" for line in row.lines), encoding="utf-8"
+            )
             entry = folder / "failure.yaml"
-            entry.write_text(add(entry.read_text(encoding="utf-8"), name, f"{row.build}: {row.how}"), encoding="utf-8")
+            entry.write_text(
+                add(entry.read_text(encoding="utf-8"), name, f"{row.build}: {row.how}"),
+                encoding="utf-8",
+            )
 
 
 def add(text: str, name: str, provenance: str) -> str:
@@ -29,6 +34,10 @@ def add(text: str, name: str, provenance: str) -> str:
     if any(key.value == name for key, _ in samples.value):
         return text
     lines = text.splitlines(keepends=True)
-    last = max(line for line in range(samples.value[-1][1].end_mark.line) if lines[line].strip()) + 1
-    row = yaml.safe_dump({name: {"evidence": "reproduced", "from": provenance}}, width=1_000_000, allow_unicode=True)
+    last = (
+        max(line for line in range(samples.value[-1][1].end_mark.line) if lines[line].strip()) + 1
+    )
+    row = yaml.safe_dump(
+        {name: {"evidence": "reproduced", "from": provenance}}, width=1_000_000, allow_unicode=True
+    )
     return "".join([*lines[:last], *(f"  {line}\n" for line in row.splitlines()), *lines[last:]])

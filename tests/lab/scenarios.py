@@ -37,7 +37,11 @@ async def backend_mismatch(node: Node) -> None:
     node.api.service(
         "guarded",
         "10.96.0.20",
-        {"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8"], "allocateLoadBalancerNodePorts": False},
+        {
+            "type": "LoadBalancer",
+            "loadBalancerSourceRanges": ["10.0.0.0/8"],
+            "allocateLoadBalancerNodePorts": False,
+        },
         {"loadBalancer": {"ingress": [{"ip": "192.0.2.10"}]}},
     )
     node.cause()
@@ -57,7 +61,9 @@ async def lock_not_mounted(node: Node) -> None:
 
 async def restore_without_wait(node: Node) -> None:
     for name in ("iptables", "ip6tables"):
-        node.command(name, '[ "$1" = --version ] && echo "iptables v1.4.22" && exit; exec $REAL "$@"')
+        node.command(
+            name, '[ "$1" = --version ] && echo "iptables v1.4.22" && exit; exec $REAL "$@"'
+        )
         node.command(f"{name}-restore", '[ "$1" = --version ] && exit 2; exec $REAL "$@"')
     node.cause()
     await node.start_kube_proxy()

@@ -24,7 +24,12 @@ def server(work: Path, name: str, command: Sequence[str], ready: str = "") -> It
     log = work / f"{name}.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=work, preexec_fn=local_loki.die_with_parent
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            cwd=work,
+            preexec_fn=local_loki.die_with_parent,
         )
     try:
         deadline = time.monotonic() + _START_SECONDS
@@ -50,7 +55,15 @@ def _answers(url: str) -> bool:
 def object_store(binary: Path, work: Path) -> Iterator[Mapping[str, Any]]:
     """An empty bucket, as the configuration of a ruler's `s3` storage names it."""
     (port,) = local_loki.free_ports(1)
-    command = [str(binary), "-backend", "memory", "-initialbucket", BUCKET, "-host", f"127.0.0.1:{port}"]
+    command = [
+        str(binary),
+        "-backend",
+        "memory",
+        "-initialbucket",
+        BUCKET,
+        "-host",
+        f"127.0.0.1:{port}",
+    ]
     with server(work, "gofakes3", command, f"http://127.0.0.1:{port}/{BUCKET}"):
         yield {
             "endpoint": f"127.0.0.1:{port}",
@@ -62,7 +75,10 @@ def object_store(binary: Path, work: Path) -> Iterator[Mapping[str, Any]]:
 
 def loki_store(store: Mapping[str, Any]) -> Mapping[str, Any]:
     """The bucket as the rule store of Loki 2."""
-    return {"type": "s3", "s3": {**store, "bucketnames": BUCKET, "region": "lab", "s3forcepathstyle": True}}
+    return {
+        "type": "s3",
+        "s3": {**store, "bucketnames": BUCKET, "region": "lab", "s3forcepathstyle": True},
+    }
 
 
 @contextlib.contextmanager
@@ -85,16 +101,24 @@ def cortex(binary: Path, store: Mapping[str, Any], work: Path) -> Iterator[str]:
             "ring": {**ring, "instance_addr": "127.0.0.1"},
             "poll_interval": "1s",
         },
-        "ruler_storage": {"backend": "s3", "s3": {**store, "bucket_name": BUCKET, "bucket_lookup_type": "path"}},
+        "ruler_storage": {
+            "backend": "s3",
+            "s3": {**store, "bucket_name": BUCKET, "bucket_lookup_type": "path"},
+        },
         "blocks_storage": {
             "backend": "filesystem",
             "filesystem": {"dir": str(work / "blocks")},
             "tsdb": {"dir": str(work / "blocks-tsdb")},
             "bucket_store": {"sync_dir": str(work / "blocks-sync")},
         },
-        "ingester": {"lifecycler": {"address": "127.0.0.1", "ring": {**ring, "replication_factor": 1}}},
+        "ingester": {
+            "lifecycler": {"address": "127.0.0.1", "ring": {**ring, "replication_factor": 1}}
+        },
         "distributor": {"ring": {**ring, "instance_addr": "127.0.0.1"}},
-        "alertmanager_storage": {"backend": "local", "local": {"path": str(work / "alertmanager-config")}},
+        "alertmanager_storage": {
+            "backend": "local",
+            "local": {"path": str(work / "alertmanager-config")},
+        },
         "alertmanager": {
             "external_url": "http://127.0.0.1/alertmanager",
             "data_dir": str(work / "alertmanager-data"),
@@ -107,7 +131,9 @@ def cortex(binary: Path, store: Mapping[str, Any], work: Path) -> Iterator[str]:
     (work / "alertmanager-config").mkdir()
     (work / "cortex.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     address = f"http://127.0.0.1:{http}"
-    with server(work, "cortex", [str(binary), f"-config.file={work / 'cortex.yaml'}"], f"{address}/ready"):
+    with server(
+        work, "cortex", [str(binary), f"-config.file={work / 'cortex.yaml'}"], f"{address}/ready"
+    ):
         yield address
 
 

@@ -14,7 +14,7 @@ from typing import IO, Self
 import platformdirs
 
 from generator.base.problems import ToolError
-from generator.names import TOOL
+from generator.base.names import TOOL
 from tests.lab.node import NAMES, OTHER_CHAIN, Node, must, script
 from tests.lab.programs import libraries
 
@@ -63,7 +63,8 @@ echo '== files'; find "$WRITTEN" -mindepth 1 \( -type d -printf '%y %m %P\n' \) 
 """
 # What goes on by itself: counters, times, and the chain that the second writer of a scenario makes and removes.
 _RESTLESS = re.compile(
-    rf"\[\d+:\d+\]|counter packets \d+ bytes \d+|^# (Generated|Completed).*\n|^:{OTHER_CHAIN} .*\n", re.MULTILINE
+    rf"\[\d+:\d+\]|counter packets \d+ bytes \d+|^# (Generated|Completed).*\n|^:{OTHER_CHAIN} .*\n",
+    re.MULTILINE,
 )
 
 
@@ -86,7 +87,9 @@ class Shell:
         self._node, self._backend = node, backend
         self._commands = node.folder / "node-bin"
         self._root, self._written = node.folder / "root", node.folder / "written"
-        self._log, self._whole_log, self._pid = (node.folder / name for name in ("log", "whole-log", "pid"))
+        self._log, self._whole_log, self._pid = (
+            node.folder / name for name in ("log", "whole-log", "pid")
+        )
         self._since = 0
 
     async def __aenter__(self) -> Self:
@@ -94,15 +97,24 @@ class Shell:
             (self._node.folder / name).mkdir()
         for name, text in self._scripts().items():
             script(self._commands / name, text)
-        paths = {"ROOT": str(self._root), "WRITTEN": str(self._written), "WORK": str(self._node.folder / "overlay")}
-        await must(["env", *(f"{name}={path}" for name, path in paths.items()), "sh", "-c", _LAYERS])
+        paths = {
+            "ROOT": str(self._root),
+            "WRITTEN": str(self._written),
+            "WORK": str(self._node.folder / "overlay"),
+        }
+        await must(
+            ["env", *(f"{name}={path}" for name, path in paths.items()), "sh", "-c", _LAYERS]
+        )
         # The cache may be a file system of its own; top keeps a folder in the home of who has used it.
         for folder in (f"{self._root}{_CACHE}", f"{self._root}{Path.home()}/.config/procps"):
             Path(folder).mkdir(parents=True, exist_ok=True)
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await must(["umount", "--recursive", str(self._root)])
 
@@ -119,18 +131,24 @@ class Shell:
             f"mount --bind {folder} {root}/{folder}",
             f"mount --bind {_CACHE} {root}/{_CACHE}",
         )
-        return await self._in_node(f'{" && ".join(mounts)} && exec chroot {root} {shell} -c "$1"', text, limit)
+        return await self._in_node(
+            f'{" && ".join(mounts)} && exec chroot {root} {shell} -c "$1"', text, limit
+        )
 
     def later(self) -> None:
         """It is hours later: what was printed so far has become old, and only the whole log has it."""
         self._since = len(self._node.lines)
 
     def _write(self, log: Path, since: int) -> None:
-        log.write_text("".join(f"{line}\n" for _, line in self._node.lines[since:]), encoding="utf-8")
+        log.write_text(
+            "".join(f"{line}\n" for _, line in self._node.lines[since:]), encoding="utf-8"
+        )
 
     async def look(self) -> Mapping[str, str]:
         """All that a step may not touch, without counters and times, by what it is."""
-        ran = await self._in_node(f"mount --bind {self._node.folder / 'run'} /run\n{_LOOK}", "", _LIMIT_SECONDS)
+        ran = await self._in_node(
+            f"mount --bind {self._node.folder / 'run'} /run\n{_LOOK}", "", _LIMIT_SECONDS
+        )
         if ran.code != 0 or ran.stderr:
             raise ToolError(f"the node cannot be looked at: {ran.stderr}")
         sections = _RESTLESS.sub("", ran.stdout).removeprefix("== ").split("\n== ")
@@ -140,7 +158,16 @@ class Shell:
         folder = self._node.folder
         with (folder / "stdout").open("w+b") as stdout, (folder / "stderr").open("w+b") as stderr:
             process = await asyncio.create_subprocess_exec(
-                *("nsenter", f"--net=/run/netns/{self._node.name}", "unshare", "--mount", "sh", "-c", command, "sh"),
+                *(
+                    "nsenter",
+                    f"--net=/run/netns/{self._node.name}",
+                    "unshare",
+                    "--mount",
+                    "sh",
+                    "-c",
+                    command,
+                    "sh",
+                ),
                 argument,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=stdout,
@@ -177,11 +204,16 @@ class Shell:
         names = {name: (name, self._backend) for name in NAMES}
         for name in NAMES:
             family, verb = name.partition("tables")[0], name.partition("tables")[2]
-            names |= {f"{family}tables-{backend}{verb}": (name, backend) for backend in ("legacy", "nft")}
+            names |= {
+                f"{family}tables-{backend}{verb}": (name, backend) for backend in ("legacy", "nft")
+            }
         multi = iptables / "usr" / "sbin"
         others = ("nft", "ipset", "conntrack")
         return (
-            {typed: f'{own} exec {multi}/xtables-{to}-multi {name} "$@"' for typed, (name, to) in names.items()}
+            {
+                typed: f'{own} exec {multi}/xtables-{to}-multi {name} "$@"'
+                for typed, (name, to) in names.items()
+            }
             | {name: f'{lent} exec {tools}/usr/sbin/{name} "$@"' for name in others}
             | _SHORTER
             | {

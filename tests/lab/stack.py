@@ -20,7 +20,7 @@ import yaml
 from generator.base.disk import populate
 from generator.base.file import File
 from generator.base.problems import ToolError
-from generator.names import TOOL
+from generator.base.names import TOOL
 from generator.prove import local_loki
 from generator.servers.loki import Loki
 from tests.lab import servers
@@ -69,11 +69,14 @@ class Receiver:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if self.path == "/chat":
                     receiver.messages += [
-                        Message(one["title"], one["title_link"], one["text"]) for one in body["attachments"]
+                        Message(one["title"], one["title_link"], one["text"])
+                        for one in body["attachments"]
                     ]
                 else:
                     receiver.notifications += [
-                        Notification(time.time(), body["receiver"], alert["labels"], alert["annotations"])
+                        Notification(
+                            time.time(), body["receiver"], alert["labels"], alert["annotations"]
+                        )
                         for alert in body["alerts"]
                         if alert["status"] == "firing"
                     ]
@@ -108,7 +111,12 @@ class Stack:
         rules: Path,
         work: Path,
     ) -> None:
-        self._loki, self._receiver, self._alertmanager, self._prometheus = loki, receiver, alertmanager, prometheus
+        self._loki, self._receiver, self._alertmanager, self._prometheus = (
+            loki,
+            receiver,
+            alertmanager,
+            prometheus,
+        )
         self._targets = targets
         self._profile, self.rules, self._work = profile, rules, work
         self._waiting: list[tuple[Node, int, str]] = []
@@ -117,7 +125,9 @@ class Stack:
 
     def ship(self, node: Node, line: str) -> None:
         """Hand a line to the collector; it reaches Loki within a second."""
-        self._last = max(self._last + 1, time.time_ns())  # Loki keeps one of two equal lines with the same time
+        self._last = max(
+            self._last + 1, time.time_ns()
+        )  # Loki keeps one of two equal lines with the same time
         self._waiting.append((node, self._last, line))
 
     async def ship_for_ever(self) -> None:
@@ -160,14 +170,25 @@ class Stack:
 
     async def series_of_logs(self, expr: str, start: float, step: float, end: float) -> int:
         """How many series Loki has for an expression in a span of time."""
-        found = await asyncio.to_thread(self._loki.evaluate, expr, int(start), step, int((end - start) / step))
+        found = await asyncio.to_thread(
+            self._loki.evaluate, expr, int(start), step, int((end - start) / step)
+        )
         return len(found)
 
     async def command(self, verb: str, *options: str) -> tuple[int, str]:
         """Run one of our commands with this profile on these servers."""
         servers = ("--loki", self._loki.url, "--prometheus", self._prometheus)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "generator", verb, "--profile", str(self._profile), *servers, *options),
+            *(
+                sys.executable,
+                "-m",
+                "generator",
+                verb,
+                "--profile",
+                str(self._profile),
+                *servers,
+                *options,
+            ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -178,7 +199,10 @@ class Stack:
 
     def scrape(self, nodes: Sequence[Node]) -> None:
         """Let Prometheus scrape these nodes."""
-        targets = [{"targets": [f"{node.address}:{METRICS_PORT}"], "labels": node.target_labels} for node in nodes]
+        targets = [
+            {"targets": [f"{node.address}:{METRICS_PORT}"], "labels": node.target_labels}
+            for node in nodes
+        ]
         self._targets.write_text(json.dumps(targets), encoding="utf-8")
 
     async def arrived(self, watchdogs: set[str]) -> None:
@@ -186,12 +210,16 @@ class Stack:
         deadline = time.monotonic() + _CHAIN_SECONDS
         while missing := watchdogs - {found.labels["alertname"] for found in self.notified("")}:
             if time.monotonic() > deadline:
-                raise ToolError(f"always firing, and not notified in {_CHAIN_SECONDS} s: {', '.join(sorted(missing))}")
+                raise ToolError(
+                    f"always firing, and not notified in {_CHAIN_SECONDS} s: {', '.join(sorted(missing))}"
+                )
             await asyncio.sleep(_POLL_SECONDS)
 
     def notified(self, pod: str) -> list[Notification]:
         """What was sent about a Pod, oldest first; with an empty name: about none."""
-        return [found for found in self._receiver.notifications if found.labels.get("pod", "") == pod]
+        return [
+            found for found in self._receiver.notifications if found.labels.get("pod", "") == pod
+        ]
 
     async def message(self, link: str, node: Node) -> Message | None:
         """The first chat message that leads to a page and is about a node; it is sent beside the notification."""
@@ -233,29 +261,46 @@ async def stack(
 
     Of the generated files Alertmanager gets its configuration, and the receiver the runbooks.
     """
-    receiver.runbooks = {Path(file.path).name: file.text for file in files if file.path.startswith("runbooks/")}
+    receiver.runbooks = {
+        Path(file.path).name: file.text for file in files if file.path.startswith("runbooks/")
+    }
     populate(work, [file for file in files if file.path.startswith("alertmanager/")])
     rules, targets = work / "rules", work / "targets.json"
     rules.mkdir()
     targets.write_text("[]", encoding="utf-8")
     config = work / "alertmanager" / "kube-proxy.alertmanager.yaml"
-    config.write_text(_addressed(config.read_text(encoding="utf-8"), receiver.url), encoding="utf-8")
+    config.write_text(
+        _addressed(config.read_text(encoding="utf-8"), receiver.url), encoding="utf-8"
+    )
     with contextlib.ExitStack() as started:
-        alertmanager = started.enter_context(servers.alertmanager(programs.alertmanager, config, work))
+        alertmanager = started.enter_context(
+            servers.alertmanager(programs.alertmanager, config, work)
+        )
         scraping = {
             "global": {"scrape_interval": f"{_SCRAPE_SECONDS}s"},
             "rule_files": [f"{rules}/*.rules.yaml"],
-            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [urlsplit(alertmanager).netloc]}]}]},
+            "alerting": {
+                "alertmanagers": [
+                    {"static_configs": [{"targets": [urlsplit(alertmanager).netloc]}]}
+                ]
+            },
             "scrape_configs": [
-                {"job_name": "kube-proxy", "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}]}
+                {
+                    "job_name": "kube-proxy",
+                    "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
+                }
             ],
         }
         prometheus = started.enter_context(servers.prometheus(programs.prometheus, scraping, work))
         bucket = started.enter_context(servers.object_store(programs.object_store, work))
         running = started.enter_context(
-            local_loki.running(programs.loki, alertmanager=alertmanager, rule_store=servers.loki_store(bucket))
+            local_loki.running(
+                programs.loki, alertmanager=alertmanager, rule_store=servers.loki_store(bucket)
+            )
         )
-        everything = Stack(running, receiver, alertmanager, prometheus, targets, profile, rules, work)
+        everything = Stack(
+            running, receiver, alertmanager, prometheus, targets, profile, rules, work
+        )
         await everything.push()
         shipping = asyncio.create_task(everything.ship_for_ever())
         try:

@@ -12,7 +12,11 @@ from tests.lab.scenarios import Provoke
 
 # The pages that are followed on a broken node, by the beginning of its state's name.
 _PAGES: Mapping[str, tuple[str, ...]] = {
-    "backend-mismatch": ("iptables-backend-mismatch", "iptables-restore-failing", "metric-rules-watchdog"),
+    "backend-mismatch": (
+        "iptables-backend-mismatch",
+        "iptables-restore-failing",
+        "metric-rules-watchdog",
+    ),
     "lock-not-mounted": ("iptables-lock-not-mounted",),
     "restore-without-wait": ("iptables-restore-without-wait",),
     "lock-held": ("iptables-lock-held-too-long", "rules-stale", "sync-slow"),
@@ -118,14 +122,25 @@ async def healthy_large(node: Node) -> None:
     await scenarios.change_services(node, 20)
 
 
-def _states(name: str, on: str, provoke: Provoke, telling: str | None = None, iptables: str = "1.8.9") -> list[State]:
+def _states(
+    name: str, on: str, provoke: Provoke, telling: str | None = None, iptables: str = "1.8.9"
+) -> list[State]:
     """A state on each of these versions of kube-proxy with their backend."""
     found = []
     for word in on.split():
         version, _, backend = word.partition("-")
         foreign = provoke is scenarios.backend_mismatch
         stays = _TRY_AGAIN_SECONDS if provoke is first_sync_refused else 0
-        found.append(State(f"{name}-{word}", Build(version, iptables, backend), provoke, telling, foreign, stays))
+        found.append(
+            State(
+                f"{name}-{word}",
+                Build(version, iptables, backend),
+                provoke,
+                telling,
+                foreign,
+                stays,
+            )
+        )
     return found
 
 
@@ -134,8 +149,19 @@ _LOCKING = "1.18.4-legacy 1.22.17-legacy 1.36.3-legacy"
 _ALL = "1.16.15-legacy 1.18.4-legacy 1.18.4-nft 1.22.17-legacy 1.22.17-nft 1.36.3-legacy 1.36.3-nft"
 STATES = (
     *_states("backend-mismatch", _MISMATCHED, scenarios.backend_mismatch, "KUBE-MARK-DROP"),
-    *_states("lock-not-mounted", _LOCKING, scenarios.lock_not_mounted, "line [0-9]+ failed|Resource temporarily"),
-    *_states("restore-without-wait", _LOCKING, scenarios.restore_without_wait, "use the -w option", "1.8.7"),
+    *_states(
+        "lock-not-mounted",
+        _LOCKING,
+        scenarios.lock_not_mounted,
+        "line [0-9]+ failed|Resource temporarily",
+    ),
+    *_states(
+        "restore-without-wait",
+        _LOCKING,
+        scenarios.restore_without_wait,
+        "use the -w option",
+        "1.8.7",
+    ),
     *_states("lock-held", _LOCKING, lock_held_without_end, "holding the xtables lock"),
     *_states("apiserver-broken", _LOCKING, scenarios.apiserver_connection_broken, "stream error"),
     *_states("first-sync-refused", "1.36.3-legacy 1.36.3-nft", first_sync_refused, "refused"),

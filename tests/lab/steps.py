@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from generator.catalog.load import Inputs
-from generator.catalog.model import Failure
+from generator.catalog.model import Entry
 from generator.catalog.profile import KubeProxyProfile
 from generator.steps.deployment import Command, Word, words
 from generator.steps.filled import at_site
@@ -22,7 +22,9 @@ EXPECTATIONS = Path(__file__).parent / "expectations.yaml"
 _HEAD_LINES = 2  # of a unified diff: the names of the files
 _CHANGES = {"-": "lost", "+": "got"}
 _TIME = re.compile(r"^(\d{10})$", re.MULTILINE)
-_LAST_SYNC = re.compile(r"^kubeproxy_sync_proxy_rules_last_timestamp_seconds\S* (\S+)$", re.MULTILINE)
+_LAST_SYNC = re.compile(
+    r"^kubeproxy_sync_proxy_rules_last_timestamp_seconds\S* (\S+)$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,11 @@ class Expected:
 
     def of(self, phase: str, state: str) -> Shows | None:
         """What the step shows in a state; the first that fits counts."""
-        fitting = (shows for of, pattern, shows in self.shows if of == phase and fnmatchcase(state, pattern))
+        fitting = (
+            shows
+            for of, pattern, shows in self.shows
+            if of == phase and fnmatchcase(state, pattern)
+        )
         return next(fitting, None)
 
     def reason(self, phase: str) -> str | None:
@@ -106,7 +112,7 @@ def of_catalog(inputs: Inputs) -> list[NodeStep]:
     return [step for entry in inputs.catalog.entries for step in node_steps(entry, filled)]
 
 
-def node_steps(entry: Failure, filled: Mapping[str, Word]) -> list[NodeStep]:
+def node_steps(entry: Entry, filled: Mapping[str, Word]) -> list[NodeStep]:
     """An entry's steps that have commands for the node, in their order; those still to be written cannot be typed."""
     sections = (("diagnosis", entry.diagnosis), ("mitigation", entry.mitigation))
     found = []
@@ -114,7 +120,9 @@ def node_steps(entry: Failure, filled: Mapping[str, Word]) -> list[NodeStep]:
         for step in (at_site(step, filled) for step in steps if step.where):
             if step.where == "node" and not step.step.do.startswith("TODO"):
                 name = f"{section}: {' '.join(step.step.do.split())}"
-                found.append(NodeStep(entry.id, name, step.step.run or "", step.step.changes is not None))
+                found.append(
+                    NodeStep(entry.id, name, step.step.run or "", step.step.changes is not None)
+                )
     return found
 
 
@@ -130,7 +138,9 @@ def given(run: str, values: Mapping[str, str] | None) -> str:
 
 def wrong(ran: Ran, shows: Shows, differences: Sequence[str]) -> list[str]:
     """What is not as expected of what a step printed and of what it changed, a line each."""
-    found = [f"is not found: {pattern}" for pattern in shows.prints if not _found(pattern, ran.stdout)]
+    found = [
+        f"is not found: {pattern}" for pattern in shows.prints if not _found(pattern, ran.stdout)
+    ]
     found += [f"is found: {pattern}" for pattern in shows.never if _found(pattern, ran.stdout)]
     if shows.complains and not _found(shows.complains, ran.stderr):
         found.append(f"is not found in stderr: {shows.complains}")
@@ -145,9 +155,15 @@ def wrong(ran: Ran, shows: Shows, differences: Sequence[str]) -> list[str]:
         age = _age(ran.stdout)
         if age is None or not shows.age[0] <= age <= shows.age[1]:
             found.append(f"the last sync is {age} s old, and not {shows.age[0]} to {shows.age[1]}")
-    said = [line for line in differences if not any(_found(pattern, line) for pattern in shows.changes)]
+    said = [
+        line for line in differences if not any(_found(pattern, line) for pattern in shows.changes)
+    ]
     found += [f"changes {line}" for line in said]
-    found += [f"does not change {want}" for want in shows.changes if not _found(want, "\n".join(differences))]
+    found += [
+        f"does not change {want}"
+        for want in shows.changes
+        if not _found(want, "\n".join(differences))
+    ]
     return found
 
 
@@ -172,7 +188,9 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
 
 def load(path: Path = EXPECTATIONS) -> list[Expected]:
     rows: Mapping[str, Mapping[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return [_expected(entry, step, row) for entry, steps in rows.items() for step, row in steps.items()]
+    return [
+        _expected(entry, step, row) for entry, steps in rows.items() for step, row in steps.items()
+    ]
 
 
 def _expected(entry: str, step: str, row: Mapping[str, Any]) -> Expected:
@@ -206,20 +224,30 @@ def _found(pattern: str, text: str) -> bool:
     return re.search(pattern, text, re.MULTILINE) is not None
 
 
-def matched(steps: Iterable[NodeStep], expected: Iterable[Expected]) -> tuple[dict[NodeStep, Expected], list[str]]:
+def matched(
+    steps: Iterable[NodeStep], expected: Iterable[Expected]
+) -> tuple[dict[NodeStep, Expected], list[str]]:
     """The expectation of each step, whose name begins as it says; and what has no partner, a line each."""
     rows = list(expected)
     pairs: dict[NodeStep, Expected] = {}
     problems = []
     for step in steps:
-        fitting = [row for row in rows if row.entry == step.entry and step.name.startswith(row.step)]
+        fitting = [
+            row for row in rows if row.entry == step.entry and step.name.startswith(row.step)
+        ]
         if len(fitting) == 1:
             pairs[step] = fitting[0]
         else:
             said = "no row" if not fitting else f"{len(fitting)} rows"
-            problems.append(f"{step.entry}: {said} of {EXPECTATIONS.name} for the step: {step.name}")
+            problems.append(
+                f"{step.entry}: {said} of {EXPECTATIONS.name} for the step: {step.name}"
+            )
     used = {(row.entry, row.step) for row in pairs.values()}
-    problems += [f"{row.entry}: no step begins: {row.step}" for row in rows if (row.entry, row.step) not in used]
+    problems += [
+        f"{row.entry}: no step begins: {row.step}"
+        for row in rows
+        if (row.entry, row.step) not in used
+    ]
     return pairs, problems
 
 
@@ -230,12 +258,16 @@ def due(
 
     `pages` are those of the failure that the node has, none if it is healthy. Steps that only look come first.
     """
-    mine = {step: expected for step, expected in pairs.items() if pages is None or step.entry in pages}
+    mine = {
+        step: expected for step, expected in pairs.items() if pages is None or step.entry in pages
+    }
     begin = "healthy" if pages is None else "broken"
     looking = [step for step in mine if not step.changes]
     plan = [(step, begin) for step in looking]
     plan += [(step, begin) for step in mine if step.changes]
-    if pages is not None and any(expected.heals and expected.of("broken", state) for expected in mine.values()):
+    if pages is not None and any(
+        expected.heals and expected.of("broken", state) for expected in mine.values()
+    ):
         plan += [(step, "cured") for step in looking]
     found = ((step, phase, mine[step].of(phase, state)) for step, phase in plan)
     return [(step, phase, shows) for step, phase, shows in found if shows and not shows.not_here]

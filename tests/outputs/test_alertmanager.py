@@ -77,7 +77,11 @@ def held_back(url: str, alerts: list[dict[str, str]]) -> set[tuple[str, str]]:
     httpx.post(f"{url}/api/v2/alerts", json=[{"labels": one} for one in alerts]).raise_for_status()
     found = httpx.get(f"{url}/api/v2/alerts").json()
     assert len(found) == len(alerts)
-    return {(one["labels"]["alertname"], one["labels"].get("pod", "")) for one in found if one["status"]["inhibitedBy"]}
+    return {
+        (one["labels"]["alertname"], one["labels"].get("pod", ""))
+        for one in found
+        if one["status"]["inhibitedBy"]
+    }
 
 
 def test_amtool_accepts_the_whole_configuration(amtool: Path) -> None:
@@ -91,21 +95,41 @@ def test_the_pages_of_the_watchdogs_show_the_times_of_the_generated_route() -> N
     watchdogs = [entry for entry in load().catalog.entries if entry.kind == "watchdog"]
     names = {entry.alert for entry in watchdogs}
     routes = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["route"]["routes"][0]["routes"]
-    generated = next(route for route in routes if all(name in route["matchers"][0] for name in names))
+    generated = next(
+        route for route in routes if all(name in route["matchers"][0] for name in names)
+    )
     for entry in watchdogs:
-        shown = [row for step in entry.mitigation if step.yaml for row in _routes(yaml.safe_load(step.yaml))]
-        assert [{key: row[key] for key in times} for row in shown] == [{key: generated[key] for key in times}]
+        shown = [
+            row
+            for step in entry.mitigation
+            if step.yaml
+            for row in _routes(yaml.safe_load(step.yaml))
+        ]
+        assert [{key: row[key] for key in times} for row in shown] == [
+            {key: generated[key] for key in times}
+        ]
 
 
 def _routes(settings: Any) -> list[dict[str, Any]]:
     return settings if isinstance(settings, list) else []
 
 
-def test_amtool_accepts_the_fragment_in_a_configuration_that_is_there(amtool: Path, tmp_path: Path) -> None:
+def test_amtool_accepts_the_fragment_in_a_configuration_that_is_there(
+    amtool: Path, tmp_path: Path
+) -> None:
     fragment = yaml.safe_load((FOLDER / "kube-proxy.fragment.yaml").read_text(encoding="utf-8"))
-    names = ("kube-proxy-critical", "kube-proxy-warning", "kube-proxy-info", "kube-proxy-watchdog", "others")
+    names = (
+        "kube-proxy-critical",
+        "kube-proxy-warning",
+        "kube-proxy-info",
+        "kube-proxy-watchdog",
+        "others",
+    )
     existing = {
-        "route": {"receiver": "others", "routes": [*fragment["route"]["routes"], {"receiver": "others"}]},
+        "route": {
+            "receiver": "others",
+            "routes": [*fragment["route"]["routes"], {"receiver": "others"}],
+        },
         "receivers": [{"name": name} for name in names],
         "inhibit_rules": fragment["inhibit_rules"],
     }
@@ -113,11 +137,15 @@ def test_amtool_accepts_the_fragment_in_a_configuration_that_is_there(amtool: Pa
     ok, said = subprocesses.run([str(amtool), "check-config", "alertmanager.yaml"], tmp_path)
     assert ok, said
     command = [str(amtool), "config", "routes", "test", "--config.file=alertmanager.yaml"]
-    assert subprocesses.run([*command, "alertname=KubeProxySyncSlow", "severity=warning"], tmp_path) == (
+    assert subprocesses.run(
+        [*command, "alertname=KubeProxySyncSlow", "severity=warning"], tmp_path
+    ) == (
         True,
         "kube-proxy-warning\n",
     )
-    assert subprocesses.run([*command, "alertname=SomethingElse", "severity=warning"], tmp_path) == (True, "others\n")
+    assert subprocesses.run(
+        [*command, "alertname=SomethingElse", "severity=warning"], tmp_path
+    ) == (True, "others\n")
 
 
 def test_amlint_finds_nothing_in_the_routes_and_inhibitions_of_our_rules() -> None:
@@ -129,7 +157,9 @@ def test_amlint_finds_nothing_in_the_routes_and_inhibitions_of_our_rules() -> No
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alertname"])
-def test_every_alert_reaches_the_receiver_of_its_severity(alert: dict[str, str], amtool: Path) -> None:
+def test_every_alert_reaches_the_receiver_of_its_severity(
+    alert: dict[str, str], amtool: Path
+) -> None:
     labels = [f"{name}={value}" for name, value in alert.items()]
     wanted = "watchdog" if alert["alertname"].endswith("Watchdog") else alert["severity"]
     command = [str(amtool), "config", "routes", "test", f"--config.file={CONFIG}"]
@@ -142,9 +172,16 @@ def test_a_watchdog_reaches_the_dead_mans_switch_whatever_its_severity(
 ) -> None:
     name = "KubeProxyLogRulesWatchdog"
     compiled(tmp_path, f"alerts: {{{name}: {{severity: {severity}}}}}\n")
-    command = [str(amtool), "config", "routes", "test", f"--config.file={tmp_path / 'alertmanager' / CONFIG.name}"]
+    command = [
+        str(amtool),
+        "config",
+        "routes",
+        "test",
+        f"--config.file={tmp_path / 'alertmanager' / CONFIG.name}",
+    ]
     said = subprocesses.run(
-        [*command, f"alertname={name}", f"severity={severity}", "failure=log-rules-watchdog"], tmp_path
+        [*command, f"alertname={name}", f"severity={severity}", "failure=log-rules-watchdog"],
+        tmp_path,
     )
     assert said == (True, "kube-proxy-watchdog\n")
 
@@ -152,7 +189,11 @@ def test_a_watchdog_reaches_the_dead_mans_switch_whatever_its_severity(
 def test_receivers_are_called_as_the_site_calls_them(tmp_path: Path, amtool: Path) -> None:
     profile = "alertmanager: {receivers: {critical: pager, warning: chat, info: chat, watchdog: dead-mans-switch}}\n"
     config = compiled(tmp_path, profile)
-    assert [receiver["name"] for receiver in config["receivers"]] == ["pager", "chat", "dead-mans-switch"]
+    assert [receiver["name"] for receiver in config["receivers"]] == [
+        "pager",
+        "chat",
+        "dead-mans-switch",
+    ]
     path = tmp_path / "alertmanager" / CONFIG.name
     assert subprocesses.run([str(amtool), "check-config", str(path)], tmp_path)[0]
 
@@ -174,26 +215,36 @@ def test_one_failure_pages_once(tmp_path: Path) -> None:
     """The alert of a cluster holds back those of its kube-proxies, the one on logs those on metrics."""
     config = compiled(tmp_path, "{}\n")
     assert inhibition(config, "KubeProxyApiserverUnreachableEverywhere") == [
-        ('alertname=~"KubeProxyApiserverUnreachable|KubeProxyApiserverUnreachableRequests"', ["cluster"])
+        (
+            'alertname=~"KubeProxyApiserverUnreachable|KubeProxyApiserverUnreachableRequests"',
+            ["cluster"],
+        )
     ]
     on_metrics = 'alertname=~"KubeProxyApiserverUnauthorizedRequests|KubeProxyMetricsMissing|'
     held = dict(inhibition(config, "KubeProxyApiserverUnauthorized"))
     assert [places for symptoms, places in held.items() if symptoms.startswith(on_metrics)] == [
         ["cluster", "namespace", "pod"]
     ]
-    by_metrics = [symptoms for symptoms, _ in inhibition(config, "KubeProxyApiserverUnauthorizedRequests")]
+    by_metrics = [
+        symptoms for symptoms, _ in inhibition(config, "KubeProxyApiserverUnauthorizedRequests")
+    ]
     assert not any("KubeProxyApiserver" in symptoms for symptoms in by_metrics)
 
 
 def test_a_failure_holds_back_another_that_is_seen_in_metrics(tmp_path: Path) -> None:
     held = " ".join(
-        symptoms for symptoms, _ in inhibition(compiled(tmp_path, "{}\n"), "KubeProxyApiserverCertificateInvalid")
+        symptoms
+        for symptoms, _ in inhibition(
+            compiled(tmp_path, "{}\n"), "KubeProxyApiserverCertificateInvalid"
+        )
     )
     assert "KubeProxyApiserverUnreachableRequests" in held
     assert "KubeProxyApiserverUnreachableEverywhere" not in held
 
 
-def test_no_warning_holds_back_a_page_and_no_info_a_warning(tmp_path: Path, alertmanager: Path) -> None:
+def test_no_warning_holds_back_a_page_and_no_info_a_warning(
+    tmp_path: Path, alertmanager: Path
+) -> None:
     """Alertmanager itself says what it holds back: a warning's symptoms that are warnings, and nothing graver."""
     target = {"node": "n4", "instance": "10.0.0.4:10249"}
     alerts = [
@@ -225,36 +276,57 @@ def test_no_warning_holds_back_a_page_and_no_info_a_warning(tmp_path: Path, aler
     [
         ({}, {"KubeProxySyncSlow"}),
         ({"KubeProxySyncSlow": "critical"}, set()),
-        ({"KubeProxySyncSlow": "critical", "KubeProxyIptablesLockHeldTooLong": "critical"}, {"KubeProxySyncSlow"}),
+        (
+            {"KubeProxySyncSlow": "critical", "KubeProxyIptablesLockHeldTooLong": "critical"},
+            {"KubeProxySyncSlow"},
+        ),
         ({"KubeProxyIptablesLockHeldTooLong": "info"}, set()),
     ],
 )
 def test_the_severities_of_the_site_decide(
     changes: dict[str, str], held: set[str], tmp_path: Path, alertmanager: Path
 ) -> None:
-    in_force = {"KubeProxySyncSlow": "warning", "KubeProxyIptablesLockHeldTooLong": "warning", **changes}
-    compiled(tmp_path, yaml.safe_dump({"alerts": {name: {"severity": word} for name, word in changes.items()}}))
+    in_force = {
+        "KubeProxySyncSlow": "warning",
+        "KubeProxyIptablesLockHeldTooLong": "warning",
+        **changes,
+    }
+    compiled(
+        tmp_path,
+        yaml.safe_dump({"alerts": {name: {"severity": word} for name, word in changes.items()}}),
+    )
     config = quiet(tmp_path, tmp_path / "alertmanager" / CONFIG.name)
     with servers.alertmanager(alertmanager, config, tmp_path) as url:
-        found = held_back(url, [alert(name, severity, **on_pod("a")) for name, severity in in_force.items()])
+        found = held_back(
+            url, [alert(name, severity, **on_pod("a")) for name, severity in in_force.items()]
+        )
     assert found == {(name, "a") for name in held}
 
 
-def test_an_alert_that_names_no_place_holds_back_nothing(tmp_path: Path, alertmanager: Path) -> None:
+def test_an_alert_that_names_no_place_holds_back_nothing(
+    tmp_path: Path, alertmanager: Path
+) -> None:
     """Streams without the label that the profile names: without this each node's cause would be all nodes' cause."""
-    alerts = [alert("KubeProxyIptablesBackendMismatch", "critical"), alert("KubeProxyRulesStale", "critical")]
+    alerts = [
+        alert("KubeProxyIptablesBackendMismatch", "critical"),
+        alert("KubeProxyRulesStale", "critical"),
+    ]
     with servers.alertmanager(alertmanager, quiet(tmp_path, CONFIG), tmp_path) as url:
         assert held_back(url, alerts) == set()
 
 
 def test_a_disabled_entry_neither_holds_back_nor_is_held_back(tmp_path: Path) -> None:
-    text = yaml.safe_dump(compiled(tmp_path, "disabled: [iptables-backend-mismatch, cpu-high]\n")["inhibit_rules"])
+    text = yaml.safe_dump(
+        compiled(tmp_path, "disabled: [iptables-backend-mismatch, cpu-high]\n")["inhibit_rules"]
+    )
     assert "KubeProxyIptablesLockHeldTooLong" in text
     assert "BackendMismatch" not in text
     assert "CPUHigh" not in text
 
 
-def test_a_build_that_can_fail_holds_back_nothing_and_one_that_fails_does(tmp_path: Path, alertmanager: Path) -> None:
+def test_a_build_that_can_fail_holds_back_nothing_and_one_that_fails_does(
+    tmp_path: Path, alertmanager: Path
+) -> None:
     stale = alert("KubeProxyRulesStale", "critical", **on_pod("a"))
     build = alert("KubeProxyIptablesBackendMismatchKnownBuild", "info", **on_pod("a"))
     fails = alert("KubeProxyIptablesBackendMismatch", "critical", **on_pod("a"))
@@ -272,7 +344,9 @@ def quiet(folder: Path, whole: Path) -> Path:
     return path
 
 
-def test_where_nothing_tells_one_kube_proxy_in_both_a_log_alert_holds_back_nothing(tmp_path: Path) -> None:
+def test_where_nothing_tells_one_kube_proxy_in_both_a_log_alert_holds_back_nothing(
+    tmp_path: Path,
+) -> None:
     config = compiled(tmp_path, "loki: {labels: {pod: null, node: null}}\n")
     assert inhibition(config, "KubeProxyIptablesBackendMismatch") == []
     assert len(inhibition(config, "KubeProxyIPVSFrequentSync")) == 1
@@ -285,7 +359,9 @@ RETENTION_SECONDS = 120 * 3600  # --data.retention of Alertmanager, by default
 def test_nothing_is_repeated_later_than_alertmanager_remembers(name: str) -> None:
     (route,) = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))["route"]["routes"]
     repeated = {child["receiver"]: seconds(child["repeat_interval"]) for child in route["routes"]}
-    assert repeated.keys() == {f"kube-proxy-{urgency}" for urgency in ("watchdog", "critical", "warning", "info")}
+    assert repeated.keys() == {
+        f"kube-proxy-{urgency}" for urgency in ("watchdog", "critical", "warning", "info")
+    }
     assert max(repeated.values()) <= RETENTION_SECONDS
 
 
@@ -302,18 +378,30 @@ def rendered(amtool: Path, folder: Path, part: str, data: Mapping[str, Any]) -> 
     _, said = subprocesses.run(
         [
             *(str(amtool), "template", "render", f"--template.glob={FOLDER / 'kube-proxy.tmpl'}"),
-            *("--template.data=data.json", f'--template.text={{{{ template "kube_proxy.{part}" . }}}}'),
+            *(
+                "--template.data=data.json",
+                f'--template.text={{{{ template "kube_proxy.{part}" . }}}}',
+            ),
         ],
         folder,
     )
     return said
 
 
-def test_a_notification_names_the_nodes_the_first_step_and_the_runbook(amtool: Path, tmp_path: Path) -> None:
+def test_a_notification_names_the_nodes_the_first_step_and_the_runbook(
+    amtool: Path, tmp_path: Path
+) -> None:
     node = {"alertname": "KubeProxyRulesStale", "severity": "critical", "cluster": "c1"}
-    notes = {"description": "First step: Read the log.", "runbook_url": "https://r.test/KubeProxyRulesStale.md"}
+    notes = {
+        "description": "First step: Read the log.",
+        "runbook_url": "https://r.test/KubeProxyRulesStale.md",
+    }
     alerts = [
-        {"status": "firing", "labels": {**node, "node": name}, "annotations": {**notes, "summary": f"stale on {name}"}}
+        {
+            "status": "firing",
+            "labels": {**node, "node": name},
+            "annotations": {**notes, "summary": f"stale on {name}"},
+        }
         for name in ("n1", "n2")
     ]
     data = {"status": "firing", "alerts": alerts, "commonLabels": node, "commonAnnotations": notes}
@@ -330,7 +418,10 @@ def test_a_notification_of_thousands_of_nodes_tells_ten_of_them_and_how_many_mor
 ) -> None:
     """Sent by Alertmanager itself, through the generated receivers, routes and templates."""
     nodes = 3000
-    notes = {"description": "First step: Read the log.", "runbook_url": "https://r.test/KubeProxyRulesStale.md"}
+    notes = {
+        "description": "First step: Read the log.",
+        "runbook_url": "https://r.test/KubeProxyRulesStale.md",
+    }
     alerts = [
         {
             "labels": alert("KubeProxyRulesStale", "critical", cluster="c1", node=f"n{number:04}"),
@@ -349,7 +440,11 @@ def test_a_notification_of_thousands_of_nodes_tells_ten_of_them_and_how_many_mor
     assert message.title == "CRITICAL: KubeProxyRulesStale in c1, 3000 nodes"
     assert len(set(listed)) == 10
     assert all(re.fullmatch(r"• stale on n\d{4}", line) for line in listed)
-    assert [more, step, runbook] == ["and 2990 more", notes["description"], f"Runbook: {notes['runbook_url']}"]
+    assert [more, step, runbook] == [
+        "and 2990 more",
+        notes["description"],
+        f"Runbook: {notes['runbook_url']}",
+    ]
 
 
 def to_chat(folder: Path, url: str) -> Path:
@@ -373,11 +468,17 @@ def test_only_more_than_ten_are_cut_and_the_resolved_ones_are_not_told_as_firing
 ) -> None:
     rows = [("firing", f"n{number}") for number in range(firing)] + [("resolved", "well")]
     alerts = [
-        {"status": status, "labels": {}, "annotations": {"summary": f"stale on {name}"}, "fingerprint": name}
+        {
+            "status": status,
+            "labels": {},
+            "annotations": {"summary": f"stale on {name}"},
+            "fingerprint": name,
+        }
         for status, name in rows
     ]
     title, text = (
-        rendered(amtool, tmp_path, part, {"status": "firing", "alerts": alerts}) for part in ("title", "text")
+        rendered(amtool, tmp_path, part, {"status": "firing", "alerts": alerts})
+        for part in ("title", "text")
     )
     assert f", {firing} nodes" in title
     assert text.count("stale on") == 10
@@ -386,7 +487,14 @@ def test_only_more_than_ten_are_cut_and_the_resolved_ones_are_not_told_as_firing
 
 
 def test_the_end_of_an_alert_tells_which_nodes_are_well(amtool: Path, tmp_path: Path) -> None:
-    alerts = [{"status": "resolved", "labels": {}, "annotations": {"summary": f"stale on {name}"}} for name in "ab"]
-    data = {"status": "resolved", "alerts": alerts, "commonLabels": {"alertname": "KubeProxyRulesStale"}}
+    alerts = [
+        {"status": "resolved", "labels": {}, "annotations": {"summary": f"stale on {name}"}}
+        for name in "ab"
+    ]
+    data = {
+        "status": "resolved",
+        "alerts": alerts,
+        "commonLabels": {"alertname": "KubeProxyRulesStale"},
+    }
     assert rendered(amtool, tmp_path, "title", data) == "resolved: KubeProxyRulesStale, 2 nodes"
     assert rendered(amtool, tmp_path, "text", data).startswith("• stale on a\n• stale on b\n")

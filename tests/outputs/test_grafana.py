@@ -94,7 +94,9 @@ def test_each_failure_has_its_query() -> None:
     rules = yaml.safe_load((ROOT / "output" / "loki" / "kube-proxy.rules.yaml").read_text())
     failures = {rule["labels"]["failure"] for group in rules["groups"] for rule in group["rules"]}
     legends = {target["legendFormat"] for target in DASHBOARD["panels"][0]["targets"]}
-    assert legends == {f"{{{{node_name}}}} {failure}" for failure in failures - {"log-rules-watchdog"}}
+    assert legends == {
+        f"{{{{node_name}}}} {failure}" for failure in failures - {"log-rules-watchdog"}
+    }
 
 
 @pytest.mark.parametrize("group", ALERTING["groups"], ids=lambda group: group["name"])
@@ -107,12 +109,18 @@ def test_grafana_has_every_alert_once_with_what_it_evaluates_elsewhere() -> None
     expected = {
         rule["alert"]: (rule["expr"], rule["labels"], engine)
         for engine in ("loki", "prometheus")
-        for group in yaml.safe_load((ROOT / "output" / engine / "kube-proxy.rules.yaml").read_text())["groups"]
+        for group in yaml.safe_load(
+            (ROOT / "output" / engine / "kube-proxy.rules.yaml").read_text()
+        )["groups"]
         for rule in group["rules"]
         if "alert" in rule
     }
     found = {
-        rule["title"]: (rule["data"][0]["model"]["expr"], rule["labels"], rule["data"][0]["datasourceUid"])
+        rule["title"]: (
+            rule["data"][0]["model"]["expr"],
+            rule["labels"],
+            rule["data"][0]["datasourceUid"],
+        )
         for rule in RULES
     }
     assert found == expected
@@ -127,10 +135,15 @@ def test_annotations_use_what_grafanas_templates_have(rule: dict[str, Any]) -> N
 
 
 def test_the_sources_are_called_as_the_site_calls_them(tmp_path: Path) -> None:
-    texts = compiled_for("grafana: {loki: logs-eu, prometheus: mimir-eu, folder: Network}\n", tmp_path)
+    texts = compiled_for(
+        "grafana: {loki: logs-eu, prometheus: mimir-eu, folder: Network}\n", tmp_path
+    )
     groups = yaml.safe_load(texts["grafana/kube-proxy.alerting.yaml"])["groups"]
     assert {group["folder"] for group in groups} == {"Network"}
-    assert {rule["data"][0]["datasourceUid"] for group in groups for rule in group["rules"]} == {"logs-eu", "mimir-eu"}
+    assert {rule["data"][0]["datasourceUid"] for group in groups for rule in group["rules"]} == {
+        "logs-eu",
+        "mimir-eu",
+    }
     variables = json.loads(texts["grafana/kube-proxy.dashboard.json"])["templating"]["list"]
     assert [row["current"]["value"] for row in variables[:2]] == ["logs-eu", "mimir-eu"]
 
@@ -139,11 +152,18 @@ def test_a_site_without_these_labels_has_no_choice_of_them(tmp_path: Path) -> No
     none = "{labels: {cluster: null, node: null}}"
     texts = compiled_for(f"loki: {none}\nprometheus: {none}\n", tmp_path)
     board = json.loads(texts["grafana/kube-proxy.dashboard.json"])
-    assert [row["name"] for row in board["templating"]["list"]] == ["loki", "prometheus", "pod", "instance"]
+    assert [row["name"] for row in board["templating"]["list"]] == [
+        "loki",
+        "prometheus",
+        "pod",
+        "instance",
+    ]
     assert not re.search(r"\$(cluster|node)\b", texts["grafana/kube-proxy.dashboard.json"])
 
 
-@pytest.mark.parametrize("labels", ["prometheus: {labels: {node: null}}\n", "loki: {labels: {node: null}}\n"])
+@pytest.mark.parametrize(
+    "labels", ["prometheus: {labels: {node: null}}\n", "loki: {labels: {node: null}}\n"]
+)
 def test_no_query_holds_a_variable_that_the_dashboard_has_not(labels: str, tmp_path: Path) -> None:
     """Loki has the node and Prometheus has not, or the other way round."""
     board = json.loads(compiled_for(labels, tmp_path)["grafana/kube-proxy.dashboard.json"])
@@ -181,19 +201,28 @@ def shown(panel: str, query: int = 0) -> str:
     return f"sum by ({label}) ({filled(target['expr'])})"
 
 
-def told(promtool: Path, folder: Path, series: dict[str, str], expr: str, samples: dict[str, float]) -> None:
+def told(
+    promtool: Path, folder: Path, series: dict[str, str], expr: str, samples: dict[str, float]
+) -> None:
     """promtool finds that the expression gives these values two hours later."""
-    expected = [{"labels": f'{{kube_proxy="{name}"}}', "value": value} for name, value in samples.items()]
+    expected = [
+        {"labels": f'{{kube_proxy="{name}"}}', "value": value} for name, value in samples.items()
+    ]
     inputs = [{"series": name, "values": values} for name, values in series.items()]
     checks = [{"expr": expr, "eval_time": "2h", "exp_samples": expected}]
-    tests = {"rule_files": [], "tests": [{"interval": "30s", "input_series": inputs, "promql_expr_test": checks}]}
+    tests = {
+        "rule_files": [],
+        "tests": [{"interval": "30s", "input_series": inputs, "promql_expr_test": checks}],
+    }
     (folder / "tests.yaml").write_text(yaml.safe_dump(tests), encoding="utf-8")
     passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], folder)
     assert passed, said
 
 
 def series_of(places: Iterable[str]) -> dict[str, str]:
-    return {name.replace("WHERE", place): values for name, values in SERIES.items() for place in places}
+    return {
+        name.replace("WHERE", place): values for name, values in SERIES.items() for place in places
+    }
 
 
 def test_a_dead_ip_family_shows_under_the_name_that_the_site_has_for_a_kube_proxy(
@@ -203,10 +232,14 @@ def test_a_dead_ip_family_shows_under_the_name_that_the_site_has_for_a_kube_prox
     told(pinned_promtool, tmp_path, series_of(PLACES.values()), expr, dict.fromkeys(PLACES, 6000))
 
 
-def test_an_ip_family_without_any_success_shows_since_the_start(pinned_promtool: Path, tmp_path: Path) -> None:
+def test_an_ip_family_without_any_success_shows_since_the_start(
+    pinned_promtool: Path, tmp_path: Path
+) -> None:
     place = PLACES["n1"]
     absent = {
-        name: values for name, values in series_of([place]).items() if not ("last_timestamp" in name and "IPv6" in name)
+        name: values
+        for name, values in series_of([place]).items()
+        if not ("last_timestamp" in name and "IPv6" in name)
     }
     started = absent | {f"process_start_time_seconds{{{place}}}": "600x240"}
     expr = shown("Time since the last successful sync")
@@ -224,10 +257,18 @@ def test_before_1_33_one_time_without_success_is_0_and_before_1_14_4_there_is_no
         f"process_start_time_seconds{{{older}}}": "600x240",
         f"kubeproxy_sync_proxy_rules_duration_seconds_count{{{older}}}": "5x240",
     }
-    told(pinned_promtool, tmp_path, series, shown("Time since the last successful sync"), {"n1": 6600})
+    told(
+        pinned_promtool,
+        tmp_path,
+        series,
+        shown("Time since the last successful sync"),
+        {"n1": 6600},
+    )
 
 
-def test_the_slower_ip_family_is_not_hidden_by_the_faster(pinned_promtool: Path, tmp_path: Path) -> None:
+def test_the_slower_ip_family_is_not_hidden_by_the_faster(
+    pinned_promtool: Path, tmp_path: Path
+) -> None:
     expr = f"round({shown('Time to write the rules')}, 0.01)"
     # The median of IPv6 alone, whose syncs all fall between 0.512 s and 8.192 s.
     told(pinned_promtool, tmp_path, series_of([PLACES["n1"]]), expr, {"n1": 4.35})

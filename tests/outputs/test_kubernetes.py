@@ -39,7 +39,11 @@ def closed(schema: Any) -> Any:
 def compiled(tmp_path: Path, profile: str) -> dict[str, dict[str, Any]]:
     """The objects for a profile, by file name."""
     files = {Path(path): text for path, text in compiled_for(profile, tmp_path).items()}
-    return {path.name: yaml.safe_load(text) for path, text in files.items() if path.parent.name == "kubernetes"}
+    return {
+        path.name: yaml.safe_load(text)
+        for path, text in files.items()
+        if path.parent.name == "kubernetes"
+    }
 
 
 @pytest.mark.parametrize("kind", [path.stem for path in sorted(SCHEMAS.glob("*.json"))])
@@ -55,14 +59,20 @@ def test_the_objects_hold_the_rules_of_the_files() -> None:
     prometheus = read(ROOT / "output" / "prometheus" / "kube-proxy.rules.yaml")
     loki = ROOT / "output" / "loki" / "kube-proxy.rules.yaml"
     assert read(FOLDER / "prometheus.prometheusrule.yaml")["spec"] == prometheus
-    assert read(FOLDER / "loki.alertingrule.yaml")["spec"] == {"tenantID": "infrastructure", **read(loki)}
-    assert read(FOLDER / "loki.configmap.yaml")["data"] == {"kube-proxy.rules.yaml": loki.read_text(encoding="utf-8")}
+    assert read(FOLDER / "loki.alertingrule.yaml")["spec"] == {
+        "tenantID": "infrastructure",
+        **read(loki),
+    }
+    assert read(FOLDER / "loki.configmap.yaml")["data"] == {
+        "kube-proxy.rules.yaml": loki.read_text(encoding="utf-8")
+    }
 
 
 def test_the_operators_webhooks_find_nothing() -> None:
     """What no schema says: group names are unique in all of an operator's rules, and each alert tells what is wrong."""
     alerting, recording = (
-        read(FOLDER / f"loki.{kind}rule.yaml")["spec"]["groups"] for kind in ("alerting", "recording")
+        read(FOLDER / f"loki.{kind}rule.yaml")["spec"]["groups"]
+        for kind in ("alerting", "recording")
     )
     names = [group["name"] for group in (*alerting, *recording)]
     assert len(set(names)) == len(names)
@@ -73,15 +83,22 @@ def test_the_operators_webhooks_find_nothing() -> None:
 
 def test_the_recording_rules_count_what_the_alerts_count(real_loki: Loki) -> None:
     alerting, recording = (
-        read(FOLDER / f"loki.{kind}rule.yaml")["spec"]["groups"] for kind in ("alerting", "recording")
+        read(FOLDER / f"loki.{kind}rule.yaml")["spec"]["groups"]
+        for kind in ("alerting", "recording")
     )
-    alerts = {rule["labels"]["failure"]: rule["expr"] for group in alerting for rule in group["rules"]}
-    records = {rule["labels"]["failure"]: rule["expr"] for group in recording for rule in group["rules"]}
+    alerts = {
+        rule["labels"]["failure"]: rule["expr"] for group in alerting for rule in group["rules"]
+    }
+    records = {
+        rule["labels"]["failure"]: rule["expr"] for group in recording for rule in group["rules"]
+    }
     assert records.keys() == alerts.keys() - {"log-rules-watchdog"}
     for failure, expr in records.items():
         assert logql.log_queries(expr) == logql.log_queries(alerts[failure])
         assert expr.count("[5m]") == 1
-        assert real_loki.evaluate(expr, int(time.time()) - 3600, 30, 2) == []  # numbers, or Loki refuses
+        assert (
+            real_loki.evaluate(expr, int(time.time()) - 3600, 30, 2) == []
+        )  # numbers, or Loki refuses
 
 
 def test_the_base_lists_files_that_are_there() -> None:
@@ -113,4 +130,8 @@ def test_objects_carry_what_the_site_says(tmp_path: Path) -> None:
 def test_a_site_without_log_rules_gets_no_loki_objects(tmp_path: Path) -> None:
     logs = [entry.id for entry in load().catalog.entries if entry.logs or entry.heartbeat == "logs"]
     objects = compiled(tmp_path, f"disabled: [{', '.join(logs)}]\n")
-    assert set(objects) == {"prometheus.prometheusrule.yaml", "kube-proxy.podmonitor.yaml", "kustomization.yaml"}
+    assert set(objects) == {
+        "prometheus.prometheusrule.yaml",
+        "kube-proxy.podmonitor.yaml",
+        "kustomization.yaml",
+    }

@@ -11,12 +11,17 @@ def problems(*files: File) -> list[str]:
 
 
 def test_a_link_to_a_page_and_to_a_heading_resolves() -> None:
-    page = File("runbooks/A.md", "# A\n\n## How `x` *works*\n\n[home](README.md), [here](#how-x-works)\n")
+    page = File(
+        "runbooks/A.md", "# A\n\n## How `x` *works*\n\n[home](README.md), [here](#how-x-works)\n"
+    )
     assert problems(INDEX, page) == []
 
 
 def test_a_link_to_another_site_is_not_followed() -> None:
-    assert problems(INDEX, File("runbooks/A.md", "[k8s](https://kubernetes.io/nowhere#at-all)\n")) == []
+    assert (
+        problems(INDEX, File("runbooks/A.md", "[k8s](https://kubernetes.io/nowhere#at-all)\n"))
+        == []
+    )
 
 
 def test_a_link_to_no_page_is_a_problem_on_its_line() -> None:
@@ -32,9 +37,16 @@ def test_a_link_to_no_heading_is_a_problem() -> None:
 
 
 def test_what_looks_like_a_link_in_code_is_none() -> None:
-    assert problems(INDEX, File("runbooks/A.md", "`[x](B.md)`\n\n```sh\n[x](B.md) # <a href=B.md>\n```\n")) == []
+    assert (
+        problems(
+            INDEX, File("runbooks/A.md", "`[x](B.md)`\n\n```sh\n[x](B.md) # <a href=B.md>\n```\n")
+        )
+        == []
+    )
 
 
 def test_a_page_without_a_link_to_it_is_a_problem() -> None:
     page, orphan = File("runbooks/A.md", "# A\n"), File("runbooks/B.md", "[A](A.md)\n")
-    assert problems(INDEX, page, orphan) == ["output/runbooks/B.md: no link leads here from runbooks/README.md"]
+    assert problems(INDEX, page, orphan) == [
+        "output/runbooks/B.md: no link leads here from runbooks/README.md"
+    ]

@@ -15,17 +15,25 @@ import pytest
 from generator.base import disk
 from generator.base.file import File
 from generator.base.problems import ToolError
-from generator.names import GENERATED
+from generator.base.names import GENERATED
 from generator.outputs import write
 from tests.conftest import ROOT, Run, completed
 
-OLD = [File("a.md", f"<!-- {GENERATED} -->\nold\n"), File("sub/b.md", f"<!-- {GENERATED} -->\nsame\n")]
-NEW = [File("a.md", f"<!-- {GENERATED} -->\nnew\n"), File("sub/b.md", f"<!-- {GENERATED} -->\nsame\n")]
+OLD = [
+    File("a.md", f"<!-- {GENERATED} -->\nold\n"),
+    File("sub/b.md", f"<!-- {GENERATED} -->\nsame\n"),
+]
+NEW = [
+    File("a.md", f"<!-- {GENERATED} -->\nnew\n"),
+    File("sub/b.md", f"<!-- {GENERATED} -->\nsame\n"),
+]
 
 
 def tree(folder: Path) -> dict[str, str]:
     """The files of a folder, without the list of them."""
-    files = {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()}
+    files = {
+        p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()
+    }
     return {path: text for path, text in files.items() if path != write.MANIFEST}
 
 
@@ -76,7 +84,9 @@ def test_the_diff_is_unified_and_names_added_and_removed_files(tmp_path: Path) -
     )
 
 
-def test_where_names_cannot_be_exchanged_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_names_cannot_be_exchanged_two_renames_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(write, "_exchange", lambda one, other: False)
     write.replace(tmp_path / "out", OLD)
     write.replace(tmp_path / "out", NEW)
@@ -89,7 +99,9 @@ def test_the_tree_names_its_own_files(tmp_path: Path) -> None:
     assert (tmp_path / "out" / ".generated").read_text() == f"# {GENERATED}\na.md\nsub/b.md\n"
 
 
-def test_an_old_tree_put_aside_by_a_killed_run_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_tree_put_aside_by_a_killed_run_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(write, "_exchange", lambda one, other: False)
     write.replace(tmp_path / "out", OLD)
     (tmp_path / ".out.kube-proxy-alerts").mkdir()
@@ -98,7 +110,14 @@ def test_an_old_tree_put_aside_by_a_killed_run_comes_back(tmp_path: Path, monkey
     with pytest.raises(ToolError):
         write.replace(tmp_path / "out", [File("a.md/x", "a file cannot be a folder"), *OLD])
     assert tree(tmp_path / "out") == texts(OLD)
-    assert everything(tmp_path) == ["file", "out", "out/.generated", "out/a.md", "out/sub", "out/sub/b.md"]
+    assert everything(tmp_path) == [
+        "file",
+        "out",
+        "out/.generated",
+        "out/a.md",
+        "out/sub",
+        "out/sub/b.md",
+    ]
 
 
 def test_a_disk_that_refuses_is_said(tmp_path: Path) -> None:
@@ -112,7 +131,7 @@ import sys
 from pathlib import Path
 from generator.outputs import write
 from generator.base.file import File
-from generator.names import GENERATED
+from generator.base.names import GENERATED
 def files(word):
     return [File(f"{word if n % 20 == 0 else 'both'}/{n}.md", f"<!-- {GENERATED} -->\\n{word}\\n") for n in range(200)]
 print("ready", flush=True)
@@ -145,7 +164,9 @@ MOMENTS = [n / 40 for n in range(1, 11)]
 
 
 @pytest.mark.parametrize("after", MOMENTS)
-def test_a_run_killed_at_any_moment_leaves_the_old_tree_or_the_new(tmp_path: Path, after: float) -> None:
+def test_a_run_killed_at_any_moment_leaves_the_old_tree_or_the_new(
+    tmp_path: Path, after: float
+) -> None:
     out = tmp_path / "out"
     killed(out, after, tmp_path)
     words = {text.splitlines()[1] for text in tree(out).values()}
@@ -156,7 +177,9 @@ def test_a_run_killed_at_any_moment_leaves_the_old_tree_or_the_new(tmp_path: Pat
 
 
 @pytest.mark.parametrize("after", MOMENTS)
-def test_a_run_killed_in_the_folder_that_it_works_in_is_healed_by_the_next(tmp_path: Path, after: float) -> None:
+def test_a_run_killed_in_the_folder_that_it_works_in_is_healed_by_the_next(
+    tmp_path: Path, after: float
+) -> None:
     killed(Path(), after, tmp_path)
     assert write.foreign(tmp_path, OLD) == []
     write.replace(tmp_path, OLD)
@@ -168,7 +191,12 @@ def test_a_half_staged_tree_of_a_killed_run_does_not_get_into_the_new_one(tmp_pa
     """Whatever the number of its process was: in a container every run has number 1."""
     staged = tmp_path / ".out.kube-proxy-alerts" / "new"
     disk.populate(
-        staged, [File(".generated", f"# {GENERATED}\na.md\nold/c.md\n"), File("a.md", "cut"), File("old/c.md", "")]
+        staged,
+        [
+            File(".generated", f"# {GENERATED}\na.md\nold/c.md\n"),
+            File("a.md", "cut"),
+            File("old/c.md", ""),
+        ],
     )
     assert write.replace(tmp_path / "out", OLD)
     assert everything(tmp_path) == ["out", "out/.generated", "out/a.md", "out/sub", "out/sub/b.md"]
@@ -178,7 +206,9 @@ def test_runs_at_once_wait_for_each_other(tmp_path: Path) -> None:
     program = WRITER.replace("while True:", "for _ in range(4):")
     runs = [
         subprocess.Popen(
-            [sys.executable, "-c", program, "out"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
+            [sys.executable, "-c", program, "out"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         for _ in range(3)
     ]
@@ -251,9 +281,15 @@ STRANGERS: list[tuple[str, Callable[[Path], object]]] = [
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["beside", "inside"])
-@pytest.mark.parametrize(("name", "make"), STRANGERS, ids=[f"{n}-{name!a}" for n, (name, _) in enumerate(STRANGERS)])
+@pytest.mark.parametrize(
+    ("name", "make"), STRANGERS, ids=[f"{n}-{name!a}" for n, (name, _) in enumerate(STRANGERS)]
+)
 def test_what_was_not_generated_is_named_and_stays(
-    tmp_path: Path, name: str, make: Callable[[Path], object], inside: bool, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    name: str,
+    make: Callable[[Path], object],
+    inside: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "out"
     write.replace(out, OLD)
@@ -265,7 +301,11 @@ def test_what_was_not_generated_is_named_and_stays(
     with pytest.raises(write.ForeignError):
         write.replace(out, NEW)
     after = (out / name).lstat()
-    assert (after.st_ino, after.st_mode, after.st_size) == (before.st_ino, before.st_mode, before.st_size)
+    assert (after.st_ino, after.st_mode, after.st_size) == (
+        before.st_ino,
+        before.st_mode,
+        before.st_size,
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert not (out / ".kube-proxy-alerts").exists()
 
@@ -334,7 +374,7 @@ for word in one two; do
 from pathlib import Path
 from generator.outputs import write
 from generator.base.file import File
-from generator.names import GENERATED
+from generator.base.names import GENERATED
 head = '# ' + GENERATED + chr(10)
 write.replace(Path('out'), [File('$word.md', head), File('sub/a.md', head + '$word')])"
 done
@@ -346,13 +386,20 @@ find out -type f; find . -maxdepth 1 -name '.out*'
 def test_a_mount_point_is_filled_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     mounted = MOUNTED.format(python=sys.executable)
-    done = completed(["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", mounted], tmp_path)
-    assert (done.stderr, sorted(done.stdout.split())) == ("", ["out/.generated", "out/sub/a.md", "out/two.md"])
+    done = completed(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", mounted], tmp_path
+    )
+    assert (done.stderr, sorted(done.stdout.split())) == (
+        "",
+        ["out/.generated", "out/sub/a.md", "out/two.md"],
+    )
 
 
 def test_a_new_folder_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="cannot be written"):
-        write.create(tmp_path / "entry", [File("a.md", "x"), File("a.md/b", "a file cannot be a folder")])
+        write.create(
+            tmp_path / "entry", [File("a.md", "x"), File("a.md/b", "a file cannot be a folder")]
+        )
     assert everything(tmp_path) == []
     write.create(tmp_path / "entry", OLD)
     assert everything(tmp_path) == ["entry", "entry/a.md", "entry/sub", "entry/sub/b.md"]
@@ -384,9 +431,15 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [(".", ".: is no file"), ("fifo", "fifo: is no file"), ("x" * 300, "cannot be written: File name too long")],
+    [
+        (".", ".: is no file"),
+        ("fifo", "fifo: is no file"),
+        ("x" * 300, "cannot be written: File name too long"),
+    ],
 )
-def test_a_profile_is_written_where_a_file_can_be(tmp_path: Path, run: Run, name: str, said: str) -> None:
+def test_a_profile_is_written_where_a_file_can_be(
+    tmp_path: Path, run: Run, name: str, said: str
+) -> None:
     os.mkfifo(tmp_path / "fifo")
     result = run("init", "--force", "--output", name, cwd=tmp_path)
     assert result.returncode == 2

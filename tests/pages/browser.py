@@ -11,7 +11,7 @@ import platformdirs
 from playwright.sync_api import Browser, sync_playwright
 
 from generator.base import subprocesses
-from generator.names import TOOL
+from generator.base.names import TOOL
 
 _SECONDS = 600
 
@@ -23,7 +23,9 @@ Program = tuple[str, dict[str, str]]
 def chromium(found: Program) -> Iterator[Browser]:
     program, environment = found
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, env={**os.environ, **environment})
+        browser = playwright.chromium.launch(
+            executable_path=program, env={**os.environ, **environment}
+        )
         try:
             yield browser
         finally:
@@ -38,7 +40,9 @@ def obtained() -> Program:
     unpacked = _unpacked()
     libraries = next(unpacked.glob("usr/lib/*-linux-gnu"))
     folders = [libraries, *(folder for folder in libraries.iterdir() if folder.is_dir())]
-    return str(unpacked / "usr/lib/chromium/chromium"), {"LD_LIBRARY_PATH": os.pathsep.join(map(str, folders))}
+    return str(unpacked / "usr/lib/chromium/chromium"), {
+        "LD_LIBRARY_PATH": os.pathsep.join(map(str, folders))
+    }
 
 
 def _unpacked() -> Path:
@@ -52,11 +56,21 @@ def _unpacked() -> Path:
         for name in ("lists/partial", "archives/partial"):
             (work / name).mkdir(parents=True)
         apt = [
-            *("apt-get", "--quiet", "-o", f"Dir::State::lists={work / 'lists'}", "-o", "APT::Sandbox::User="),
+            *(
+                "apt-get",
+                "--quiet",
+                "-o",
+                f"Dir::State::lists={work / 'lists'}",
+                "-o",
+                "APT::Sandbox::User=",
+            ),
             *("-o", f"Dir::Cache={work}", "-o", f"Dir::Cache::archives={work / 'archives'}"),
         ]
         _must([*apt, "update"], work)
-        _must([*apt, "--yes", "--no-install-recommends", "--download-only", "install", "chromium"], work)
+        _must(
+            [*apt, "--yes", "--no-install-recommends", "--download-only", "install", "chromium"],
+            work,
+        )
         for package in sorted((work / "archives").glob("*.deb")):
             _must(["dpkg-deb", "-x", str(package), "unpacked"], work)
         (work / "unpacked").rename(target)

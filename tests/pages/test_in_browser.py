@@ -71,7 +71,9 @@ def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     if request.param == "from disk":
         yield folder.as_uri()
         return
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
+    )
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -88,7 +90,10 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     opened = context.new_page()
     opened.on("console", lambda message: complaints.append(message.text))
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("request", lambda one: None if one.url.startswith((address, "data:")) else complaints.append(one.url))
+    opened.on(
+        "request",
+        lambda one: None if one.url.startswith((address, "data:")) else complaints.append(one.url),
+    )
     yield opened
     context.close()
     assert complaints == []
@@ -103,24 +108,32 @@ def diagnosed(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("dress", DRESSES, ids=lambda dress: dress.__name__)
-def test_every_sample_that_is_pasted_is_named_as_diagnose_names_it(page: Page, address: str, dress: Any) -> None:
+def test_every_sample_that_is_pasted_is_named_as_diagnose_names_it(
+    page: Page, address: str, dress: Any
+) -> None:
     page.goto(f"{address}/index.html")
     differ = {}
     named: set[str] = set()
     for path in SAMPLES:
         plain = path.read_bytes().decode("utf-8", errors="replace").rstrip("\n")
-        text = "".join(f"{dress(line)}\n" for line in plain.split("\n")) if dress is not raw else plain
+        text = (
+            "".join(f"{dress(line)}\n" for line in plain.split("\n")) if dress is not raw else plain
+        )
         found = set(page.evaluate(PASTE, text))
         named |= found
         if found != diagnosed(text):
             differ[path.relative_to(ROOT).as_posix()] = (found, diagnosed(text))
     assert differ == {}
-    assert named == {entry.id for entry in READ.catalog.entries if entry.logs and entry.kind != "watchdog"}
+    assert named == {
+        entry.id for entry in READ.catalog.entries if entry.logs and entry.kind != "watchdog"
+    }
 
 
 def test_a_failure_is_named_with_its_first_step_and_its_page(page: Page, address: str) -> None:
     page.goto(f"{address}/index.html")
-    page.evaluate(PASTE, f"I1124 04:52:19.864465   30155 server.go:583] Version: v1.18.4\n{CHAIN}\n{CHAIN}\n")
+    page.evaluate(
+        PASTE, f"I1124 04:52:19.864465   30155 server.go:583] Version: v1.18.4\n{CHAIN}\n{CHAIN}\n"
+    )
     assert page.inner_text("#state") == "1 documented failure is in 3 lines."
     said = page.inner_text("#found")
     assert "critical, 2 lines, first line 2" in said
@@ -129,9 +142,13 @@ def test_a_failure_is_named_with_its_first_step_and_its_page(page: Page, address
     assert page.inner_text("h1") == "KubeProxyIptablesBackendMismatch"
 
 
-def test_a_healthy_log_and_an_empty_one_are_said_to_have_no_failure(page: Page, address: str) -> None:
+def test_a_healthy_log_and_an_empty_one_are_said_to_have_no_failure(
+    page: Page, address: str
+) -> None:
     page.goto(f"{address}/index.html")
-    assert page.evaluate(PASTE, "I1124 04:52:19.864465   30155 server.go:583] Version: v1.18.4") == []
+    assert (
+        page.evaluate(PASTE, "I1124 04:52:19.864465   30155 server.go:583] Version: v1.18.4") == []
+    )
     assert page.inner_text("#state") == "No documented failures are in 1 line."
     assert page.evaluate(PASTE, "") == []
     assert page.inner_text("#state") == "No documented failures are in 0 lines."
@@ -157,9 +174,14 @@ def test_the_log_is_no_part_of_the_page_and_meets_no_regular_expression_of_the_b
     assert page.evaluate("/MARKER/.test('MARKER') && window.seen") == ["MARKER"]  # the trap works
 
 
-def test_a_big_file_is_read_while_the_page_goes_on_working(page: Page, address: str, tmp_path: Path) -> None:
+def test_a_big_file_is_read_while_the_page_goes_on_working(
+    page: Page, address: str, tmp_path: Path
+) -> None:
     page.goto(f"{address}/index.html")
-    healthy = "I1124 04:52:19.864465   30155 proxier.go:871] Syncing iptables rules took 12.5ms\n" * 400_000
+    healthy = (
+        "I1124 04:52:19.864465   30155 proxier.go:871] Syncing iptables rules took 12.5ms\n"
+        * 400_000
+    )
     (tmp_path / "big.log").write_text(f"{healthy}{CHAIN}\n")
     page.evaluate("window.ticks = 0; setInterval(() => { window.ticks += 1; }, 1)")
     page.set_input_files("#open", tmp_path / "big.log")
@@ -177,7 +199,9 @@ def test_a_log_without_an_end_of_line_is_read_too(page: Page, address: str, tmp_
     assert page.inner_text("#state") == "1 documented failure is in 1 line."
 
 
-def test_a_packed_log_is_unpacked_and_a_broken_one_is_refused(page: Page, address: str, tmp_path: Path) -> None:
+def test_a_packed_log_is_unpacked_and_a_broken_one_is_refused(
+    page: Page, address: str, tmp_path: Path
+) -> None:
     page.goto(f"{address}/index.html")
     whole = gzip.compress(f"{CHAIN}\n".encode())
     (tmp_path / "kube-proxy.log.gz").write_bytes(whole)
@@ -200,14 +224,19 @@ def test_no_page_scrolls_sideways_on_a_phone(page: Page, address: str) -> None:
     assert wide == {}
 
 
-def test_the_table_of_versions_shows_the_release_and_the_failure_that_are_chosen(page: Page, address: str) -> None:
+def test_the_table_of_versions_shows_the_release_and_the_failure_that_are_chosen(
+    page: Page, address: str
+) -> None:
     page.goto(f"{address}/versions.html")
     everything = page.locator("#matrix tbody tr:visible").count()
     page.select_option("#release", "TKE 1.18")
     assert page.locator("#matrix tbody tr:visible").all_inner_texts()[0].startswith("TKE 1.18\t")
     assert page.locator("#matrix tbody tr:visible").count() == 1 < everything
     page.select_option("#failure", "iptables-backend-mismatch")
-    assert page.locator("#matrix thead th:visible").all_inner_texts() == ["kube-proxy", "iptables-backend-mismatch"]
+    assert page.locator("#matrix thead th:visible").all_inner_texts() == [
+        "kube-proxy",
+        "iptables-backend-mismatch",
+    ]
     assert page.locator("#matrix tbody tr:visible td:visible").count() == 1
     page.select_option("#release", "")
     page.select_option("#failure", "")

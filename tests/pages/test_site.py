@@ -57,7 +57,10 @@ READINGS = {path: Reading(text) for path, text in PAGES.items()}
 def test_every_alert_has_a_page_with_its_name_as_the_heading() -> None:
     assert COMPILED.rules
     for alert in COMPILED.rules.alerts:
-        assert f'<h1 id="{alert.rule.alert.lower()}">{alert.rule.alert}</h1>' in PAGES[f"{alert.rule.alert}.html"]
+        assert (
+            f'<h1 id="{alert.rule.alert.lower()}">{alert.rule.alert}</h1>'
+            in PAGES[f"{alert.rule.alert}.html"]
+        )
 
 
 def test_the_first_page_leads_to_every_alert_by_its_title() -> None:
@@ -65,7 +68,12 @@ def test_the_first_page_leads_to_every_alert_by_its_title() -> None:
     for alert in COMPILED.rules.alerts:
         assert f'<a href="{alert.rule.alert}.html">' in PAGES["index.html"]
     headings = re.findall("<h2>(.*?)</h2>", PAGES["index.html"])
-    assert headings == ["Severity critical", "Severity warning", "Severity info", "Watchdogs, always firing"]
+    assert headings == [
+        "Severity critical",
+        "Severity warning",
+        "Severity info",
+        "Watchdogs, always firing",
+    ]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -81,7 +89,9 @@ def test_every_link_leads_to_a_page_and_a_heading(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_loads_only_what_is_beside_it_and_holds_nothing_that_the_policy_refuses(path: str) -> None:
+def test_a_page_loads_only_what_is_beside_it_and_holds_nothing_that_the_policy_refuses(
+    path: str,
+) -> None:
     reading = READINGS[path]
     assert "default-src 'none'" in PAGES[path]
     assert set(reading.loads) - {"data:,"} <= FILES.keys()
@@ -92,7 +102,9 @@ def test_a_page_loads_only_what_is_beside_it_and_holds_nothing_that_the_policy_r
 def test_the_same_input_gives_the_same_bytes() -> None:
     again = compile_catalog(load(), "output")
     assert again.rules
-    assert {file.path: file.text for file in site.files(again.files, again.rules, READ.catalog)} == FILES
+    assert {
+        file.path: file.text for file in site.files(again.files, again.rules, READ.catalog)
+    } == FILES
 
 
 def test_the_library_comes_with_its_licence_and_version() -> None:
@@ -120,7 +132,10 @@ def test_programs_find_each_alert_in_the_catalog() -> None:
 
 
 def test_markup_of_an_entry_is_shown_and_never_run() -> None:
-    html = as_html("# A `b` <script>\n\n<img src=x onerror=y> [c](javascript:d) [e](f.md#g)\n", {"f.md": "f.html"})
+    html = as_html(
+        "# A `b` <script>\n\n<img src=x onerror=y> [c](javascript:d) [e](f.md#g)\n",
+        {"f.md": "f.html"},
+    )
     assert '<h1 id="a-b-script">A <code>b</code> &lt;script&gt;</h1>' in html
     assert "<img" not in html
     assert 'href="javascript' not in html
@@ -132,7 +147,9 @@ def test_an_entry_that_the_profile_disables_is_named_without_a_page(tmp_path: Pa
     read = load(profile=tmp_path / "site.yaml")
     compiled = compile_catalog(read, "output")
     assert compiled.rules
-    files = {file.path: file.text for file in site.files(compiled.files, compiled.rules, read.catalog)}
+    files = {
+        file.path: file.text for file in site.files(compiled.files, compiled.rules, read.catalog)
+    }
     entries = json.loads(files["signatures.js"].partition(" = ")[2].removesuffix(";\n"))
     pages = {entry["id"]: entry["page"] for entry in entries}
     assert pages["iptables-backend-mismatch"] is None

@@ -4,8 +4,16 @@ import pytest
 import yaml
 
 from generator.catalog.model import LogStream, LogTest
-from generator.names import TEST_LABEL
-from generator.prove.log_tests import HIDDEN, alerting_rules, as_promtool, looked_at, push, query, steps
+from generator.base.names import TEST_LABEL
+from generator.prove.log_tests import (
+    HIDDEN,
+    alerting_rules,
+    as_promtool,
+    looked_at,
+    push,
+    query,
+    steps,
+)
 from generator.servers.loki import Series
 
 RULES = """
@@ -28,14 +36,18 @@ def test_alerting_rules_of_all_groups() -> None:
     assert [rule["alert"] for rule in alerting_rules([RULES])] == ["A", "B"]
 
 
-@pytest.mark.parametrize("text", ["", "a: [", "groups: 3", "groups: [{name: x}]", "groups: [{rules: [{alert: A}]}]"])
+@pytest.mark.parametrize(
+    "text", ["", "a: [", "groups: 3", "groups: [{name: x}]", "groups: [{rules: [{alert: A}]}]"]
+)
 def test_what_is_no_rule_file_is_said(text: str) -> None:
     with pytest.raises(ValueError, match="a rule file is not groups of rules"):
         alerting_rules([text])
 
 
 def test_only_the_rules_a_test_speaks_of_are_evaluated() -> None:
-    assert [rule["alert"] for rule in looked_at(log_test(("1m", "B")), alerting_rules([RULES]))] == ["B"]
+    assert [
+        rule["alert"] for rule in looked_at(log_test(("1m", "B")), alerting_rules([RULES]))
+    ] == ["B"]
 
 
 def test_a_test_of_an_alert_that_no_rule_gives_cannot_pass() -> None:
@@ -43,20 +55,29 @@ def test_a_test_of_an_alert_that_no_rule_gives_cannot_pass() -> None:
         looked_at(log_test(("1m", "B"), ("1m", "C")), alerting_rules([RULES]))
 
 
-@pytest.mark.parametrize(("last", "interval", "count"), [("0", 30, 0), ("1m", 30, 2), ("1m1s", 30, 3), ("2h", 60, 120)])
+@pytest.mark.parametrize(
+    ("last", "interval", "count"), [("0", 30, 0), ("1m", 30, 2), ("1m1s", 30, 3), ("2h", 60, 120)]
+)
 def test_evaluations_reach_to_the_last_look(last: str, interval: float, count: int) -> None:
     assert steps(log_test(("0s", "A"), (last, "A")), interval) == count
 
 
 def test_lines_of_one_time_get_times_of_their_own_that_are_not_later() -> None:
-    pushed = push(LogStream({"a": "b"}, ((60, "one"), (60, "one"), (90, "two"))), "t1", 1_000_000_000_000, hidden=False)
+    pushed = push(
+        LogStream({"a": "b"}, ((60, "one"), (60, "one"), (90, "two"))),
+        "t1",
+        1_000_000_000_000,
+        hidden=False,
+    )
     assert pushed == {
         "stream": {"a": "b", TEST_LABEL: "t1"},
         "values": [["1059999999998", "one"], ["1059999999999", "one"], ["1090000000000", "two"]],
     }
 
 
-def test_in_a_loki_of_others_a_stream_has_no_label_that_they_use_and_the_rule_sees_its_own_ones() -> None:
+def test_in_a_loki_of_others_a_stream_has_no_label_that_they_use_and_the_rule_sees_its_own_ones() -> (
+    None
+):
     stream = LogStream({"container": "kube-proxy", "pod": "p"}, ((60, "one"),))
     test = LogTest("a test", (stream,), ())
     assert push(stream, "t1", 0, hidden=True)["stream"] == {
@@ -70,18 +91,30 @@ def test_in_a_loki_of_others_a_stream_has_no_label_that_they_use_and_the_rule_se
         " | label_format container=kube_proxy_alerts_test_container, pod=kube_proxy_alerts_test_pod"
         ' |= "x" [5m])) > 0'
     )
-    assert query(rule, test, "t1", hidden=False) == rule.replace("}", ", kube_proxy_alerts_test=`t1`}")
+    assert query(rule, test, "t1", hidden=False) == rule.replace(
+        "}", ", kube_proxy_alerts_test=`t1`}"
+    )
 
 
 def test_lokis_answers_become_series_and_gaps_are_marked() -> None:
     test = LogTest("a test", (), ({"eval_time": "3m", "alertname": "A", "exp_alerts": []},))
-    answer = [Series({f"{HIDDEN}node": 'n"1', TEST_LABEL: "t1"}, {1: "2", 2: "3", 4: "1"}), Series({}, {})]
+    answer = [
+        Series({f"{HIDDEN}node": 'n"1', TEST_LABEL: "t1"}, {1: "2", 2: "3", 4: "1"}),
+        Series({}, {}),
+    ]
     rules, tests = as_promtool(test, alerting_rules([RULES])[:1], [answer], 30)
     assert yaml.safe_load(rules.text) == {
         "groups": [
             {
                 "name": "rules",
-                "rules": [{"alert": "A", "expr": "loki_rule_0", "for": "1m", "labels": {"severity": "info"}}],
+                "rules": [
+                    {
+                        "alert": "A",
+                        "expr": "loki_rule_0",
+                        "for": "1m",
+                        "labels": {"severity": "info"},
+                    }
+                ],
             }
         ]
     }

@@ -12,8 +12,14 @@ from generator.prove import on_loki
 from generator.servers.loki import Loki
 
 INPUTS = load(log_tests=True)
-RULES = [file.text for file in compile_catalog(INPUTS, "output").files if file.path.startswith("loki/")]
-SUITES = [pytest.param(entry.log_tests, id=entry.id) for entry in INPUTS.catalog.entries if entry.log_tests]
+RULES = [
+    file.text for file in compile_catalog(INPUTS, "output").files if file.path.startswith("loki/")
+]
+SUITES = [
+    pytest.param(entry.log_tests, id=entry.id)
+    for entry in INPUTS.catalog.entries
+    if entry.log_tests
+]
 
 
 @pytest.fixture
@@ -22,17 +28,24 @@ def promtool(pinned_promtool: Path) -> Path:
 
 
 @pytest.mark.parametrize("tests", SUITES)
-def test_the_catalogs_log_tests_pass_on_a_real_loki(tests: LogTests, real_loki: Loki, promtool: Path) -> None:
+def test_the_catalogs_log_tests_pass_on_a_real_loki(
+    tests: LogTests, real_loki: Loki, promtool: Path
+) -> None:
     outcomes = list(on_loki.run_tests(real_loki, promtool, on_loki.suite(tests, RULES)))
     assert [outcome.said for outcome in outcomes if outcome.said] == []
     assert [outcome.test for outcome in outcomes] == [test.name for test in tests.tests]
 
 
-def test_loki_sees_every_sample_in_every_dress_as_the_line_level_check_does(real_loki: Loki) -> None:
+def test_loki_sees_every_sample_in_every_dress_as_the_line_level_check_does(
+    real_loki: Loki,
+) -> None:
     problems, compared = on_loki.samples_agree(real_loki, INPUTS.catalog, INPUTS.catalog.entries)
     assert [str(problem) for problem in problems] == []
     assert compared == len(DRESSES) * sum(
-        bool(line) for entry in INPUTS.catalog.entries for sample in entry.samples for line in sample.lines
+        bool(line)
+        for entry in INPUTS.catalog.entries
+        for sample in entry.samples
+        for line in sample.lines
     )
 
 
@@ -67,13 +80,17 @@ tests:
 """
 
 
-def run_one(tmp_path: Path, tests: str, loki: Loki, promtool: Path, rule: str = RULE, hidden: bool = False) -> str:
+def run_one(
+    tmp_path: Path, tests: str, loki: Loki, promtool: Path, rule: str = RULE, hidden: bool = False
+) -> str:
     (tmp_path / "rules.yaml").write_text(rule)
     (tmp_path / "tests.yaml").write_text(tests)
     read = load_tests(tmp_path / "tests.yaml")
     assert read.problems == ()
     assert read.log_tests
-    (outcome,) = on_loki.run_tests(loki, promtool, on_loki.suite(read.log_tests, read.rules), hidden)
+    (outcome,) = on_loki.run_tests(
+        loki, promtool, on_loki.suite(read.log_tests, read.rules), hidden
+    )
     return outcome.said
 
 
@@ -107,7 +124,8 @@ def test_what_is_absent_has_the_labels_of_its_selector(
     hidden: bool, tmp_path: Path, real_loki: Loki, promtool: Path
 ) -> None:
     rule = RULE.replace(
-        'sum by (house) (count_over_time({app="door"} |= `open` [2m])) > 1', 'absent_over_time({app="door"}[1m])'
+        'sum by (house) (count_over_time({app="door"} |= `open` [2m])) > 1',
+        'absent_over_time({app="door"}[1m])',
     )
     tests = (
         TESTS[: TESTS.index("  alert_rule_test")]
@@ -171,12 +189,24 @@ def test_a_test_of_an_unknown_alert_fails(tmp_path: Path, real_loki: Loki, promt
         ("stream: '{app=", "stream: '{app=!", "tests.yaml:7:5: "),
         ("stream: '{app=", "stream: '{app=~", "tests.yaml:7:5: labels are given with =, as in"),
         ("interval: 30s", "interval: 0s", "tests.yaml:3:1: the interval must be longer than 0"),
-        ("line: the door is open", "file: gone.log", "tests.yaml:9:7: there is no file gone.log beside this one"),
-        ("{at: 30s, line: the door is open}", "{at: 30s}", "tests.yaml:9:7: give either `line` or `file`"),
+        (
+            "line: the door is open",
+            "file: gone.log",
+            "tests.yaml:9:7: there is no file gone.log beside this one",
+        ),
+        (
+            "{at: 30s, line: the door is open}",
+            "{at: 30s}",
+            "tests.yaml:9:7: give either `line` or `file`",
+        ),
         ("every: 30s, times", "times", "tests.yaml:10:7: `times` needs `every`"),
         ("[rules.yaml]", "[no*.yaml]", "tests.yaml: no rule file matches no*.yaml"),
         ("at: 30s", "at: soon", "tests.yaml:9:8: at: 'soon' does not have the form"),
-        ("alertname: DoorOpen}", "alertnam: DoorOpen}", "unknown key 'alertnam'; did you mean 'alertname'?"),
+        (
+            "alertname: DoorOpen}",
+            "alertnam: DoorOpen}",
+            "unknown key 'alertnam'; did you mean 'alertname'?",
+        ),
     ],
 )
 def test_a_bad_test_file_is_said_with_its_place(

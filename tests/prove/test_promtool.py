@@ -15,9 +15,13 @@ def test_promtool_accepts_the_rules_and_the_unit_tests_pass(pinned_promtool: Pat
     inputs = load()
     compiled = compile_catalog(inputs, "output")
     assert compiled.rules
-    verdict = promtool.validate(pinned_promtool, compiled.files, compiled.rules, inputs.catalog, "output", again=True)
+    verdict = promtool.validate(
+        pinned_promtool, compiled.files, compiled.rules, inputs.catalog, "output", again=True
+    )
     assert [str(problem) for problem in verdict.problems] == []
-    assert verdict.test_files == len([e for e in inputs.catalog.entries if e.metric_alerts or e.heartbeat == "metrics"])
+    assert verdict.test_files == len(
+        [e for e in inputs.catalog.entries if e.metric_alerts or e.heartbeat == "metrics"]
+    )
     assert verdict.rules > verdict.test_files
     assert verdict.remembered == 0
 
@@ -30,7 +34,9 @@ def seen(groups: Sequence[RuleGroup], text: str) -> dict[str, list[str]]:
     """The rules that a text is given, by group."""
     chosen: dict[str, list[str]] = {}
     for group in promtool.needed(groups, text):
-        chosen[group.name] = [rule.alert if isinstance(rule, AlertRule) else rule.record for rule in group.rules]
+        chosen[group.name] = [
+            rule.alert if isinstance(rule, AlertRule) else rule.record for rule in group.rules
+        ]
     return chosen
 
 
@@ -39,10 +45,18 @@ def test_a_file_of_tests_is_given_the_rules_it_names_and_what_these_read() -> No
         RuleGroup(
             "records",
             "30s",
-            (RecordingRule("a:b:c", "x"), RecordingRule("d:e:f", "a:b:c * 2"), RecordingRule("g:h:i", "x")),
+            (
+                RecordingRule("a:b:c", "x"),
+                RecordingRule("d:e:f", "a:b:c * 2"),
+                RecordingRule("g:h:i", "x"),
+            ),
         ),
         RuleGroup("first", "30s", (alert("One", "d:e:f > 1"), alert("OneMore", "y > 1"))),
-        RuleGroup("second", "30s", (alert("Two", "y > 1", '{{ query `ALERTS{alertname=~"Three|Four"}` }}'),)),
+        RuleGroup(
+            "second",
+            "30s",
+            (alert("Two", "y > 1", '{{ query `ALERTS{alertname=~"Three|Four"}` }}'),),
+        ),
         RuleGroup("third", "30s", (alert("Three", "z > 1"),)),
     ]
     assert seen(groups, "alertname: One") == {"records": ["a:b:c", "d:e:f"], "first": ["One"]}
@@ -67,7 +81,9 @@ def test_what_promtool_was_content_with_is_remembered_for_these_very_files(
     assert passed.mark(tool, ["test", "a"]) != mark
 
 
-def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_costs_only_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(passed, "_folder", lambda: tmp_path / "file" / "passed")
     passed.remember(["a"])

@@ -17,7 +17,7 @@ import yaml
 from generator.base.file import File, yaml_file
 from generator.catalog.load import load
 from generator.catalog.wordings import signature
-from generator.names import TEST_LABEL
+from generator.base.names import TEST_LABEL
 from generator.prove import local_loki, tools
 from generator.servers.loki import Loki
 from tests.conftest import ROOT, Run, obtained
@@ -69,14 +69,22 @@ class Site:
         time.sleep(2)  # the ruler's queue and Alertmanager's group_wait
 
     def _evaluations(self) -> list[float]:
-        groups = httpx.get(f"{self.loki.url}/prometheus/api/v1/rules").raise_for_status().json()["data"]["groups"]
+        groups = (
+            httpx.get(f"{self.loki.url}/prometheus/api/v1/rules")
+            .raise_for_status()
+            .json()["data"]["groups"]
+        )
         times = [rule["lastEvaluation"][:19] for group in groups for rule in group["rules"]]
-        return [time.mktime(time.strptime(at, "%Y-%m-%dT%H:%M:%S")) - time.timezone for at in times] or [0]
+        return [
+            time.mktime(time.strptime(at, "%Y-%m-%dT%H:%M:%S")) - time.timezone for at in times
+        ] or [0]
 
 
 def failing_line() -> str:
     """A line of KubeProxyIptablesBackendMismatch."""
-    entry = next(entry for entry in load().catalog.entries if entry.id == "iptables-backend-mismatch")
+    entry = next(
+        entry for entry in load().catalog.entries if entry.id == "iptables-backend-mismatch"
+    )
     assert entry.logs
     lines = (line for sample in entry.samples for line in sample.lines)
     return next(line for line in lines if signature(entry.logs).matches(line))
@@ -93,17 +101,28 @@ def until(done: Callable[[], bool]) -> None:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A Loki whose ruler has the default rules, without `for`, and those of others; what they send is received."""
     work = tmp_path_factory.mktemp("shared")
-    ours = yaml.safe_load((ROOT / "output" / "loki" / "kube-proxy.rules.yaml").read_text(encoding="utf-8"))["groups"]
-    theirs = {"name": "others", "rules": [{"alert": name, "expr": expr} for name, expr in OTHERS.items()]}
+    ours = yaml.safe_load(
+        (ROOT / "output" / "loki" / "kube-proxy.rules.yaml").read_text(encoding="utf-8")
+    )["groups"]
+    theirs = {
+        "name": "others",
+        "rules": [{"alert": name, "expr": expr} for name, expr in OTHERS.items()],
+    }
     groups = [
-        {**group, "interval": "1s", "rules": [{k: v for k, v in rule.items() if k != "for"} for rule in group["rules"]]}
+        {
+            **group,
+            "interval": "1s",
+            "rules": [{k: v for k, v in rule.items() if k != "for"} for rule in group["rules"]],
+        }
         for group in [*ours, theirs]
     ]
     receiver = Receiver()
     threading.Thread(target=receiver.server.serve_forever, daemon=True).start()
     route = {"receiver": "all", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
     hook = {"name": "all", "webhook_configs": [{"url": receiver.url}]}
-    (work / "alertmanager.yaml").write_text(yaml.safe_dump({"route": route, "receivers": [hook]}), encoding="utf-8")
+    (work / "alertmanager.yaml").write_text(
+        yaml.safe_dump({"route": route, "receivers": [hook]}), encoding="utf-8"
+    )
     binary = obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory)
     with ExitStack() as stack:
         alertmanager = stack.enter_context(
@@ -119,7 +138,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     receiver.server.shutdown()
 
 
-def test_nobody_is_paged_and_nothing_is_taken_for_the_site(site: Site, run: Run, tmp_path: Path) -> None:
+def test_nobody_is_paged_and_nothing_is_taken_for_the_site(
+    site: Site, run: Run, tmp_path: Path
+) -> None:
     until(lambda: site.receiver.names == {"KubeProxyLogRulesWatchdog"})
     done = run("test", "--loki", site.loki.url)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -129,7 +150,9 @@ def test_nobody_is_paged_and_nothing_is_taken_for_the_site(site: Site, run: Run,
 
     diagnosed = run("diagnose", "--loki", site.loki.url, "--json")
     assert (diagnosed.returncode, json.loads(diagnosed.stdout)["found"]) == (0, [])
-    begun = run("init", "--loki", site.loki.url, "--output", str(tmp_path / "site.yaml"), cwd=tmp_path)
+    begun = run(
+        "init", "--loki", site.loki.url, "--output", str(tmp_path / "site.yaml"), cwd=tmp_path
+    )
     assert "kube_proxy_alerts_test" not in begun.stdout + begun.stderr
     assert "has no stream" in begun.stderr + begun.stdout
 
@@ -140,7 +163,9 @@ def test_nobody_is_paged_and_nothing_is_taken_for_the_site(site: Site, run: Run,
     assert run("diagnose", "--loki", site.loki.url).returncode == 1
 
 
-def test_what_an_older_version_has_pushed_is_not_taken_for_the_site_either(run: Run, pinned_loki: Path) -> None:
+def test_what_an_older_version_has_pushed_is_not_taken_for_the_site_either(
+    run: Run, pinned_loki: Path
+) -> None:
     stream = {"container": "kube-proxy", "pod": "p1", "node_name": "n1", TEST_LABEL: "an older run"}
     with local_loki.running(pinned_loki) as running:
         running.push([{"stream": stream, "values": [[str(time.time_ns()), failing_line()]]}])
@@ -151,12 +176,24 @@ def test_what_an_older_version_has_pushed_is_not_taken_for_the_site_either(run: 
     assert 'Loki has no stream {container="kube-proxy"}' in said
 
 
-def test_a_rule_that_would_see_the_tests_stops_them_before_anything_is_pushed(run: Run, pinned_loki: Path) -> None:
-    rules = {"groups": [{"name": "all", "rules": [{"alert": "Any", "expr": 'rate({service_name=~".+"}[1m]) > 0'}]}]}
+def test_a_rule_that_would_see_the_tests_stops_them_before_anything_is_pushed(
+    run: Run, pinned_loki: Path
+) -> None:
+    rules = {
+        "groups": [
+            {
+                "name": "all",
+                "rules": [{"alert": "Any", "expr": 'rate({service_name=~".+"}[1m]) > 0'}],
+            }
+        ]
+    }
     with local_loki.running(pinned_loki, [File("rules.yaml", yaml.safe_dump(rules))]) as running:
         until(lambda: "Any" in httpx.get(f"{running.url}/prometheus/api/v1/rules").text)
         done = run("test", "catalog/iptables-backend-mismatch/tests.yaml", "--loki", running.url)
         labels = httpx.get(f"{running.url}/loki/api/v1/labels").json()["data"]
     assert (done.returncode, done.stdout) == (2, "")
-    assert "has rules that would see the lines of the tests, and might alert: Any; leave --loki out" in done.stderr
+    assert (
+        "has rules that would see the lines of the tests, and might alert: Any; leave --loki out"
+        in done.stderr
+    )
     assert not any(label.startswith(TEST_LABEL) for label in labels)

@@ -71,11 +71,16 @@ def test_the_package_is_unpacked_not_installed(bare: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
     offered = (
         shutil.which("apt-get")
-        and subprocess.run(["apt-cache", "show", "prometheus"], capture_output=True, check=False).stdout
+        and subprocess.run(
+            ["apt-cache", "show", "prometheus"], capture_output=True, check=False
+        ).stdout
     )
     said: list[str] = []
     if not offered:  # not a Debian machine, or one whose package lists were never fetched: the message says which
-        with pytest.raises(ToolError, match=r"no apt-get here|apt offers prometheus \(nothing; run apt-get update\)"):
+        with pytest.raises(
+            ToolError,
+            match=r"no apt-get here|apt offers prometheus \(nothing; run apt-get update\)",
+        ):
             tools._from_package(PROMTOOL, None, said.append)
         return
     found = tools._from_package(PROMTOOL, None, said.append)
@@ -86,4 +91,6 @@ def test_the_package_is_unpacked_not_installed(bare: Path, monkeypatch: pytest.M
 
 def test_the_pinned_versions_are_what_they_say(pinned_promtool: Path, tmp_path: Path) -> None:
     version = pinned_promtool.parent.name.removeprefix("promtool-")
-    assert f"version {version}" in subprocesses.run([str(pinned_promtool), "--version"], tmp_path)[1]
+    assert (
+        f"version {version}" in subprocesses.run([str(pinned_promtool), "--version"], tmp_path)[1]
+    )

@@ -27,7 +27,8 @@ def test_what_stands_in_a_string_or_a_comment_is_no_word_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1e6", "1e+06", "1E-3", ".5", "5.", "0x1F", "5m", "1h30m", "1.5s", "10MB", "250µs", "017"]
+    "text",
+    ["1e6", "1e+06", "1E-3", ".5", "5.", "0x1F", "5m", "1h30m", "1.5s", "10MB", "250µs", "017"],
 )
 def test_a_number_is_one_word_with_its_unit(text: str) -> None:
     assert kinds(text) == [("number", text)]
@@ -63,7 +64,8 @@ def test_a_value_does_not_depend_on_how_it_is_written(one: str, other: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("1h", "1m"), ("1h", "3600"), ("1e6", "1e7"), ('"a"', '"b"'), ("1KB", "1KiB")]
+    ("one", "other"),
+    [("1h", "1m"), ("1h", "3600"), ("1e6", "1e7"), ('"a"', '"b"'), ("1KB", "1KiB")],
 )
 def test_what_is_something_else_has_another_value(one: str, other: str) -> None:
     (first,), (second,) = lexer.words(one), lexer.words(other)

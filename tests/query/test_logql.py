@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.query.logql import always, count, filters, log_queries, quote, renamed, selects, within
+from generator.query.logql import (
+    always,
+    count,
+    filters,
+    log_queries,
+    quote,
+    renamed,
+    selects,
+    within,
+)
 from generator.query.signature import Signature
 
 
@@ -42,7 +51,12 @@ def test_any_text_comes_back_unchanged(text: str) -> None:
 
 
 def test_filters_stand_in_the_order_of_their_cost() -> None:
-    assert filters(Signature(("a",), ("b.", "c"), "d.", ("e.",))) == ["|= `a`", "|~ `b\\.|c`", "|~ `d.`", "!~ `e.`"]
+    assert filters(Signature(("a",), ("b.", "c"), "d.", ("e.",))) == [
+        "|= `a`",
+        "|~ `b\\.|c`",
+        "|~ `d.`",
+        "!~ `e.`",
+    ]
     assert filters(Signature(("a",), (), None, ())) == ["|= `a`"]
 
 
@@ -77,7 +91,9 @@ def test_the_watchdog_needs_no_vector_function() -> None:
         ('{a="b\\"}"}', '{a="b\\"}", t=`1`}'),
     ],
 )
-def test_a_matcher_is_added_to_each_stream_selector_and_to_nothing_else(expr: str, expected: str) -> None:
+def test_a_matcher_is_added_to_each_stream_selector_and_to_nothing_else(
+    expr: str, expected: str
+) -> None:
     assert within(expr, "t", "1") == expected
 
 
@@ -91,8 +107,14 @@ def test_what_an_expression_counts() -> None:
     [
         ('{a="b"}', '{t_a="b"} | label_format a=t_a, c=t_c'),
         ('rate({a="b", d!~`e`}[1m])', 'rate({t_a="b", t_d!~`e`}[1m] | label_format a=t_a, c=t_c)'),
-        ('rate({a="b"}[1m] offset -5m |= "x")', 'rate({t_a="b"}[1m] offset -5m | label_format a=t_a, c=t_c |= "x")'),
-        ('rate(({a="b"} |= `{a="b"}`)[1m])', 'rate(({t_a="b"} | label_format a=t_a, c=t_c |= `{a="b"}`)[1m])'),
+        (
+            'rate({a="b"}[1m] offset -5m |= "x")',
+            'rate({t_a="b"}[1m] offset -5m | label_format a=t_a, c=t_c |= "x")',
+        ),
+        (
+            'rate(({a="b"} |= `{a="b"}`)[1m])',
+            'rate(({t_a="b"} | label_format a=t_a, c=t_c |= `{a="b"}`)[1m])',
+        ),
         (
             'sum by (a) (rate({a="b"} | json [1m])) / rate({c="d"}[1m]) # {a="b"}',
             'sum by (a) (rate({t_a="b"} | label_format a=t_a, c=t_c | json [1m])) / '
@@ -100,7 +122,9 @@ def test_what_an_expression_counts() -> None:
         ),
     ],
 )
-def test_labels_have_other_names_in_the_selectors_and_their_own_after_them(expr: str, expected: str) -> None:
+def test_labels_have_other_names_in_the_selectors_and_their_own_after_them(
+    expr: str, expected: str
+) -> None:
     assert renamed(expr, "t_", ["a", "c"]) == expected
 
 
@@ -122,7 +146,11 @@ def test_labels_have_other_names_in_the_selectors_and_their_own_after_them(expr:
 )
 def test_which_streams_an_expression_asks_for(selector: str, is_so: bool) -> None:
     assert (
-        selects(f'sum(rate({{x="z"}}[1m])) / sum(rate({selector} |= `}}` [1m])) > 1', [{"q": "r"}, {"a": "b"}]) is is_so
+        selects(
+            f'sum(rate({{x="z"}}[1m])) / sum(rate({selector} |= `}}` [1m])) > 1',
+            [{"q": "r"}, {"a": "b"}],
+        )
+        is is_so
     )
 
 

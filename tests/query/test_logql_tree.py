@@ -19,8 +19,14 @@ OURS = """sum by (node, pod) (
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (OURS, '(sum by(node,pod)(count_over_time({container="kube-proxy"} |= "a\\"b" |~ "c\\\\d"[1h])) > 3)'),
-        (OURS, "sum(count_over_time(({container='kube-proxy'} |= 'a\"b' |~ `c\\d`)[1h])) by (pod, node) > 3.0"),
+        (
+            OURS,
+            '(sum by(node,pod)(count_over_time({container="kube-proxy"} |= "a\\"b" |~ "c\\\\d"[1h])) > 3)',
+        ),
+        (
+            OURS,
+            "sum(count_over_time(({container='kube-proxy'} |= 'a\"b' |~ `c\\d`)[1h])) by (pod, node) > 3.0",
+        ),
         ('rate({a="b", c!="d"}[90s])', 'rate({c!="d",a="b"}[1m30s])'),
         ('rate({a="b"}[5m] |= "x")', 'rate({a="b"} |= "x" [5m])'),
         ('rate({a="b"}[5m] offset 60m)', 'rate({a="b"}[5m] offset 1h)'),
@@ -64,17 +70,22 @@ def test_what_means_something_else_is_another_tree(old: str, new: str) -> None:
 @pytest.mark.parametrize("expr", LOGQL)
 @pytest.mark.parametrize("gap", [" ", "\n\t", " # a } comment\n"])
 def test_layout_and_comments_do_not_count(expr: str, gap: str) -> None:
-    assert logql_tree.tree(gap.join(token.text for token in lexer.words(expr))) == logql_tree.tree(expr)
+    assert logql_tree.tree(gap.join(token.text for token in lexer.words(expr))) == logql_tree.tree(
+        expr
+    )
 
 
-@pytest.mark.parametrize(("one", "other"), [("{0} - {1}", "{1} - {0}"), ("{0} - ({1} - 1)", "{0} - {1} - 1")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("{0} - {1}", "{1} - {0}"), ("{0} - ({1} - 1)", "{0} - {1} - 1")]
+)
 def test_the_order_of_operands_counts(one: str, other: str) -> None:
     sides = ('rate({a="b"}[5m])', 'rate({c="d"}[5m])')
     assert logql_tree.tree(one.format(*sides)) != logql_tree.tree(other.format(*sides))
 
 
 @pytest.mark.parametrize(
-    "text", ["", "sum(", "{a=", "{a}", "sum by (x", 'rate({a="b"}[5m]) >', 'rate({a="b"}[5m])) > 1', "a b"]
+    "text",
+    ["", "sum(", "{a=", "{a}", "sum by (x", 'rate({a="b"}[5m]) >', 'rate({a="b"}[5m])) > 1', "a b"],
 )
 def test_what_is_no_expression_is_said(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not expected|ends too early"):

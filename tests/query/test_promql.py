@@ -9,7 +9,9 @@ from generator.catalog.load import load
 from generator.catalog.profile import MetricLabels, Profile, PrometheusProfile
 from generator.query import promql
 
-LABELS = MetricLabels(cluster="cluster", namespace="namespace", pod="pod", node="node", instance="instance")
+LABELS = MetricLabels(
+    cluster="cluster", namespace="namespace", pod="pod", node="node", instance="instance"
+)
 METRICS = PrometheusProfile(
     '{job="kube-proxy"}',
     '{ namespace="kube-system", container="kube-proxy", }',
@@ -48,7 +50,9 @@ def test_clusters_that_must_be_there_are_series_of_their_own() -> None:
 
 
 def test_labels_that_a_site_has_not_are_left_out() -> None:
-    site = labelled(MetricLabels(cluster=None, namespace=None, pod=None, node=None, instance="target"))
+    site = labelled(
+        MetricLabels(cluster=None, namespace=None, pod=None, node=None, instance="target")
+    )
     values = placeholders.of_site(site)
     assert (values["by"], values["pod"], values["cluster"]) == ("target", "", "")
 
@@ -92,7 +96,10 @@ def test_what_is_no_selector(text: str) -> None:
 
 
 def test_matchers_of_a_selector() -> None:
-    assert [(m.name, m.value) for m in promql.matchers('{a="b", c!~"d"}')] == [("a", "b"), ("c", "d")]
+    assert [(m.name, m.value) for m in promql.matchers('{a="b", c!~"d"}')] == [
+        ("a", "b"),
+        ("c", "d"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,15 @@ from generator.catalog.wordings import signature
 from generator.query.signature import Signature, Signatures, compile_re2, escape
 
 
-def variant(literal: str | None = None, pattern: str | None = None, holds: str | None = None) -> Variant:
+def variant(
+    literal: str | None = None, pattern: str | None = None, holds: str | None = None
+) -> Variant:
     return Variant("name", "program", "source", ("s",), literal, pattern, holds)
 
 
-def signal(contains: tuple[str, ...], variants: tuple[Variant, ...], exclude: tuple[str, ...] = ()) -> LogSignal:
+def signal(
+    contains: tuple[str, ...], variants: tuple[Variant, ...], exclude: tuple[str, ...] = ()
+) -> LogSignal:
     left_out = tuple(Exclusion(text, "why") for text in exclude)
     return LogSignal("kube-proxy", contains, variants, left_out, None, 0, "0s", None)
 
@@ -23,7 +27,9 @@ def test_a_single_literal_needs_no_pattern() -> None:
 
 
 def test_a_single_pattern_stays_as_it_is() -> None:
-    assert signature(signal((), (variant(pattern="b+"),), ("c",))) == Signature((), (), "b+", ("c",))
+    assert signature(signal((), (variant(pattern="b+"),), ("c",))) == Signature(
+        (), (), "b+", ("c",)
+    )
 
 
 def test_several_variants_become_one_pattern_with_literals_escaped() -> None:
@@ -58,7 +64,9 @@ def test_a_flag_of_one_variant_does_not_reach_the_next() -> None:
 
 
 def test_all_literals_any_variant_no_exclusion() -> None:
-    made = signature(signal(("one", "two"), (variant("three"), variant(pattern="fo+ur")), ("five",)))
+    made = signature(
+        signal(("one", "two"), (variant("three"), variant(pattern="fo+ur")), ("five",))
+    )
     assert made.matches("two one foour")
     assert not made.matches("one three")
     assert not made.matches("one two")
@@ -94,7 +102,10 @@ MANY = Signatures(
         ("nothing of interest", {"one of two"}),
         ("Chain 'KUBE-MARK-DROP'", {"literal", "excluded"}),
         ("Chain 'KUBE-MARK-DROP' in nat", {"literal"}),
-        ("iptables: KUBE-MARK-DROP does not exist", {"literal", "literal and pattern", "pattern only", "excluded"}),
+        (
+            "iptables: KUBE-MARK-DROP does not exist",
+            {"literal", "literal and pattern", "pattern only", "excluded"},
+        ),
         ("EXISTS", {"pattern only", "one of two"}),
     ],
 )
@@ -106,8 +117,14 @@ TEXTS = st.lists(st.text(alphabet="abä", min_size=1, max_size=3), max_size=3).m
 
 
 @given(
-    st.dictionaries(st.text(max_size=2), st.builds(Signature, TEXTS, TEXTS, st.none(), st.just(()))),
+    st.dictionaries(
+        st.text(max_size=2), st.builds(Signature, TEXTS, TEXTS, st.none(), st.just(()))
+    ),
     st.text(alphabet="abä", max_size=12),
 )
-def test_many_signatures_at_once_agree_with_each_by_itself(signatures: dict[str, Signature], line: str) -> None:
-    assert Signatures(signatures).owners(line) == {key for key, one in signatures.items() if one.matches(line)}
+def test_many_signatures_at_once_agree_with_each_by_itself(
+    signatures: dict[str, Signature], line: str
+) -> None:
+    assert Signatures(signatures).owners(line) == {
+        key for key, one in signatures.items() if one.matches(line)
+    }

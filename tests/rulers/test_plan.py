@@ -6,7 +6,13 @@ import pytest
 
 from generator.rulers import plan
 
-RULE = {"alert": "A", "expr": "up == 0\n", "for": "10m", "labels": {"severity": "info"}, "annotations": {"for": "x"}}
+RULE = {
+    "alert": "A",
+    "expr": "up == 0\n",
+    "for": "10m",
+    "labels": {"severity": "info"},
+    "annotations": {"for": "x"},
+}
 GROUP = {"name": "kube-proxy.a", "interval": "30s", "rules": [RULE]}
 
 
@@ -60,7 +66,9 @@ def test_what_means_something_else_is_an_update(other: dict[str, Any]) -> None:
 
 def test_what_is_missing_is_created_and_what_is_left_over_deleted() -> None:
     found = plan.changes(
-        "prometheus", [{**GROUP, "name": "kube-proxy.new"}, GROUP], [{**GROUP, "name": "kube-proxy.old"}, GROUP]
+        "prometheus",
+        [{**GROUP, "name": "kube-proxy.new"}, GROUP],
+        [{**GROUP, "name": "kube-proxy.old"}, GROUP],
     )
     assert [(change.kind, change.name) for change in found] == [
         ("create", "kube-proxy.new"),

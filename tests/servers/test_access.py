@@ -17,7 +17,10 @@ def test_nothing_named_is_no_server() -> None:
 
 
 def test_the_option_comes_before_the_environment_before_the_profile() -> None:
-    environment = {"KUBE_PROXY_ALERTS_LOKI_URL": "http://of.environment", "KUBE_PROXY_ALERTS_LOKI_TENANT": "t2"}
+    environment = {
+        "KUBE_PROXY_ALERTS_LOKI_URL": "http://of.environment",
+        "KUBE_PROXY_ALERTS_LOKI_TENANT": "t2",
+    }
     for url, given, expected in (
         (None, {}, ("http://of.profile", "t1")),
         (None, environment, ("http://of.environment", "t2")),
@@ -32,7 +35,9 @@ def test_secrets_come_from_the_environment_or_from_files(tmp_path: Path) -> None
     (tmp_path / "token").write_text("from file\n")
     site = {"loki": ServerProfile(url="http://loki", token_file=tmp_path / "token")}
     of_file = endpoint("loki", None, site, {})
-    of_environment = endpoint("loki", None, site, {"KUBE_PROXY_ALERTS_LOKI_TOKEN": "from environment\n"})
+    of_environment = endpoint(
+        "loki", None, site, {"KUBE_PROXY_ALERTS_LOKI_TOKEN": "from environment\n"}
+    )
     assert of_file
     assert of_environment
     assert (of_file.token, of_environment.token) == ("from file", "from environment")
@@ -41,18 +46,29 @@ def test_secrets_come_from_the_environment_or_from_files(tmp_path: Path) -> None
 
 def test_a_missing_secret_is_said(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="token: cannot be read: "):
-        endpoint("loki", None, {"loki": ServerProfile(url="http://loki", token_file=tmp_path / "token")}, {})
+        endpoint(
+            "loki",
+            None,
+            {"loki": ServerProfile(url="http://loki", token_file=tmp_path / "token")},
+            {},
+        )
 
 
 def test_a_secret_file_that_no_file_can_be_is_said() -> None:
     with pytest.raises(ToolError, match="cannot be read: "):
-        endpoint("loki", None, {"loki": ServerProfile(url="http://loki", token_file=Path("a\0b"))}, {})
+        endpoint(
+            "loki", None, {"loki": ServerProfile(url="http://loki", token_file=Path("a\0b"))}, {}
+        )
 
 
 def test_files_are_relative_to_the_profile_that_names_them(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
-    (tmp_path / "base" / "all.yaml").write_text("servers: {loki: {url: 'http://loki', token_file: secret}}\n")
-    (tmp_path / "site.yaml").write_text("extends: ./base/all.yaml\nservers: {loki: {ca_file: ca.pem}}\n")
+    (tmp_path / "base" / "all.yaml").write_text(
+        "servers: {loki: {url: 'http://loki', token_file: secret}}\n"
+    )
+    (tmp_path / "site.yaml").write_text(
+        "extends: ./base/all.yaml\nservers: {loki: {ca_file: ca.pem}}\n"
+    )
     read = load(profile=tmp_path / "site.yaml")
     assert read.problems == ()
     loki = read.profile.servers["loki"]
@@ -75,9 +91,15 @@ BOTH = {"loki": ServerProfile(url="http://l"), "prometheus": ServerProfile(url="
 
 @pytest.mark.parametrize(
     ("only", "kinds"),
-    [((), ["loki", "prometheus"]), (("prometheus",), ["prometheus"]), (KINDS, ["loki", "prometheus"])],
+    [
+        ((), ["loki", "prometheus"]),
+        (("prometheus",), ["prometheus"]),
+        (KINDS, ["loki", "prometheus"]),
+    ],
 )
-def test_the_servers_that_are_spoken_to_can_be_chosen(only: tuple[str, ...], kinds: list[str]) -> None:
+def test_the_servers_that_are_spoken_to_can_be_chosen(
+    only: tuple[str, ...], kinds: list[str]
+) -> None:
     found = named(KINDS, dict.fromkeys(KINDS), only, BOTH, {})
     assert list(found) == kinds
 
@@ -85,5 +107,8 @@ def test_the_servers_that_are_spoken_to_can_be_chosen(only: tuple[str, ...], kin
 def test_an_address_of_a_server_that_is_left_out_and_a_chosen_one_without_any_are_said() -> None:
     with pytest.raises(ToolError, match="--loki names a server that --only leaves out"):
         named(KINDS, {"loki": "http://l", "prometheus": None}, ("prometheus",), BOTH, {})
-    with pytest.raises(ToolError, match="--only names prometheus, whose address nothing says; give --prometheus URL"):
+    with pytest.raises(
+        ToolError,
+        match="--only names prometheus, whose address nothing says; give --prometheus URL",
+    ):
         named(KINDS, dict.fromkeys(KINDS), ("prometheus",), {}, {})

@@ -64,10 +64,26 @@ VECTOR = {"data": {"result": [{"metric": {"instance": "a", "job": "b"}, "value":
 LINES = {"data": {"result": [{"stream": {}, "values": [["1764115200000000000", "a line"]]}]}}
 ALERTS = [{"labels": {"alertname": "KubeProxyLogRulesWatchdog"}, "status": {"state": "active"}}]
 STATUS = {"config": {"original": "route: {receiver: x}\nreceivers: [{name: x}]\n"}}
-GROUPS = {"ours": [{"name": "g", "interval": "1m", "rules": [{"alert": "A", "expr": "up", "for": "5m", "labels": {}}]}]}
+GROUPS = {
+    "ours": [
+        {
+            "name": "g",
+            "interval": "1m",
+            "rules": [{"alert": "A", "expr": "up", "for": "5m", "labels": {}}],
+        }
+    ]
+}
 ODD: tuple[Any, ...] = (
     *(None, 5, "x", [], {}, [None], {"x": None}, True, "\ud800", [1, "NaN"], [[]]),
-    *("2026-99-99T00:00:00Z", "9999-12-31T23:59:59-05:00", "1e999", "9" * 400, 10**400, -1, {"name": ["x"]}),
+    *(
+        "2026-99-99T00:00:00Z",
+        "9999-12-31T23:59:59-05:00",
+        "1e999",
+        "9" * 400,
+        10**400,
+        -1,
+        {"name": ["x"]},
+    ),
 )
 
 
@@ -87,7 +103,9 @@ class Told(Client):
 
 def _verified(client: Client) -> object:
     loaded = probe.loaded_groups(client)
-    return list(judgement.rules_are_live("prometheus", "P", RULES.groups["prometheus"], loaded, NOW))
+    return list(
+        judgement.rules_are_live("prometheus", "P", RULES.groups["prometheus"], loaded, NOW)
+    )
 
 
 def _asked(client: Client) -> object:
@@ -108,7 +126,10 @@ def _routes(client: Client) -> object:
 
 READERS: dict[str, tuple[Any, Callable[[Client], object]]] = {
     "rules": (SHOWN, _verified),
-    "alerts": (ALERTS, lambda client: list(judgement.watchdogs_arrived(RULES, ["loki"], probe.firing(client)))),
+    "alerts": (
+        ALERTS,
+        lambda client: list(judgement.watchdogs_arrived(RULES, ["loki"], probe.firing(client))),
+    ),
     "status": (STATUS, _routes),
     "metrics": (VECTOR, _asked),
     "lines": (LINES, _in_loki),
@@ -145,7 +166,10 @@ def test_no_group_of_a_ruler_ends_in_another_error(path: tuple[Any, ...], value:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"data": {"groups": [{"name": "g", "rules": [{"name": 5}]}]}}, "at data.groups[0].rules[0].name: 5"),
+        (
+            {"data": {"groups": [{"name": "g", "rules": [{"name": 5}]}]}},
+            "at data.groups[0].rules[0].name: 5",
+        ),
         ({"data": {"groups": [{"rules": []}]}}, 'at data.groups[0]: no "name"'),
         ({"data": {"groups": "x"}}, 'at data.groups: "x"'),
         ({"data": None}, "at data: null"),
@@ -166,9 +190,14 @@ def test_null_is_the_same_as_nothing() -> None:
     assert answers.RULES.checked(answer) == {"data": {"groups": [{"name": "g"}]}}
 
 
-@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"data":' * 100_000, b"\xff\xfe", b"", b"9" * 5000, b"NaN"])
+@pytest.mark.parametrize(
+    "text", [b"[" * 100_000, b'{"data":' * 100_000, b"\xff\xfe", b"", b"9" * 5000, b"NaN"]
+)
 def test_what_is_hardly_json_is_refused(text: bytes) -> None:
-    with answering([whole(text)]) as url, pytest.raises(ToolError, match="but not as Prometheus does"):
+    with (
+        answering([whole(text)]) as url,
+        pytest.raises(ToolError, match="but not as Prometheus does"),
+    ):
         probe.loaded_groups(Client(Endpoint("Prometheus", url), 1))
 
 
@@ -179,7 +208,17 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 
 @pytest.mark.parametrize(
     "text",
-    [BOMB, "&a [*a]", "[" * 30_000, "- " * 30_000, "x: *nothing", "'", "a: 1\n---\nb: 2\n", "!!python/x 5", "\0"],
+    [
+        BOMB,
+        "&a [*a]",
+        "[" * 30_000,
+        "- " * 30_000,
+        "x: *nothing",
+        "'",
+        "a: 1\n---\nb: 2\n",
+        "!!python/x 5",
+        "\0",
+    ],
 )
 def test_yaml_of_others_is_bounded(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
@@ -187,7 +226,11 @@ def test_yaml_of_others_is_bounded(text: str) -> None:
 
 
 def test_yaml_with_aliases_that_people_write_is_read() -> None:
-    assert document.load("a: &x {k: [1]}\nb: *x\nc: *x\n") == {"a": {"k": [1]}, "b": {"k": [1]}, "c": {"k": [1]}}
+    assert document.load("a: &x {k: [1]}\nb: *x\nc: *x\n") == {
+        "a": {"k": [1]},
+        "b": {"k": [1]},
+        "c": {"k": [1]},
+    }
 
 
 def test_a_secret_that_a_server_echoes_is_not_cut_into_the_open() -> None:

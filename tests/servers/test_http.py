@@ -29,9 +29,18 @@ def client(state: Front, tries: int = 1, **settings: object) -> Client:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (401, "it does not know who asks; give a user and password, or a token; it says: 401 for a test"),
-        (403, "who asks may not do this; look at the user, the token and the tenant; it says: 403 for a test"),
-        (404, "there is no such thing there; look at the address and the tenant; it says: 404 for a test"),
+        (
+            401,
+            "it does not know who asks; give a user and password, or a token; it says: 401 for a test",
+        ),
+        (
+            403,
+            "who asks may not do this; look at the user, the token and the tenant; it says: 403 for a test",
+        ),
+        (
+            404,
+            "there is no such thing there; look at the address and the tenant; it says: 404 for a test",
+        ),
         (
             413,
             "what was sent is too large for it or for a proxy before it; raise the limit there; "
@@ -45,20 +54,29 @@ def client(state: Front, tries: int = 1, **settings: object) -> Client:
 def test_each_status_is_said_in_words(real_loki: Loki, fault: int, said: str) -> None:
     with front(real_loki.url) as state:
         state.faults = [fault]
-        assert failure(client(state)) == f"Loki at {state.url} answers {fault} to GET {QUERY}: {said}"
+        assert (
+            failure(client(state)) == f"Loki at {state.url} answers {fault} to GET {QUERY}: {said}"
+        )
 
 
 def test_a_cut_answer_is_said(real_loki: Loki) -> None:
     with front(real_loki.url) as state:
         state.faults = [CUT]
-        assert failure(client(state)).startswith(f"Loki at {state.url} cuts its answers short, asked again and again: ")
+        assert failure(client(state)).startswith(
+            f"Loki at {state.url} cuts its answers short, asked again and again: "
+        )
 
 
-def test_a_server_that_does_not_answer_is_said(real_loki: Loki, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_said(
+    real_loki: Loki, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(web, "ANSWER_SECONDS", 0.5)
     with front(real_loki.url) as state:
         state.faults = [HANG]
-        assert failure(client(state)) == f"Loki at {state.url} does not answer within 0.5 s, asked again and again"
+        assert (
+            failure(client(state))
+            == f"Loki at {state.url} does not answer within 0.5 s, asked again and again"
+        )
 
 
 def test_another_server_is_said(real_loki: Loki) -> None:
@@ -89,7 +107,10 @@ def test_what_stays_is_asked_for_once(real_loki: Loki, fault: int) -> None:
 def test_a_redirection_is_said(real_loki: Loki) -> None:
     with front(real_loki.url) as state:
         state.faults, state.headers = [302], {"Location": "https://login.example/"}
-        assert "it sends on to https://login.example/; give that address, or log in before" in failure(client(state))
+        assert (
+            "it sends on to https://login.example/; give that address, or log in before"
+            in failure(client(state))
+        )
 
 
 def test_asking_again_has_an_end(real_loki: Loki) -> None:
@@ -103,7 +124,9 @@ def test_a_token_a_password_and_a_tenant_are_sent_and_never_said(real_loki: Loki
     with front(real_loki.url) as state:
         state.demanded = {"Authorization": f"Bearer {SECRET}", "X-Scope-OrgID": "team-1"}
         assert client(state, token=SECRET, tenant="team-1").request("GET", QUERY).status_code == 200
-        state.demanded = {"Authorization": "Basic " + "dTpuZXZlci10by1iZS1zZWVu"}  # u:never-to-be-seen
+        state.demanded = {
+            "Authorization": "Basic " + "dTpuZXZlci10by1iZS1zZWVu"
+        }  # u:never-to-be-seen
         assert client(state, user="u", password=SECRET).request("GET", QUERY).status_code == 200
         state.demanded = {"Authorization": "something else"}
         refused = client(state, token=SECRET)
@@ -115,7 +138,9 @@ def test_a_token_a_password_and_a_tenant_are_sent_and_never_said(real_loki: Loki
         assert "it says: 401 for Basic ***" in said
 
 
-@pytest.mark.parametrize("url", [f"http://u:{SECRET}@127.0.0.1:3100", f"http://127.0.0.1:3100/?token={SECRET}"])
+@pytest.mark.parametrize(
+    "url", [f"http://u:{SECRET}@127.0.0.1:3100", f"http://127.0.0.1:3100/?token={SECRET}"]
+)
 def test_a_secret_in_the_address_is_refused_and_not_said(url: str) -> None:
     with pytest.raises(ToolError, match="give user, password and token apart") as caught:
         Client(Endpoint("Loki", url))
@@ -124,14 +149,18 @@ def test_a_secret_in_the_address_is_refused_and_not_said(url: str) -> None:
 
 def test_credentials_that_cannot_be_sent_are_said_without_them() -> None:
     for settings in ({"token": f"{SECRET}\nx"}, {"user": "u", "password": f"{SECRET}\x00"}):
-        with pytest.raises(ToolError, match="holds a line break or another character that is no text") as caught:
+        with pytest.raises(
+            ToolError, match="holds a line break or another character that is no text"
+        ) as caught:
             Client(Endpoint("Loki", "http://127.0.0.1:3100", **settings))  # type: ignore[arg-type]
         assert SECRET not in str(caught.value)
     with pytest.raises(ToolError, match="there is a user and a token; a server takes one of them"):
         Client(Endpoint("Loki", "http://127.0.0.1:3100", user="u", password="p", token="t"))  # noqa: S106
 
 
-@pytest.mark.parametrize("url", ["loki:3100", "ftp://loki", "http://", "http://[::1", "http://loki:port"])
+@pytest.mark.parametrize(
+    "url", ["loki:3100", "ftp://loki", "http://", "http://[::1", "http://loki:port"]
+)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ToolError, match="Loki: an address is like http://host:port"):
         Client(Endpoint("Loki", url))
@@ -145,12 +174,18 @@ def test_certificates_of_both_sides(real_loki: Loki, tmp_path: Path) -> None:
     context.verify_mode = ssl.CERT_REQUIRED
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     stranger.cert_pem.write_to_path(tmp_path / "stranger.pem")
-    authority.issue_cert("ci@example.com").private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+    authority.issue_cert("ci@example.com").private_key_and_cert_chain_pem.write_to_path(
+        tmp_path / "client.pem"
+    )
     ca, own = tmp_path / "ca.pem", tmp_path / "client.pem"
     with front(real_loki.url, context) as state:
         assert client(state, ca=ca, cert=own).request("GET", QUERY).status_code == 200
-        assert "; name its authority with ca_file" in failure(client(state, ca=tmp_path / "stranger.pem", cert=own))
-        assert failure(client(state, ca=ca)).startswith(f"Loki at {state.url} does not agree on TLS: ")
+        assert "; name its authority with ca_file" in failure(
+            client(state, ca=tmp_path / "stranger.pem", cert=own)
+        )
+        assert failure(client(state, ca=ca)).startswith(
+            f"Loki at {state.url} does not agree on TLS: "
+        )
 
 
 def test_certificate_files_that_are_none_are_said(tmp_path: Path) -> None:

@@ -19,10 +19,14 @@ from generator.servers.loki import Loki
 from tests.conftest import ROOT
 
 
-def test_lines_come_back_in_order_and_all_of_them(real_loki: Loki, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_come_back_in_order_and_all_of_them(
+    real_loki: Loki, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(loki, "_LIMIT", 7)  # so that several pages are needed
     start, name = time.time_ns() - 10**9, uuid.uuid4().hex
-    real_loki.push([{"stream": {"t": name}, "values": [[str(start + n), f"line {n}"] for n in range(30)]}])
+    real_loki.push(
+        [{"stream": {"t": name}, "values": [[str(start + n), f"line {n}"] for n in range(30)]}]
+    )
     found = real_loki.lines(f'{{t="{name}"}}', start, start + 30)
     assert found == [(start + n, f"line {n}") for n in range(30)]
     assert real_loki.lines(f'{{t="{name}"}} |= `line 2`', start, start + 25) == [
@@ -38,7 +42,9 @@ def test_an_expression_is_evaluated_at_each_step(real_loki: Loki) -> None:
 
 
 def test_a_refused_query_is_said(real_loki: Loki) -> None:
-    with pytest.raises(ToolError, match="answers 400 to GET /loki/api/v1/query_range: it says: parse error"):
+    with pytest.raises(
+        ToolError, match="answers 400 to GET /loki/api/v1/query_range: it says: parse error"
+    ):
         real_loki.lines("{", 0, 1)
 
 
@@ -60,7 +66,9 @@ def test_another_server_is_not_taken_for_a_loki() -> None:
     with HTTPServer(("127.0.0.1", 0), Other) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         with pytest.raises(ToolError, match=r"but not as Loki does \(<html>hello</html>\)"):
-            Loki(Client(Endpoint("Loki", f"http://127.0.0.1:{server.server_port}"), tries=1)).lines("{}", 0, 1)
+            Loki(Client(Endpoint("Loki", f"http://127.0.0.1:{server.server_port}"), tries=1)).lines(
+                "{}", 0, 1
+            )
         server.shutdown()
 
 
@@ -68,7 +76,10 @@ def test_a_program_that_is_no_loki_is_said(tmp_path: Path) -> None:
     other = tmp_path / "loki"
     other.write_text("#!/bin/sh\necho unknown flag\nexit 1\n")
     other.chmod(0o755)
-    with pytest.raises(ToolError, match="loki ended at its start: unknown flag"), local_loki.running(other):
+    with (
+        pytest.raises(ToolError, match="loki ended at its start: unknown flag"),
+        local_loki.running(other),
+    ):
         pass
 
 
@@ -83,14 +94,22 @@ with local_loki.running(Path(sys.argv[1])):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name
+)
 def test_an_interrupted_run_leaves_no_loki(number: signal.Signals, pinned_loki: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(pinned_loki)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", RUN, str(pinned_loki)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     assert process.stdout
     assert process.stdout.readline() == b"running\n"
-    (child,) = (int(word) for word in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+    (child,) = (
+        int(word)
+        for word in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    )
     assert Path(f"/proc/{child}/exe").readlink() == pinned_loki
     process.send_signal(number)
     process.wait(timeout=20)

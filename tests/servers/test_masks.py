@@ -41,8 +41,12 @@ FORMS: dict[str, Callable[[str], str]] = {
     "address in lower case": lambda secret: quote(secret, safe="").lower(),
     "HTML": html.escape,
     "base64": lambda secret: base64.b64encode(secret.encode()).decode(),
-    "base64 of user and password": lambda secret: base64.b64encode(f"me:{secret}".encode()).decode(),
-    "base64 for addresses": lambda secret: base64.urlsafe_b64encode(f"me:{secret}".encode()).decode().rstrip("="),
+    "base64 of user and password": lambda secret: base64.b64encode(
+        f"me:{secret}".encode()
+    ).decode(),
+    "base64 for addresses": lambda secret: (
+        base64.urlsafe_b64encode(f"me:{secret}".encode()).decode().rstrip("=")
+    ),
 }
 
 
@@ -58,7 +62,10 @@ def test_no_form_is_left(form: str, secret: str) -> None:
     assert left.strip("\"'*=\\") == ""
 
 
-@given(st.text(min_size=4, max_size=30).filter(lambda text: text.strip() == text), st.sampled_from(sorted(FORMS)))
+@given(
+    st.text(min_size=4, max_size=30).filter(lambda text: text.strip() == text),
+    st.sampled_from(sorted(FORMS)),
+)
 def test_no_form_of_any_secret_is_left(secret: str, form: str) -> None:
     try:
         written = FORMS[form](secret)
@@ -77,7 +84,10 @@ TOKEN = 'se"cret &  <token>'  # noqa: S105
 
 @pytest.mark.parametrize("style", [[], ["--json"]])
 def test_a_diff_does_not_show_what_a_ruler_echoes(run: Run, style: list[str]) -> None:
-    group = {"name": f"kube-proxy.{TOKEN}", "rules": [{"alert": "A", "expr": "up", "annotations": {"x": TOKEN}}]}
+    group = {
+        "name": f"kube-proxy.{TOKEN}",
+        "rules": [{"alert": "A", "expr": "up", "annotations": {"x": TOKEN}}],
+    }
     body = json.dumps({"kube-proxy-alerts": [group]}).encode()
     with answering([whole(body)]) as url:
         done = run("diff", "--loki", url, *style, KUBE_PROXY_ALERTS_LOKI_TOKEN=TOKEN)
@@ -90,16 +100,26 @@ def test_a_diff_does_not_show_what_a_ruler_echoes(run: Run, style: list[str]) ->
 @pytest.mark.parametrize("style", [[], ["--json"]])
 def test_a_finding_does_not_show_what_a_server_echoes(run: Run, style: list[str]) -> None:
     rule = {"name": "KubeProxyLogRulesWatchdog", "health": "err", "lastError": f"401 for {TOKEN}"}
-    body = json.dumps({"data": {"groups": [{"name": TOKEN, "file": TOKEN, "rules": [rule, rule]}]}}).encode()
+    body = json.dumps(
+        {"data": {"groups": [{"name": TOKEN, "file": TOKEN, "rules": [rule, rule]}]}}
+    ).encode()
     with answering([whole(body)]) as url:
-        done = run("verify", "--loki", url, "--no-runbooks", *style, KUBE_PROXY_ALERTS_LOKI_TOKEN=TOKEN)
+        done = run(
+            "verify", "--loki", url, "--no-runbooks", *style, KUBE_PROXY_ALERTS_LOKI_TOKEN=TOKEN
+        )
     assert "***" in done.stdout
     assert "cret" not in (done.stdout + done.stderr).replace("secret", "")
 
 
 @pytest.mark.parametrize("style", [[], ["--json"], ["--markdown"]])
 def test_a_diagnosis_does_not_show_what_loki_echoes(run: Run, style: list[str]) -> None:
-    streams = {"data": {"result": [{"metric": {"node_name": TOKEN}, "value": [1, "3"], "values": [["1", TOKEN]]}]}}
+    streams = {
+        "data": {
+            "result": [
+                {"metric": {"node_name": TOKEN}, "value": [1, "3"], "values": [["1", TOKEN]]}
+            ]
+        }
+    }
     with answering([whole(json.dumps(streams).encode())]) as url:
         done = run("diagnose", "--loki", url, *style, KUBE_PROXY_ALERTS_LOKI_TOKEN=TOKEN)
     assert done.returncode == 1, done.stderr

@@ -37,7 +37,9 @@ def listed(url: str) -> object:
         [HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\n \r\n"] * 200],
     ],
 )
-def test_a_server_that_drips_has_one_deadline(pieces: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_drips_has_one_deadline(
+    pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(web, "WHOLE_SECONDS", 0.7)
     began = time.monotonic()
     with answering(pieces, pause=0.05) as url:
@@ -48,7 +50,9 @@ def test_a_server_that_drips_has_one_deadline(pieces: list[bytes], monkeypatch: 
 
 def test_tries_share_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "WHOLE_SECONDS", 0.7)
-    busy = b"HTTP/1.1 503 Busy\r\nRetry-After: 600\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    busy = (
+        b"HTTP/1.1 503 Busy\r\nRetry-After: 600\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
     with answering([busy]) as url, Client(Endpoint("Loki", url)) as client:
         began = time.monotonic()
         with pytest.raises(ToolError, match=r"does not come to an end|answers 503"):
@@ -70,7 +74,9 @@ def _zeros(packer: "zlib._Compress", size: int) -> bytes:
     ],
     ids=["plain", "gzip", "deflate"],
 )
-def test_an_answer_has_a_largest_size_also_unpacked(pieces: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_has_a_largest_size_also_unpacked(
+    pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(web, "LARGEST_BYTES", 2 << 20)
     with answering(pieces) as url:
         said = failure(url)
@@ -97,12 +103,27 @@ def test_what_is_packed_well_is_read_and_what_is_broken_is_said() -> None:
         assert "what is packed ends in its midst" in failure(url)
 
 
-CHARSETS = ["hex", "zlib", "base64", "idna", "undefined", "rot13", "punycode", "utf-7", "", "\xe9", "x" * 999]
+CHARSETS = [
+    "hex",
+    "zlib",
+    "base64",
+    "idna",
+    "undefined",
+    "rot13",
+    "punycode",
+    "utf-7",
+    "",
+    "\xe9",
+    "x" * 999,
+]
 
 
 @pytest.mark.parametrize("charset", CHARSETS)
 def test_no_charset_and_no_cookie_is_too_odd(charset: str) -> None:
-    odd = [f"Content-Type: application/json; charset={charset}", "Set-Cookie: s=\xe9\xff; Domain=\xe9"]
+    odd = [
+        f"Content-Type: application/json; charset={charset}",
+        "Set-Cookie: s=\xe9\xff; Domain=\xe9",
+    ]
     with answering([whole(GOOD, *odd)]) as url:
         assert listed(url) == ["pod"]
     with answering([whole(b"<h1>KubeProxyX</h1>", *odd)]) as url:
@@ -127,7 +148,11 @@ def test_of_many_pages_only_the_bad_one_is_dead(monkeypatch: pytest.MonkeyPatch)
         answering([whole(bytes(2 << 20))]) as large,
         answering([b"nonsense\r\n\r\n"]) as broken,
     ):
-        long, bracket, idna = f"http://{'a' * 64}.example/x", "http://[::1/x", "http://xn--zzzz-.example/x"
+        long, bracket, idna = (
+            f"http://{'a' * 64}.example/x",
+            "http://[::1/x",
+            "http://xn--zzzz-.example/x",
+        )
         urls = [f"{good}/x", f"{dripping}/x", f"{large}/x", f"{broken}/x", long, bracket, idna]
         found = probe.pages(urls)
     assert found.pop(f"{good}/x").text == "a page"
@@ -142,7 +167,14 @@ def test_a_connection_that_is_reset_is_called_so() -> None:
         assert (probe.pages([f"{url}/x"])[f"{url}/x"].said or "").startswith("[Errno 104] ")
 
 
-PROXIES = ["socks5://127.0.0.1:1", "foo://bar", "http://", "http://[::1", "://", "http://user:pass word@h:x"]
+PROXIES = [
+    "socks5://127.0.0.1:1",
+    "foo://bar",
+    "http://",
+    "http://[::1",
+    "://",
+    "http://user:pass word@h:x",
+]
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
@@ -156,7 +188,9 @@ def test_a_proxy_that_cannot_be_used_is_said(proxy: str, monkeypatch: pytest.Mon
     assert page.said
 
 
-def test_a_proxy_of_the_environment_is_asked_but_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_asked_but_not_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with answering([whole(GOOD)]) as proxy, answering([whole(b'{"data": ["direct"]}')]) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy)
         monkeypatch.setenv("http_proxy", proxy)
@@ -169,7 +203,9 @@ def test_a_proxy_of_the_environment_is_asked_but_not_for_this_machine(monkeypatc
 
 @pytest.mark.parametrize("setting", ["tenant", "token"])
 def test_what_a_header_cannot_hold_is_refused(setting: str) -> None:
-    with pytest.raises(ToolError, match=f"the {setting} holds a character that is not ASCII") as caught:
+    with pytest.raises(
+        ToolError, match=f"the {setting} holds a character that is not ASCII"
+    ) as caught:
         Client(Endpoint("Loki", "http://127.0.0.1:1", **{setting: "gehe\xedm\u20ac"}))  # type: ignore[arg-type]
     assert "gehe" not in str(caught.value)
 

@@ -30,7 +30,10 @@ def test_what_an_agent_ships_leads_to_the_selector_and_labels_of_its_preset(name
     own = BY_NAME[name].loki
     choice = chosen("loki", **{own.selector: [SHIPPED[name]["logs"]["stream"]]})
     assert choice.selector is None
-    assert (choice.preset.profile.loki.selector, choice.preset.profile.loki.labels) == (own.selector, own.labels)
+    assert (choice.preset.profile.loki.selector, choice.preset.profile.loki.labels) == (
+        own.selector,
+        own.labels,
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,9 +58,12 @@ def test_targets_as_a_site_has_them_lead_to_a_preset(name: str, best: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("labels", "best"), [(["pod", "node_name"], "promtail"), (["pod", "node"], "vector"), (["pod"], "alloy")]
+    ("labels", "best"),
+    [(["pod", "node_name"], "promtail"), (["pod", "node"], "vector"), (["pod"], "alloy")],
 )
-def test_presets_with_one_selector_are_told_apart_by_the_labels(labels: list[str], best: str) -> None:
+def test_presets_with_one_selector_are_told_apart_by_the_labels(
+    labels: list[str], best: str
+) -> None:
     stream = {"container": "kube-proxy", "namespace": "kube-system", **dict.fromkeys(labels, "a")}
     assert chosen("loki", **{'{container="kube-proxy"}': [stream]}).preset.name == best
 
@@ -85,7 +91,11 @@ def test_where_nothing_is_found_nothing_is_chosen() -> None:
             ["1 of 2 cluster cluster"],
         ),
         ("clusters: [a]\n", [{"pod": "p", "node_name": "n"}], ["1 of 1 cluster cluster"]),
-        ("loki: {labels: {cluster: k8s}}\n", [{"pod": "p", "node_name": "n"}], ["1 of 1 k8s cluster"]),
+        (
+            "loki: {labels: {cluster: k8s}}\n",
+            [{"pod": "p", "node_name": "n"}],
+            ["1 of 1 k8s cluster"],
+        ),
         ("loki: {labels: {pod: null}}\n", [{"node_name": "n"}], []),
     ],
 )
@@ -104,7 +114,10 @@ def test_each_label_that_streams_lack_is_said(
 
 
 def test_clusters_are_those_of_streams_and_targets() -> None:
-    facts = Facts({"{a}": ({"cluster": "east"}, {"other": "x"})}, {"{b}": Job(({"k8s": "west"}, {"cluster": "no"}))})
+    facts = Facts(
+        {"{a}": ({"cluster": "east"}, {"other": "x"})},
+        {"{b}": Job(({"k8s": "west"}, {"cluster": "no"}))},
+    )
     assert fitting.clusters(facts, "cluster", "k8s") == ("east", "west")
     assert fitting.clusters(Facts(), "cluster", None) == ()
 
@@ -122,7 +135,9 @@ SINCE_1_14_4 = ["KubeProxyNeverSynced", "KubeProxyRulesStale", "KubeProxyService
         ("v1.15.0", []),
     ],
 )
-def test_metrics_that_came_with_a_patch_release_are_missed_before_it_only(version: str, blind: list[str]) -> None:
+def test_metrics_that_came_with_a_patch_release_are_missed_before_it_only(
+    version: str, blind: list[str]
+) -> None:
     inputs = load()
     job = Job(targets=({"instance": "a"},), up=1, versions={version: 1})
     facts = Facts(jobs={inputs.profile.prometheus.selector: job})
@@ -133,7 +148,9 @@ def test_metrics_that_came_with_a_patch_release_are_missed_before_it_only(versio
     assert any("last_timestamp_seconds" in what for what in dropped) is not bool(blind)
 
 
-def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube_proxy_is_a_pod() -> None:
+def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube_proxy_is_a_pod() -> (
+    None
+):
     inputs = load()
     selector = inputs.profile.prometheus.selector
     job = Job(targets=({"instance": "a"},), up=1)
@@ -144,7 +161,9 @@ def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube
         if row.change == "scrape kube-state-metrics"
     ]
     assert asked == [(("KubeProxyNotRunning",), True), (("KubeProxyRestarting",), False)]
-    on_nodes = replace(inputs.profile, kube_proxy=replace(inputs.profile.kube_proxy, runs_as="systemd"))
+    on_nodes = replace(
+        inputs.profile, kube_proxy=replace(inputs.profile.kube_proxy, runs_as="systemd")
+    )
     found = fitting.findings(inputs.catalog, on_nodes, facts)
     assert not any("KubeProxyNotRunning" in row.alerts for row in found)
 
@@ -154,13 +173,17 @@ def test_no_alert_that_needs_other_programs_only_is_blind_for_want_of_a_target()
     facts = Facts(jobs={}, others={RESTARTS: "here", CPU: "here"})
     (finding,) = fitting.findings(inputs.catalog, inputs.profile, facts)
     assert "no target" in finding.what
-    assert {"KubeProxyNotRunning", "KubeProxyMetricsMissing", "KubeProxyRestarting"}.isdisjoint(finding.alerts)
+    assert {"KubeProxyNotRunning", "KubeProxyMetricsMissing", "KubeProxyRestarting"}.isdisjoint(
+        finding.alerts
+    )
 
 
 KERNEL = '{transport="kernel"}'
 
 
-def kernel_gaps(profile: str, streams: list[dict[str, str]], folder: Path, asked: bool = True) -> list[fitting.Finding]:
+def kernel_gaps(
+    profile: str, streams: list[dict[str, str]], folder: Path, asked: bool = True
+) -> list[fitting.Finding]:
     """What is said of the kernel's log where Loki has these streams of it."""
     (folder / "site.yaml").write_text(profile or "{}\n")
     read = load(profile=folder / "site.yaml")
@@ -168,7 +191,9 @@ def kernel_gaps(profile: str, streams: list[dict[str, str]], folder: Path, asked
     return fitting.findings(read.catalog, read.profile, facts)
 
 
-def test_a_site_without_the_kernels_log_is_told_and_may_say_that_it_has_none(tmp_path: Path) -> None:
+def test_a_site_without_the_kernels_log_is_told_and_may_say_that_it_has_none(
+    tmp_path: Path,
+) -> None:
     (gap,) = kernel_gaps("", [], tmp_path)
     assert (gap.what, gap.blind, gap.needed) == (f"Loki has no stream {KERNEL}", True, False)
     assert gap.alerts == ("KubeProxyConntrackTableFull",)
@@ -181,7 +206,10 @@ def test_a_site_without_the_kernels_log_is_told_and_may_say_that_it_has_none(tmp
     ("streams", "said"),
     [
         ([{"node_name": "n"}], []),
-        ([{"host": "n"}], [f"no stream {KERNEL} has a label for the node, so an alert does not say where it is"]),
+        (
+            [{"host": "n"}],
+            [f"no stream {KERNEL} has a label for the node, so an alert does not say where it is"],
+        ),
         (
             [{"node_name": "n"}, {"host": "n"}],
             [f"1 of 2 streams {KERNEL} have no label node_name for the node"],
@@ -234,9 +262,19 @@ def test_node_exporter_is_missed_wherever_kube_proxy_runs_and_never_needed(
 ) -> None:
     inputs = load()
     job = Job(targets=({"instance": "a"},), up=1)
-    others: dict[str, fitting.State] = {RESTARTS: "here", CPU: "here", **dict(zip(NODE_METRICS, states, strict=True))}
+    others: dict[str, fitting.State] = {
+        RESTARTS: "here",
+        CPU: "here",
+        **dict(zip(NODE_METRICS, states, strict=True)),
+    }
     facts = Facts(jobs={inputs.profile.prometheus.selector: job}, others=others)
-    profile = replace(inputs.profile, kube_proxy=replace(inputs.profile.kube_proxy, runs_as=runs_as))
-    found = [row for row in fitting.findings(inputs.catalog, profile, facts) if set(row.alerts) & set(OF_NODES)]
+    profile = replace(
+        inputs.profile, kube_proxy=replace(inputs.profile.kube_proxy, runs_as=runs_as)
+    )
+    found = [
+        row
+        for row in fitting.findings(inputs.catalog, profile, facts)
+        if set(row.alerts) & set(OF_NODES)
+    ]
     expected = [(what, change, OF_NODES, True, False)] if what else []
     assert [(row.what, row.change, row.alerts, row.blind, row.needed) for row in found] == expected

@@ -17,7 +17,7 @@ import pytest
 
 from generator.catalog import profiles
 from generator.catalog.load import load, shipped_catalog
-from generator.catalog.model import Failure, Sample, Step
+from generator.catalog.model import Entry, Sample, Step
 from generator.catalog.profile import KubeProxyProfile, RunsAs
 from generator.catalog.wordings import signature
 from generator.compile.rules import compile_rules
@@ -70,7 +70,7 @@ LOG = "/the/log"
 class Reading:
     """A step that reads kube-proxy's log. `verifies`: its answer is that nothing is there."""
 
-    entry: Failure
+    entry: Entry
     step: Step
     script: str
     verifies: bool
@@ -78,7 +78,11 @@ class Reading:
     def over(self, path: Path) -> str:
         """What its commands show where the log is this file."""
         done = subprocess.run(
-            ["sh", "-c", self.script.replace(LOG, f"'{path}'")], capture_output=True, text=True, timeout=60, check=False
+            ["sh", "-c", self.script.replace(LOG, f"'{path}'")],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.stderr == "", self.script
         return done.stdout
@@ -90,7 +94,9 @@ def readings() -> Iterator[Reading]:
         for step in (step for step in entry.steps() if not step.do.startswith("TODO")):
             nothing = re.match(r"(Nothing|`0`)", step.expect or "") is not None
             scripts = (fill(step.run or "", with_log(site)).text for site in SITES)
-            logs = ("\n".join(line for line in script.splitlines() if LOG in line) for script in scripts)
+            logs = (
+                "\n".join(line for line in script.splitlines() if LOG in line) for script in scripts
+            )
             for script in dict.fromkeys(text for text in logs if text):
                 yield Reading(entry, step, script, nothing and step in entry.mitigation)
 
@@ -108,17 +114,19 @@ def named(reading: Reading) -> str:
     return f"{reading.entry.id}-{reading.step.do.strip()[:40]}"
 
 
-def samples(entry: Failure) -> list[tuple[Failure, Sample]]:
+def samples(entry: Entry) -> list[tuple[Entry, Sample]]:
     """The failing logs of an entry; of a symptom, those of its causes, or of all failures where none is named."""
-    causes = [entry] if entry.logs else INPUTS.catalog.causes.get(entry.id) or INPUTS.catalog.entries
+    causes = (
+        [entry] if entry.logs else INPUTS.catalog.causes.get(entry.id) or INPUTS.catalog.entries
+    )
     return [(cause, sample) for cause in causes for sample in cause.samples if sample.fires]
 
 
-def path_of(cause: Failure, sample: Sample) -> Path:
+def path_of(cause: Entry, sample: Sample) -> Path:
     return ROOT / "catalog" / cause.id / "samples" / sample.name
 
 
-def shows_reason(cause: Failure, output: str) -> bool:
+def shows_reason(cause: Entry, output: str) -> bool:
     """Whether one of the lines by which the failure is told is there; or how many of them, where they are counted."""
     assert cause.logs
     tells = signature(cause.logs).matches
@@ -150,36 +158,65 @@ def test_the_diagnosis_shows_the_line_with_the_reason(entry: str) -> None:
 def test_what_says_that_all_is_over_shows_every_failing_log(reading: Reading) -> None:
     pairs = samples(reading.entry)
     assert [
-        sample.name for cause, sample in pairs if not shows_reason(cause, reading.over(path_of(cause, sample)))
+        sample.name
+        for cause, sample in pairs
+        if not shows_reason(cause, reading.over(path_of(cause, sample)))
     ] == []
 
 
 @pytest.mark.parametrize("healthy", HEALTHY, ids=lambda path: path.stem)
 @pytest.mark.parametrize("reading", [row for row in READINGS if row.verifies], ids=named)
-def test_what_says_that_all_is_over_is_silent_on_a_healthy_log(reading: Reading, healthy: Path) -> None:
+def test_what_says_that_all_is_over_is_silent_on_a_healthy_log(
+    reading: Reading, healthy: Path
+) -> None:
     assert reading.over(healthy) in ("", "0\n")
 
 
 def test_options_of_kubectl_are_those_of_the_oldest_release_or_told() -> None:
     """Of each option that a page uses it is known which kubectl has it first; the page says so where it is not 1.10."""
-    scripts = [fill(step.run or "", deployment.words(site)).text for site in SITES for step in all_steps()]
+    scripts = [
+        fill(step.run or "", deployment.words(site)).text for site in SITES for step in all_steps()
+    ]
     runs = [run for text in scripts for run in shell.script(text).runs if run.program == "kubectl"]
     used = {option for run in runs for option in verbs.options(run)}
-    assert used - OPTIONS_OF_1_10 == {option for option in used if verbs.oldest(shell.script(f"kubectl get {option}"))}
+    assert used - OPTIONS_OF_1_10 == {
+        option for option in used if verbs.oldest(shell.script(f"kubectl get {option}"))
+    }
 
 
 # As `kubectl options` and the help of the verbs of 1.10.5 name them.
 OPTIONS_OF_1_10 = {"-l", "-n", "-o", "-p", "-w"} | {
-    *("--all-namespaces", "--field-selector", "--ignore-daemonsets", "--no-headers", "--previous", "--raw"),
-    *("--request-timeout", "--show-labels", "--since", "--sort-by", "--tail", "--timestamps", "--watch-only"),
+    *(
+        "--all-namespaces",
+        "--field-selector",
+        "--ignore-daemonsets",
+        "--no-headers",
+        "--previous",
+        "--raw",
+    ),
+    *(
+        "--request-timeout",
+        "--show-labels",
+        "--since",
+        "--sort-by",
+        "--tail",
+        "--timestamps",
+        "--watch-only",
+    ),
 }
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_step_needs_nothing_of_the_steps_before_it(entry: str) -> None:
     """A page is not always followed from its top, nor in one shell; NODE and POD are those of its head."""
-    runs = [fill(step.run or "", deployment.words(site)).text for site in SITES for step in ENTRIES[entry].steps()]
-    needed = {run: shell.script(run).reads - shell.script(run).sets - {"NODE", "POD"} for run in runs}
+    runs = [
+        fill(step.run or "", deployment.words(site)).text
+        for site in SITES
+        for step in ENTRIES[entry].steps()
+    ]
+    needed = {
+        run: shell.script(run).reads - shell.script(run).sets - {"NODE", "POD"} for run in runs
+    }
     assert {run: names for run, names in needed.items() if names} == {}
 
 
@@ -190,13 +227,22 @@ def test_a_step_that_is_named_by_its_number_is_there(entry: str) -> None:
     # The file says what the page says, first steps, causes and false positives among it.
     text = " ".join((ROOT / "catalog" / entry / "failure.yaml").read_text(encoding="utf-8").split())
     named = re.findall(r"step ([0-9]+) of the (diagnosis|mitigation)", text)
-    named += [(number, section) for section, number in re.findall(r"\((diagnosis|mitigation), step ([0-9]+)\)", text)]
-    assert [(number, section) for number, section in named if not 1 <= int(number) <= len(lists[section])] == []
+    named += [
+        (number, section)
+        for section, number in re.findall(r"\((diagnosis|mitigation), step ([0-9]+)\)", text)
+    ]
+    assert [
+        (number, section)
+        for number, section in named
+        if not 1 <= int(number) <= len(lists[section])
+    ] == []
 
 
 def test_a_server_that_does_not_answer_is_told() -> None:
     """curl -s alone says nothing then, and what reads it shows nothing, which looks like an answer."""
-    scripts = [fill(step.run or "", deployment.words(site)).text for site in SITES for step in all_steps()]
+    scripts = [
+        fill(step.run or "", deployment.words(site)).text for site in SITES for step in all_steps()
+    ]
     asked = [run for text in scripts for run in shell.script(text).runs if run.program == "curl"]
     assert asked
     assert [run for run in asked if not any(word.startswith("-sS") for word in run.words)] == []
@@ -216,9 +262,22 @@ def all_steps() -> Iterator[Step]:
 
 # What is typed with kubectl, by a real one.
 
-NAMED = {"name": "kube-proxy-x7k2p", "namespace": "kube-system", "uid": "x7k2p", "labels": {"k8s-app": "kube-proxy"}}
-OWNED = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "kube-proxy", "uid": "ds", "controller": True}
-CONTAINERS = [{"name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.36.3", "command": ["kube-proxy"]}]
+NAMED = {
+    "name": "kube-proxy-x7k2p",
+    "namespace": "kube-system",
+    "uid": "x7k2p",
+    "labels": {"k8s-app": "kube-proxy"},
+}
+OWNED = {
+    "apiVersion": "apps/v1",
+    "kind": "DaemonSet",
+    "name": "kube-proxy",
+    "uid": "ds",
+    "controller": True,
+}
+CONTAINERS = [
+    {"name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.36.3", "command": ["kube-proxy"]}
+]
 POD: Mapping[str, Any] = {
     "kind": "Pod",
     "spec": {"nodeName": "node-1", "containers": CONTAINERS},
@@ -226,22 +285,34 @@ POD: Mapping[str, Any] = {
 }
 PODS = {
     "daemonset": {**POD, "metadata": {**NAMED, "ownerReferences": [OWNED]}},
-    "static-pod": {**POD, "metadata": {**NAMED, "annotations": {"kubernetes.io/config.mirror": "1"}}},
+    "static-pod": {
+        **POD,
+        "metadata": {**NAMED, "annotations": {"kubernetes.io/config.mirror": "1"}},
+    },
 }
 CLUSTER: tuple[Mapping[str, Any], ...] = (
     {"kind": "Node", "metadata": {"name": "node-1"}, "spec": {}, "status": {}},
-    {"kind": "ConfigMap", "metadata": {"name": "kube-proxy", "namespace": "kube-system"}, "data": {"config.conf": "x"}},
+    {
+        "kind": "ConfigMap",
+        "metadata": {"name": "kube-proxy", "namespace": "kube-system"},
+        "data": {"config.conf": "x"},
+    },
     {
         "kind": "DaemonSet",
         "metadata": {"name": "kube-proxy", "namespace": "kube-system", "uid": "ds"},
-        "spec": {"selector": {"matchLabels": NAMED["labels"]}, "template": {"metadata": {}, "spec": POD["spec"]}},
+        "spec": {
+            "selector": {"matchLabels": NAMED["labels"]},
+            "template": {"metadata": {}, "spec": POD["spec"]},
+        },
     },
     *(
         {
             "kind": "ControllerRevision",
             "metadata": {**NAMED, "name": f"kube-proxy-{number}", "ownerReferences": [OWNED]},
             "revision": number,
-            "data": {"spec": {"template": {"$patch": "replace", "metadata": {}, "spec": POD["spec"]}}},
+            "data": {
+                "spec": {"template": {"$patch": "replace", "metadata": {}, "spec": POD["spec"]}}
+            },
         }
         for number in (1, 2)
     ),
@@ -257,8 +328,16 @@ CLUSTER: tuple[Mapping[str, Any], ...] = (
         "status": POD["status"],
     },
     # What steps name as an example, for the reader to replace.
-    {"kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}, "spec": {"clusterIP": "10.96.0.1"}},
-    {"kind": "Endpoints", "metadata": {"name": "kubernetes", "namespace": "default"}, "subsets": []},
+    {
+        "kind": "Service",
+        "metadata": {"name": "kubernetes", "namespace": "default"},
+        "spec": {"clusterIP": "10.96.0.1"},
+    },
+    {
+        "kind": "Endpoints",
+        "metadata": {"name": "kubernetes", "namespace": "default"},
+        "subsets": [],
+    },
 )
 EDITOR = "sed -i -e s/config.conf/config/"
 ELSEWHERE = frozenset({"curl", "amtool"})  # ask other servers than the API server
@@ -276,13 +355,22 @@ def test_a_real_kubectl_does_what_a_page_asks(entry: str, runs_as: RunsAs, tmp_p
         executed.append(command)
         return "*nat\n"
 
-    logs = {("kube-proxy-x7k2p", before): "E1124 03:12:44.118273       1 proxier.go:1] x\n" for before in (True, False)}
-    with kubernetes_api.serve([*CLUSTER, PODS[runs_as]], "v1.36.3", tmp_path, logs, execute, changes) as config:
+    logs = {
+        ("kube-proxy-x7k2p", before): "E1124 03:12:44.118273       1 proxier.go:1] x\n"
+        for before in (True, False)
+    }
+    with kubernetes_api.serve(
+        [*CLUSTER, PODS[runs_as]], "v1.36.3", tmp_path, logs, execute, changes
+    ) as config:
         state = tmp_path / "state"
-        state.write_text(f"export NODE=node-1 POD=kube-proxy-x7k2p HOME='{tmp_path}' KUBECONFIG='{config}'\n")
+        state.write_text(
+            f"export NODE=node-1 POD=kube-proxy-x7k2p HOME='{tmp_path}' KUBECONFIG='{config}'\n"
+        )
         for row in (at_site(step, words) for step in ENTRIES[entry].steps()):
             run = row.step.run or ""
-            if row.where != "kubectl" or ELSEWHERE & {each.program for each in shell.script(run).runs}:
+            if row.where != "kubectl" or ELSEWHERE & {
+                each.program for each in shell.script(run).runs
+            }:
                 continue
             done = subprocess.run(
                 ["sh", "-c", f". '{state}'\nset -a\n{run}\nexport -p >'{state}'"],
@@ -292,7 +380,9 @@ def test_a_real_kubectl_does_what_a_page_asks(entry: str, runs_as: RunsAs, tmp_p
                 timeout=60,
                 check=False,
             )
-            assert not re.search("^(error|Error|Unable|unknown|.*not found)", done.stderr, re.MULTILINE), (
+            assert not re.search(
+                "^(error|Error|Unable|unknown|.*not found)", done.stderr, re.MULTILINE
+            ), (
                 run,
                 done.stderr,
             )

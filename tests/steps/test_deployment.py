@@ -37,11 +37,15 @@ def test_every_way_to_run_it_is_there_once_and_the_site_is_the_first() -> None:
 
 
 @pytest.mark.parametrize("site", KINDS.values(), ids=KINDS)
-def test_the_words_are_the_same_everywhere_and_each_leads_to_one_place(site: KubeProxyProfile) -> None:
+def test_the_words_are_the_same_everywhere_and_each_leads_to_one_place(
+    site: KubeProxyProfile,
+) -> None:
     assert words(site).keys() == words(SITE).keys()
     for name, word in words(site).items():
         template = f'{{{{ {name}("1h") }}}}' if callable(word) else f"{{{{ {name} }}}}"
-        assert len(fill(template, words(site)).places) == (0 if isinstance(word, str) or template_is_empty(word) else 1)
+        assert len(fill(template, words(site)).places) == (
+            0 if isinstance(word, str) or template_is_empty(word) else 1
+        )
 
 
 def template_is_empty(word: object) -> bool:
@@ -54,22 +58,34 @@ def test_a_site_names_its_pods_and_settings() -> None:
         'POD=$(kubectl -n net get pods -l app=proxy --field-selector spec.nodeName="$NODE" '
         "-o jsonpath='{.items[0].metadata.name}')"
     )
-    assert "kubectl -n net get configmap kube-proxy-config -o yaml" in said("{{ configuration }}", eks)
+    assert "kubectl -n net get configmap kube-proxy-config -o yaml" in said(
+        "{{ configuration }}", eks
+    )
     assert "configmap" not in said("{{ configuration }}", replace(eks, config_map=None))
-    assert said("{{ restart_everywhere }}", replace(eks, daemonset="proxy")).endswith("restart daemonset proxy")
+    assert said("{{ restart_everywhere }}", replace(eks, daemonset="proxy")).endswith(
+        "restart daemonset proxy"
+    )
 
 
 @pytest.mark.parametrize(
     ("runs_as", "log", "restart"),
     [
-        ("daemonset", 'kubectl -n kube-system logs "$POD" --since=5m', 'kubectl -n kube-system delete pod "$POD"'),
+        (
+            "daemonset",
+            'kubectl -n kube-system logs "$POD" --since=5m',
+            'kubectl -n kube-system delete pod "$POD"',
+        ),
         ("static-pod", 'kubectl -n kube-system logs "$POD" --since=5m', "pkill -e -x kube-proxy"),
         (
             "systemd",
             "journalctl --no-pager --unit 'kube-proxy' --output cat --since=-5m",
             "systemctl restart 'kube-proxy'",
         ),
-        ("k3s", "journalctl --no-pager --unit 'kube-proxy' --output cat --since=-5m", "systemctl restart 'kube-proxy'"),
+        (
+            "k3s",
+            "journalctl --no-pager --unit 'kube-proxy' --output cat --since=-5m",
+            "systemctl restart 'kube-proxy'",
+        ),
     ],
 )
 def test_log_and_restart(runs_as: str, log: str, restart: str) -> None:
@@ -87,12 +103,20 @@ def test_a_log_file_is_read_from_a_time_on(tmp_path: Path) -> None:
 
     old, new = head(timedelta(hours=2)), head(timedelta(minutes=10))
     log = tmp_path / "kube-proxy.log"
-    log.write_text(f"no head\n{old} a err=<\n\told reason\n >\n{new} b err=<\n\tnew reason\n >\nI{new[1:]} c\n")
+    log.write_text(
+        f"no head\n{old} a err=<\n\told reason\n >\n{new} b err=<\n\tnew reason\n >\nI{new[1:]} c\n"
+    )
     script = said('{{ log("1h") }}', replace(SITE, runs_as="static-pod", log_file=str(log)))
-    shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env={"TZ": "Asia/Tokyo"})
+    shown = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, check=True, env={"TZ": "Asia/Tokyo"}
+    )
     assert shown.stdout == f"{new} b err=<\n\tnew reason\n >\nI{new[1:]} c\n"
     whole = subprocess.run(
-        ["sh", "-c", said("{{ whole_log }}", replace(SITE, runs_as="static-pod", log_file=str(log)))],
+        [
+            "sh",
+            "-c",
+            said("{{ whole_log }}", replace(SITE, runs_as="static-pod", log_file=str(log))),
+        ],
         capture_output=True,
         text=True,
         check=True,

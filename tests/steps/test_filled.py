@@ -19,7 +19,9 @@ def test_what_is_no_template_stays_as_it_is() -> None:
 
 
 def test_lines_that_become_empty_vanish() -> None:
-    template = "{{ find_pod }}\n{% if in_pod %}\necho a\n{% else %}\necho b\n{% endif %}\n\necho c\n"
+    template = (
+        "{{ find_pod }}\n{% if in_pod %}\necho a\n{% else %}\necho b\n{% endif %}\n\necho c\n"
+    )
     assert fill(template, UNIT).text == "echo b\necho c"
     assert fill(template, POD).text.splitlines()[1:] == ["echo a", "echo c"]
 
@@ -33,7 +35,9 @@ def test_the_places_are_those_of_what_is_printed() -> None:
 
 def test_the_pod_is_found_only_for_commands_that_need_it() -> None:
     on_file = words(replace(SITE, runs_as="static-pod", log_file="/var/log/kube-proxy.log"))
-    assert fill("{{ find_pod }}\n{{ whole_log }} | tail", on_file) == fill("{{ whole_log }} | tail", on_file)
+    assert fill("{{ find_pod }}\n{{ whole_log }} | tail", on_file) == fill(
+        "{{ whole_log }} | tail", on_file
+    )
     assert "POD=" in fill("{{ find_pod }}\n{{ status }}", on_file).text
     assert fill("{{ find_pod }}", on_file).places == {"kubectl"}
 
@@ -60,7 +64,9 @@ def test_what_cannot_be_filled_in_is_said(template: str, said: str) -> None:
 
 
 def test_unknown_words_are_found_in_every_branch() -> None:
-    assert unknown_words("{% if in_pod %}{{ status }}{% else %}{{ stats }}{% endif %}{{ lock }}", POD) == [
+    assert unknown_words(
+        "{% if in_pod %}{{ status }}{% else %}{{ stats }}{% endif %}{{ lock }}", POD
+    ) == [
         "lock",
         "stats",
     ]
@@ -68,7 +74,11 @@ def test_unknown_words_are_found_in_every_branch() -> None:
 
 def test_a_step_knows_its_place_and_the_kubectl_it_needs() -> None:
     step = Step(
-        "See {{ runs_as }}.", (), where="kube-proxy", run="{{ restart_everywhere }}", expect="In {{ namespace }}."
+        "See {{ runs_as }}.",
+        (),
+        where="kube-proxy",
+        run="{{ restart_everywhere }}",
+        expect="In {{ namespace }}.",
     )
     here, there = at_site(step, POD), at_site(step, UNIT)
     assert (here.where, here.kubectl, here.step.do, here.step.expect) == (
@@ -77,9 +87,15 @@ def test_a_step_knows_its_place_and_the_kubectl_it_needs() -> None:
         "See daemonset.",
         "In kube-system.",
     )
-    assert (there.where, there.kubectl, there.step.run) == ("node", None, "systemctl restart 'kube-proxy'")
+    assert (there.where, there.kubectl, there.step.run) == (
+        "node",
+        None,
+        "systemctl restart 'kube-proxy'",
+    )
 
 
 def test_a_step_of_which_nothing_is_left_has_no_place() -> None:
-    gone = at_site(Step("Look.", (), where="kubectl", run="{% if in_pod %}{{ status }}{% endif %}"), UNIT)
+    gone = at_site(
+        Step("Look.", (), where="kubectl", run="{% if in_pod %}{{ status }}{% endif %}"), UNIT
+    )
     assert (gone.step.run, gone.where) == (None, None)

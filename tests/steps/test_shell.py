@@ -13,7 +13,10 @@ def programs(text: str) -> list[str]:
     ("text", "found"),
     [
         ("kubectl get pods | grep -c proxy", ["kubectl", "grep"]),
-        ('POD=$(kubectl get pods)\necho "$(ipset list | wc -l)"', ["kubectl", "echo", "ipset", "wc"]),
+        (
+            'POD=$(kubectl get pods)\necho "$(ipset list | wc -l)"',
+            ["kubectl", "echo", "ipset", "wc"],
+        ),
         ("{\n  ps -e\n  systemctl cat x\n} | grep x", ["ps", "systemctl", "grep"]),
         ('for pid in $(pgrep ip); do ps -p "$pid"; done', ["pgrep", "ps"]),
         ("if [ -e /x ]; then cat /x; fi && date", ["cat", "date"]),

@@ -17,7 +17,11 @@ READ = load()
 COMPILED = compile_catalog(READ, "output")
 RULES: Rules = COMPILED.rules or pytest.fail("the catalog has no rules")
 GENERATED = yaml.safe_load(
-    next(file.text for file in COMPILED.files if file.path == "alertmanager/kube-proxy.alertmanager.yaml")
+    next(
+        file.text
+        for file in COMPILED.files
+        if file.path == "alertmanager/kube-proxy.alertmanager.yaml"
+    )
 )
 TODAY = date(2026, 1, 2)
 PLACE = ("cluster", "namespace", "pod", "node")
@@ -33,11 +37,17 @@ LOG, METRIC = "KubeProxyIptablesBackendMismatch", "KubeProxySyncSlow"
 def seen(*streams: Mapping[str, str], clusters: Sequence[str] = ()) -> Mapping[Engine, Site]:
     """A site whose Loki showed these streams, and whose Prometheus was not asked."""
     logs = Site(UNSEEN["loki"].labels, tuple(streams), "cluster", tuple(clusters))
-    return {"loki": logs, "prometheus": Site(UNSEEN["prometheus"].labels, (), "cluster", tuple(clusters))}
+    return {
+        "loki": logs,
+        "prometheus": Site(UNSEEN["prometheus"].labels, (), "cluster", tuple(clusters)),
+    }
 
 
 def said(
-    *routes: Mapping[str, Any], sites: Mapping[Engine, Site] = UNSEEN, receiver: str = "all", **config: Any
+    *routes: Mapping[str, Any],
+    sites: Mapping[Engine, Site] = UNSEEN,
+    receiver: str = "all",
+    **config: Any,
 ) -> dict[str, list[str]]:
     """State and words of what is found of each alert, inhibitions left out."""
     whole = {
@@ -57,7 +67,9 @@ def dropped(*matchers: str, **more: Any) -> dict[str, Any]:
 
 
 def test_what_reaches_a_receiver_at_any_place_is_well() -> None:
-    assert said() == {"Alertmanager": [f"ok: {len(RULES.alerts)} alerts are routed to receivers that notify"]}
+    assert said() == {
+        "Alertmanager": [f"ok: {len(RULES.alerts)} alerts are routed to receivers that notify"]
+    }
     by_place = {"matchers": ['cluster="blue"', 'node_name=~"n.*"'], "receiver": "all"}
     assert list(said(by_place)) == ["Alertmanager"]
 
@@ -67,14 +79,18 @@ def test_the_compiled_configuration_is_well() -> None:
     assert [row.state for row in found] == ["ok"]
 
 
-def test_a_cluster_that_is_dropped_is_a_fault_where_it_is_known_to_exist_and_else_a_warning() -> None:
+def test_a_cluster_that_is_dropped_is_a_fault_where_it_is_known_to_exist_and_else_a_warning() -> (
+    None
+):
     drop = dropped('cluster="blue"')
     nowhere = 'routed to nowhere where cluster="blue": receiver nobody notifies nobody'
     assert said(drop)[LOG] == [f"warning: would be {nowhere}"]
     streams = ({"cluster": "blue", "pod": "p"}, {"cluster": "red", "pod": "q"})
     assert said(drop, sites=seen(*streams))[LOG] == [f"fault: is {nowhere}"]
     assert said(drop, sites=seen(clusters=["blue", "red"]))[LOG] == [f"fault: is {nowhere}"]
-    assert said(drop, sites=seen(streams[1], clusters=["blue", "red"]))[LOG] == [f"fault: is {nowhere}"]
+    assert said(drop, sites=seen(streams[1], clusters=["blue", "red"]))[LOG] == [
+        f"fault: is {nowhere}"
+    ]
     assert LOG not in said(drop, sites=seen(streams[1]))
     assert LOG not in said(drop, sites=seen(clusters=["red", "green"]))
 
@@ -94,7 +110,9 @@ def test_where_no_cluster_is_known_it_is_said_which_would_be_lost() -> None:
     assert said(only_blue, receiver="nobody")[LOG] == [
         'warning: would be routed to nowhere where cluster="another one": receiver nobody notifies nobody'
     ]
-    assert said(receiver="nobody")[LOG] == ["fault: is routed to nowhere: receiver nobody notifies nobody"]
+    assert said(receiver="nobody")[LOG] == [
+        "fault: is routed to nowhere: receiver nobody notifies nobody"
+    ]
 
 
 def test_nodes_and_pods_are_judged_as_they_were_seen_together() -> None:
@@ -116,16 +134,25 @@ def test_an_alert_has_only_the_labels_that_its_expression_keeps() -> None:
     assert found["KubeProxyMetricsMissing"] == [
         "fault: is routed to nowhere where it has no label for the place: receiver nobody notifies nobody"
     ]
-    assert found["KubeProxyMetricRulesWatchdog"] == ["warning: is routed to nowhere: receiver nobody notifies nobody"]
+    assert found["KubeProxyMetricRulesWatchdog"] == [
+        "warning: is routed to nowhere: receiver nobody notifies nobody"
+    ]
     assert METRIC not in found
 
 
 def test_a_route_for_all_is_no_cure_for_one_above_it_that_drops() -> None:
-    assert said(dropped('severity="critical"'))[LOG] == ["fault: is routed to nowhere: receiver nobody notifies nobody"]
-    assert list(said(dropped('severity="critical"', **{"continue": True}), {"receiver": "all"})) == ["Alertmanager"]
+    assert said(dropped('severity="critical"'))[LOG] == [
+        "fault: is routed to nowhere: receiver nobody notifies nobody"
+    ]
+    assert list(
+        said(dropped('severity="critical"', **{"continue": True}), {"receiver": "all"})
+    ) == ["Alertmanager"]
 
 
-NIGHTS = {"name": "nights", "time_intervals": [{"times": [{"start_time": "22:00", "end_time": "24:00"}]}]}
+NIGHTS = {
+    "name": "nights",
+    "time_intervals": [{"times": [{"start_time": "22:00", "end_time": "24:00"}]}],
+}
 PAST = {"name": "past", "time_intervals": [{"years": ["2020"]}]}
 ALWAYS = {"name": "always", "time_intervals": [{}]}
 
@@ -142,7 +169,9 @@ ALWAYS = {"name": "always", "time_intervals": [{}]}
         ({"active_time_intervals": ["nights", "always"]}, None),
     ],
 )
-def test_an_alert_that_is_muted_at_any_time_is_told(setting: Mapping[str, Any], words: str | None) -> None:
+def test_an_alert_that_is_muted_at_any_time_is_told(
+    setting: Mapping[str, Any], words: str | None
+) -> None:
     route = {"matchers": ['severity=~"critical|warning"'], "receiver": "all", **setting}
     found = said(route, time_intervals=[NIGHTS, PAST, ALWAYS])
     assert found.get(LOG) == (words and [f"fault: {words}"])
@@ -159,7 +188,9 @@ def test_a_place_that_is_muted_is_named() -> None:
     route = {"matchers": ['cluster="blue"'], "receiver": "all", "mute_time_intervals": ["nights"]}
     found = said(route, sites=seen(clusters=["blue", "red"]), time_intervals=[NIGHTS])
     assert found[LOG] == ['fault: is muted during nights where cluster="blue"']
-    assert said(route, time_intervals=[NIGHTS])[LOG] == ['warning: would be muted during nights where cluster="blue"']
+    assert said(route, time_intervals=[NIGHTS])[LOG] == [
+        'warning: would be muted during nights where cluster="blue"'
+    ]
 
 
 def test_only_what_the_compiled_configuration_holds_back_is_missed() -> None:
@@ -184,7 +215,12 @@ def test_what_is_said_of_many_alerts_is_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "route", [None, {"receiver": "all", "matchers": ["a=b"]}, {"receiver": "all", "routes": [{"matchers": ['a=~"("']}]}]
+    "route",
+    [
+        None,
+        {"receiver": "all", "matchers": ["a=b"]},
+        {"receiver": "all", "routes": [{"matchers": ['a=~"("']}]},
+    ],
 )
 def test_routes_that_cannot_be_followed_are_a_fault(route: Any) -> None:
     config = {"route": route, "receivers": RECEIVERS}
