@@ -23,8 +23,8 @@ rulers, verify. The rule of imports is a contract in pyproject.toml.
     steps/     Commands of runbooks: written for a site, read without being run.
     verify/    VERIFY: are the rules live, and do they reach somebody.
 
-`pipeline` is the pure middle, from what was read to the files that are written; `names` are those that other systems
-depend on; `start` and `cli` lead to the commands.
+`pipeline` is the pure middle, from what was read to the files that are written; `base.names` are those that other
+systems depend on; `__main__` and `cli` lead to the commands.
 """
 
 __version__ = "0.1.0"

@@ -1,11 +1,10 @@
 """The command line. Exit codes: 0 fine, 1 a problem was found, 2 could not run.
 
-Adding a command: one module of commands/, and its name in COMMANDS.
+Adding a command: one module of commands/, and its line in COMMANDS.
 """
 
-import gc
 import sys
-import traceback
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -13,29 +12,30 @@ import click
 
 from generator import __version__
 from generator.base import streams
+from generator.base.names import PROJECT, TOOL
 from generator.base.problems import ToolError
 from generator.commands.shared import COULD_NOT_RUN, STDOUT, say
-from generator.base.names import PROJECT, TOOL
 
-COMMANDS = (
-    "advise",
-    "changelog",
-    "check",
-    "diagnose",
-    "diff",
-    "docs",
-    "explain",
-    "generate",
-    "init",
-    "list",
-    "new",
-    "push",
-    "schema",
-    "show",
-    "site",
-    "test",
-    "verify",
-)
+# What each is for, in words that need no import of it.
+COMMANDS: Mapping[str, str] = {
+    "advise": "Say which failures a version can have, and the smallest upgrade that ends them.",
+    "changelog": "Say which rules changed; check that CHANGELOG.md names them.",
+    "check": "Run every check, write nothing.",
+    "diagnose": "Say which failures are in logs.",
+    "diff": "Compare rulers with what they should hold.",
+    "docs": "Print a page of the documentation.",
+    "explain": "Print the runbook of an alert.",
+    "generate": "Compile the catalog into rules and runbooks.",
+    "init": "Write a profile for a site.",
+    "list": "List the entries.",
+    "new": "Write a new entry to fill in.",
+    "push": "Load the rules into rulers.",
+    "schema": "Print a JSON Schema, for editors and programs.",
+    "show": "Show an entry and its rules.",
+    "site": "Write the runbooks as a web site that names the failures in a log.",
+    "test": "Run the unit tests, those of log rules on a real Loki.",
+    "verify": "Prove that the rules are live.",
+}
 
 
 INTERRUPTED = 130  # as shells say it
@@ -78,7 +78,12 @@ class _Group(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"generator.commands.{cmd_name}").command
+        command.short_help = COMMANDS[cmd_name]  # which completion in a shell shows
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -89,6 +94,8 @@ class _Group(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
             raise
         except Exception:
+            import traceback
+
             # Not 1, which would say that the input is wrong, or that rulers differ.
             say(
                 f"{traceback.format_exc()}{TOOL}: this is a fault of {TOOL}, not of yours; please report it "
@@ -107,5 +114,3 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name=TOOL)
 def main() -> None:
     """Compiles a catalog of documented kube-proxy failures into Loki alerts, Prometheus rules and runbooks."""
-    # Nearly everything a run makes lives until its end; looking for garbage is a tenth of the time.
-    gc.disable()

@@ -1,4 +1,4 @@
-"""From what was read to the files to write: checks, rules, targets, links. No IO."""
+"""From what was read to the files to write: checks, rules, outputs, links. No IO."""
 
 from dataclasses import dataclass
 

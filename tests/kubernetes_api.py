@@ -44,7 +44,9 @@ _RESOURCES = {
 _VERBS = ["get", "list", "patch", "delete"]
 _WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 _STDOUT, _STATUS = b"\x01", b"\x03"  # channels of exec
-_UNTIL_IT_LISTENS = 0.5  # kubectl throws away what comes before it has opened its channels, and does not say when it has
+_UNTIL_IT_LISTENS = (
+    0.5  # kubectl drops what comes before it opened its channels, and tells not when
+)
 
 
 @contextmanager
@@ -100,7 +102,7 @@ def serve(
         def say(self, found: Object | None) -> None:
             missing = {
                 "kind": "Status",
-                "status": "Entry",
+                "status": "Failure",
                 "reason": "NotFound",
                 "code": 404,
                 "message": "not there",

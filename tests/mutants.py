@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -38,6 +39,8 @@ from generator.query import logql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
 from tests.catalog.test_lines import FIRES, KNOWN, SILENT, lines, name
+from tests.fixes.builds import KNOWN as KNOWN_BUILDS
+from tests.fixes.builds import unit_tests
 
 AIM = 0.95
 UNCHANGED = "nothing"  # the mutant that must not be noticed, or the others prove nothing
@@ -46,6 +49,7 @@ ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
 
 # Why a survivor is no gap: (rule, change), both as patterns that must match as a whole.
 _ONE_SERIES = "each kube-proxy has one such series, so there is nothing to add up"
+_NARROWER = "a Pod that runs is one that runs on its node, which the next condition tells"
 _PRESENCE = "whether there is a series counts, not its value"
 REASONS: dict[tuple[str, str], str] = {
     (
@@ -62,6 +66,13 @@ REASONS: dict[tuple[str, str], str] = {
     ("instance:kubeproxy_sync_proxy_rules:rate10m", "sum becomes max .*"): _ONE_SERIES,
     ("instance:kubeproxy_changes:rate10m", "sum becomes max .*"): _ONE_SERIES,
     ("instance:kubeproxy_changes:rate10m", "max becomes min .*"): _PRESENCE,
+    ("instance:kubeproxy_build:info", "max becomes min .1."): _PRESENCE,
+    (
+        "KubeProxyNotRunning",
+        "max becomes min .*",
+    ): "each DaemonSet has one such series, or replicas that say the same",
+    ("KubeProxyNotRunning", ".* becomes .* .1."): _NARROWER,
+    ("KubeProxyNotRunning", "kube_pod_container_status_running not read .4."): _NARROWER,
     ("KubeProxyNeverSynced", "max becomes min .1."): _ONE_SERIES,
     ("KubeProxyNeverSynced", "max becomes min .*"): _PRESENCE,
     ("KubeProxyNeverSynced", "0 becomes 1 .*"): "a time stamp is 0 or a time of this century",
@@ -280,9 +291,14 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
         for rule in group.rules
         if isinstance(rule, RecordingRule)
     }
-    tested = {
-        entry.id: text for entry in INPUTS.catalog.entries for text in entry.unit_tests.values()
-    }
+    tested = {entry.id: list(entry.unit_tests.values()) for entry in INPUTS.catalog.entries}
+    for failure in KNOWN_BUILDS:
+        tested[failure].append(unit_tests(failure, "../../output/prometheus/kube-proxy.rules.yaml"))
+
+    def read_by(entries: set[str]) -> list[tuple[str, str]]:
+        return [
+            (entry, text) for entry in sorted(entries & tested.keys()) for text in tested[entry]
+        ]
 
     def fails(rule: AlertRule | RecordingRule, changed: AlertRule | RecordingRule) -> bool:
         """Whether a test of an entry whose alerts read the rule fails."""
@@ -297,15 +313,19 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
         }
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
-            for reader in sorted(readers & tested.keys()):
-                text = tested[reader]
+            for reader, text in read_by(readers):
                 spoken_of = [
                     one
                     for one in swapped
                     if any(_name(rule) in text or _is_record(rule) for rule in one.rules)
                 ]
-                populate(work, [rules_file("output/prometheus/kube-proxy.rules.yaml", spoken_of)])
-                populate(work, [File(f"catalog/{reader}/tests.yaml", text)])
+                populate(
+                    work,
+                    [
+                        rules_file("output/prometheus/kube-proxy.rules.yaml", spoken_of),
+                        File(f"catalog/{reader}/tests.yaml", text),
+                    ],
+                )
                 if not subprocesses.run(
                     [str(promtool), "test", "rules", f"catalog/{reader}/tests.yaml"], work
                 )[0]:
@@ -321,9 +341,7 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
             if isinstance(rule, AlertRule):
                 changes += common_changes(rule)
             for change, changed in changes:
-                yield Mutant(
-                    _name(rule), change, lambda rule=rule, changed=changed: fails(rule, changed)
-                )  # type: ignore[misc]
+                yield Mutant(_name(rule), change, partial(fails, rule, changed))
 
 
 def _name(rule: AlertRule | RecordingRule) -> str:

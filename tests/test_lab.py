@@ -70,6 +70,7 @@ def test_from_the_cause_to_the_notification(tmp_path: Path) -> None:
     assert mismatch["message"] == (
         "CRITICAL: KubeProxyIptablesBackendMismatch in lab-1\n"
         f"• {mismatch['summary']}\n"
+        "`iptables-restore v1.8.9 (legacy): Couldn't load target 'KUBE-MARK-DROP':No such file or directory`\n"
         f"{mismatch['description']}\n"
         f"Runbook: {mismatch['runbook_url']}"
     )
@@ -166,6 +167,8 @@ def test_the_short_lab_is_part_of_the_whole() -> None:
         ({"seconds": None, "line": None}, "s: A did not arrive; no line of it was printed"),
         ({"seconds": 90.6}, "s: A took 91 s, more than 90"),
         ({"seconds": 90.6, "critical": False}, None),
+        ({"seconds": 510.0, "hold_seconds": 420.0}, None),
+        ({"seconds": 510.6, "hold_seconds": 420.0}, "s: A took 511 s, more than 510"),
         ({"message": None}, "s: no chat message leads to http://r/A.md"),
         ({"runbook_served": False}, "s: http://r/A.md is not served with the heading A"),
         ({"symptom": "B was notified first"}, "s: B was notified first"),

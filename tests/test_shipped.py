@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from generator.base.names import TOOL
 from generator.catalog import shipped
 from generator.cli import COMMANDS, main
-from generator.base.names import TOOL
 from generator.scaffolds import scaffold
 from tests.conftest import ROOT, Run
 

@@ -3,15 +3,11 @@
 import contextlib
 import os
 import stat
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from generator.base.file import File
 from generator.base.problems import ToolError
-
-if sys.platform != "win32":
-    pass
 
 
 def populate(folder: Path, files: Iterable[File]) -> None:

@@ -1,4 +1,4 @@
-"""A generated file, and how rule groups are written as YAML."""
+"""A generated file, and how data are written as YAML."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,9 @@
 """Texts as Markdown that renders to exactly those texts (CommonMark with GitHub's tables)."""
 
 import re
+from collections.abc import Iterator
 
+_FENCE = re.compile(r"\s*```")
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|&~]|(?:(?<=^)|(?<=\s))#)")
 
 
@@ -36,6 +38,23 @@ def cell(prose: str) -> str:
 def slug(heading: str) -> str:
     """The anchor GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def parts(text: str, fences: bool = False) -> Iterator[tuple[bool, str]]:
+    """Prose and code in turn, and whether it is code; with the fences of the code, if they are asked for."""
+    kept: list[str] = []
+    in_code = False
+    for line in text.splitlines(keepends=True):
+        is_fence = bool(_FENCE.match(line))
+        if is_fence and not in_code:
+            yield False, "".join(kept)
+            kept, in_code = ([line] if fences else []), True
+        elif is_fence:
+            yield True, "".join([*kept, line] if fences else kept)
+            kept, in_code = [], False
+        else:
+            kept.append(line)
+    yield in_code, "".join(kept)
 
 
 def _longest_run(verbatim: str) -> int:

@@ -137,6 +137,12 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
             yield Problem(where, f"{wrong}{_form_asked_for(error)}{_line_break(error.instance)}")
         case "anyOf":
             forms = [_form(option) for option in error.validator_value]
+            of_the_kind = [one for one in error.context if one.validator != "type"]
+            if (
+                len(of_the_kind) == 1
+            ):  # it is of a kind that may stand here, so that alone is to be told what it lacks
+                yield from _say(document, of_the_kind[0])
+                return
             yield Problem(
                 where, f"{name}: {_shown(error.instance)} is neither {' nor '.join(forms)}"
             )

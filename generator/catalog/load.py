@@ -16,8 +16,8 @@ from generator.catalog import profiles
 from generator.catalog.model import (
     Affected,
     Catalog,
-    Exclusion,
     Entry,
+    Exclusion,
     Fixes,
     Harmless,
     KnownBug,
@@ -49,13 +49,14 @@ from generator.catalog.model import (
 from generator.catalog.profile import Profile
 from generator.catalog.releases import minor
 from generator.catalog.wrappings import DRESSES
-from generator.query import promql
 
 _ENTRY = "failure.yaml"
 _TESTS, _METRIC_TESTS = "tests.yaml", "metric-tests.yaml"
 _METRICS = "metrics.yaml"  # those that a catalog's expressions may read, besides the shipped ones
 _OF_AN_ENTRY = {_TESTS, _METRIC_TESTS, "samples"}
 _SAMPLE_FOLDERS = ("fires", "silent")
+_MOST_LINES = 100_000  # that one line of a test writes
+_MOST_STEPS = 11_000  # points that Loki answers at once
 _LOG_TESTS = "input_streams"  # what only a file of unit tests with log lines has; promtool's have input_series
 
 
@@ -81,10 +82,12 @@ def load(
     profile: Path | None = None,
     base: Path | None = None,
     log_tests: bool = False,
+    samples: bool = True,
 ) -> Inputs:
     """Read the shipped catalog (or the entries of `base` in its place), those added to it in order, and the profile.
 
-    Unit tests with log lines are read where they are asked for; the rest of a run does not need them.
+    Unit tests with log lines are read where they are asked for; the rest of a run does not need them. Without the
+    samples a run has a third less to read; it is for those that show what is known to be right.
 
     Raises ToolError if a file cannot be read at all; everything wrong inside a file is a problem.
     """
@@ -99,7 +102,7 @@ def load(
         if os.path.lexists(folder / _METRICS):
             metrics = {**metrics, **reader.metrics(folder, shipped)}
     for folder in catalogs:
-        for entry in reader.entries(folder, log_tests):
+        for entry in reader.entries(folder, log_tests, samples):
             known = entries.get(entry.id)
             if known and entry.replaces != entry.id:
                 reader.problems.append(
@@ -197,7 +200,7 @@ class _Reader(Reader):
         )
         return tuple(_known_bug(name, row) for name, row in parsed.data.items()) if parsed else ()
 
-    def entries(self, folder: Path, log_tests: bool) -> Iterable[Entry]:
+    def entries(self, folder: Path, log_tests: bool, samples: bool) -> Iterable[Entry]:
         found = self.entry_folders(folder)
         if not found:
             self.problems.append(
@@ -223,7 +226,8 @@ class _Reader(Reader):
             if _LOG_TESTS in unit_tests.get(_TESTS, ""):
                 del unit_tests[_TESTS]
                 on_loki = self.log_tests(path / _TESTS) if log_tests else None
-            yield _failure(parsed, tuple(self.samples(path, parsed)), unit_tests, on_loki)
+            lines = tuple(self.samples(path, parsed)) if samples else ()
+            yield _failure(parsed, lines, unit_tests, on_loki)
 
     def optional(self, path: Path) -> str | None:
         """The text of a file that need not be there."""
@@ -276,9 +280,22 @@ class _Reader(Reader):
             self.problems.append(
                 Problem(parsed.at("evaluation_interval"), "the interval must be longer than 0")
             )
-        return LogTests(display(path), tuple(parsed.data.get("rule_files", ())), interval, tests)
+        found = LogTests(display(path), tuple(parsed.data.get("rule_files", ())), interval, tests)
+        for index, checks in enumerate(test.checks for test in tests):
+            if (
+                interval
+                and max(seconds(check["eval_time"]) for check in checks) / interval > _MOST_STEPS
+            ):
+                message = (
+                    f"is evaluated more than {_MOST_STEPS:,} times; "
+                    "look earlier, or set a longer evaluation_interval"
+                )
+                self.problems.append(Problem(parsed.at("tests", index, "alert_rule_test"), message))
+        return found
 
     def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
+        from generator.query import promql  # its parser costs as much as reading ten entries
+
         data = parsed.data["tests"][index]
         streams = []
         for number, stream in enumerate(data["input_streams"]):
@@ -290,13 +307,26 @@ class _Reader(Reader):
                 continue
             dressed = {dress.__name__: dress for dress in DRESSES}[stream.get("dress", "raw")]
             lines = [
-                (seconds(row["at"]) + turn * seconds(row.get("every", "0s")), dressed(line))
+                (time, dressed(line))
                 for place, row in enumerate(stream["lines"])
-                for turn in range(row.get("times", 1))
-                for line in self.log_lines(folder, row, parsed.at(*at, "lines", place))
+                for time, line in self.written(folder, row, parsed.at(*at, "lines", place))
             ]
             streams.append(LogStream(labels, tuple(sorted(lines, key=itemgetter(0)))))
         return LogTest(data["name"], tuple(streams), tuple(data["alert_rule_test"]))
+
+    def written(
+        self, folder: Path, row: Mapping[str, Any], where: Location
+    ) -> Iterable[tuple[float, str]]:
+        """Lines with the seconds after which they are written."""
+        lines, times = self.log_lines(folder, row, where), row.get("times", 1)
+        if len(lines) * times > _MOST_LINES:
+            self.problems.append(
+                Problem(where, f"writes more than {_MOST_LINES:,} lines; a test needs fewer")
+            )
+            return
+        for turn in range(times):
+            time = seconds(row["at"]) + turn * seconds(row.get("every", "0s"))
+            yield from ((time, line) for line in lines)
 
     def log_lines(self, folder: Path, row: Mapping[str, Any], where: Location) -> Sequence[str]:
         if ("line" in row) == ("file" in row):
@@ -374,6 +404,7 @@ def _metric(name: str, row: Mapping[str, Any]) -> Metric:
         versions=versions,
         top_bucket=row.get("top_bucket"),
         program=row.get("program"),
+        late=row.get("late", False),
     )
 
 
@@ -485,6 +516,7 @@ def _affected(data: Mapping[str, Any]) -> Affected:
             for row in data.get("other_os", ())
         ),
         versions=_versions(data["versions"]),
+        since=data.get("since"),
         text=data["text"],
         sources=_cites(data),
     )

@@ -86,6 +86,7 @@ class Affected:
     os: tuple[str, ...]
     other_os: tuple[OtherSystems, ...]
     versions: Versions
+    since: str | None
     text: str
     sources: Cites
 
@@ -366,8 +367,15 @@ class Entry:
         )
 
     def severity_of(self, alert: str) -> Severity:
-        own = next((row.severity for row in self.metric_alerts if row.name == alert), None)
-        return own or self.severity
+        own = self._on_metrics(alert)
+        return own.severity if own and own.severity else self.severity
+
+    def severity_reason_of(self, alert: str) -> str:
+        own = self._on_metrics(alert)
+        return own.severity_reason if own and own.severity_reason else self.severity_reason
+
+    def _on_metrics(self, alert: str) -> MetricAlert | None:
+        return next((row for row in self.metric_alerts if row.name == alert), None)
 
     def alerts(self) -> tuple[str, ...]:
         """Names of all alerts of the entry, the entry's own first."""
@@ -382,7 +390,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric that kube-proxy exports, or the `program` named."""
+    """A metric that kube-proxy exports, or the `program` named. `late`: it may be without series until it happens."""
 
     name: str
     type: Literal["counter", "gauge", "histogram"]
@@ -390,6 +398,7 @@ class Metric:
     versions: Versions | None
     top_bucket: float | None
     program: str | None
+    late: bool
 
 
 @dataclass(frozen=True)

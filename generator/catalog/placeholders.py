@@ -3,6 +3,7 @@
 import json
 
 from generator.catalog.profile import Profile
+from generator.query import promql
 
 
 def of_site(profile: Profile) -> dict[str, str]:
@@ -16,9 +17,9 @@ def of_site(profile: Profile) -> dict[str, str]:
     labels = profile.prometheus.labels
     pod = [label for label in (labels.cluster, labels.namespace, labels.pod) if label]
     return {
-        "kube_proxy": _inside(profile.prometheus.selector),
-        "container": _inside(profile.prometheus.container_selector),
-        "node_exporter": _inside(profile.prometheus.node_selector),
+        "kube_proxy": promql.inside(profile.prometheus.selector),
+        "container": promql.inside(profile.prometheus.container_selector),
+        "node_exporter": promql.inside(profile.prometheus.node_selector),
         "node_target": ", ".join(label for label in (labels.cluster, labels.instance) if label),
         "node": profile.prometheus.node_label,
         "by_node": ", ".join(
@@ -38,7 +39,3 @@ def of_site(profile: Profile) -> dict[str, str]:
 def _series(label: str, value: str) -> str:
     """An expression that gives one series, of this label only."""
     return f'label_replace(vector(1), "{label}", {json.dumps(value, ensure_ascii=False).replace("$", "$$")}, "", "")'
-
-
-def _inside(selector: str) -> str:
-    return selector.strip().removeprefix("{").removesuffix("}").strip().rstrip(",")

@@ -18,11 +18,13 @@ class LogLabels:
     pod: str | None
     node: str | None
 
+    def names(self) -> list[str]:
+        """The labels of one kube-proxy, the broadest first."""
+        return [label for label in (self.cluster, self.namespace, self.pod, self.node) if label]
+
     def by(self) -> str:
-        """The labels of one kube-proxy, for a grouping."""
-        return ", ".join(
-            label for label in (self.cluster, self.namespace, self.pod, self.node) if label
-        )
+        """The same for a grouping."""
+        return ", ".join(self.names())
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ from generator.catalog.profile import (
     ServerProfile,
 )
 
+_DEPTH = 100  # files of which each extends the next
+
 
 def presets(catalog: Path) -> dict[str, Path]:
     """The shipped presets by name."""
@@ -36,7 +38,7 @@ def presets(catalog: Path) -> dict[str, Path]:
 def read(reader: Reader, catalog: Path, path: Path | None) -> Profile:
     """The profile of a site, or the default one. One with problems in it is read as the default one."""
     schema_text = _schema(reader, catalog)
-    found = _layered(reader, catalog, path, schema_text) if path else None
+    found = _layered(reader, catalog, path, schema_text, set()) if path else None
     return _profile(found or Document("", {}), schema_text)
 
 
@@ -48,7 +50,7 @@ def read_presets(catalog: Path) -> list[Preset]:
 def files(catalog: Path, path: Path) -> list[Path]:
     """The files that a profile is made of, its own first. Raises ToolError if one cannot be read."""
     reader = Reader()
-    found = _layered(reader, catalog, path, _schema(reader, catalog))
+    found = _layered(reader, catalog, path, _schema(reader, catalog), set())
     return [path, *(Path(layer.path) for layer in found.below)] if found else [path]
 
 
@@ -57,9 +59,17 @@ def _schema(reader: Reader, catalog: Path) -> str:
 
 
 def _layered(
-    reader: Reader, catalog: Path, path: Path, schema_text: str, above: tuple[Path, ...] = ()
+    reader: Reader,
+    catalog: Path,
+    path: Path,
+    schema_text: str,
+    laid: set[Path],
+    above: tuple[Path, ...] = (),
 ) -> Document | None:
-    """A file laid over all that it extends; None with the problems noted. `above` are the files that led here."""
+    """A file laid over all that it extends; None with the problems noted. `above` are the files that led here.
+
+    `laid` are those that stand above already. Such a file has no more to say further below.
+    """
     own = reader.document(path, schema_text)
     if own is None:
         return None
@@ -67,13 +77,16 @@ def _layered(
         own, data={key: row for key, row in own.data.items() if key != "extends"}
     )
     chain = (*above, path.resolve())
+    laid.add(path.resolve())
     names = own.data.get("extends", [])
     for name in reversed([names] if isinstance(names, str) else names):
         found = _target(name, catalog, path.parent, chain)
         if isinstance(found, str):
             reader.problems.append(Problem(own.at("extends", name), found))
+        elif found.resolve() in laid:
+            continue
         layer = (
-            _layered(reader, catalog, found, schema_text, chain)
+            _layered(reader, catalog, found, schema_text, laid, chain)
             if isinstance(found, Path)
             else None
         )
@@ -92,11 +105,11 @@ def _target(name: str, catalog: Path, folder: Path, chain: tuple[Path, ...]) -> 
         found = folder / name
         if not is_file(found):
             return f"there is no file {name}; a path is relative to the file it stands in"
-    return (
-        f"{name} extends this file in turn; remove one of the two"
-        if found.resolve() in chain
-        else found
-    )
+    if found.resolve() in chain:
+        return f"{name} extends this file in turn; remove one of the two"
+    if len(chain) > _DEPTH:
+        return f"more than {_DEPTH} files extend one another; name what is needed in one of them"
+    return found
 
 
 def no_preset(name: str, known: Iterable[str]) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from generator.base.document import Document
+from generator.base.names import PROJECT
 from generator.base.problems import Problem
 from generator.base.reader import Reader, display, is_file, is_folder
-from generator.base.names import PROJECT
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,7 @@ def metric_of(series: str, metrics: Mapping[str, Metric]) -> Metric | None:
 def metrics_read(alert: MetricAlert, catalog: Catalog, profile: Profile) -> list[Metric]:
     """The metrics that an alert reads, through recording rules too. The inputs must have passed the checks."""
     values = placeholders.of_site(profile)
-    parameters = {key: stand_in(parameter.default) for key, parameter in alert.parameters.items()}
-    tree = promql.parse(promql.fill(alert.expr, {**values, **parameters}))
+    tree = promql.parse(promql.fill(alert.expr, {**values, **stand_ins(alert)}))
     return [
         metric for metric, _ in metrics_behind(tree, records_of(catalog), catalog.metrics, values)
     ]
@@ -58,5 +57,9 @@ def metrics_behind(
                 yield metric, "histogram_quantile" in calls and selection.series.endswith("_bucket")
 
 
-def stand_in(default: float | str) -> str:
-    return default if isinstance(default, str) else "1"
+def stand_ins(alert: MetricAlert) -> dict[str, str]:
+    """Values of an alert's parameters with which its expression can be read."""
+    return {
+        key: row.default if isinstance(row.default, str) else "1"
+        for key, row in alert.parameters.items()
+    }

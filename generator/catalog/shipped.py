@@ -5,10 +5,10 @@ import re
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
-from generator.catalog.load import shipped_catalog
+from generator.base import markdown
 from generator.base.names import TOOL
+from generator.catalog.load import shipped_catalog
 
-_FENCE = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[((?:[^\[\]]|\\.)*)\]\(([^()\s]+)\)")
 
 
@@ -51,8 +51,8 @@ def title(name: str) -> str:
 
 def page(name: str) -> str:
     """A page for a reader who has nothing but the program: a link to a file is said as the command that shows it."""
-    parts = _FENCE.split(pages()[name].read_text(encoding="utf-8"))
-    return "".join(part if _FENCE.fullmatch(part) else _LINK.sub(_told, part) for part in parts)
+    parts = markdown.parts(pages()[name].read_text(encoding="utf-8"), fences=True)
+    return "".join(part if is_code else _LINK.sub(_told, part) for is_code, part in parts)
 
 
 def _told(link: re.Match[str]) -> str:

@@ -1,5 +1,7 @@
 """The wordings of an entry as one signature."""
 
+from collections.abc import Iterable
+
 from generator.catalog.model import LogSignal
 from generator.query.signature import Signature, escape
 
@@ -10,8 +12,8 @@ def signature(signal: LogSignal) -> Signature:
         variant.literal if variant.literal is not None else variant.holds
         for variant in signal.variants
     ]
-    any_of = tuple(text for text in held if text is not None)
-    if len(any_of) < len(held):
+    any_of = _shortest(text for text in held if text is not None)
+    if None in held:
         any_of = ()  # some wording has no text that can be searched for
     literals = signal.contains
     if len(any_of) == 1:
@@ -25,4 +27,12 @@ def signature(signal: LogSignal) -> Signature:
         pattern = str(parts[0]) if len(parts) == 1 else "|".join(f"(?:{part})" for part in parts)
     return Signature(
         literals, any_of, pattern, tuple(exclusion.pattern for exclusion in signal.exclude)
+    )
+
+
+def _shortest(texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts without those that hold another one: whoever finds them finds that one too."""
+    different = tuple(dict.fromkeys(texts))
+    return tuple(
+        text for text in different if not any(other in text for other in different if other != text)
     )

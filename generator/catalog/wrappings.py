@@ -28,7 +28,8 @@ def journald(line: str) -> str:
 
 def fluent_bit(line: str) -> str:
     """Fluent Bit's record as its output writes it by default; releases before 4 escape what is not ASCII too."""
-    return f'{{"time":"2026-01-02T03:04:05.678901234Z","stream":"stderr","_p":"F","log":{json.dumps(line)},{_FLUENT_POD}}}'
+    read = '"time":"2026-01-02T03:04:05.678901234Z","stream":"stderr","_p":"F"'
+    return f'{{{read},"log":{json.dumps(line)},{_FLUENT_POD}}}'
 
 
 def vector(line: str) -> str:

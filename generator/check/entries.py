@@ -186,7 +186,14 @@ def what_decides_can_be_looked_at(catalog: Catalog, profile: Profile) -> Iterabl
             except ValueError as error:
                 where = entry.document.at("fixes", "components", index, "match")
                 yield Problem(where, f"not an RE2 pattern: {error}")
-        for index, row in enumerate(entry.affected.other_os):
+        affected = entry.affected
+        if affected.since and minor(affected.since) > minor(affected.versions.first):
+            where = entry.document.at("affected", "since")
+            yield Problem(
+                where,
+                f"{affected.since} is newer than {affected.versions.first}, where `versions` begins",
+            )
+        for index, row in enumerate(affected.other_os):
             if not entry.affected.os:
                 yield Problem(
                     entry.document.at("affected", "other_os"),

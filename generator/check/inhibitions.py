@@ -27,7 +27,10 @@ def _graver(entry: Entry, index: int, symptom: Entry, profile: Profile) -> Itera
                 continue
             changed = _changed(profile, symptom_alert) or _changed(profile, cause_alert)
             if changed:
-                message = f"{symptom_alert} is {graver} here; {cause_alert}, {cause}, does not hold it back, and both come"
+                message = (
+                    f"{symptom_alert} is {graver} here; "
+                    f"{cause_alert}, {cause}, does not hold it back, and both come"
+                )
                 yield Problem(changed, message, "warning")
             else:
                 message = (

@@ -31,7 +31,10 @@ def patterns_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                     at("signals", "logs", "variants", index), "give either `literal` or `pattern`"
                 )
             elif variant.holds is not None and escape(variant.holds) not in (variant.pattern or ""):
-                message = "`holds` must be a text of the pattern as it stands there; it is searched for before the pattern"
+                message = (
+                    "`holds` must be a text of the pattern as it stands there; "
+                    "it is searched for before the pattern"
+                )
                 yield Problem(at("signals", "logs", "variants", index, "holds"), message)
 
 

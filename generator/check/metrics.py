@@ -8,13 +8,13 @@ from typing import Any
 import promql_parser
 
 from generator.base.document import Path
+from generator.base.names import TOOL
 from generator.base.problems import Problem
 from generator.catalog import placeholders
 from generator.catalog.model import Catalog, Entry, Metric, MetricAlert
 from generator.catalog.profile import Profile
-from generator.catalog.reads import metric_of, metrics_behind, records_of, stand_in
+from generator.catalog.reads import metric_of, metrics_behind, records_of, stand_ins
 from generator.catalog.settings import metric_parameters, place
-from generator.base.names import TOOL
 from generator.query import promql
 
 _FAMILY = "ip_family"
@@ -32,11 +32,7 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
     for entry in catalog.entries:
         for path, expr, alert in _expressions(entry):
             at = partial(entry.document.at, *path)
-            parameters = (
-                {key: stand_in(row.default) for key, row in alert.parameters.items()}
-                if alert
-                else {}
-            )
+            parameters = stand_ins(alert) if alert else {}
             try:
                 tree = promql.parse(promql.fill(expr, {**values, **parameters}))
             except KeyError as error:
@@ -199,9 +195,8 @@ def _ceiling(
     values: Mapping[str, str],
 ) -> float | None:
     """The lowest top bucket, in seconds, of the histograms whose quantile an alert reads; None if it reads none."""
-    parameters = {key: stand_in(parameter.default) for key, parameter in alert.parameters.items()}
     try:
-        tree = promql.parse(promql.fill(alert.expr, {**values, **parameters}))
+        tree = promql.parse(promql.fill(alert.expr, {**values, **stand_ins(alert)}))
         tops = [
             metric.top_bucket / (1e6 if metric.name.endswith("_microseconds") else 1)
             for metric, quantile in metrics_behind(tree, records, metrics, values)

@@ -106,13 +106,10 @@ def _once(of_sites: Iterable[Iterable[Problem]]) -> Iterator[Problem]:
 
 
 def _in_order(entry: Entry) -> list[_Placed]:
-    """An entry's steps as its page shows them: what stops the damage, the diagnosis, the other mitigations."""
-    diagnosis = [_Placed(step, ("diagnosis", index)) for index, step in enumerate(entry.diagnosis)]
-    mitigation = [
-        _Placed(step, ("mitigation", index)) for index, step in enumerate(entry.mitigation)
-    ]
-    first = [placed for placed in mitigation if placed.step.stops_damage]
-    return [*first, *diagnosis, *(placed for placed in mitigation if not placed.step.stops_damage)]
+    """An entry's steps as its page shows them, each with its place in the file."""
+    parts = (("diagnosis", entry.diagnosis), ("mitigation", entry.mitigation))
+    places = {id(step): (part, index) for part, steps in parts for index, step in enumerate(steps)}
+    return [_Placed(step, places[id(step)]) for step in entry.steps()]
 
 
 def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:

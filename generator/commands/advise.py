@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from generator.base.names import TOOL
 from generator.base.problems import ToolError, errors
 from generator.catalog.model import SEVERITIES
 from generator.commands.shared import (
@@ -24,7 +25,6 @@ from generator.commands.shared import (
     tell_json,
     version_of,
 )
-from generator.base.names import TOOL
 
 if TYPE_CHECKING:
     from generator.catalog.model import Entry, KnownBug
@@ -38,7 +38,6 @@ Read = TypeVar("Read")
 
 
 @click.command(
-    short_help="Say which failures a version can have, and the smallest upgrade that ends them.",
     epilog=examples(
         "advise --cluster-version 1.14 --kube-proxy-version v1.14.3-tke.20 --os 'CentOS 8'",
         "advise --kube-proxy-version v1.18.4 --mode ipvs --flags '--ipvs-sync-period=5s'",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from generator.base.names import LOCK
 from generator.base.problems import Location, ToolError
 from generator.commands.shared import (
     examples,
@@ -22,7 +23,6 @@ from generator.commands.shared import (
     tell,
     tell_json,
 )
-from generator.base.names import LOCK
 
 if TYPE_CHECKING:
     from generator.history.changes import Change
@@ -32,7 +32,6 @@ _HERE = Path()
 
 
 @click.command(
-    short_help="Say which rules changed; check that CHANGELOG.md names them.",
     epilog=examples(
         "changelog v0.1.0..HEAD --markdown", "changelog --check", "changelog --check origin/main"
     ),

@@ -18,10 +18,7 @@ from generator.commands.shared import (
 )
 
 
-@click.command(
-    short_help="Run every check, write nothing.",
-    epilog=examples("check", "check --catalog ours --format github"),
-)
+@click.command(epilog=examples("check", "check --catalog ours --format github"))
 @inputs
 @format_option
 @no_validate_option

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.base.names import TOOL
 from generator.base.problems import ToolError, errors
 from generator.commands.shared import (
     COULD_NOT_RUN,
@@ -33,7 +34,6 @@ from generator.commands.shared import (
     tell_json,
     version_of,
 )
-from generator.base.names import TOOL
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,7 +55,6 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 
 
 @click.command(
-    short_help="Say which failures are in logs.",
     epilog=examples(
         "diagnose kube-proxy.log kube-proxy-previous.log.gz",
         "diagnose support-bundle.tar.gz --kube-proxy-version v1.18.4-tke.20",
@@ -134,8 +133,8 @@ def command(
     """Say which documented failures are in logs: since when, on which nodes, what to do first, the fix, the proof.
 
     Reads what kubectl logs, containerd, docker, journald, Loki and collectors write, tables and JSON that log stores
-    export, .gz, .zst, .xz, .bz2, folders, .tar and .zip. Exit code 1: at least one failure is there; 0: none is;
-    2: could not run, or no line of kube-proxy's was read.
+    export, .gz, .zst, .xz, .bz2, folders, .tar and .zip. Exit code 1: at least one failure is there; 0: none is
+    recognised; 2: could not run, or no line of kube-proxy's was read.
     """
     from datetime import UTC, datetime
 
@@ -147,9 +146,14 @@ def command(
     if follow and (
         len(paths) > 1 or with_kubectl or loki or prometheus or any(map(os.path.isdir, paths))
     ):
-        raise click.UsageError("--follow reads one file, or -; no folder, no cluster and no server")
+        raise click.UsageError(
+            "--follow reads one file, or -, as it grows; for several files: "
+            f"`tail -qF FILE… | {TOOL} diagnose --follow -`; for a cluster: "
+            f"`kubectl -n {namespace} logs -f --prefix --max-log-requests 100 -l {selector} "
+            f"| {TOOL} diagnose --follow -`"
+        )
     given = Facts(version_of(cluster_version), version_of(kube_proxy_version), system, mode)
-    read = load(catalogs, profile)
+    read = load(catalogs, profile, samples=bool(catalogs))  # what is wrong with one's own is said
     stop_on_errors(errors(read.problems))
     notes = _Notes()
     now = datetime.now(UTC)

@@ -9,7 +9,6 @@ from generator.commands.shared import FOUND, compile_or_stop, examples, say, tel
 
 
 @click.command(
-    short_help="Compare rulers with what they should hold.",
     epilog=examples(
         "diff --loki http://loki.example:3100",
         "diff --profile site.yaml --json",

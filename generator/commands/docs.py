@@ -7,7 +7,6 @@ from generator.commands.shared import colour_option, exactly, examples, table
 
 
 @click.command(
-    short_help="Print a page of the documentation.",
     epilog=examples("docs", "docs sites", "docs unit-tests | less", "docs sites --section presets"),
 )
 @click.argument("name", metavar="[PAGE]", required=False)

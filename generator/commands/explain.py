@@ -7,13 +7,19 @@ from pathlib import Path
 import click
 
 from generator.commands import page
-from generator.commands.shared import colour_option, compile_or_stop, examples, inputs, meant
+from generator.commands.shared import (
+    colour_option,
+    examples,
+    inputs,
+    meant,
+    rules_or_stop,
+    said_by_the_checks,
+)
 
 _NODE, _POD = re.compile(r"^NODE=.*\n", re.MULTILINE), re.compile(r"^POD=name-of.*\n", re.MULTILINE)
 
 
 @click.command(
-    short_help="Print the runbook of an alert.",
     epilog=examples(
         "explain KubeProxyIptablesBackendMismatch",
         "explain iptables-backend-mismatch --node worker-3 --section mitigation",
@@ -36,14 +42,15 @@ def command(
     profile: Path | None,
 ) -> None:
     """Print the runbook of an alert; the id of its entry will do too."""
-    from generator.base.names import runbook_file
+    from generator.outputs import runbooks
     from generator.steps.deployment import find_pod
 
-    read, rules, files = compile_or_stop(catalogs, profile)
-    alerts = {alert.rule.alert: alert.rule.alert for alert in rules.alerts}
+    read, rules = rules_or_stop(catalogs, profile)
+    alerts = {alert.rule.alert: alert for alert in rules.alerts}
     by_id = {entry.id: entry.alert for entry in read.catalog.entries if entry.alert in alerts}
-    alert = meant(name, by_id | alerts)
-    whole = next(file.text for file in files if file.path == f"runbooks/{runbook_file(alert)}")
+    alert = alerts[meant(name, by_id | {known: known for known in alerts})]
+    with said_by_the_checks():
+        whole = runbooks.page(alert, rules, read.catalog, read.profile)
     text = whole.partition("\n")[2].lstrip(
         "\n"
     )  # the first line says who generated it, which a reader knows

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from generator.base.names import TOOL
 from generator.base.problems import errors
 from generator.commands.shared import (
     FOUND,
@@ -22,11 +23,9 @@ from generator.commands.shared import (
     tell,
     validate_compiled,
 )
-from generator.base.names import TOOL
 
 
 @click.command(
-    short_help="Compile the catalog into rules and runbooks.",
     epilog=examples(
         "generate",
         "generate --profile site.yaml --output rules",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.base.names import TOOL
 from generator.commands import beside
 from generator.commands.shared import (
     FOUND,
@@ -19,7 +20,6 @@ from generator.commands.shared import (
     tell,
     tell_json,
 )
-from generator.base.names import TOOL
 
 if TYPE_CHECKING:
     from generator.base.file import File
@@ -33,7 +33,6 @@ _STDOUT = "-"
 
 @click.command(
     "init",
-    short_help="Write a profile for a site.",
     epilog=examples(
         "init --logs fluent-bit --metrics mimir --runbooks https://wiki.example.com/kube-proxy",
         "init --loki http://loki.example:3100 --prometheus http://prometheus.example:9090",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 @click.command(
     "list",
-    short_help="List the entries.",
     epilog=examples("list", "list --wide", "list --json", "list --evidence | grep source"),
 )
 @inputs

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
+from generator.base.names import PROJECT, TOOL
 from generator.base.reader import is_folder
 from generator.commands import beside
 from generator.commands.shared import FOUND, examples, from_project, project_option, say, tell
-from generator.base.names import PROJECT, TOOL
 
 
 @click.command(
-    short_help="Write a new entry to fill in.",
     epilog=examples(
         "new conntrack-table-full", "new nftables-sync-slow --kind symptom --catalog ours"
     ),

@@ -3,14 +3,12 @@
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
 
 import click
 
-from generator.commands.shared import FOUND, Decorator, on_terminal, printable, say, tell
+from generator.base import markdown
 from generator.base.names import TOOL
-
-_FENCE = re.compile(r"\s*```")
+from generator.commands.shared import FOUND, Decorator, on_terminal, printable, say, tell
 
 
 def section_option(such_as: str) -> Decorator:
@@ -52,26 +50,9 @@ def _without_code(text: str) -> str:
     """With spaces in place of code, whose comments look like headings."""
     parts = [
         (" " * (len(part) - 1) + "\n") if is_code else part
-        for is_code, part in _parts(text, fences=True)
+        for is_code, part in markdown.parts(text, fences=True)
     ]
     return "".join(parts)
-
-
-def _parts(text: str, fences: bool = False) -> Iterator[tuple[bool, str]]:
-    """Prose and code in turn, and whether it is code; with the fences of the code, if they are asked for."""
-    kept: list[str] = []
-    in_code = False
-    for line in text.splitlines(keepends=True):
-        is_fence = bool(_FENCE.match(line))
-        if is_fence and not in_code:
-            yield False, "".join(kept)
-            kept, in_code = ([line] if fences else []), True
-        elif is_fence:
-            yield True, "".join([*kept, line] if fences else kept)
-            kept, in_code = [], False
-        else:
-            kept.append(line)
-    yield in_code, "".join(kept)
 
 
 def _print(text: str, colour: bool) -> None:
@@ -80,7 +61,7 @@ def _print(text: str, colour: bool) -> None:
     from rich.markdown import Markdown
 
     console = Console(emoji=False, force_terminal=colour or None)
-    for is_code, part in _parts(text):
+    for is_code, part in markdown.parts(text):
         if is_code:
             for line in textwrap.dedent(part).splitlines():
                 console.print(

@@ -19,7 +19,6 @@ from generator.commands.shared import (
 
 
 @click.command(
-    short_help="Load the rules into rulers.",
     epilog=examples(
         "push --loki http://loki.example:3100 --dry-run",
         "push --profile site.yaml --only prometheus --rules-dir /etc/prometheus/rules",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from generator.base.problems import Problem
 from generator.base.names import TOOL
+from generator.base.problems import Problem
 
 
 def render(problems: Sequence[Problem], style: str) -> str:

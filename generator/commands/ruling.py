@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.base.names import TOOL
 from generator.base.problems import ToolError
 from generator.commands.shared import client_of, inputs, json_option, only_option, server_options
-from generator.base.names import TOOL
 
 if TYPE_CHECKING:
     from generator.catalog.profile import Profile
@@ -32,6 +32,13 @@ class Difference:
     changes: Sequence["Change"]
 
 
+def _one_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """A namespace is one part of an address or a path: none that leads to another folder, or to all of them."""
+    if value in ("", ".", "..") or not value.isprintable() or "/" in value or "\\" in value:
+        raise click.BadParameter(f"{value!r} is no name of a namespace; choose one such as {TOOL}")
+    return value
+
+
 def ruler_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is compiled, and into which rulers it belongs."""
     options = (
@@ -47,6 +54,7 @@ def ruler_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--namespace",
             default=TOOL,
             show_default=True,
+            callback=_one_name,
             help="Keeps our groups apart; of Prometheus, the file's name.",
         ),
         json_option(),

@@ -8,7 +8,6 @@ from generator.commands.shared import exactly, examples, table, tell
 
 
 @click.command(
-    short_help="Print a JSON Schema, for editors and programs.",
     epilog=examples("schema", "schema profile > profile.schema.json", "schema diagnosis"),
 )
 @click.argument("name", metavar="[NAME]", required=False)

@@ -1,12 +1,11 @@
 """What the commands share: options, messages, tables, and the way from input to validated files."""
 
-import json
 import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -15,10 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
-from generator.base.problems import Problem, ToolError, errors
-from generator.catalog.model import MODES
-from generator.commands.reports import render
 from generator.base.names import PROJECT, TOOL
+from generator.base.problems import Problem, ToolError, errors
 
 if TYPE_CHECKING:
     from generator.base.file import File
@@ -64,6 +61,8 @@ def tell(text: str, nl: bool = True, **style: Any) -> None:
 
 def tell_json(data: Any) -> None:
     """The same for programs."""
+    import json
+
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     _print(_printable_json(masked(json.dumps(data, indent=2, ensure_ascii=not unicode))))
 
@@ -87,6 +86,8 @@ def _printable_json(text: str) -> str:
 
 
 def _escaped(char: str) -> str:
+    import json
+
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]
 
 
@@ -139,10 +140,13 @@ colour_option = click.option(
 
 
 def report(problems: Sequence[Problem], style: str = "text") -> None:
+    if style == "text" and not problems:
+        return
+    from generator.commands.reports import render
+
     text = render(problems, style)
     if style == "text":
-        if text:
-            say(text.removesuffix("\n"))
+        say(text.removesuffix("\n"))
     elif text:
         _print(_printable_json(text) if style in ("json", "gitlab") else printable(text), nl=False)
 
@@ -179,10 +183,15 @@ format_option = click.option(
     show_default=True,
     help="How problems are printed; github and gitlab mark the lines of a pull or merge request.",
 )
-mode_option = click.option("--mode", type=click.Choice(MODES), help="Proxy mode.")
 no_validate_option = click.option(
     "--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven."
 )
+
+
+def mode_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    from generator.catalog.model import MODES
+
+    return click.option("--mode", type=click.Choice(MODES), help="Proxy mode.")(function)
 
 
 def output_option(text: str, **type_of_path: bool) -> Decorator:
@@ -273,7 +282,7 @@ def version_of(text: str | None) -> "Version | None":
 
 
 def server_options(*kinds: str) -> Callable[..., Any]:
-    """An option with an address for each of these servers; `servers.endpoint` says where else it may come from."""
+    """An option with an address for each of these servers; `access.endpoint` says where else it may come from."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         for kind in reversed(kinds):
@@ -400,6 +409,33 @@ def compile_or_stop(
     return read, compiled.rules, compiled.files
 
 
+def rules_or_stop(catalogs: Sequence[Path], profile: Path | None) -> tuple["Inputs", "Rules"]:
+    """What was read, and its rules; ends the command with the problems if there are errors.
+
+    The checks take most of a run. Tests prove that they find nothing in what is shipped, so that is not checked.
+    """
+    from generator.catalog.load import load
+    from generator.compile.rules import compile_rules
+
+    if catalogs or profile:
+        read, rules, _ = compile_or_stop(catalogs, profile)
+        return read, rules
+    read = load(samples=False)
+    stop_on_errors(errors(read.problems))
+    with said_by_the_checks():
+        return read, compile_rules(read.catalog, read.profile)
+
+
+@contextmanager
+def said_by_the_checks() -> Iterator[None]:
+    """Where something fails with what is shipped, somebody has changed it; the checks say what is wrong with it."""
+    try:
+        yield
+    except Exception:
+        compile_or_stop((), None)
+        raise
+
+
 def profile_of(profile: Path | None) -> "Profile":
     """The profile alone; ends the command with the problems if it cannot be read."""
     from generator.base.reader import Reader
@@ -416,7 +452,7 @@ def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Entr
     """The entries; ends the command with the problems if the catalog cannot be read."""
     from generator.catalog.load import load
 
-    read = load(catalogs, profile)
+    read = load(catalogs, profile, samples=bool(catalogs))  # what is wrong with one's own is said
     stop_on_errors(errors(read.problems))
     return read.catalog.entries
 

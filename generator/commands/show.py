@@ -17,7 +17,6 @@ from generator.commands.shared import (
 
 
 @click.command(
-    short_help="Show an entry and its rules.",
     epilog=examples("show iptables-backend-mismatch", "show sync-slow --json"),
 )
 @click.argument("name", metavar="ID")
@@ -31,8 +30,8 @@ def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json
     if as_json:
         tell_json(entry.document.data)
         return
-    from generator.compile.rule_files import rules_file
     from generator.base.names import rule_group
+    from generator.compile.rule_files import rules_file
 
     _, rules, _ = compile_or_stop(catalogs, profile)
     tell(

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
+from generator.base.names import LOCK, TOOL
 from generator.base.problems import ToolError
 from generator.commands.shared import FOUND, compile_or_stop, examples, inputs, report, say
-from generator.base.names import LOCK, TOOL
 
 
 @click.command(
-    short_help="Write the runbooks as a web site that names the failures in a log.",
     epilog=examples("site", "site --profile site.yaml --output public"),
 )
 @inputs

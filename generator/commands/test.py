@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Run the unit tests, those of log rules on a real Loki.",
     epilog=examples(
         "test",
         "test --catalog ours --only my-failure",

@@ -44,7 +44,6 @@ _RULERS: Mapping["Engine", Sequence[str]] = {
 
 
 @click.command(
-    short_help="Prove that the rules are live.",
     epilog=examples(
         "verify --profile site.yaml",
         "verify --loki http://loki.example:3100 --alertmanager http://alertmanager.example:9093",

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from generator.catalog.inhibition import Labels, Place
 from generator.catalog.model import Entry
 from generator.catalog.profile import LogSource, Profile
+from generator.query.signature import Signature
 
 Engine = Literal["loki", "prometheus"]
 UPGRADE = "Upgrade kube-proxy to {} or later, with the cluster where that is another minor release."
@@ -46,7 +48,8 @@ class AlertSetting:
 
 @dataclass(frozen=True)
 class CompiledAlert:
-    """An alert with what its page tells about it. `source`: the log that it reads, if it reads one.
+    """An alert with what its page tells about it. `source`: the log that it reads, if it reads one, of which those
+    lines count that pass the `filters`.
 
     `known_build`: the failure can happen here, and has not yet; `conditions`: when such an alert fires and the failure
     cannot happen, as sentences. `of_cluster`: it tells of all kube-proxies of a cluster at once.
@@ -61,6 +64,7 @@ class CompiledAlert:
     of_cluster: bool = False
     conditions: tuple[str, ...] = ()
     source: LogSource | None = None
+    filters: Signature | None = None
 
     def labels(self, profile: Profile) -> Labels:
         """The names of the labels that say where it is."""
@@ -86,15 +90,7 @@ class CompiledAlert:
     def severity_reason(self) -> str:
         if self.known_build:
             return "Nothing has failed yet; the upgrade can be planned."
-        own = next(
-            (
-                row.severity_reason
-                for row in self.entry.metric_alerts
-                if row.name == self.rule.alert
-            ),
-            None,
-        )
-        return own or self.entry.severity_reason
+        return self.entry.severity_reason_of(self.rule.alert)
 
     @property
     def urgency(self) -> str:
@@ -119,7 +115,12 @@ class Rules:
     alerts: tuple[CompiledAlert, ...]
     inhibitions: tuple[Inhibition, ...] = ()
 
-    @property
+    @cached_property
+    def leads_to(self) -> Mapping[str, CompiledAlert]:
+        """By entry, the alert that pages lead to: at some sites the one of the entry's own name is not there."""
+        return {alert.entry.id: alert for alert in reversed(self.alerts)}
+
+    @cached_property
     def records(self) -> Mapping[str, str]:
         """What each recording rule is made of."""
         rules = [

@@ -1,4 +1,4 @@
-"""Compiles catalog and profile into rules. A rule is data; targets only write it down."""
+"""Compiles catalog and profile into rules. A rule is data; outputs only write it down."""
 
 import json
 import re
@@ -18,6 +18,7 @@ from generator.catalog.settings import (
     severity,
 )
 from generator.catalog.wordings import signature
+from generator.compile import matched_line
 from generator.compile.rule import (
     UPGRADE,
     AlertRule,
@@ -95,18 +96,23 @@ def _records(
     catalog: Catalog, profile: Profile, alerts: Iterable[CompiledAlert], values: Mapping[str, str]
 ) -> tuple[RecordingRule, ...]:
     """The enabled entries' recording rules, and those of disabled entries that an alert still uses."""
-    used = {
-        selection.series
-        for alert in alerts
-        if alert.engine == "prometheus"
-        for selection in promql.selections(promql.parse(alert.rule.expr))
-    }
+    used = _series(alerts) if profile.disabled else set()
     return tuple(
         RecordingRule(record.name, promql.fill(record.expr, values))
         for entry in catalog.entries
         for record in entry.records
         if entry.id not in profile.disabled or record.name in used
     )
+
+
+def _series(alerts: Iterable[CompiledAlert]) -> set[str]:
+    """The series that the alerts of Prometheus read."""
+    return {
+        selection.series
+        for alert in alerts
+        if alert.engine == "prometheus"
+        for selection in promql.selections(promql.parse(alert.rule.expr))
+    }
 
 
 def _known_builds(
@@ -219,18 +225,22 @@ def _log_alert(
     in_force = log_settings(entry, signal, profile)
     window, hold, threshold = in_force.window, in_force.hold, _number(in_force.threshold)
     labels = source.labels
-    expr = logql.count(
-        source.selector, signature(signal), window, labels.by(), threshold, signal.recent
-    )
+    filters = signature(signal)
+    expr = logql.count(source.selector, filters, window, labels.by(), threshold, signal.recent)
     place = _place((("node", labels.node), ("pod", labels.pod)), labels.cluster)
     observation = f"{_VALUES['count']} matching log lines within {window}"
     rule = _rule(
         entry, entry.alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation
     )
+    line = matched_line.annotation(source, filters, window)
     return CompiledAlert(
         entry,
         "loki",
-        replace(rule, labels={**inhibition.copies(labels, profile), **rule.labels}),
+        replace(
+            rule,
+            labels={**inhibition.copies(labels, profile), **rule.labels},
+            annotations={**rule.annotations, matched_line.ANNOTATION: line},
+        ),
         profile.loki.interval,
         (
             AlertSetting(
@@ -242,6 +252,7 @@ def _log_alert(
             AlertSetting("for", hold, "How long the condition must hold; shorter than the range."),
         ),
         source=source,
+        filters=filters,
     )
 
 

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from generator.base.names import TEST_LABEL
 from generator.base.shapes import Shape
 from generator.catalog.model import MetricAlert
 from generator.catalog.profile import Profile
 from generator.compile.rule import CompiledAlert, RecordingRule, Rules
 from generator.diagnose.findings import Findings, Proof, Span
 from generator.diagnose.unwrap import unwrap
-from generator.base.names import TEST_LABEL
 from generator.query import logql
 from generator.servers import answers
 from generator.servers.http import Client

@@ -1,14 +1,15 @@
 """Lines that came before are known again by their bytes: they are not unwrapped and judged again. No IO."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TypeVar
 
-from generator.diagnose.unwrap import Line
+from generator.diagnose.unwrap import TEXTS, Line
 
 _MOST = 50_000  # of each kind that are remembered
 _LONGEST = 1 << 12  # bytes of a line; longer ones may be pieces of a message
-_FRONT_BYTES = 200  # within which a wrapping ends
+FRONT_BYTES = 200  # within which a wrapping ends
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ +\d+ ")
 # Times, counters and journald's cursors: what differs although nothing else does. All begin with a character of one
 # class, which makes the search fast.
@@ -18,7 +19,11 @@ _VARYING = re.compile(
 )
 _NUMBERED = re.compile(rb"(?<![^\s:])\d+(?=[:\s])")  # by grep -n, cat -n and the like
 _COUNTED = re.compile(rb"\s*([\w./-]{0,100}?[:-])?\d+(?=[:\t-])")  # the same before a whole line
-_CUT = re.compile(rb" std(?:out|err) P ")
+CRI_CUT = re.compile(rb" std(?:out|err) P ")  # of a line that a container runtime cut
+# The text of a record in JSON under a known key.
+_SPOKEN = re.compile(
+    rb'"(?:%s)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"' % "|".join(TEXTS).encode(), re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +59,12 @@ class Memory:
 
     def recall(self, data: bytes, start: int, stop: int, pieces: bool) -> Known | None:
         """What was kept of such a line, whenever it was printed. `pieces`: a line may be the end of another one."""
+        record = _record(data, start, stop)
+        if record:
+            verdict, origin = self._messages.get(record.message), self._fronts.get(record.around)
+            return (verdict, origin) if verdict and origin else self._whole(data, start, stop)
         head = _KLOG.search(
-            data, start, stop if stop - start < _FRONT_BYTES else start + _FRONT_BYTES
+            data, start, stop if stop - start < FRONT_BYTES else start + FRONT_BYTES
         )
         if head:
             begin, text = head.span()
@@ -68,11 +77,22 @@ class Memory:
                 return None
         elif pieces:
             return None
+        return self._whole(data, start, stop)
+
+    def _whole(self, data: bytes, start: int, stop: int) -> Known | None:
         if not self._lines:
             return None
         return self._lines.get(hash(timeless(data[start:stop]))) or self._lines.get(
             _line(data, start, stop)
         )
+
+    def origin(self, data: bytes, start: int, stop: int) -> Origin | None:
+        """Where a line with a head comes from, if its wrapping is known."""
+        record = _record(data, start, stop)
+        if record:
+            return self._fronts.get(record.around)
+        head = _KLOG.search(data, start, min(stop, start + FRONT_BYTES))
+        return self._origin(timeless(data[start : head.start()])) if head else None
 
     def _origin(self, front: bytes) -> Origin | None:
         return self._fronts.get(front) or self._fronts.get(_NUMBERED.sub(b"", front))
@@ -86,14 +106,54 @@ class Memory:
         if len(self._origins) >= _MOST:
             return
         origin = self._origins.setdefault(named, Origin(*named))
-        head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+        record = _record(data, start, stop)
+        if record and record.text() == line.text:
+            _put(self._fronts, record.around, origin)
+            _put(self._messages, record.message, verdict)
+            return
+        head = _KLOG.search(data, start, min(stop, start + FRONT_BYTES))
         if head and data[head.start() : stop].decode(errors="replace").rstrip("\r\n") == line.text:
             front, message = data[start : head.start()], head[0][:1] + data[head.end() : stop]
-            if not _CUT.search(front):
+            if not CRI_CUT.search(front):
                 _put(self._fronts, _front(front), origin)
                 _put(self._messages, message, verdict)
         else:
             _put(self._lines, _line(data, start, stop), (verdict, origin))
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A record in JSON: what stands around its text, and this text, as its bytes are.
+
+    The surroundings hold whether the text has klog's head and a newline at its end: the one decides which of several
+    texts is the message, the other whether docker's driver cut it.
+    """
+
+    around: bytes
+    message: bytes
+    quoted: bytes
+
+    def text(self) -> str | None:
+        """What the program printed, if the record is what it seems."""
+        try:
+            text = json.loads(b'"%s"' % self.quoted)
+        except ValueError:
+            return None
+        return str(text).rstrip("\r\n")
+
+
+def _record(data: bytes, start: int, stop: int) -> _Record | None:
+    if stop - start > _LONGEST or not data.startswith(b"{", start):
+        return None
+    spoken = _SPOKEN.search(data, start, stop)
+    if spoken is None:
+        return None
+    begin, end = spoken.span(1)
+    head = _KLOG.match(data, begin, end)
+    message = data[begin : begin + 1] + data[head.end() : end] if head else data[begin:end]
+    kind = b"%d%d" % (head is not None, data.endswith(b"\\n", begin, end))
+    around = b"\0".join((kind, timeless(data[start:begin]), timeless(data[end:stop])))
+    return _Record(around, b"{" + message, data[begin:end])
 
 
 def timeless(text: bytes) -> bytes:

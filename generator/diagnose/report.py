@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from generator.base import markdown
+from generator.base.names import TOOL, runbook_url
 from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import Profile
 from generator.catalog.settings import log_settings
@@ -14,7 +15,6 @@ from generator.diagnose.findings import Diagnosis, Found, goes_on
 from generator.diagnose.hints import Hints
 from generator.fixes.advice import Facts, advise
 from generator.fixes.versions import parse
-from generator.base.names import TOOL, runbook_url
 
 Data = Mapping[str, Any]
 
@@ -77,9 +77,11 @@ def as_data(
 
 
 def _verdict(diagnosis: Diagnosis, read: Mapping[str, Any]) -> str:
-    """Whether failures were found, or none is there, or it cannot be told because no line is kube-proxy's."""
+    """Whether failures were found, or errors of no entry, or none, or no line is kube-proxy's, so it cannot be told."""
     if diagnosis.found:
         return "found"
+    if diagnosis.unexplained or diagnosis.others:
+        return "unexplained"
     return "none" if diagnosis.speaks or read["servers"] else "cannot tell"
 
 
@@ -412,6 +414,8 @@ def _headline(data: Data) -> str:
     seen = ", ".join([*([seen] if data["read"]["sources"] else []), *data["read"]["servers"]])
     if data["verdict"] == "cannot tell":
         return f"Cannot tell: no line of kube-proxy's is in what was read ({seen})."
+    if data["verdict"] == "unexplained":
+        return f"No documented failure is recognised, but errors are there that no entry explains ({seen})."
     if not number:
         return f"None of the documented failures is there ({seen})."
     return f"{number} documented {'failure is' if number == 1 else 'failures are'} there, causes first ({seen})."

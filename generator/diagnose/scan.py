@@ -12,7 +12,7 @@ import re2
 
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
-from generator.diagnose.memory import Known, Memory, Verdict, timeless
+from generator.diagnose.memory import CRI_CUT, FRONT_BYTES, Known, Memory, Origin, Verdict, timeless
 from generator.diagnose.unwrap import (
     Line,
     begins,
@@ -43,11 +43,10 @@ _ALIKE_BYTES = 1 << 12  # of an error and its lines, by which errors are compare
 _PIECES = 64  # of a line that a container runtime cut
 _TOLD_BYTES, _TOLD_WORDS, _TOLD_TIMES = 100, 10_000, 100
 _CUT_BYTES = 1 << 13  # container runtimes cut lines that are twice as long
-_FRONT_BYTES = 200  # within which a wrapping ends
 _BEGINS = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:|\\?\"ts\\?\":|panic: |fatal error: ")
 _DIGITS = b"0123456789"
 _HINTS = frozenset(hints.KEYS)
-_CRI_CUT = re.compile(rb" std(?:out|err) P ")
+_DOCKER_CUT = re.compile(rb'"log\\*" *:')  # it may be quoted in another record
 # In front of klog's head stands no word, but perhaps AM or PM, what JSON writes for a tab, or a colour's end.
 _HEAD = re.compile(
     rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt])|(?<=[\[0-9;][mK]))[EF][01]\d[0-3]\d \d\d:\d\d:"
@@ -133,7 +132,7 @@ class Scanner:
         places = self._places(window)
         alike: dict[int, _Alike] = {}
         again: dict[Known, _Again] = {}
-        pieces = bool(_CRI_CUT.search(data))
+        pieces = bool(CRI_CUT.search(data))
         for number, (at, key) in enumerate(places):
             if at < done:
                 continue
@@ -210,8 +209,10 @@ class Scanner:
         """Where the line of an event stands, and among what."""
         line, start, stop = _whole(window.data, event.at, now)
         number = window.number + window.data.count(b"\n", window.begin, start)
-        before = None if begins(line.text) else _heading(window.data, start, line, now)
-        after = islice(_rest(window.data, start, stop, line, now), _SHOWN_LINES)
+        before = (
+            None if begins(line.text) else _heading(window.data, start, line, now, self._memory)
+        )
+        after = islice(_rest(window.data, start, stop, line, now, self._memory), _SHOWN_LINES)
         return Setting(
             number, before.text if before and is_error(before.text) else None, tuple(after)
         )
@@ -281,7 +282,7 @@ class Scanner:
     def _line(self, data: bytes, at: int, now: datetime) -> Line:
         """The line at a place with all that is known of it."""
         line, start, stop = _whole(data, at, now)
-        return _with_neighbours(data, start, stop, line, now)
+        return _with_neighbours(data, start, stop, line, now, self._memory)
 
     def _event(
         self, data: bytes, at: int, now: datetime, rest: tuple[str, ...] | None = None
@@ -293,11 +294,11 @@ class Scanner:
         line, start, stop = _whole(data, at, now)
         (owners, told), error = self._judge(line.text), is_error(line.text)
         if owners or error:
-            line = _with_neighbours(data, start, stop, line, now)
+            line = _with_neighbours(data, start, stop, line, now, self._memory)
         if not error or owners:
             rest = ()
         elif rest is None:
-            rest = tuple(_rest(data, start, stop, line, now))
+            rest = tuple(_rest(data, start, stop, line, now, self._memory))
         return Event(line, owners, told, error, rest, at=at), stop
 
 
@@ -307,7 +308,7 @@ def _alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> int:
     klog's JSON is one line; an error in text is told from another by the lines that follow too.
     """
     end = min(stop if key == _JSON_ERROR else _rest_stop(data, stop), start + _ALIKE_BYTES)
-    head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+    head = _head(data, start, stop)
     front, message = (
         (data[start : head.start()], data[head.end() : stop]) if head else (b"", data[start:stop])
     )
@@ -336,7 +337,7 @@ def _clock(data: bytes, at: int) -> bytes:
     """The time in the head of klog's in a line, or in one of those before; empty if there is none."""
     start, stop = _bounds(data, at)
     for _ in range(_LINES_BACK):
-        head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+        head = _head(data, start, stop)
         if head or not start:
             return head[0][1:] if head else b""
         start, stop = _bounds(data, start - 1)
@@ -377,9 +378,11 @@ def _whole(data: bytes, at: int, now: datetime) -> tuple[Line, int, int]:
 def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
     """The line before, if the container runtime cut it there."""
     begin, stop = _bounds(data, start - 1)
-    if stop != start or not (
-        _CRI_CUT.search(data, begin, min(stop, begin + 100)) or data.startswith(b"{", begin)
-    ):
+    if stop != start:
+        return None
+    record = data.startswith(b"{", begin)
+    cut = CRI_CUT.search(data, begin, stop if record else min(stop, begin + 100))
+    if not cut and not (record and _DOCKER_CUT.search(data, begin, stop)):
         return None
     line = _unwrapped(data, begin, stop, now)
     return line if line.partial else None
@@ -432,7 +435,7 @@ def _rest_stop(data: bytes, begin: int) -> int:
     while begin < limit:
         stop = data.find(b"\n", begin, limit) + 1 or limit
         reach = (
-            stop if data.startswith(b"{", begin) else min(stop, begin + _FRONT_BYTES)
+            stop if data.startswith(b"{", begin) else min(stop, begin + FRONT_BYTES)
         )  # records name much else first
         if _BEGINS.search(data, begin, reach):
             return begin
@@ -440,7 +443,9 @@ def _rest_stop(data: bytes, begin: int) -> int:
     return limit
 
 
-def _rest(data: bytes, start: int, stop: int, first: Line, now: datetime) -> Iterator[str]:
+def _rest(
+    data: bytes, start: int, stop: int, first: Line, now: datetime, memory: Memory
+) -> Iterator[str]:
     """The lines that belong to an error: up to the next message, without what another program or node printed."""
     front = _front(data, start, stop)
     limit = min(len(data), stop + _REST_BYTES)
@@ -451,8 +456,10 @@ def _rest(data: bytes, start: int, stop: int, first: Line, now: datetime) -> Ite
         start, stop = _bounds(data, stop)
         if front is not None and _front(data, start, stop) == front:
             return  # a message behind the same wrapping; there is no need to take it off
-        line = _unwrapped(data, start, stop, now)
-        if _elsewhere(line, first):
+        origin = memory.origin(data, start, stop)
+        elsewhere = origin is not None and _elsewhere(origin, first)
+        line = first if elsewhere else _unwrapped(data, start, stop, now)
+        if elsewhere or _elsewhere(line, first):
             others += 1
             if others > _OTHERS:
                 return
@@ -462,13 +469,18 @@ def _rest(data: bytes, start: int, stop: int, first: Line, now: datetime) -> Ite
         yield line.text
 
 
+def _head(data: bytes, start: int, stop: int) -> re.Match[bytes] | None:
+    """klog's head in a line, as far from its beginning as a wrapping reaches."""
+    return _KLOG.search(data, start, min(stop, start + FRONT_BYTES))
+
+
 def _front(data: bytes, start: int, stop: int) -> bytes | None:
     """What stands before klog's head in a line, without its numbers; None if it has no head."""
-    head = _KLOG.search(data, start, min(stop, start + _FRONT_BYTES))
+    head = _head(data, start, stop)
     return data[start : head.start()].translate(None, _DIGITS) if head else None
 
 
-def _elsewhere(line: Line, other: Line) -> bool:
+def _elsewhere(line: Line | Origin, other: Line) -> bool:
     """Whether the wrappings say that two lines are of different programs, pods or nodes."""
     pairs = ((line.program, other.program), (line.pod, other.pod), (line.node, other.node))
     return any(one and two and one != two for one, two in pairs)
@@ -482,24 +494,29 @@ def _bounds(data: bytes, at: int) -> tuple[int, int]:
     return start, stop
 
 
-def _with_neighbours(data: bytes, start: int, stop: int, line: Line, now: datetime) -> Line:
+def _with_neighbours(
+    data: bytes, start: int, stop: int, line: Line, now: datetime, memory: Memory
+) -> Line:
     """The line, with what its neighbours know of it: the time of the message that it belongs to, journald's fields."""
     if data.startswith(b"MESSAGE", start) or data.endswith(b"\nMESSAGE\n", 0, start):
         return _exported(data, start, stop, line)
     if line.time:
         return line
     time = printed_at(line.text, now)
-    before = None if time else _heading(data, start, line, now)
+    before = None if time else _heading(data, start, line, now, memory)
     return replace(line, time=before.time or printed_at(before.text, now) if before else time)
 
 
-def _heading(data: bytes, start: int, line: Line, now: datetime) -> Line | None:
+def _heading(data: bytes, start: int, line: Line, now: datetime, memory: Memory) -> Line | None:
     """The line with klog's head before the one that begins at a place, if they are of the same program."""
     for _ in range(_LINES_BACK):
         if not start:
             return None
         start, stop = _bounds(data, start - 1)
-        if _KLOG.search(data, start, min(stop, start + _FRONT_BYTES)):
+        if _head(data, start, stop):
+            origin = memory.origin(data, start, stop)
+            if origin and _elsewhere(origin, line):
+                continue
             before = _unwrapped(data, start, stop, now)
             if not _elsewhere(before, line):
                 return before

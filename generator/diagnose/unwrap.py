@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 _DEPTH = 5  # a docker file, shipped by Fluent Bit, read back from Loki, is three
@@ -371,12 +372,19 @@ def _record(text: str) -> Mapping[str, Any] | None:
 
 def _named(values: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     """The first text whose path of keys ends with one of these names."""
-    plain = [(re.sub(r"[^a-z0-9]+", "_", key).strip("_"), value) for key, value in values.items()]
-    for name in names:
-        for key, value in plain:
-            if isinstance(value, str) and value and (key == name or key.endswith(f"_{name}")):
-                return value
-    return None
+    ranked = [
+        (rank, value) for key, value in values.items() if (rank := _rank(key, names)) is not None
+    ]
+    texts = [(rank, value) for rank, value in ranked if isinstance(value, str) and value]
+    return min(texts, key=lambda row: row[0])[1] if texts else None
+
+
+@lru_cache(maxsize=_FIELDS * 10)
+def _rank(path: str, names: tuple[str, ...]) -> int | None:
+    """The place of the first name that a path of keys ends with."""
+    plain = re.sub(r"[^a-z0-9]+", "_", path).strip("_")
+    ends = (rank for rank, name in enumerate(names) if plain == name or plain.endswith(f"_{name}"))
+    return next(ends, None)
 
 
 def moment(value: Any) -> datetime | None:

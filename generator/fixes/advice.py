@@ -24,6 +24,7 @@ from generator.fixes.tables import (
     Told,
     component,
     decided_by_version,
+    is_before,
     named,
     span,
     span_of_bug,
@@ -294,7 +295,7 @@ def _by_system(entry: Entry, table: OsFixes, facts: Facts) -> Advice:
 
 def _by_version(entry: Entry, facts: Facts) -> Advice:
     version = facts.known
-    if not decided_by_version(entry):
+    if not decided_by_version(entry) and not (version and is_before(entry, version.minor)):
         return _undecided(entry, facts)
     if version is None:
         return Advice(entry, "unknown", ("no version is given",), entry.affected.sources)

@@ -71,6 +71,12 @@ def decided_by_version(entry: Entry) -> bool:
     return entry.fixes.tke is not None or bool(_ending(entry))
 
 
+def is_before(entry: Entry, number: int) -> bool:
+    """Whether minor release 1.`number` is older than the failure."""
+    since = entry.affected.since
+    return since is not None and number < minor(since)
+
+
 def named(entry: Entry, tke: bool) -> Iterable[Version]:
     """The versions that the tables name."""
     rows = entry.fixes.tke.rows if tke and entry.fixes.tke else ()
@@ -138,6 +144,12 @@ def _upstream(entry: Entry, number: int, mode: str | None) -> Span:
         f"{one.name} is older than {one.minimum}" for one in entry.fixes.components if one.ends
     ]
     only = f"only where {' or '.join(conditions)}" if conditions else ""
+    if is_before(entry, number):
+        return Span(
+            "none",
+            (f"no release before {entry.affected.since} can have it",),
+            entry.affected.sources,
+        )
     nothing = Span("unknown", (), entry.affected.sources, upstream=True, only=only)
     oldest = _OLDEST if any(fix.since for fix in _ending(entry)) else entry.affected.versions.first
     if number < minor(oldest):

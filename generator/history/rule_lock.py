@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from generator.base.names import GENERATED
 from generator.base.shapes import LABELS, TEXT, Shape, each, record
 from generator.catalog.model import Catalog
 from generator.compile.rule import AlertRule, RecordingRule, Rules
-from generator.base.names import GENERATED
 from generator.query import lexer
 
 _DIGITS = 16  # of SHA-256; enough to tell a rule from its former self

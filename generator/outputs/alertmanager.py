@@ -6,10 +6,10 @@ from importlib import resources
 from typing import Any
 
 from generator.base.file import File, yaml_file
+from generator.base.names import GENERATED
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile.rule import Inhibition, Rules
-from generator.base.names import GENERATED
 
 _FOLDER = "alertmanager"
 _TEMPLATES = "kube-proxy.tmpl"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from generator.base import names
 from generator.base.file import File, yaml_file
+from generator.base.names import DASHBOARD, GENERATED
 from generator.catalog import placeholders
 from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import LogLabels, LogSource, Profile
-from generator.catalog.wordings import signature
+from generator.compile import matched_line
 from generator.compile.rule import CompiledAlert, Rules
 from generator.compile.rules import without_queries
-from generator.base.names import DASHBOARD, GENERATED
-from generator.query import logql
+from generator.query import logql, promql
 from generator.query.signature import Signature
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """What the dashboard shows, in its order; the queries hold Grafana's variables."""
     yield from _of_failures(rules, profile)
-    by = placeholders.of_site(profile)["by"]
-    chosen = ", ".join([placeholders.of_site(profile)["kube_proxy"], *_chosen(profile)])
+    site = placeholders.of_site(profile)
+    by, chosen = site["by"], ", ".join([site["kube_proxy"], *_chosen(profile)])
     latency = "kubeproxy_sync_proxy_rules_duration_seconds"
     base = profile.base_url.rstrip("/")
 
@@ -191,9 +191,9 @@ def _placed(expr: str, profile: Profile) -> str:
 def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """Matching log lines by node, one query for each failure."""
     queries = tuple(
-        _lines(alert.entry, signature(alert.entry.logs), alert.source, profile)
+        _lines(alert.entry, alert.filters, alert.source, profile)
         for alert in rules.alerts
-        if alert.source and alert.entry.logs
+        if alert.source and alert.filters
     )
     if queries:
         yield Panel(
@@ -208,8 +208,7 @@ def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
 
 def _lines(entry: Entry, filters: Signature, source: LogSource, profile: Profile) -> Query:
     labels = source.labels
-    own = source.selector.strip().removesuffix("}").rstrip().rstrip(",")
-    chosen = ", ".join([own, *_chosen_streams(labels, profile)]) + "}"
+    chosen = f"{{{', '.join([promql.inside(source.selector), *_chosen_streams(labels, profile)])}}}"
     where = labels.node or labels.pod
     by = ", ".join(label for label in (labels.cluster, where) if label)
     return Query(
@@ -415,7 +414,11 @@ def _rule(alert: CompiledAlert, profile: Profile) -> Mapping[str, Any]:
         "execErrState": "Error",
         "for": alert.rule.hold,
         "labels": dict(alert.rule.labels),
-        "annotations": {key: _as_grafana(text) for key, text in alert.rule.annotations.items()},
+        "annotations": {
+            key: _as_grafana(text)
+            for key, text in alert.rule.annotations.items()
+            if key != matched_line.ANNOTATION  # Grafana's templates cannot ask Loki
+        },
     }
 
 

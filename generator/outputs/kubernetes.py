@@ -7,7 +7,6 @@ from generator.base import names
 from generator.base.file import File, yaml_file
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
-from generator.catalog.wordings import signature
 from generator.compile.rule import RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import groups_data, rules_file
 from generator.query import logql, promql
@@ -34,7 +33,8 @@ _ALERTING_RULE_NOTE = """\
 For the Loki operator; where Loki's Helm chart runs, use the ConfigMap in its place. The operator takes what fits
 `spec.rules` of the LokiStack: its `selector` the labels, which are `kubernetes: {labels: …}` of the profile, and its
 `namespaceSelector` the namespace."""
-_CONFIG_MAP_NOTE = "For the rules sidecar of Loki's Helm chart; where the Loki operator runs, use the AlertingRule in its place."
+_CONFIG_MAP_NOTE = """\
+For the rules sidecar of Loki's Helm chart; where the Loki operator runs, use the AlertingRule in its place."""
 _RECORDING_RULE_NOTE = """\
 For the Loki operator: the lines of each failure as a metric, which its ruler writes to Prometheus. Other rulers get no
 such file, as that of Loki 2.2 has no recording rules."""
@@ -95,15 +95,12 @@ def _recording(rules: Rules, profile: Profile) -> RuleGroup:
             RecordingRule(
                 f"kube_proxy:failure_lines:count{_LINES_WINDOW}",
                 logql.lines(
-                    alert.source.selector,
-                    signature(alert.entry.logs),
-                    _LINES_WINDOW,
-                    alert.source.labels.by(),
+                    alert.source.selector, alert.filters, _LINES_WINDOW, alert.source.labels.by()
                 ),
                 {**profile.labels, "failure": alert.entry.id},
             )
             for alert in rules.alerts
-            if alert.source and alert.entry.logs
+            if alert.source and alert.filters
         ),
     )
 

@@ -9,8 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pyromark
 
-from generator.base import names
-from generator.base import markdown
+from generator.base import markdown, names
 from generator.base.file import File
 from generator.base.problems import Location, Problem
 from generator.compile.rule import CompiledAlert

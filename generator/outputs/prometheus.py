@@ -1,11 +1,11 @@
 """Recording and alerting rules for Prometheus."""
 
 from generator.base import file
+from generator.base.names import rules_file
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile import rule_files
 from generator.compile.rule import Rules
-from generator.base.names import rules_file
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[file.File]:

@@ -7,8 +7,7 @@ from importlib import resources
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
-from generator.base import names
-from generator.base import markdown
+from generator.base import markdown, names
 from generator.base.file import File
 from generator.catalog.model import SEVERITIES, Catalog, Entry, Source
 from generator.catalog.profile import Profile, ServerProfile
@@ -33,28 +32,36 @@ _ACTIONS = {
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    environment = _environment()
-    known = {alert.entry.id: alert.entry for alert in rules.alerts}
-    site = words(profile.kube_proxy)
-    pages = []
-    for alert in rules.alerts:
-        page = environment.get_template(
-            "known-build.md.j2" if alert.known_build else "runbook.md.j2"
+    pages = [
+        File(
+            f"{_FOLDER}/{names.runbook_file(alert.rule.alert)}",
+            page(alert, rules, catalog, profile),
         )
-        text = page.render(
-            alert=alert,
-            entry=alert.entry,
-            rule=alert.rule,
-            causes=[cause for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known],
-            related=[(known[key], why) for key, why in alert.entry.related if key in known],
-            steps=_steps(alert.entry, site),
-            found=whereabouts(alert, rules, profile),
-            alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
-            cite=_Citer(alert.entry),
-        )
-        pages.append(File(f"{_FOLDER}/{names.runbook_file(alert.rule.alert)}", text))
-    index = environment.get_template("index.md.j2").render(sections=_sections(rules.alerts))
+        for alert in rules.alerts
+    ]
+    index = _environment().get_template("index.md.j2").render(sections=_sections(rules.alerts))
     return [*pages, File(f"{_FOLDER}/{names.RUNBOOK_INDEX}", index)]
+
+
+def page(alert: CompiledAlert, rules: Rules, catalog: Catalog, profile: Profile) -> str:
+    """The runbook of one of the alerts."""
+    known = rules.leads_to
+    template = _environment().get_template(
+        "known-build.md.j2" if alert.known_build else "runbook.md.j2"
+    )
+    return template.render(
+        alert=alert,
+        entry=alert.entry,
+        rule=alert.rule,
+        causes=[
+            known[cause.id] for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known
+        ],
+        related=[(known[key], why) for key, why in alert.entry.related if key in known],
+        steps=_steps(alert.entry, words(profile.kube_proxy)),
+        found=whereabouts(alert, rules, profile),
+        alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
+        cite=_Citer(alert.entry),
+    )
 
 
 @dataclass(frozen=True)

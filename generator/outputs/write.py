@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from generator.base.disk import populate, refusals_told
 from generator.base.file import File
-from generator.base.problems import Location, Problem, ToolError
 from generator.base.names import GENERATED, TOOL
+from generator.base.problems import Location, Problem, ToolError
 
 if sys.platform != "win32":
     import fcntl

@@ -21,7 +21,7 @@ from generator.servers.loki import Loki
 
 _START_SECONDS = 90
 # Keeps everything in a temporary folder and listens on loopback; for Loki 2.
-_CONFIG = """
+LOKI_2 = """
 auth_enabled: false
 server: {{http_listen_address: 127.0.0.1, http_listen_port: {http}, grpc_listen_address: 127.0.0.1,
   grpc_listen_port: {grpc}, log_level: warn}}
@@ -55,11 +55,12 @@ def running(
     alertmanager: str = "",
     rule_store: Mapping[str, Any] | None = None,
     ruler: bool = True,
+    config: str = LOKI_2,
 ) -> Iterator[Loki]:
     """A Loki of our own on loopback with a temporary store, stopped in any case. Raises ToolError if it fails.
 
     Its ruler evaluates the rule files, or what is in the rule store (as Loki's configuration says it), and sends alerts
-    to the address of an Alertmanager. It can be left out.
+    to the address of an Alertmanager. It can be left out. The configuration is that of the binary's version.
     """
     with tempfile.TemporaryDirectory() as folder, _interrupted_by_sigterm():
         work = Path(folder)
@@ -67,7 +68,7 @@ def running(
             (work / name).mkdir()
         http, grpc = free_ports(2)
         store = rule_store or {"type": "local", "local": {"directory": f"{folder}/rules"}}
-        config = _CONFIG.format(
+        text = config.format(
             folder=folder,
             http=http,
             grpc=grpc,
@@ -75,7 +76,7 @@ def running(
             store=json.dumps(store),
             ruler=json.dumps(ruler),
         )
-        populate(work, [File("loki.yaml", config)])
+        populate(work, [File("loki.yaml", text)])
         populate(
             work / "rules", [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules]
         )

@@ -2,7 +2,7 @@
 
 Loki has no unit tests. Here Loki itself evaluates each rule's expression at every step, and promtool, which holds the
 rule engine that Loki's ruler uses too, takes the answers as series: it knows `for`, resolution, templates, and how to
-say what it expected and what it got.
+say what it expected and what it got. What a template asks (`query`) is asked of Loki too, at every step.
 """
 
 import json
@@ -15,8 +15,9 @@ import yaml
 from generator.base import document
 from generator.base.durations import seconds
 from generator.base.file import File
-from generator.catalog.model import LogStream, LogTest
 from generator.base.names import TEST_LABEL
+from generator.catalog.model import LogStream, LogTest
+from generator.prove import templates
 from generator.query import logql
 from generator.servers.loki import Series
 
@@ -54,6 +55,12 @@ def steps(test: LogTest, interval: float) -> int:
     return math.ceil(max(seconds(check["eval_time"]) for check in test.checks) / interval)
 
 
+def length(test: LogTest, interval: float) -> float:
+    """Seconds from the start of the test to the last evaluation or line, whichever comes later."""
+    lines = [offset for stream in test.streams for offset, _ in stream.lines]
+    return max([steps(test, interval) * interval, *lines])
+
+
 def query(expr: str, test: LogTest, name: str, hidden: bool) -> str:
     """The expression of a rule over the streams that `push` gives for the test of this name, and over no others."""
     if hidden:
@@ -83,19 +90,46 @@ def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any
     return {"stream": {**labels, TEST_LABEL: name}, "values": values}
 
 
+def asked(rule: Rule, answer: Iterable[Series]) -> list[str]:
+    """What the rule's annotations ask for, for each series that its expression gives. Raises ValueError if a test
+    cannot know that."""
+    found: dict[str, None] = {}
+    for name, template in (rule.get("annotations") or {}).items():
+        try:
+            queries = templates.queries(str(template))
+            texts = [query.text(_shown(one.labels)) for query in queries for one in answer]
+        except ValueError as error:
+            raise ValueError(f"annotation {name} of {rule['alert']}: {error}") from error
+        found |= dict.fromkeys(texts)
+    return list(found)
+
+
 def as_promtool(
-    test: LogTest, rules: Sequence[Rule], answers: Sequence[Sequence[Series]], interval: float
+    test: LogTest,
+    rules: Sequence[Rule],
+    answers: Sequence[Sequence[Series]],
+    asked: Mapping[str, Sequence[Series]],
+    interval: float,
 ) -> list[File]:
-    """The test for promtool: each rule reads a series, and the series holds what Loki answered for its expression."""
+    """The test for promtool: each rule reads a series, and the series holds what Loki answered for its expression.
+
+    `asked` holds Loki's answers to what the annotations ask for.
+    """
     count = steps(test, interval)
-    written = [{**rule, "expr": _series_name(number)} for number, rule in enumerate(rules)]
+    written = [_for_promtool(number, rule) for number, rule in enumerate(rules)]
+    named = [
+        (_series_name(number), _shown(one.labels), one)
+        for number, rows in enumerate(answers)
+        for one in rows
+    ]
+    named += [
+        (templates.ANSWERS, templates.answer_labels(query, _shown(one.labels)), one)
+        for query, rows in asked.items()
+        for one in rows
+    ]
     series = [
-        {
-            "series": _series_name(number) + _braces(_shown(one.labels)),
-            "values": _values(one.values, count),
-        }
-        for number, answer in enumerate(answers)
-        for one in answer
+        {"series": name + _braces(labels), "values": _values(one.values, count)}
+        for name, labels, one in named
     ]
     tests = {
         "rule_files": ["rules.yaml"],
@@ -111,6 +145,18 @@ def as_promtool(
     }
     groups = {"groups": [{"name": "rules", "rules": written}]}
     return [File("rules.yaml", yaml.safe_dump(groups)), File("tests.yaml", yaml.safe_dump(tests))]
+
+
+def _for_promtool(number: int, rule: Rule) -> Rule:
+    annotations = {
+        name: templates.asking_promtool(str(text))
+        for name, text in (rule.get("annotations") or {}).items()
+    }
+    return {
+        **rule,
+        "expr": _series_name(number),
+        **({"annotations": annotations} if annotations else {}),
+    }
 
 
 def _series_name(number: int) -> str:

@@ -10,15 +10,15 @@ from typing import Any
 
 from generator.base import subprocesses
 from generator.base.disk import populate
+from generator.base.names import TEST_LABEL
 from generator.base.problems import Location, Problem, ToolError
 from generator.catalog.model import Catalog, Entry, LogTest, LogTests
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
-from generator.base.names import TEST_LABEL
 from generator.prove import log_tests
 from generator.prove.log_tests import Rule
 from generator.query import logql
-from generator.servers.loki import Loki
+from generator.servers.loki import Loki, Series
 
 _NANO = 1_000_000_000
 _SHOWN = 20  # matching lines in a report
@@ -71,7 +71,8 @@ def _run(
 ) -> str:
     name = uuid.uuid4().hex
     count = log_tests.steps(test, tests.interval)
-    start = int(time.time() - count * tests.interval - _MARGIN)
+    length = log_tests.length(test, tests.interval)
+    start = int(time.time() - length - _MARGIN)
     loki.push(
         [
             log_tests.push(stream, name, start * _NANO, hidden)
@@ -80,10 +81,22 @@ def _run(
         ]
     )
     exprs = [log_tests.query(rule["expr"], test, name, hidden) for rule in rules]
-    answers = [loki.evaluate(expr, start, tests.interval, count) for expr in exprs]
+
+    def evaluated(expr: str) -> list[Series]:
+        return loki.evaluate(expr, start, tests.interval, count)
+
+    answers = [evaluated(expr) for expr in exprs]
+    texts = [
+        text
+        for rule, answer in zip(rules, answers, strict=True)
+        for text in log_tests.asked(rule, answer)
+    ]
+    asked = {
+        text: evaluated(log_tests.query(text, test, name, hidden)) for text in dict.fromkeys(texts)
+    }
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        populate(work, log_tests.as_promtool(test, rules, answers, tests.interval))
+        populate(work, log_tests.as_promtool(test, rules, answers, asked, tests.interval))
         passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], work)
     if passed:
         return ""
@@ -93,7 +106,7 @@ def _run(
             f"    query of {rule['alert']}:",
             *(f"        {line}" for line in rule["expr"].splitlines()),
         ]
-        end = (start + _MARGIN) * _NANO + round(count * tests.interval * _NANO)
+        end = (start + _MARGIN) * _NANO + round(length * _NANO)
         matched = [
             line
             for query in logql.log_queries(expr)

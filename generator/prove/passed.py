@@ -7,8 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
-from generator.base.reader import is_file
 from generator.base.names import TOOL
+from generator.base.reader import is_file
 
 _KEPT = 1000  # marks, some kilobytes of names
 

@@ -1,4 +1,4 @@
-"""Finds the real programs this tool works with, or gets them into the user's cache without root; runs them."""
+"""Finds the real programs this tool works with, or gets them into the user's cache without root."""
 
 import os
 import re
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import platformdirs
 
+from generator.base.names import TOOL
 from generator.base.problems import ToolError
 from generator.base.subprocesses import run
-from generator.base.names import TOOL
 
 _DOWNLOAD_SECONDS = 300
 _BUILD_SECONDS = 3600

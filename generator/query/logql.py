@@ -8,6 +8,16 @@ import re2
 from generator.query import lexer, logql_tree
 from generator.query.signature import Signature, escape
 
+# Loki turns a pattern of nothing but plain text, `.*`, `|` and groups into searches of plain text, and does it wrongly:
+# for `X.*A|X.*B` it looks for XA or XB. With this at its end a pattern means the same, and goes to the engine as it is.
+_FOR_THE_ENGINE = ".?"
+# It leaves alone what has an operator that no search can stand for: `?`, `+`, a `.` without `*`, `\b`.
+_PARTS = re.compile(
+    r"\(\?|\*\??|\[\^?\]?(?:\\.|[^\]])*\]|(?P<operator>\\[bBdDsSwW]|[?+]|\.\{\d+,\d+\}|\.(?![*{)]))|\\.",
+    re.DOTALL,
+)
+_REPEATED_GROUP = re.compile(r"\)[*{]")  # Go may fold its operator away, as that of `(.+)*`
+
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -38,8 +48,15 @@ def filters(signature: Signature) -> list[str]:
         # Loki searches for alternatives of plain text without its regular expression engine.
         chain.append(f"|~ {quote('|'.join(map(escape, signature.any_of)))}")
     if signature.pattern is not None:
-        chain.append(f"|~ {quote(signature.pattern)}")
-    return chain + [f"!~ {quote(pattern)}" for pattern in signature.exclude]
+        chain.append(f"|~ {quote(_for_the_engine(signature.pattern))}")
+    return chain + [f"!~ {quote(_for_the_engine(pattern))}" for pattern in signature.exclude]
+
+
+def _for_the_engine(pattern: str) -> str:
+    """The pattern in a form that Loki does not take apart."""
+    has_operator = any(part["operator"] for part in _PARTS.finditer(pattern))
+    is_left_alone = has_operator and not _REPEATED_GROUP.search(pattern)
+    return pattern if is_left_alone else pattern + _FOR_THE_ENGINE
 
 
 def within(expr: str, label: str, value: str) -> str:

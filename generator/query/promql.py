@@ -70,6 +70,11 @@ def pinned(selector: str) -> dict[str, str]:
     }
 
 
+def inside(selector: str) -> str:
+    """The label matchers of a selector as text, to stand beside others."""
+    return selector.strip().removeprefix("{").removesuffix("}").strip().rstrip(",")
+
+
 def labels(selector: str) -> dict[str, str]:
     """The labels that a selector of equalities names. Raises ValueError if it is none."""
     if any(matcher.op != promql_parser.MatchOp.Equal for matcher in matchers(selector)):

@@ -9,10 +9,10 @@ import platformdirs
 import yaml
 
 from generator.base import disk, document
+from generator.base.names import TOOL
 from generator.base.problems import ToolError
 from generator.base.shapes import FLAG, TEXT, Shape, record
 from generator.compile.as_shown import Group
-from generator.base.names import TOOL
 from generator.servers import answers
 
 _KEPT = Shape(record(place=TEXT, unfinished=FLAG, **answers.RULE_FILE.schema["properties"]))

@@ -14,11 +14,11 @@ import yaml
 from generator.base import disk, document
 from generator.base.durations import seconds
 from generator.base.file import yaml_file
+from generator.base.names import GENERATED, TOOL
 from generator.base.problems import ToolError
 from generator.base.shapes import ShapeError
 from generator.compile import as_shown
 from generator.compile.as_shown import Group
-from generator.base.names import GENERATED, TOOL
 from generator.rulers.plan import Change
 from generator.servers import answers
 from generator.servers.http import Client

@@ -70,9 +70,9 @@ def profile(
 
 
 def _render(name: str, **values: object) -> str:
-    environment = Environment(
+    environment = Environment(  # noqa: S701
         undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True
-    )  # noqa: S701
+    )
     environment.filters["flow"] = _flow
     template = environment.from_string(
         (resources.files("generator") / "scaffolds" / f"{name}.j2").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Speaks to a Loki over HTTP, and runs one of its own for tests."""
+"""Speaks to a Loki over HTTP."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from generator.base.shapes import Shape
 from generator.servers import answers
 from generator.servers.http import Client
 
-_STREAMS = 20  # in one push
+_PUSHED = 500_000  # characters in one push; Loki refuses more than 4 MB, and a character has up to four bytes
 _NO_RULER = (403, 404, 405)  # none runs, its API is off, or it is not for us
 _LIMIT = 5000  # lines in one answer, Loki's default limit
 _NANO = 1_000_000_000
@@ -30,11 +30,9 @@ class Loki:
         self._client = client
 
     def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
-        """Hand over streams as the push API takes them, a few at a time: Loki refuses more than 4 MB at once."""
-        for begin in range(0, len(streams), _STREAMS):
-            self._client.request(
-                "POST", "/loki/api/v1/push", json={"streams": streams[begin : begin + _STREAMS]}
-            )
+        """Hand over streams as the push API takes them, some lines at a time."""
+        for part in _parts(streams):
+            self._client.request("POST", "/loki/api/v1/push", json={"streams": part})
 
     def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
         """The answers to an expression at `count` steps after the first; `start` in seconds."""
@@ -85,3 +83,22 @@ class Loki:
             "data"
         ]["result"]
         return rows
+
+
+def _parts(streams: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The same lines in the same order, in parts that Loki takes at once."""
+    part: list[dict[str, Any]] = []
+    size = 0
+    for stream in streams:
+        labels = stream["stream"]
+        for value in stream["values"]:
+            length = len(str(labels)) + len(value[1])
+            if part and size + length > _PUSHED:
+                yield part
+                part, size = [], 0
+            if not part or part[-1]["stream"] is not labels:
+                part.append({"stream": labels, "values": []})
+            part[-1]["values"].append(value)
+            size += length
+    if part:
+        yield part

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from generator.catalog.model import Catalog, Metric
 from generator.catalog.profile import LogSource, Preset, Profile, Stream
 from generator.catalog.reads import metrics_read
+from generator.fixes.tables import is_before
 from generator.fixes.versions import parse
 from generator.steps.deployment import in_pod
 
@@ -24,7 +25,10 @@ _SHIP: Mapping[Stream, str] = {
     "there; the entry's alerts on metrics stay",
 }
 _NODE_LABELS = ("node", "node_name", "nodename", "host", "hostname", "instance")
-_SET_LABEL = "let the collector set one and name it in the profile, or say null there; structured metadata of Loki 3 is not seen"
+_SET_LABEL = (
+    "let the collector set one and name it in the profile, or say null there; "
+    "structured metadata of Loki 3 is not seen"
+)
 
 
 @dataclass(frozen=True)
@@ -325,7 +329,7 @@ def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Findi
             for entry in catalog.entries
             if entry.id not in profile.disabled
             for alert in entry.metric_alerts
-            if build and build.release < alert.versions.oldest
+            if build and build.release < alert.versions.oldest and not is_before(entry, build.minor)
         )
         if late:
             what = f"{count} of the targets are kube-proxy {version}, which does not export what they read"
@@ -348,8 +352,7 @@ def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[
             and builds
             and all(metric.versions.holds(build.release) for build in builds)
         )
-        # A counter of failures may begin with the first one.
-        if not exported or name in shown or name.endswith("_failures_total"):
+        if not exported or name in shown or metric.late:
             continue
         what = f"no target shows {name}, which its kube-proxy exports"
         change = "let the scrape keep it (metric_relabel_configs, keep lists of the agent)"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from generator.base.names import TEST_LABEL
 from generator.base.shapes import Shape
 from generator.catalog.profile import Profile
-from generator.base.names import TEST_LABEL
 from generator.servers import answers
 from generator.servers.http import Client
 from generator.sites.fitting import OTHERS, Facts, Job, Labels, State

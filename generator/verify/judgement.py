@@ -187,7 +187,10 @@ def watchdogs_arrived(
 
 def _alertmanager_setting(engine: str) -> str:
     if engine == "loki":
-        return "set ruler.alertmanager_url in Loki, with ruler.enable_alertmanager_v2: true, and look at the ruler's log"
+        return (
+            "set ruler.alertmanager_url in Loki, with ruler.enable_alertmanager_v2: true, "
+            "and look at the ruler's log"
+        )
     return (
         "set alerting.alertmanagers in Prometheus (alertmanager_url in Mimir), and look at its log"
     )

@@ -126,8 +126,8 @@ def _dangling(entry: Path) -> None:
             "ID/failure.yml: is not read; name it failure.yaml",
         ),
         (
-            _renamed("failure.yaml", "Entry.YAML"),
-            "ID/Entry.YAML: is not read; name it failure.yaml",
+            _renamed("failure.yaml", "Failure.YAML"),
+            "ID/Failure.YAML: is not read; name it failure.yaml",
         ),
         (_without_entry, "ID: looks like an entry and has no failure.yaml"),
         (_tests_of_another_name, "ID/tests.yml: is not read; name it tests.yaml"),

@@ -84,7 +84,7 @@ def test_json_stays_the_same_json() -> None:
 BEGIN = """
 import sys
 sys.argv = ["kube-proxy-alerts", "check", "--no-validate"]
-from generator.start import main
+from generator.__main__ import main
 print("begins", flush=True)
 main()
 """

@@ -1,12 +1,13 @@
 """Catalogs of one's own beside the shipped one."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from generator.base.problems import ToolError
-from generator.catalog.load import load
+from generator.catalog.load import load, shipped_catalog
 from tests.conftest import TINY
 
 
@@ -76,3 +77,58 @@ def test_sample_lines_are_the_physical_lines_of_the_file(tmp_path: Path) -> None
     (entry,) = (e for e in load(base=folder).catalog.entries if e.id == "broken-gate")
     (sample,) = (s for s in entry.samples if s.fires)
     assert sample.lines == ("one\r", "", "gate `broken` (rust)\ufffd")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "at: 1m",
+            "at: 9999999y",
+            "tests.yaml:5:49: at: '9999999y' does not have the form asked for: such as 30s, 5m",
+        ),
+        (
+            "eval_time: 2m",
+            "eval_time: 99999999999999999999y",
+            "tests.yaml:7:10: eval_time: '99999999999999999999y' does not",
+        ),
+        (
+            "at: 1m",
+            "at: 1m, every: 1s, times: 1000000000",
+            "tests.yaml:5:48: writes more than 100,000 lines",
+        ),
+        (
+            "evaluation_interval: 30s",
+            "evaluation_interval: 1ms",
+            "tests.yaml:6:5: is evaluated more than 11,000 times",
+        ),
+        ("eval_time: 2m", "eval_time: 99d", "tests.yaml:6:5: is evaluated more than 11,000 times"),
+        (
+            "evaluation_interval: 30s",
+            "evaluation_interval: 0s",
+            "tests.yaml:1:1: the interval must be longer than 0",
+        ),
+    ],
+)
+def test_what_a_test_writes_and_how_often_it_looks_has_an_end(
+    old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    catalog = shutil.copytree(TINY, tmp_path / "c")
+    shutil.copy(shipped_catalog() / "tests.schema.json", catalog)
+    tests = catalog / "broken-gate" / "tests.yaml"
+    tests.write_text(LOG_TESTS.replace(old, new), encoding="utf-8")
+    began = time.process_time()
+    (problem,) = load(base=catalog, log_tests=True).problems
+    assert str(problem).removeprefix(f"{tests.parent}/").startswith(said)
+    assert time.process_time() - began < 10
+
+
+LOG_TESTS = """\
+evaluation_interval: 30s
+tests:
+  - name: the gate breaks
+    input_streams:
+      - {stream: '{container="gate"}', lines: [{at: 1m, line: a}]}
+    alert_rule_test:
+      - {eval_time: 2m, alertname: KubeProxyBrokenGate}
+"""

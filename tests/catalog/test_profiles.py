@@ -58,6 +58,45 @@ def test_lists_are_joined_and_null_is_a_value() -> None:
     assert profile.loki.labels.node is None
 
 
+def test_a_file_that_several_extend_is_laid_once_and_where_it_counts_most() -> None:
+    files = {
+        "all": "loki: {range: 1h, interval: 1m, ingest_delay: 2m}\n",
+        "left": "extends: ./all.yaml\nloki: {range: 2h, interval: 2m}\n",
+        "right": "extends: ./all.yaml\nloki: {range: 3h}\n",
+        "site": "extends: [left.yaml, right.yaml]\n",
+    }
+    loki = site(**files).profile.loki
+    assert (loki.range, loki.interval, loki.ingest_delay) == ("3h", "1m", "2m")
+    assert [path.name for path in profiles.files(shipped_catalog(), Path("site.yaml"))] == [
+        "site.yaml", "right.yaml", "all.yaml", "left.yaml",
+    ]  # fmt: skip
+
+
+def test_files_that_all_extend_both_of_the_next_level_are_read_once() -> None:
+    """Thirty levels of two files, which are 2^30 ways down."""
+    levels = {
+        f"{side}{level}": f"extends: [a{level + 1}.yaml, b{level + 1}.yaml]\n"
+        for level in range(30)
+        for side in "ab"
+    }
+    last = {
+        "a30": "loki: {range: 1h}\n",
+        "b30": "loki: {interval: 2m}\n",
+        "site": "extends: ./a0.yaml\n",
+    }
+    loki = site(**levels, **last).profile.loki
+    assert (loki.range, loki.interval) == ("1h", "2m")
+
+
+def test_files_that_extend_one_another_have_an_end() -> None:
+    levels = {f"a{level}": f"extends: ./a{level + 1}.yaml\n" for level in range(1200)}
+    (problem,) = site(**levels, site="extends: ./a0.yaml\n").problems
+    assert (
+        str(problem)
+        == "a99.yaml:1:1: more than 100 files extend one another; name what is needed in one of them"
+    )
+
+
 @pytest.mark.parametrize(
     ("low", "said"),
     [

@@ -461,6 +461,33 @@ CASES = [
         '  os: [CentOS 8]\n  other_os: [{from: "1.16.10", to: "1.16.9", only: at night, sources: [manual]}]',
         f"{GATE}:17:14: 1.16.10 is newer than 1.16.9; `from` is the oldest release",
     ),
+    # Names, and samples for what is said to be seen.
+    Case(
+        "name-of-the-versions",
+        "record: instance:gate:p99",
+        "record: instance:kubeproxy_build:info",
+        f"{SLOW}:21:9: the name 'instance:kubeproxy_build:info' is that of the versions; choose another",
+        SLOW,
+        also=(SLOW, "instance:gate:p99 >", "instance:kubeproxy_build:info >"),
+    ),
+    Case(
+        "wording-of-another-entry-and-no-sample",
+        "signals: {heartbeat: logs}",
+        "signals:\n"
+        "  logs:\n"
+        "    variants: [{name: a, literal: rust, printed_by: a, evidence: source, sources: [manual]}]\n"
+        "    persistence: a\n",
+        "broken-gate/samples/fires/line.log:1:1: belongs to broken-gate, but matches gate-watchdog too\n"
+        "gate-watchdog/failure.yaml:19:3: no sample proves this signal; add a file under samples/fires/",
+        "gate-watchdog/failure.yaml",
+        also=("gate-watchdog/failure.yaml", "kind: watchdog", "kind: failure"),
+    ),
+    Case(
+        "since-after-the-first-release",
+        '  versions: {from: "1.10", to: "1.18"}',
+        '  versions: {from: "1.10", to: "1.18"}\n  since: "1.11"',
+        f"{GATE}:18:3: 1.11 is newer than 1.10, where `versions` begins",
+    ),
     # Log signals.
     Case(
         "no-re2",

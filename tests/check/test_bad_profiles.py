@@ -1,6 +1,7 @@
 """One bad profile for each kind of error, and exactly what is said about it."""
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -36,7 +37,7 @@ CASES = {
     "servers: {loki: {url: 'http://h/?token=SECRET'}}\n": "site.yaml:1:18: url: 'http://h/?…' does not have the form asked for: Its address, without user and password (^https?://[^\\s@?#]+$)",
     "servers: {loki: {url: 'u:PASSWORD@h'}}\n": "site.yaml:1:18: url: '…@h' does not have the form asked for: Its address, without user and password (^https?://[^\\s@?#]+$)",
     "loki: {interval: 0s}\n": "site.yaml:1:8: the interval must be longer than 0",
-    "loki: {labels: {node: a-b}}\n": "site.yaml:1:17: node: 'a-b' is neither empty nor text; put it in quotes",
+    "loki: {labels: {node: a-b}}\n": "site.yaml:1:17: node: 'a-b' does not have the form asked for: a label's name, of letters, digits and _ (^[a-zA-Z_][a-zA-Z0-9_]*$)",
     "loki: {selector: container}\n": 'site.yaml:1:8: \'container\' is not a selector such as {container="kube-proxy"}: not a selector like {job="kube-proxy"}',
     "loki: {selector: '{a='}\n": "site.yaml:1:8: '{a=' is not a selector such as {container=\"kube-proxy\"}: unexpected end of input inside braces",
     "loki: {kernel: {selector: '{job=~\".+\"}'}}\n": "site.yaml:1:17: {job=~\".+\"} selects Loki's own log, which quotes these rules and would fire them; name the kernel's streams",
@@ -103,6 +104,22 @@ def test_bad_profiles_are_said_exactly(
 def test_what_is_well_is_not_warned_of(text: str, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(text + HOME, encoding="utf-8")
     assert compile_catalog(load(profile=tmp_path / "site.yaml", base=TINY), "output").problems == ()
+
+
+def test_a_default_that_does_not_fit_is_wrong_where_the_profile_sets_it(tmp_path: Path) -> None:
+    """Or else at the signal that makes use of it."""
+    catalog = shutil.copytree(TINY, tmp_path / "catalog")
+    entry = catalog / "broken-gate" / "failure.yaml"
+    entry.write_text(
+        entry.read_text(encoding="utf-8").replace("    range: 15m\n", ""), encoding="utf-8"
+    )
+    site = tmp_path / "site.yaml"
+    site.write_text(f"loki: {{range: 90s}}\n{HOME}", encoding="utf-8")
+    (problem,) = compile_catalog(load(profile=site, base=catalog), "output").problems
+    assert (problem.where.path, problem.where.line, problem.where.column) == (str(site), 1, 8)
+    assert problem.message.startswith(
+        "KubeProxyBrokenGate: the range (90s) must be at least two evaluation intervals"
+    )
 
 
 SCHEMA = json.loads((shipped_catalog() / "profile.schema.json").read_text(encoding="utf-8"))

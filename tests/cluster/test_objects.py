@@ -156,6 +156,13 @@ def test_settings_are_read_from_the_config_map() -> None:
     assert facts.mounts == {"/run/xtables.lock": ()}
 
 
+def test_a_config_map_of_that_name_in_another_namespace_is_not_kube_proxys() -> None:
+    metadata = {"name": "kube-proxy", "namespace": "default"}
+    other = {"kind": "ConfigMap", "metadata": metadata, "data": {"config.conf": CONFIG}}
+    facts = read([listed(configured()), other]).kube_proxies[0].facts
+    assert (facts.mode, facts.settings) == (None, None)
+
+
 def test_without_the_config_map_mode_and_settings_are_not_known() -> None:
     found = read([listed(configured())])
     assert found.kube_proxies[0].facts.mode is None

@@ -47,9 +47,6 @@ kube-proxy v1.14.3-tke.26, cluster 1.14, CentOS 8, ipvs
   not known:
     iptables-rules-incompatible: A rule written with nft stands in a table of iptables, which iptables can no longer read
       why        no version of kube-proxy ends it
-    ipvs-unavailable: IPVS mode cannot be used on this node
-      why        no version of kube-proxy ends it
-                 it depends on ipset where kube-proxy runs 6.0 or later
     iptables-lock-held-too-long: Another add-on holds the iptables lock for too long
       why        no version of kube-proxy ends it
                  it depends on NetworkPolicy (kube-router) add-on of TKE v1.3.2 or later, Linux kernel 4.15 or later
@@ -57,6 +54,7 @@ kube-proxy v1.14.3-tke.26, cluster 1.14, CentOS 8, ipvs
       why        no version of kube-proxy ends it
                  it depends on Volume /run/xtables.lock of every Pod that calls iptables
   cannot happen:
+    ipvs-unavailable: no release before 1.26 can have it
     nftables-comment-too-long: only in nftables mode
     nftables-nft-crash: only in nftables mode
     nftables-unavailable: only in nftables mode

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from generator.cli import COMMANDS
+from generator.cli import COMMANDS, main
 from tests.conftest import ROOT, TINY, Run
 from tests.terminal import shown
 
@@ -22,9 +23,9 @@ def test_help_shows_every_verb(run: Run) -> None:
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_every_verb_has_examples(run: Run, verb: str) -> None:
-    done = run(verb, "--help")
-    assert done.returncode == 0
+def test_every_verb_has_examples(verb: str) -> None:
+    done = CliRunner().invoke(main, [verb, "--help"])
+    assert done.exit_code == 0
     assert f"Examples:\n    kube-proxy-alerts {verb}" in done.stdout
 
 
@@ -406,8 +407,7 @@ def test_test_runs_the_catalogs_tests_on_a_real_loki(run: Run, pinned_loki: Path
     assert done.returncode == 0, done.stdout
     assert "ok\tcatalog/iptables-backend-mismatch/tests.yaml: the first line fires" in done.stdout
     assert re.search(
-        r"\n[3-9]\d tests pass, 0 fail; Loki sees \d{4} sample lines as the checks do\n$",
-        done.stderr,
+        r"\n1\d\d tests pass, 0 fail; Loki sees \d{4} sample lines as the checks do\n$", done.stderr
     )
 
 

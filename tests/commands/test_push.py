@@ -12,8 +12,10 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from generator.base.file import File
+from generator.cli import main
 from generator.prove import local_loki, tools
 from tests.conftest import ROOT, Run, obtained
 from tests.faulty import CUT, front
@@ -215,7 +217,7 @@ def test_a_push_that_breaks_off_says_how_far_it_came_and_goes_on_from_there(
         assert half.returncode == 2
         assert "answers 500 to POST" in half.stderr
         assert (
-            "; 2 of 8 groups were changed before that; the same command goes on from there"
+            "; 2 of 27 groups were changed before that; the same command goes on from there"
             in half.stderr
         )
         proxy.writes_left = None
@@ -227,7 +229,10 @@ def test_a_loki_that_reads_its_rules_from_a_folder_says_so(
     tmp_path_factory: pytest.TempPathFactory, run: Run, state: dict[str, str]
 ) -> None:
     binary = obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory)
-    said = "reads its rules from a folder (ruler storage `local`), so they cannot be written over HTTP. Put the rule file"
+    said = (
+        "reads its rules from a folder (ruler storage `local`), "
+        "so they cannot be written over HTTP. Put the rule file"
+    )
     shipped = (ROOT / "output" / "loki" / "kube-proxy.rules.yaml").read_text(encoding="utf-8")
     with local_loki.running(binary) as empty:
         for verb in (("diff",), ("push", "--no-validate")):
@@ -586,3 +591,11 @@ def test_what_is_missing_is_said(options: list[str], said: str, run: Run) -> Non
     done = run("diff", *options, **clean)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", "a\nb"])
+@pytest.mark.parametrize("command", ["push", "diff"])
+def test_a_namespace_does_not_lead_elsewhere(command: str, name: str) -> None:
+    """`..` would be folded out of an address, and an empty one asks for the groups of all."""
+    done = CliRunner().invoke(main, [command, "--loki", "http://127.0.0.1:9", "--namespace", name])
+    assert (done.exit_code, "is no name of a namespace" in done.output) == (2, True)

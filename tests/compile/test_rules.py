@@ -1,6 +1,7 @@
 """What a profile changes in the compiled rules."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from generator.compile.rules import compile_rules
 from tests.conftest import TINY
 
 
-def rules(tmp_path: Path, profile: str = "") -> Rules:
+def rules(tmp_path: Path, profile: str = "", catalog: Path = TINY) -> Rules:
     site = tmp_path / "site.yaml"
     site.write_text(profile or "{}", encoding="utf-8")
-    inputs = load(profile=site, base=TINY)
+    inputs = load(profile=site, base=catalog)
     assert inputs.problems == ()
     return compile_rules(inputs.catalog, inputs.profile)
 
@@ -31,7 +32,8 @@ def test_every_alert_has_its_labels_and_annotations(tmp_path: Path) -> None:
     for row in rules(tmp_path).alerts:
         severity = "info" if row.known_build else row.entry.severity
         assert row.rule.labels == {"failure": row.entry.id, "severity": severity}
-        assert list(row.rule.annotations) == ["summary", "description", "runbook_url"]
+        line = ["line"] if row.source else []
+        assert list(row.rule.annotations) == ["summary", "description", "runbook_url", *line]
         assert row.rule.annotations["runbook_url"].endswith(f"/{row.rule.alert}.md")
 
 
@@ -140,7 +142,14 @@ def test_numbers_of_single_alerts_are_the_sites(tmp_path: Path) -> None:
 
 
 def test_the_range_of_the_site_is_for_entries_that_set_none(tmp_path: Path) -> None:
-    assert "[15m]" in alert(rules(tmp_path, "loki: {range: 30m}\n"), "KubeProxyBrokenGate").expr
+    site = "loki: {range: 30m}\n"
+    assert "[15m]" in alert(rules(tmp_path, site), "KubeProxyBrokenGate").expr
+    without = shutil.copytree(TINY, tmp_path / "catalog")
+    entry = without / "broken-gate" / "failure.yaml"
+    entry.write_text(
+        entry.read_text(encoding="utf-8").replace("    range: 15m\n", ""), encoding="utf-8"
+    )
+    assert "[30m]" in alert(rules(tmp_path, site, without), "KubeProxyBrokenGate").expr
 
 
 def test_intervals_extra_labels_and_base_url(tmp_path: Path) -> None:

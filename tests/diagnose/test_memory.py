@@ -151,3 +151,56 @@ def test_times_around_new_year_are_in_their_order() -> None:
     found = diagnosis(*heads, *heads).found[0]
     assert found.first == datetime(2025, 12, 31, 3, 4, 10, 118273, tzinfo=UTC)
     assert found.last == datetime(2026, 1, 1, 3, 4, 19, 118273, tzinfo=UTC)
+
+
+NODE = (
+    '{"_HOSTNAME":"n%s","SYSLOG_IDENTIFIER":"%s","__REALTIME_TIMESTAMP":"1795%012d","MESSAGE":%s}'
+)
+
+
+def record(number: int, message: str, program: str = "kube-proxy") -> str:
+    return NODE % (
+        number,
+        program,
+        number,
+        json.dumps(f"E0102 03:04:05.118273       1 a.go:7] {message}"),
+    )
+
+
+def test_each_message_of_each_node_is_not_judged_anew_in_records(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unwrapped: list[str] = []
+
+    def counted(line: str, now: datetime) -> unwrap.Line:
+        unwrapped.append(line)
+        return unwrap.unwrap(line, now)
+
+    monkeypatch.setattr(scan, "unwrap", counted)
+    letters = "abcdefghijklmnopqrst"
+    made = diagnosis(
+        *(record(node, f"{LOCK} {letter}") for letter in letters for node in range(40))
+    )
+    assert {place: count for found in made.found for place, count in found.places.items()} == {
+        f"n{node}": 20 for node in range(40)
+    }
+    assert len(unwrapped) < 400  # of 800 lines; each message and each node is met once
+
+
+def test_what_stands_around_the_text_of_a_record_tells_who_printed_it() -> None:
+    made = diagnosis(
+        record(1, LOCK), record(1, LOCK, "kubelet"), record(1, LOCK), record(1, LOCK, "kubelet")
+    )
+    assert [found.count for found in made.found] == [2]
+    assert [(one.program, one.count) for one in made.elsewhere] == [("kubelet", 2)]
+
+
+def test_of_several_texts_in_a_record_the_one_with_a_head_counts_whatever_came_before() -> None:
+    """`message` comes first in one record and is only a label in the other, around which all else is the same."""
+    head = f"E0102 03:04:05.118273       1 a.go:7] {LOCK}"
+    rows = [
+        json.dumps({"text": text, "log": "all is well"})
+        for text in (head, "no head", head, "no head")
+    ]
+    made = diagnosis(*rows)
+    assert [found.count for found in made.found] == [2]

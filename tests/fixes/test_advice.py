@@ -442,6 +442,27 @@ def test_of_releases_that_nobody_read_nothing_is_known(entry: str, version: str)
     )
 
 
+@pytest.mark.parametrize(
+    ("entry", "version", "mode", "expected", "why"),
+    [
+        ("ipvs-unavailable", "v1.25.16", "ipvs", NO, "no release before 1.26 can have it"),
+        ("ipvs-unavailable", "v1.25.16", None, NO, "no release before 1.26 can have it"),
+        ("ipvs-unavailable", "v1.18.4-tke.26", "ipvs", NO, "no release before 1.26 can have it"),
+        ("ipvs-unavailable", "v1.26.0", "ipvs", UNKNOWN, "no version of kube-proxy ends it"),
+        ("nftables-unavailable", "v1.28.15", None, NO, "no release before 1.29 can have it"),
+        ("nftables-nft-crash", "v1.9.11", None, NO, "no release before 1.29 can have it"),
+        ("nftables-comment-too-long", "v1.28.15", None, NO, "no release before 1.29 can have it"),
+        # Where `versions` begins with what the alert sees, older releases can have it.
+        ("rules-flushed", "v1.16.15", None, UNKNOWN, "no version of kube-proxy ends it"),
+    ],
+)
+def test_a_release_before_the_one_that_brought_it_is_not_affected(
+    entry: str, version: str, mode: str | None, expected: str, why: str
+) -> None:
+    found = advise(entries()[entry], facts(version, mode=mode))
+    assert (found.verdict, found.reasons[0]) == (expected, why)
+
+
 def test_where_only_old_iptables_fail_iptables_ends_it_before_1_10_too() -> None:
     assert verdict(WAIT, facts("v1.9.11")) == (
         UNKNOWN,

@@ -26,7 +26,8 @@ from generator.fixes.advice import Facts, advise
 from generator.fixes.known_builds import KnownBuilds, _numbers, conditions, known_builds
 from generator.fixes.versions import parse
 from generator.query.signature import compile_re2
-from tests.conftest import compiled_for, obtained
+from tests.conftest import ROOT, compiled_for, obtained
+from tests.fixes.builds import KNOWN, SYSTEMS, TARGET, info, labels, unit_tests
 from tests.lab import servers
 from tests.lab.programs import PROMETHEUS
 
@@ -34,55 +35,6 @@ from tests.lab.programs import PROMETHEUS
 @cache
 def entries() -> dict[str, Entry]:
     return {entry.id: entry for entry in load().catalog.entries}
-
-
-# By hand from the fix tables: builds with the failure, and where it ends.
-KNOWN = {
-    "apiserver-connection-broken": {
-        "v1.18.4-tke.26": [
-            "v1.8.13-tke.1",
-            "v1.10.5-tke.20",
-            "v1.17.2-tke.99",
-            "v1.18.3-tke.30",
-            "v1.18.4-tke.25",
-        ],
-        "v1.18.18": ["v1.10.13", "v1.17.17", "v1.18.0", "v1.18.17", "v1.18.17-rc.0"],
-        "v1.19.5": ["v1.19.0", "v1.19.4"],
-    },
-    "iptables-backend-mismatch": {
-        "v1.10.5-tke.20": ["v1.10.5-tke.19", "v1.10.5-tke.9"],
-        # The newer edition of TKE's page names higher builds than the English one.
-        "v1.12.4-tke.32": ["v1.12.4-tke.31"],
-        "v1.14.3-tke.28": ["v1.14.3-tke.27", "v1.14.2-tke.1"],
-        "v1.16.3-tke.34": ["v1.16.3-tke.28", "v1.16.3-tke.33"],
-        "v1.18.4-tke.35": [
-            "v1.18.4-tke.26",
-            "v1.18.4-tke.34-dirty",
-            "v1.18.4-tke.35-rc1",
-            "v1.18.4-tke.35-rc12",
-        ],
-        "v1.20.6-tke.31": ["v1.20.6-tke.30", "v1.20.4-tke.1"],
-        "v1.22.5-tke.11": ["v1.22.5-tke.10"],
-        "v1.24.4-tke.5": ["v1.24.4-tke.4"],
-        # From 1.16.10 and 1.17.0 on Kubernetes' own images find out the node's backend.
-        "v1.20.0": ["v1.10.5", "v1.15.12", "v1.16.9"],
-    },
-    "iptables-restore-without-wait": {
-        "v1.12.4-tke.31": ["v1.12.4-tke.30", "v1.11.2-tke.1", "v1.10.5-tke.20"],
-    },
-    "iptables-save-parse-panic": {
-        "v1.12.4-tke.31": ["v1.12.4-tke.30"],
-        "v1.14.3-tke.27": ["v1.14.3-tke.26"],
-        "v1.15.0": ["v1.10.13", "v1.14.10"],
-    },
-    "ipvs-startup-panic": {
-        "v1.18.4-tke.26": ["v1.18.4-tke.25", "v1.18.4-tke.0"],
-        "v1.19.0": ["v1.17.0", "v1.18.20"],
-    },
-    "nftables-comment-too-long": {
-        "v1.37.0": ["v1.29.0", "v1.30.14", "v1.35.8", "v1.36.5", "v1.36.12"],
-    },
-}
 
 
 def rows(entry: Entry, version: str, mode: str | None = None) -> list[KnownBuilds]:
@@ -148,9 +100,6 @@ def test_where_the_profile_tells_the_mode_its_fixes_count(
     version: str, mode: str | None, expected: list[str]
 ) -> None:
     assert matched(entries()["iptables-backend-mismatch"], version, mode) == expected
-
-
-SYSTEMS = "on TLinux 2.6 (TK4), TLinux 3.1, TLinux 3.2, CentOS 8, Ubuntu 20 and later systems."
 
 
 @pytest.mark.parametrize(
@@ -275,31 +224,6 @@ def test_a_pattern_of_numbers_matches_these_and_no_others(numbers: set[int]) -> 
     assert {number for number in range(1300) if whole(pattern, str(number))} == numbers
 
 
-TARGET = 'job="kube-proxy", cluster="c1", namespace="kube-system", pod="kube-proxy-{0}", node="n{0}", instance="{0}:10249"'
-
-
-def info(node: str, label: str, version: str, values: str) -> dict[str, str]:
-    """What kube-proxy on a node says of its build."""
-    return {
-        "series": f'kubernetes_build_info{{{TARGET.format(node)}, {label}="{version}", goVersion="go1.13"}}',
-        "values": values,
-    }
-
-
-def labels(node: str, failure: str, version: str, fixed_in: str) -> dict[str, str]:
-    return {
-        "failure": failure,
-        "severity": "info",
-        "cluster": "c1",
-        "namespace": "kube-system",
-        "pod": f"kube-proxy-{node}",
-        "node": f"n{node}",
-        "instance": f"{node}:10249",
-        "version": version,
-        "fixed_in": fixed_in,
-    }
-
-
 def verdict(
     promtool: Path, folder: Path, profile: str, series: list[dict[str, str]], checks: list[object]
 ) -> str:
@@ -313,6 +237,17 @@ def verdict(
     (folder / "tests.yaml").write_text(text, encoding="utf-8")
     passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], folder)
     return "" if passed else said
+
+
+@pytest.mark.parametrize("failure", KNOWN)
+def test_each_known_build_is_named_with_its_fix_and_the_fix_is_not(
+    failure: str, tmp_path: Path, pinned_promtool: Path
+) -> None:
+    rules = (ROOT / "output" / RULES).read_text(encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text(rules, encoding="utf-8")
+    (tmp_path / "tests.yaml").write_text(unit_tests(failure, "rules.yaml"), encoding="utf-8")
+    passed, said = subprocesses.run([str(pinned_promtool), "test", "rules", "tests.yaml"], tmp_path)
+    assert passed, said
 
 
 def test_each_affected_node_has_one_alert_that_ends_with_the_upgrade(

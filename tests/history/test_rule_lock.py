@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from generator.base.names import GENERATED
 from generator.catalog.load import load
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
 from generator.history import rule_lock
 from generator.history.rule_lock import Locked
-from generator.base.names import GENERATED
 from generator.pipeline import compile_catalog
 from tests.conftest import TINY
 

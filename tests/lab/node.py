@@ -1,13 +1,14 @@
 """A node: its own network and mounts, its own API server, and what runs on it."""
 
 import asyncio
+import base64
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import yaml
@@ -38,7 +39,8 @@ class Node:
         self, number: int, name: str, build: Build, programs: NodePrograms, work: Path, ship: Ship
     ) -> None:
         self.name, self.pod = f"node-{number}", f"kube-proxy-{name}"
-        self.address, self._gateway = f"10.77.{number}.2", f"10.77.{number}.1"
+        self.address, self.gateway = f"10.77.{number}.2", f"10.77.{number}.1"
+        self.address6 = f"fd00:77:{number}::2"
         # As Promtail and the Prometheus operator label what comes from a Pod. A cluster for each node, as alerts of one
         # cluster are notified together.
         where = {"cluster": f"lab-{number}", "namespace": "kube-system", "pod": self.pod}
@@ -50,6 +52,13 @@ class Node:
         self.restless = asyncio.Event()
         self.restless.set()
         self.supervised = False
+        self.server = f"https://{self.gateway}:{_API_PORT}"
+        self.authority: bytes | None = (
+            None  # whose certificates kube-proxy believes; none: any certificate
+        )
+        self.flags: tuple[str, ...] = ()  # that kube-proxy is given beside those of a scenario
+        self.inside = ""  # shell commands that come before kube-proxy, in mounts of its own
+        self.environment: dict[str, str] = {}  # that kube-proxy has beside the usual one
         self.pid = 0
         self._others: list[asyncio.subprocess.Process] = []
         self.build, self.programs = build, programs
@@ -66,24 +75,21 @@ class Node:
         for name in ("bin", "run", "other-run"):
             (self.folder / name).mkdir(parents=True)
         self._set_commands()
-        nft = self.programs.tools / "usr" / "sbin" / "nft"
-        script(
-            self.commands / "nft",
-            f'LD_LIBRARY_PATH={libraries(self.programs.tools)} exec {nft} "$@"',
-        )
+        self.set_nft("1.0.6")
         outside = self._outside
         for command in (
             f"ip netns add {self.name}",
             f"ip link add {outside} type veth peer name eth0 netns {self.name}",
-            f"ip addr add {self._gateway}/30 dev {outside}",
+            f"ip addr add {self.gateway}/30 dev {outside}",
             f"ip link set {outside} up",
             f"ip -n {self.name} link set lo up",
             f"ip -n {self.name} addr add {self.address}/30 dev eth0",
             f"ip -n {self.name} link set eth0 up",
-            f"ip -n {self.name} route add default via {self._gateway}",
+            f"ip -n {self.name} route add default via {self.gateway}",
+            f"ip -n {self.name} -6 addr add {self.address6}/64 dev eth0 nodad",
         ):
             await must(command.split())
-        server = await self.api.serve(self._gateway, _API_PORT)
+        server = await self.api.serve(self.gateway, _API_PORT)
         self._stack.callback(server.close)
         return self
 
@@ -109,6 +115,23 @@ class Node:
             (self.commands / name).unlink(missing_ok=True)
             (self.commands / name).symlink_to(self._multi)
 
+    def set_nft(self, version: str) -> None:
+        """Give kube-proxy this nft."""
+        script(self.commands / "nft", f'exec {self.nft(version)} "$@"')
+
+    def nft(self, version: str) -> str:
+        """The beginning of a command line of nft in this version."""
+        folder = self.programs.nft[version]
+        loader = sorted(folder.glob("usr/lib*/**/ld-linux-*.so.*")) or sorted(
+            folder.glob("lib*/**/ld-linux-*.so.*")
+        )
+        found = libraries(folder)
+        if loader:  # its own C library
+            return (
+                f"env -u LD_LIBRARY_PATH {loader[0]} --library-path {found} {folder}/usr/sbin/nft"
+            )
+        return f"env LD_LIBRARY_PATH={found} {folder}/usr/sbin/nft"
+
     def command(self, name: str, text: str) -> None:
         """Put a shell script in the place of an iptables command; `$REAL` in it is the real one."""
         (self.commands / name).unlink()
@@ -117,10 +140,12 @@ class Node:
     async def start_kube_proxy(self, *flags: str) -> None:
         """kube-proxy as a DaemonSet starts it, without the sysctls that a lab may not set."""
         kubeconfig = self.folder / "kubeconfig"
-        cluster = {
-            "server": f"https://{self._gateway}:{_API_PORT}",
-            "insecure-skip-tls-verify": True,
-        }
+        cluster: dict[str, object] = {"server": self.server, "insecure-skip-tls-verify": True}
+        if self.authority:
+            cluster = {
+                "server": self.server,
+                "certificate-authority-data": base64.b64encode(self.authority).decode(),
+            }
         kubeconfig.write_text(yaml.safe_dump({
             "apiVersion": "v1", "kind": "Config", "current-context": "lab",
             "clusters": [{"name": "lab", "cluster": cluster}], "users": [{"name": "lab", "user": {"token": "lab"}}],
@@ -138,6 +163,7 @@ class Node:
             "--conntrack-tcp-timeout-close-wait=0",
             "-v=2",
             *flags,
+            *self.flags,
         ]
         running = asyncio.create_task(self._follow(await self._started(command), command))
         self._stack.callback(running.cancel)
@@ -155,13 +181,22 @@ class Node:
         self.lines.append((time.time(), line))
         self._ship(self, line)
 
+    def end_kube_proxy(self) -> None:
+        """As kubelet ends it; a supervised one is started again."""
+        os.kill(self.pid, signal.SIGTERM)
+
     def cause(self) -> None:
         self.caused = time.time()
 
     async def _spawn(
-        self, command: Sequence[str], run: str, stderr: int = asyncio.subprocess.DEVNULL
+        self,
+        command: Sequence[str],
+        run: str,
+        stderr: int = asyncio.subprocess.DEVNULL,
+        first: str = "",
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> asyncio.subprocess.Process:
-        inside = f'mount --bind {self.folder / run} /run && exec "$@"'
+        inside = f'mount --bind {self.folder / run} /run\n{first}\nexec "$@"'
         process = await asyncio.create_subprocess_exec(
             *(
                 "nsenter",
@@ -182,6 +217,7 @@ class Node:
                 "PATH": f"{self.commands}:/usr/sbin:/usr/bin:/sbin:/bin",
                 "LD_LIBRARY_PATH": str(libraries(self.iptables)),
                 "XTABLES_LIBDIR": str(libraries(self.iptables) / "xtables"),
+                **environment,
             },
             start_new_session=True,
             limit=_LINE_LIMIT,
@@ -190,7 +226,9 @@ class Node:
         return process
 
     async def _started(self, command: Sequence[str]) -> asyncio.subprocess.Process:
-        process = await self._spawn(command, "run", asyncio.subprocess.PIPE)
+        process = await self._spawn(
+            command, "run", asyncio.subprocess.PIPE, self.inside, self.environment
+        )
         self.pid = process.pid
         return process
 
@@ -213,7 +251,8 @@ def script(path: Path, text: str) -> None:
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended, and the loop has not heard of it yet
+            os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
 
 

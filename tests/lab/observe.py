@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from generator.base.durations import seconds
 from generator.catalog.wordings import signature
 from generator.compile.rule import CompiledAlert, Rules
 from generator.fixes.known_builds import known_builds
@@ -108,6 +109,7 @@ class Observer:
         seen = replace(
             basis,
             critical=wanted.entry.severity == "critical",
+            hold_seconds=seconds(wanted.rule.hold),
             alert=wanted.rule.alert,
             expr=wanted.rule.expr,
             symptom=symptom,
@@ -117,9 +119,9 @@ class Observer:
         if proof is not None:
             at, line = node.lines[proof]
             around = node.lines[max(0, proof - _BEFORE) : proof + _AFTER]
-            seconds = round(at - node.caused, 1)
+            after = round(at - node.caused, 1)
             seen = replace(
-                seen, line=line, line_seconds=seconds, lines=tuple(line for _, line in around)
+                seen, line=line, line_seconds=after, lines=tuple(line for _, line in around)
             )
         notification = self._notification(scenario, node)
         if notification:

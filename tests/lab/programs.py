@@ -1,5 +1,7 @@
 """The real programs of the lab. What is not there is obtained into the user's cache; what cannot be had is said."""
 
+import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -10,17 +12,19 @@ from pathlib import Path
 import platformdirs
 
 from generator.base import subprocesses
-from generator.base.problems import ToolError
 from generator.base.names import TOOL
+from generator.base.problems import ToolError
 from generator.prove import tools
 from generator.prove.tools import LOKI, Say, Tool
 
+_NO_TARGET = Path(__file__).parent / "no_target.c"
 _PINS = Path(__file__).parent / "pins"
 _SECONDS = 300
 
 KUBE_PROXY = Tool(
     "kube-proxy",
     (
+        "1.37.2",
         "1.36.3",
         "1.22.17",
         "1.18.4",
@@ -37,6 +41,14 @@ PROMETHEUS = Tool(
     "-X github.com/prometheus/common/version.Version={version}.0",
     tools.PROMTOOL.package,
     pins=_PINS,
+)
+LOKI_3 = Tool(
+    "loki3",  # a name of its own, so that nothing takes it for the Loki 2 of the tests
+    ("3.7.8",),
+    "github.com/grafana/loki/v3/cmd/loki",
+    "-X github.com/grafana/loki/v3/pkg/util/build.Version={version}",
+    pins=_PINS,
+    module="loki",
 )
 ALERTMANAGER = Tool(
     "alertmanager",
@@ -98,6 +110,22 @@ _TOOLS = (
         "libnfnetlink0",
     ),
 )
+# nft by version, beside the one of an administrator: one too old for kube-proxy, and one whose sets an older nft cannot
+# read. The newest needs a newer C library than a node may have, and brings it.
+_NFT = {"0.9.8": ("bullseye", ()), "1.1.3": ("trixie", ("libc6",))}
+_NFT_PACKAGES = (
+    *(
+        "nftables",
+        "libnftables1",
+        "libedit2",
+        "libbsd0",
+        "libmd0",
+        "libjansson4",
+        "libgmp10",
+        "libtinfo6",
+    ),
+    *("libxtables12", "libnftnl11", "libmnl0"),
+)
 _COMMANDS = {
     "ip": "iproute2",
     "nsenter": "util-linux",
@@ -106,18 +134,22 @@ _COMMANDS = {
     "flock": "util-linux",
     "apt-get": "apt (the lab runs Debian's iptables; other distributions cannot run it)",
     "dpkg-deb": "dpkg",
+    "gcc": "gcc",
 }
 
 
 @dataclass(frozen=True)
 class Build:
-    """What runs on a node: versions, and whether iptables is `legacy` or `nft`."""
+    """What runs on a node: versions, and whether iptables is `legacy` or `nft`; kube-proxy may use nft instead."""
 
     kube_proxy: str
     iptables: str
     backend: str
+    nftables_mode: bool = False
 
     def __str__(self) -> str:
+        if self.nftables_mode:
+            return f"kube-proxy {self.kube_proxy}, nftables mode"
         return f"kube-proxy {self.kube_proxy}, iptables {self.iptables} ({self.backend})"
 
 
@@ -128,6 +160,8 @@ class NodePrograms:
     kube_proxy: dict[str, Path]
     iptables: dict[str, Path]
     tools: Path
+    nft: dict[str, Path]
+    no_target: Path
 
 
 @dataclass(frozen=True)
@@ -162,6 +196,7 @@ def node_programs(builds: Sequence[Build], say: Say) -> NodePrograms:
     ]
     if missing:
         raise ToolError("the lab needs, and this machine has not: " + ", ".join(missing))
+    administrators = _unpacked("node-tools", _IPTABLES["1.8.9"], _TOOLS, say)
     return NodePrograms(
         {
             version: tools.pinned(KUBE_PROXY, version, say)
@@ -171,12 +206,32 @@ def node_programs(builds: Sequence[Build], say: Say) -> NodePrograms:
             version: _iptables(version, say)
             for version in sorted({build.iptables for build in builds})
         },
-        _unpacked("node-tools", _IPTABLES["1.8.9"], _TOOLS, say),
+        administrators,
+        {"1.0.6": administrators, **{version: _nft(version, say) for version in _NFT}},
+        _compiled(_NO_TARGET, say),
     )
 
 
 def _iptables(version: str, say: Say) -> Path:
     return _unpacked(f"iptables-{version}", _IPTABLES[version], _IPTABLES_PACKAGES, say)
+
+
+def _nft(version: str, say: Say) -> Path:
+    release, more = _NFT[version]
+    return _unpacked(f"nft-{version}", release, (*_NFT_PACKAGES, *more), say)
+
+
+def _compiled(source: Path, say: Say) -> Path:
+    """A library to preload, compiled into the cache."""
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+    target = platformdirs.user_cache_path(TOOL) / f"{source.stem}-{digest}.so"
+    if not target.is_file():
+        say(f"compiling {source.name}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(f".{os.getpid()}")
+        _must(["gcc", "-shared", "-fPIC", "-O1", "-o", str(partial), str(source)], target.parent)
+        partial.replace(target)
+    return target
 
 
 def _unpacked(name: str, release: str, packages: Sequence[str], say: Say) -> Path:

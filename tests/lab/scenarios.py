@@ -1,19 +1,35 @@
 """The failures, and how each is provoked. A scenario goes on provoking until it is cancelled."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tests.lab import provoke as p
+from tests.lab.captures import (
+    ANONYMOUS,
+    FLUSH_ALL,
+    NO_COMMENT,
+    OLD_KERNEL,
+    OWNED,
+    PRELOAD,
+    READ_ONLY,
+    SYSCTL,
+)
 from tests.lab.node import OTHER_CHAIN, Node
 from tests.lab.programs import Build
-
-Provoke = Callable[[Node], Coroutine[Any, Any, None]]
+from tests.lab.provoke import NFTABLES, Provoke, change_services
 
 _WAITING = "1.8.9"  # the iptables that waits for the lock
 _IMPATIENT = "1.8.7"  # the one that fails at once if it was started without -w
 _RESTORE = "KubeProxyIptablesRestoreFailing"
+_NFT_SYNC = "KubeProxyNftablesSyncFailing"
+_NEW = "1.36.3 1.37.2"
+_STRUCTURED = f"1.22.17 {_NEW}"
+_ALL = f"1.18.4 {_STRUCTURED}"
+_RESTARTED = "a good start, Services that come, change and go, a restart"
+_BOTH_FAMILIES = "a good start, Services of both families that come, change and go, a restart"
+_DUAL = "--cluster-cidr=10.244.0.0/16,fd00:244::/56"
 _SETTLE_SECONDS = 8
 _CATALOG = Path(__file__).parents[2] / "catalog"
 
@@ -96,13 +112,6 @@ async def healthy(node: Node) -> None:
     await change_services(node, 20)
 
 
-async def change_services(node: Node, period: float) -> None:
-    for number in range(1_000_000):
-        await node.restless.wait()
-        node.api.service(f"web-{number % 8}", f"10.96.1.{number % 250 + 1}")
-        await asyncio.sleep(period)
-
-
 def replay(sample: str) -> Provoke:
     """Print a sample of the catalog in the place of kube-proxy."""
 
@@ -130,6 +139,22 @@ def _on(
         for backend in backends.split():
             build = Build(version, iptables, backend)
             yield Scenario(f"{name}-{version}-{backend}", build, provoke, how, failure, symptom)
+
+
+def _on_nftables(
+    name: str,
+    provoke: Provoke,
+    how: str,
+    failure: str | None = None,
+    symptom: str | None = None,
+    versions: str = _NEW,
+) -> Iterator[Scenario]:
+    """A scenario for each release that has nftables mode."""
+    for version in versions.split():
+        build = Build(version, _WAITING, "nft", nftables_mode=True)
+        yield Scenario(
+            f"{name}-{version}", build, provoke, f"--proxy-mode=nftables; {how}", failure, symptom
+        )
 
 
 SCENARIOS = (
@@ -203,6 +228,174 @@ SCENARIOS = (
     ),
     *_on("1.16.15", "legacy", "healthy", healthy, "a Service changes every 20 s"),
     *_on("1.18.4 1.22.17 1.36.3", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
+    *_on(
+        _NEW,
+        "legacy",
+        "apiserver-403",
+        p.apiserver_refuses(403),
+        "the API server answers 403 to everything",
+        "apiserver-forbidden",
+    ),
+    *_on(
+        "1.37.2",
+        "legacy",
+        "certificate-expired",
+        p.certificate("expired"),
+        "an API server whose certificate has expired",
+        "apiserver-certificate-invalid",
+    ),
+    *_on(
+        _NEW,
+        "legacy",
+        "certificate-unknown-authority",
+        p.certificate("unknown-authority"),
+        "an API server whose certificate comes from an authority that the kubeconfig does not name",
+        "apiserver-certificate-invalid",
+    ),
+    *_on(
+        "1.18.4 1.22.17 1.36.3",
+        "legacy",
+        "conntrack-denied",
+        p.started(*SYSCTL),
+        "--conntrack-max-per-core and --conntrack-min by default, in a network namespace: the kernel refuses",
+        "conntrack-sysctl-denied",
+    ),
+    *_on(
+        "1.37.2",
+        "legacy",
+        "conntrack-read-only",
+        p.started(
+            "--conntrack-max-per-core=0",
+            "--conntrack-tcp-timeout-established=23h0m0s",
+            inside=READ_ONLY,
+        ),
+        "--conntrack-tcp-timeout-established=23h with /proc/sys/net/netfilter mounted read-only",
+        "conntrack-sysctl-denied",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "no-extension",
+        p.started(**NO_COMMENT),
+        "XTABLES_LIBDIR names an empty folder, so that no extension can be loaded",
+        "iptables-module-missing",
+    ),
+    *_on(
+        "1.18.4 1.37.2",
+        "legacy",
+        "no-conntrack-match",
+        p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="conntrack"),
+        "a preloaded library answers for the kernel: it has no match conntrack",
+        "iptables-module-missing",
+    ),
+    *_on(
+        "1.22.17",
+        "legacy",
+        "no-mark-for-ipv6",
+        p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="MARK", NO_FAMILY="6"),
+        "a preloaded library answers for the kernel: it has no target MARK for IPv6",
+        "iptables-mark-kernel-bug",
+        _RESTORE,
+    ),
+    *_on(  # one family is refused once, before anybody has asked for metrics: no symptom
+        _NEW,
+        "legacy",
+        "no-mark-for-ipv6",
+        p.started(LD_PRELOAD=PRELOAD, NO_EXTENSION="MARK", NO_FAMILY="6"),
+        "a preloaded library answers for the kernel: it has no target MARK for IPv6",
+        "iptables-mark-kernel-bug",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "flushed",
+        p.done_on_the_node(FLUSH_ALL, later=True),
+        "iptables -F and -X in mangle, nat and filter after a good start",
+        "rules-flushed",
+    ),
+    *_on(
+        _NEW,
+        "nft",
+        "anonymous-set",
+        p.done_on_the_node(f"{OWNED}; {ANONYMOUS}"),
+        "nft 1.1.3 put a rule with an anonymous set into ip nat POSTROUTING before the start",
+        "iptables-rules-incompatible",
+    ),
+    *_on_nftables(
+        "newer-nft",
+        p.newer_nft_made_a_set(later=True),
+        "nft 1.1.3 made a set of type ifname in a table of its own after a good start",
+        "nftables-nft-crash",
+        _NFT_SYNC,
+    ),
+    *_on_nftables(
+        "flush-ruleset",
+        p.done_on_the_node("{nft} flush ruleset", NFTABLES, later=True),
+        "nft flush ruleset after a good start, then Services change",
+        "rules-flushed",
+    ),
+    *_on_nftables(
+        "long-name",
+        p.long_service_name,
+        "a Service without endpoints, with 63, 63 and 15 characters in namespace, name and port",
+        "nftables-comment-too-long",
+        _NFT_SYNC,
+        versions="1.36.3",
+    ),
+    *_on_nftables("no-nft", p.no_nft, "no nft in PATH", "nftables-unavailable"),
+    *_on_nftables("old-nft", p.old_nft(NFTABLES), "nft 0.9.8 in PATH", "nftables-unavailable"),
+    *_on_nftables(
+        "old-kernel",
+        p.started(NFTABLES, inside=OLD_KERNEL),
+        "a file with 5.10.0 over /proc/sys/kernel/osrelease",
+        "nftables-unavailable",
+    ),
+    *_on(
+        _NEW,
+        "legacy",
+        "no-ipvs",
+        p.started("--proxy-mode=ipvs"),
+        "--proxy-mode=ipvs on a kernel without IPVS",
+        "ipvs-unavailable",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "no-node",
+        p.node_object(None),
+        "the API server has no Node of this name",
+        "node-unknown",
+    ),
+    *_on(
+        _STRUCTURED,
+        "legacy",
+        "healthz-taken",
+        p.port_taken(10256),
+        "another program listens on port 10256",
+        "ports-in-use",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "metrics-taken",
+        p.port_taken(10249),
+        "another program listens on port 10249",
+        "ports-in-use",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "healthcheck-taken",
+        p.healthcheck_port_taken,
+        "another program listens on the healthCheckNodePort of a Service",
+        "healthcheck-port-in-use",
+    ),
+    *_on("1.37.2", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
+    *_on(_NEW, "legacy nft", "healthy-dual-stack", p.healthy(_DUAL, dual=True), _BOTH_FAMILIES),
+    *_on_nftables("healthy-nftables", p.healthy(NFTABLES), _RESTARTED),
+    *_on_nftables(
+        "healthy-dual-stack-nftables", p.healthy(NFTABLES, _DUAL, dual=True), _BOTH_FAMILIES
+    ),
 )
 SHORT = (
     "backend-mismatch-1.18.4-legacy",

@@ -13,8 +13,8 @@ from typing import IO, Self
 
 import platformdirs
 
-from generator.base.problems import ToolError
 from generator.base.names import TOOL
+from generator.base.problems import ToolError
 from tests.lab.node import NAMES, OTHER_CHAIN, Node, must, script
 from tests.lab.programs import libraries
 

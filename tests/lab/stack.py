@@ -19,8 +19,8 @@ import yaml
 
 from generator.base.disk import populate
 from generator.base.file import File
-from generator.base.problems import ToolError
 from generator.base.names import TOOL
+from generator.base.problems import ToolError
 from generator.prove import local_loki
 from generator.servers.loki import Loki
 from tests.lab import servers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.lab import scenarios
 from tests.lab.node import Node
 from tests.lab.programs import Build
-from tests.lab.scenarios import Provoke
+from tests.lab.provoke import Provoke, change_services
 
 # The pages that are followed on a broken node, by the beginning of its state's name.
 _PAGES: Mapping[str, tuple[str, ...]] = {
@@ -71,7 +71,7 @@ async def lock_held_without_end(node: Node) -> None:
     await node.run("flock", "/run/xtables.lock", "sleep", "3600")
     await asyncio.sleep(_HOLD_SECONDS)  # not to be beaten to it
     await node.run("iptables", "-w", "-t", "nat", "-N", "WAITING")
-    await scenarios.change_services(node, 2)
+    await change_services(node, 2)
 
 
 async def first_sync_refused(node: Node) -> None:
@@ -110,7 +110,7 @@ async def metrics_missing(node: Node) -> None:
 
 async def healthy_nftables(node: Node) -> None:
     await node.start_kube_proxy("--proxy-mode=nftables")
-    await scenarios.change_services(node, 20)
+    await change_services(node, 20)
 
 
 async def healthy_large(node: Node) -> None:
@@ -119,7 +119,7 @@ async def healthy_large(node: Node) -> None:
     for number in range(2, 14):
         node.api.slice("large", number, [f"10.244.{number}.{pod}" for pod in range(1, 101)])
     await node.start_kube_proxy()
-    await scenarios.change_services(node, 20)
+    await change_services(node, 20)
 
 
 def _states(

@@ -160,7 +160,8 @@ def test_amlint_finds_nothing_in_the_routes_and_inhibitions_of_our_rules() -> No
 def test_every_alert_reaches_the_receiver_of_its_severity(
     alert: dict[str, str], amtool: Path
 ) -> None:
-    labels = [f"{name}={value}" for name, value in alert.items()]
+    told = {name: "n1" if "{{" in value else value for name, value in alert.items()}
+    labels = [f"{name}={value}" for name, value in told.items()]
     wanted = "watchdog" if alert["alertname"].endswith("Watchdog") else alert["severity"]
     command = [str(amtool), "config", "routes", "test", f"--config.file={CONFIG}"]
     assert subprocesses.run([*command, *labels], ROOT) == (True, f"kube-proxy-{wanted}\n")
@@ -410,6 +411,24 @@ def test_a_notification_names_the_nodes_the_first_step_and_the_runbook(
     assert said["link"] == "https://r.test/KubeProxyRulesStale.md"
     assert said["text"] == (
         "• stale on n1\n• stale on n2\nFirst step: Read the log.\nRunbook: https://r.test/KubeProxyRulesStale.md"
+    )
+
+
+def test_a_notification_shows_the_line_of_the_first_alert_as_code(
+    amtool: Path, tmp_path: Path
+) -> None:
+    notes = {"description": "First step: Read the log.", "runbook_url": "https://r.test/A.md"}
+    alerts = [
+        {
+            "status": "firing",
+            "labels": {},
+            "annotations": {**notes, "summary": f"failed on {name}", "line": line},
+        }
+        for name, line in (("n1", "failed *to* load"), ("n2", "other"))
+    ]
+    data = {"status": "firing", "alerts": alerts, "commonLabels": {}, "commonAnnotations": notes}
+    assert rendered(amtool, tmp_path, "text", data) == (
+        "• failed on n1\n• failed on n2\n`failed *to* load`\nFirst step: Read the log.\nRunbook: https://r.test/A.md"
     )
 
 

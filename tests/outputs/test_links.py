@@ -1,7 +1,10 @@
 """Every link and anchor of the pages leads somewhere, and every page can be reached."""
 
+from pathlib import Path
+
 from generator.base.file import File
 from generator.outputs.links import links_resolve
+from tests.conftest import compiled_for
 
 INDEX = File("runbooks/README.md", "# Runbooks\n\n[A](A.md)\n")
 
@@ -50,3 +53,15 @@ def test_a_page_without_a_link_to_it_is_a_problem() -> None:
     assert problems(INDEX, page, orphan) == [
         "output/runbooks/B.md: no link leads here from runbooks/README.md"
     ]
+
+
+def test_where_an_entry_is_without_its_own_alert_pages_lead_to_another_of_it(
+    tmp_path: Path,
+) -> None:
+    """Without the kernel's log conntrack-table-full is seen by node_exporter alone."""
+    pages = compiled_for("loki: {kernel: null}\n", tmp_path)
+    assert "runbooks/KubeProxyConntrackTableFull.md" not in pages
+    assert (
+        "(KubeProxyConntrackTableFullDrops.md)"
+        in pages["runbooks/KubeProxyConntrackCleanupSlow.md"]
+    )

@@ -14,8 +14,8 @@ import pytest
 
 from generator.base import disk
 from generator.base.file import File
-from generator.base.problems import ToolError
 from generator.base.names import GENERATED
+from generator.base.problems import ToolError
 from generator.outputs import write
 from tests.conftest import ROOT, Run, completed
 
@@ -122,7 +122,7 @@ def test_an_old_tree_put_aside_by_a_killed_run_comes_back(
 
 def test_a_disk_that_refuses_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ToolError, match="file/out: cannot be written: File exists"):
+    with pytest.raises(ToolError, match="file/out: cannot be written: Not a directory"):
         write.replace(tmp_path / "file" / "out", OLD)
 
 

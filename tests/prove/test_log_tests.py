@@ -3,12 +3,13 @@
 import pytest
 import yaml
 
-from generator.catalog.model import LogStream, LogTest
 from generator.base.names import TEST_LABEL
+from generator.catalog.model import LogStream, LogTest
 from generator.prove.log_tests import (
     HIDDEN,
     alerting_rules,
     as_promtool,
+    asked,
     looked_at,
     push,
     query,
@@ -102,7 +103,7 @@ def test_lokis_answers_become_series_and_gaps_are_marked() -> None:
         Series({f"{HIDDEN}node": 'n"1', TEST_LABEL: "t1"}, {1: "2", 2: "3", 4: "1"}),
         Series({}, {}),
     ]
-    rules, tests = as_promtool(test, alerting_rules([RULES])[:1], [answer], 30)
+    rules, tests = as_promtool(test, alerting_rules([RULES])[:1], [answer], {}, 30)
     assert yaml.safe_load(rules.text) == {
         "groups": [
             {
@@ -133,3 +134,32 @@ def test_lokis_answers_become_series_and_gaps_are_marked() -> None:
             }
         ],
     }
+
+
+def test_what_an_annotation_asks_is_known_for_each_series_and_its_answer_becomes_a_series() -> None:
+    rule = {
+        **alerting_rules([RULES])[0],
+        "annotations": {"line": "{{ query (printf `x{node=%q}` $labels.node) }}"},
+    }
+    answer = [Series({f"{HIDDEN}node": "n1", TEST_LABEL: "t1"}, {1: "2"}), Series({}, {2: "1"})]
+    assert asked(rule, answer) == ['x{node="n1"}', 'x{node=""}']
+    test = LogTest("a test", (), ({"eval_time": "1m", "alertname": "A"},))
+    answers = {'x{node="n1"}': [Series({"text": "said"}, {1: "7"})]}
+    rules, tests = as_promtool(test, [rule], [answer], answers, 30)
+    (written,) = yaml.safe_load(rules.text)["groups"][0]["rules"]
+    assert written["annotations"] == {
+        "line": '{{ query (printf "loki_answers{query=%q}" (printf `x{node=%q}` $labels.node)) }}'
+    }
+    assert yaml.safe_load(tests.text)["tests"][0]["input_series"][2] == {
+        "series": 'loki_answers{text="said", query="x{node=\\"n1\\"}"}',
+        "values": "_ 7 stale",
+    }
+
+
+def test_a_query_that_is_not_known_is_said_with_its_place() -> None:
+    rule = {
+        **alerting_rules([RULES])[0],
+        "annotations": {"line": "{{ query (printf `x %s` $value) }}"},
+    }
+    with pytest.raises(ValueError, match="annotation line of A: what `query` asks for"):
+        asked(rule, [Series({}, {})])

@@ -1,14 +1,24 @@
 """Unit tests of log rules on a real Loki: the catalog's, and ones that must fail and say why."""
 
+import itertools
+import time
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from generator.base.names import TEST_LABEL
 from generator.catalog.load import load, load_tests
-from generator.catalog.model import LogTests
+from generator.catalog.model import Exclusion, LogSignal, LogTests, Variant
+from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
 from generator.pipeline import compile_catalog
 from generator.prove import on_loki
+from generator.query import logql
+from generator.query.signature import Signature
 from generator.servers.loki import Loki
 
 INPUTS = load(log_tests=True)
@@ -47,6 +57,80 @@ def test_loki_sees_every_sample_in_every_dress_as_the_line_level_check_does(
         for sample in entry.samples
         for line in sample.lines
     )
+
+
+# Lines of one to three words, and those that Loki's engine finds among them.
+WORDS = ("ab", "abc", "B", "bd", "AB", "-")
+LINES = [
+    "".join(words) for length in (1, 2, 3) for words in itertools.product(WORDS, repeat=length)
+]
+Seen = Callable[[Signature], set[str]]
+
+
+@pytest.fixture(scope="module")
+def seen(real_loki: Loki) -> Seen:
+    """Which of the lines a real Loki finds by the filters of a signature."""
+    mark, start = uuid.uuid4().hex, time.time_ns() - 3600 * 1_000_000_000
+    values = [[str(start + number), line] for number, line in enumerate(LINES)]
+    real_loki.push([{"stream": {TEST_LABEL: mark}, "values": values}])
+
+    def found(filters: Signature) -> set[str]:
+        query = " ".join([f'{{{TEST_LABEL}="{mark}"}}', *logql.filters(filters)])
+        return {line for _, line in real_loki.lines(query, start, start + len(LINES))}
+
+    return found
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "ab.*B|ab.*bd",  # what is alike at the beginning
+        "ab.*(?:B|bd)",
+        "ab(?:B.*|-.*)",
+        "ab(?:B|-)(?:bd|ab)",
+        "(?i)ab.*",
+        "[aA].*",
+        "ab.*B|ab.*",
+        "(ab.*B)|(ab.*bd)",
+        "ab.{0,}B|ab.*?bd",
+        "ab(?:.+)*B|ab(.)*bd",
+        "(?:ab|abc).*|B",
+        "bd|",
+    ],
+)
+def test_loki_finds_what_a_pattern_of_plain_text_says(pattern: str, seen: Seen) -> None:
+    searched, excluded = Signature((), (), pattern, ()), Signature((), (), None, (pattern,))
+    assert seen(searched) == {line for line in LINES if searched.matches(line)}
+    assert seen(excluded) == {line for line in LINES if excluded.matches(line)}
+
+
+PATTERNS = st.recursive(
+    st.sampled_from(
+        [*WORDS, ".*", "(?i:ab)", "[aA]", "B?", "", r"\b", "a+", ".", ".{0,}", ".+", ".{0,2}"]
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=2, max_size=3).map("".join),
+        st.lists(inner, min_size=2, max_size=4).map("|".join),
+        inner.map("({})".format),
+        inner.map("(?:{})".format),
+        inner.map("(?:{})*".format),
+    ),
+    max_leaves=8,
+)
+VARIANTS = st.one_of(
+    PATTERNS.map(lambda pattern: Variant("a", "b", "source", (), pattern=pattern)),
+    st.sampled_from(LINES).map(lambda literal: Variant("a", "b", "source", (), literal=literal)),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(VARIANTS, min_size=1, max_size=4), st.lists(PATTERNS, max_size=1))
+def test_loki_finds_what_any_signature_says(
+    seen: Seen, variants: list[Variant], exclude: list[str]
+) -> None:
+    left_out = tuple(Exclusion(pattern, "why") for pattern in exclude)
+    made = signature(LogSignal("kube-proxy", (), tuple(variants), left_out, None, 0, "0s", None))
+    assert seen(made) == {line for line in LINES if made.matches(line)}
 
 
 RULE = """
@@ -159,6 +243,16 @@ def test_a_rule_that_is_otherwise_fails(
     old: str, new: str, hidden: bool, tmp_path: Path, real_loki: Loki, promtool: Path
 ) -> None:
     assert "FAILED" in run_one(tmp_path, TESTS, real_loki, promtool, RULE.replace(old, new), hidden)
+
+
+def test_lines_after_the_last_evaluation_are_none_of_the_future(
+    tmp_path: Path, real_loki: Loki, promtool: Path
+) -> None:
+    tests = TESTS.replace(
+        "line: the door is open}",
+        "line: the door is open}\n    - {at: 20m, line: the door is shut}",
+    )
+    assert run_one(tmp_path, tests, real_loki, promtool) == ""
 
 
 def test_a_failure_says_what_was_expected_what_came_the_query_and_the_lines(

@@ -1,12 +1,10 @@
 """`test --loki` on a Loki that a site uses: nobody is paged, and nothing of the tests is taken for the site's."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,12 @@ import pytest
 import yaml
 
 from generator.base.file import File, yaml_file
+from generator.base.names import TEST_LABEL
 from generator.catalog.load import load
 from generator.catalog.wordings import signature
-from generator.base.names import TEST_LABEL
 from generator.prove import local_loki, tools
 from generator.servers.loki import Loki
+from tests import posts
 from tests.conftest import ROOT, Run, obtained
 from tests.lab import programs, servers
 
@@ -33,24 +32,13 @@ OTHERS = {
 
 
 class Receiver:
-    """Takes what Alertmanager sends."""
+    """The labels of the alerts that Alertmanager sends."""
 
     def __init__(self) -> None:
         self.alerts: list[dict[str, str]] = []
-        receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                receiver.alerts += [alert["labels"] for alert in body["alerts"]]
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+    def take(self, notification: Any) -> None:
+        self.alerts += [alert["labels"] for alert in notification["alerts"]]
 
     @property
     def names(self) -> set[str]:
@@ -117,14 +105,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for group in [*ours, theirs]
     ]
     receiver = Receiver()
-    threading.Thread(target=receiver.server.serve_forever, daemon=True).start()
     route = {"receiver": "all", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
-    hook = {"name": "all", "webhook_configs": [{"url": receiver.url}]}
-    (work / "alertmanager.yaml").write_text(
-        yaml.safe_dump({"route": route, "receivers": [hook]}), encoding="utf-8"
-    )
     binary = obtained(tools.LOKI, tools.LOKI.pinned[0], tmp_path_factory)
     with ExitStack() as stack:
+        hook = {
+            "name": "all",
+            "webhook_configs": [{"url": stack.enter_context(posts.taking(receiver.take))}],
+        }
+        (work / "alertmanager.yaml").write_text(
+            yaml.safe_dump({"route": route, "receivers": [hook]}), encoding="utf-8"
+        )
         alertmanager = stack.enter_context(
             servers.alertmanager(
                 obtained(programs.ALERTMANAGER, programs.ALERTMANAGER.pinned[0], tmp_path_factory),
@@ -135,7 +125,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         rules = [yaml_file("rules.yaml", {"groups": groups})]
         running = stack.enter_context(local_loki.running(binary, rules, alertmanager))
         yield Site(running, receiver)
-    receiver.server.shutdown()
 
 
 def test_nobody_is_paged_and_nothing_is_taken_for_the_site(

@@ -60,6 +60,19 @@ def test_filters_stand_in_the_order_of_their_cost() -> None:
     assert filters(Signature(("a",), (), None, ())) == ["|= `a`"]
 
 
+@pytest.mark.parametrize(
+    "plain",
+    ["X.*A|X.*B", "(?i)a.*", "[aA].*", "a\\+b", "[+?]x", "x{2}", ".{0,}a", "(?:.+)*a", "a|"],
+)
+def test_what_loki_would_take_apart_is_kept_whole(plain: str) -> None:
+    assert filters(Signature((), (), plain, ())) == [f"|~ `{plain}.?`"]
+
+
+@pytest.mark.parametrize("pattern", ["x?y", "a+", "a.b", r"\bx", ".{0,6}a", r"[0-9]\d|a"])
+def test_what_loki_hands_to_its_engine_anyhow_stays_as_it_is(pattern: str) -> None:
+    assert filters(Signature((), (), pattern, ())) == [f"|~ `{pattern}`"]
+
+
 def test_an_alert_expression() -> None:
     assert count('{a="b"}', Signature(("x",), (), None, ()), "10m", "cluster, pod", "2") == (
         'sum by (cluster, pod) (\n  count_over_time(\n    {a="b"}\n      |= `x`\n    [10m]\n  )\n) > 2\n'

@@ -38,6 +38,10 @@ def test_placeholders_of_a_site() -> None:
         "daemonset": "kube-proxy",
         "expected": "vector(1)",
         "expected_by": "",
+        "node": "node",
+        "node_exporter": 'job="node-exporter"',
+        "node_target": "cluster, instance",
+        "by_node": "cluster, node",
     }
 
 

@@ -45,6 +45,13 @@ def test_several_literals_need_no_pattern() -> None:
     assert not made.matches("c")
 
 
+def test_a_text_that_holds_another_one_is_not_searched_for() -> None:
+    made = signature(signal((), (variant("ab"), variant("abc"), variant("d"), variant("ab"))))
+    assert made == Signature((), ("ab", "d"), None, ())
+    made = signature(signal((), (variant(pattern="ab+", holds="a"), variant("ab"))))
+    assert made == Signature(("a",), (), "(?:ab+)|(?:ab)", ())
+
+
 def test_what_every_wording_holds_is_searched_for_before_the_pattern() -> None:
     made = signature(signal((), (variant("a.b"), variant(pattern="line [0-9]+", holds="line "))))
     assert made == Signature((), ("a.b", "line "), r"(?:a\.b)|(?:line [0-9]+)", ())

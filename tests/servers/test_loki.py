@@ -34,6 +34,21 @@ def test_lines_come_back_in_order_and_all_of_them(
     ]
 
 
+def test_more_lines_than_loki_takes_at_once_arrive_in_their_order(real_loki: Loki) -> None:
+    start, name = time.time_ns() - 10**9, uuid.uuid4().hex
+    streams = [
+        {
+            "stream": {"t": name, "s": one},
+            "values": [[str(start + n + shift), "ä" * 5000] for n in range(0, 1200, 2)],
+        }
+        for shift, one in enumerate(("a", "b"))
+    ]
+    real_loki.push(streams)  # 12 MB
+    assert [at for at, _ in real_loki.lines(f'{{t="{name}"}}', start, start + 1200)] == list(
+        range(start, start + 1200)
+    )
+
+
 def test_an_expression_is_evaluated_at_each_step(real_loki: Loki) -> None:
     start, name = int(time.time()) - 300, uuid.uuid4().hex
     real_loki.push([{"stream": {"t": name}, "values": [[str((start + 30) * 10**9), "x"]]}])

@@ -148,6 +148,27 @@ def test_metrics_that_came_with_a_patch_release_are_missed_before_it_only(
     assert any("last_timestamp_seconds" in what for what in dropped) is not bool(blind)
 
 
+@pytest.mark.parametrize(
+    ("metric", "missed"),
+    [
+        ("kubeproxy_sync_proxy_rules_last_timestamp_seconds", True),
+        ("rest_client_requests_total", True),
+        # No failure yet, and no change of a UDP Service, as in a healthy 1.36.3 of the lab.
+        ("kubeproxy_sync_proxy_rules_iptables_restore_failures_total", False),
+        ("kubeproxy_sync_proxy_rules_nftables_sync_failures_total", False),
+        ("kubeproxy_conntrack_reconciler_sync_duration_seconds", False),
+    ],
+)
+def test_a_metric_that_comes_with_the_first_event_is_not_missed_before_it(
+    metric: str, missed: bool
+) -> None:
+    inputs = load()
+    job = Job(targets=({"instance": "a"},), up=1, versions={"v1.36.3": 1})
+    facts = Facts(jobs={inputs.profile.prometheus.selector: job})
+    said = [row.what for row in fitting.findings(inputs.catalog, inputs.profile, facts)]
+    assert (f"no target shows {metric}, which its kube-proxy exports" in said) is missed
+
+
 def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube_proxy_is_a_pod() -> (
     None
 ):

@@ -1,5 +1,6 @@
 """Routes of an Alertmanager, judged for every place that alerts can come from, at any time."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -113,6 +114,27 @@ def test_where_no_cluster_is_known_it_is_said_which_would_be_lost() -> None:
     assert said(receiver="nobody")[LOG] == [
         "fault: is routed to nowhere: receiver nobody notifies nobody"
     ]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["([A-Za-z]+)+!", "(a|[A-Za-z]|[a-zA-Z])*!", "(.*)*(.*)*(.*)*!"]
+)
+def test_no_pattern_of_a_route_takes_more_time_than_alertmanager_takes(pattern: str) -> None:
+    """Python's own `re` tries every way to divide the name of an alert."""
+    began = time.process_time()
+    assert set(said(dropped(f'alertname=~"{pattern}"'))) == {"Alertmanager"}
+    inhibition = {
+        "source_matchers": [f'alertname=~"{pattern}"'],
+        "target_matchers": ["severity=info"],
+    }
+    said(inhibit_rules=[inhibition])
+    assert time.process_time() - began < 10
+
+
+def test_a_pattern_of_a_route_holds_for_the_whole_value() -> None:
+    assert set(said(dropped(f'alertname=~"{LOG}|{METRIC}"'))) == {LOG, METRIC, "Alertmanager"} - {
+        "Alertmanager"
+    }
 
 
 def test_nodes_and_pods_are_judged_as_they_were_seen_together() -> None:

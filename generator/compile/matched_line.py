@@ -1,0 +1,85 @@
+"""The annotation with the log line that made an alert fire: a template of the ruler that asks Loki for it. No IO.
+
+The ruler evaluates it for each series that fires, with the labels of that series. Annotations are no part of an alert's
+identity, so however many lines differ, the alert stays one.
+"""
+
+import json
+
+from generator.catalog.profile import LogSource
+from generator.query import logql, promql
+from generator.query.signature import Signature
+
+ANNOTATION = "line"
+_LENGTH = 500
+_DIFFERENT = 100  # texts that are compared; fewer than any Loki's limit of series
+_TEXT, _WRAPPED = "kube_proxy_line", "kube_proxy_wrapped_line"  # labels that no stream has
+# What stands before the message and differs from line to line: the time of CRI, of syslog and the journal; klog's head,
+# wherever it is, in text or JSON; the time of the kernel.
+_HEAD = (
+    r"(?:\d{4}-\d\d-\d\dT\S+ (?:std(?:out|err) [FP] )?|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^ :]+: )?"
+    r'(?:.*?[IWEF]\d{4} \d\d:\d\d:[\d.]+ +\d+ [^\s\]]+\] |\{.*?"caller\\*":.*?"msg\\*": ?\\*")?'
+    r"(?:\[ *\d+\.\d+\] )?(?:\s|\\t)*"
+)
+# Of a wrapping in JSON the text of the message, up to its closing quote, as a time can follow. Loki empties a label
+# that holds a character which it could not read (U+FFFD).
+_PATTERN = (
+    rf'^(?:\{{(?:.*?[,{{])?"(?:log|message|MESSAGE)": ?"{_HEAD}(?P<{_WRAPPED}>(?:[^"\\\x{{FFFD}}]|\\.){{1,{_LENGTH}}})'
+    rf"|{_HEAD}[\x{{FFFD}}]*(?P<{_TEXT}>[^\x{{FFFD}}]{{1,{_LENGTH}}}))"
+)
+# What steers terminals and chats, and what shows text that is not there: colours, control and invisible characters,
+# Slack's <…>, code spans, @everyone, and links of Markdown; and the end of a line in JSON. The rest stays as it is.
+_HARMLESS = (
+    (r"(?:\\+n)+$", ""),
+    (r"(?:\x1b\[[\d;?]*[ -/]*[@-~]|[\pC\pZ])+", " "),
+    ("<", "‹"),
+    (">", "›"),
+    ("`", "'"),
+    ("@", "＠"),
+    (r"\]([(\[:])", "] $1"),
+)
+
+
+def annotation(source: LogSource, signature: Signature, window: str) -> str:
+    """A template for the most frequent of the lines counted, without its head, in one line; empty where none is."""
+    asked, arguments = _asked(source, signature, window)
+    query = f"query (printf {' '.join([_go(asked), *arguments])})"
+    sorted_by = " | ".join(f'sortByLabel "{label}"' for label in (_WRAPPED, _TEXT))
+    text = f'(printf "%s%s" .Labels.{_WRAPPED} .Labels.{_TEXT})'
+    harmless = " | ".join(
+        f"reReplaceAll {_go(pattern)} {_go(instead)}" for pattern, instead in _HARMLESS
+    )
+    return (
+        '{{ $most := 0.0 }}{{ $line := "" }}'
+        f"{{{{ range {query} | {sorted_by} }}}}"
+        f"{{{{ if gt .Value $most }}}}{{{{ $most = .Value }}}}{{{{ $line = {text} }}}}{{{{ end }}}}{{{{ end }}}}"
+        f"{{{{ $line | {harmless} }}}}"
+    )
+
+
+def _asked(source: LogSource, signature: Signature, window: str) -> tuple[str, list[str]]:
+    """The query as a format of printf, and its arguments.
+
+    Loki finds the streams by the pod and the node of the alert, or else each of a thousand nodes that fail at once
+    would read the lines of all. What is structured metadata is no label of a stream; a filter compares it.
+    """
+    labels = source.labels
+    narrow = [label for label in (labels.pod, labels.node) if label]
+    own = promql.inside(source.selector).replace("%", "%%")
+    selector = f"{{{', '.join([own, *(f'{label}=~%q' for label in narrow)])}}}"
+    filters = [*logql.filters(signature), f"| regexp {logql.quote(_PATTERN)}"]
+    pipeline = [
+        *(f"| {label}=%q" for label in labels.names()),
+        *(text.replace("%", "%%") for text in filters),
+    ]
+    counted = f"count_over_time({' '.join([selector, *pipeline])} [{window}])"
+    arguments = [
+        *(f'(printf "^(\\\\Q%s\\\\E)?$" $labels.{label})' for label in narrow),
+        *(f"$labels.{label}" for label in labels.names()),
+    ]
+    return f"topk({_DIFFERENT}, sum by ({_WRAPPED}, {_TEXT}) ({counted}))", arguments
+
+
+def _go(text: str) -> str:
+    """A string of a Go template."""
+    return json.dumps(text, ensure_ascii=False)

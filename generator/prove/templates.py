@@ -1,0 +1,133 @@
+"""What the templates of a rule's annotations ask the ruler's engine (the function `query`), for given labels. No IO.
+
+promtool knows PromQL only. So its templates are made to ask for a series that holds the answer of Loki.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+ANSWERS = "loki_answers"  # the series that hold what Loki answered, each with the query in a label
+_QUERY = "query"
+_TOKEN = re.compile(
+    r'(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)|\$labels\.(?P<label>[a-zA-Z_]\w*)|(?P<word>\$?[\w.]+)|(?P<sign>\S)',
+)
+_ACTION = re.compile(r'\{\{((?:"(?:[^"\\]|\\.)*"|`[^`]*`|(?!\}\}).)*)\}\}', re.DOTALL)
+_VERB = re.compile(r"%(.)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Label:
+    name: str
+
+
+@dataclass(frozen=True)
+class _Printf:
+    """A text of a format and its arguments; a plain string is one without any."""
+
+    format: str
+    arguments: tuple["_Printf | _Label", ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query in a template, from its operand's start to its end; its text depends on labels alone."""
+
+    start: int
+    end: int
+    _operand: "_Printf | _Label"
+
+    def text(self, labels: Mapping[str, str]) -> str:
+        return _filled(self._operand, labels)
+
+
+def queries(template: str) -> list[Asked]:
+    """The queries of a template, in order. Raises ValueError for one whose text depends on more than labels."""
+    found = []
+    for action in _ACTION.finditer(template):
+        tokens = [
+            _Token(str(match.lastgroup), match[match.lastgroup or 0], match.start(), match.end())
+            for match in _TOKEN.finditer(template, action.start(1), action.end(1))
+        ]
+        for number, token in enumerate(tokens):
+            if (token.kind, token.text) == ("word", _QUERY):
+                rest = tokens[number + 1 :]
+                operand, count = _operand(rest)
+                found.append(Asked(rest[0].start, rest[count - 1].end, operand))
+    return found
+
+
+def asking_promtool(template: str) -> str:
+    """The template with each query asking for the series that holds Loki's answer to it."""
+    for asked in reversed(queries(template)):
+        series = f'(printf "{ANSWERS}{{{_QUERY}=%q}}" {template[asked.start : asked.end]})'
+        template = template[: asked.start] + series + template[asked.end :]
+    return template
+
+
+def answer_labels(query: str, labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels of a series of an answer, as the templates of `asking_promtool` find it."""
+    return {**labels, _QUERY: query}
+
+
+def _operand(tokens: Sequence[_Token]) -> tuple["_Printf | _Label", int]:
+    """A string, a label, or a printf of such in parentheses; and how many tokens it takes."""
+    match tokens:
+        case [_Token("string", text), *_]:
+            return _Printf(_string(text).replace("%", "%%"), ()), 1
+        case [_Token("label", name), *_]:
+            return _Label(name), 1
+        case [_Token("sign", "("), _Token("word", "printf"), _Token("string", text), *_]:
+            arguments, place = [], 3
+            while place < len(tokens) and tokens[place].text != ")":
+                argument, count = _operand(tokens[place:])
+                arguments.append(argument)
+                place += count
+            if place < len(tokens):
+                return _Printf(_string(text), tuple(arguments)), place + 1
+    raise ValueError(
+        "what `query` asks for must be a string here, or a printf of strings and $labels in parentheses"
+    )
+
+
+def _string(token: str) -> str:
+    if token.startswith("`"):
+        return token[1:-1]
+    try:
+        return str(json.loads(token))
+    except ValueError as error:
+        raise ValueError(
+            f"{token} has an escape that is not understood here; write it in backticks"
+        ) from error
+
+
+def _filled(operand: "_Printf | _Label", labels: Mapping[str, str]) -> str:
+    if isinstance(operand, _Label):
+        return labels.get(operand.name, "")
+    arguments = iter([_filled(argument, labels) for argument in operand.arguments])
+    return _VERB.sub(lambda verb: _verb(verb[1], arguments), operand.format)
+
+
+def _verb(verb: str, arguments: Iterator[str]) -> str:
+    if verb == "%":
+        return "%"
+    value = next(arguments, None)
+    if value is None or verb not in "sqv":
+        raise ValueError(
+            f"printf of a query has a %{verb} that is not understood here, or no argument for it"
+        )
+    return _quoted(value) if verb == "q" else value
+
+
+def _quoted(text: str) -> str:
+    """A string as Go's %q writes it, but for characters that it takes for unprintable."""
+    return json.dumps(text, ensure_ascii=False)

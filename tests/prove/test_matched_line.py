@@ -1,0 +1,198 @@
+"""The line in the alert, as the rulers of Loki 2 and Loki 3 hand it to Alertmanager."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from generator.base.file import File
+from generator.prove import local_loki, tools
+from generator.prove.local_loki import LOKI_2
+from generator.servers.loki import Loki
+from tests import posts
+from tests.conftest import compiled_for, obtained
+from tests.lab import loki3, programs
+
+ALERT = "KubeProxyIptablesBackendMismatch"
+PROOF = "Couldn't load target `KUBE-MARK-DROP':No such file or directory"
+SAFE = PROOF.replace("`", "'")
+KERNEL_ALERT = "KubeProxyConntrackTableFull"
+KERNEL = "[12345.678901] nf_conntrack: nf_conntrack: table full, dropping packet"
+SECONDS = 180  # Loki sends a first alert again after a minute, if it did not know Alertmanager yet
+SITES = {
+    "default": "{}",
+    "without_pod": "loki: {selector: '{unit=\"kube-proxy\"}', labels: {pod: null, namespace: null, node: host}}",
+    "without_node": "loki: {selector: '{app=\"kube-proxy\"}', labels: {node: null, cluster: null}}",
+}
+# Of each pod: its lines, and what the alert says.
+LINES = {
+    "verbatim": ([f'E0102 03:04:05.678901       1 proxier.go:746] "Failed" err="{PROOF}" 100% {{{{ . }}}} é \\d'],
+                 f'"Failed" err="{SAFE}" 100% {{{{ . }}}} é \\d'),
+    "most-frequent": ([f"{PROOF} once", f"{PROOF} often", f"{PROOF} often"], f"{SAFE} often"),
+    "heads-differ": (
+        [f"E0102 03:04:0{n}.678901       {n} proxier.go:74{n}] {PROOF} b" for n in range(3)] + [f"{PROOF} a"] * 2,
+        f"{SAFE} b",
+    ),
+    "same-number": ([f"{PROOF} b", f"{PROOF} a", f"{PROOF} c"], f"{SAFE} a"),
+    "terminal": ([f"\x1b[31m{PROOF}\x1b[0m\x00\x07\x9b\u202e\u2028\tend"], f" {SAFE} end"),
+    "chat": (
+        [f"{PROOF} <!channel> <@U1> <http://x|y> @everyone ![a](http://x) [b][c] ```"],
+        f"{SAFE} ‹!channel› ‹＠U1› ‹http://x|y› ＠everyone ![a] (http://x) [b] [c] '''",
+    ),
+    "long": ([f"{PROOF} {'x' * 4000}"], f"{SAFE} {'x' * (499 - len(PROOF))}"),
+    "unreadable": ([f"�� {PROOF} � rest"], f" {SAFE} "),
+    "docker": (
+        [json.dumps({"log": f"E0102 03:04:05.6 1 a.go:1] {PROOF}\n", "stream": "stderr", "time": f"{n}"})
+         for n in range(3)],
+        SAFE,
+    ),
+    "many": ([f"{PROOF} {n:03}" for n in range(900)], None),
+}  # fmt: skip
+ODD = 'kube+"proxy"(`[\\'
+
+
+class Ruler:
+    """What a Loki sends, as to an Alertmanager: the annotations by the labels of the place."""
+
+    def __init__(self) -> None:
+        self.sent: dict[tuple[str, str], set[str]] = {}
+        self.labels: list[dict[str, str]] = []
+
+    def take(self, alerts: Any) -> None:
+        for alert in alerts:
+            labels = alert["labels"]
+            place = labels.get("pod") or labels.get("host") or labels.get("node_name") or ""
+            self.sent.setdefault((labels["alertname"], place), set()).add(
+                alert["annotations"]["line"]
+            )
+            self.labels.append(labels)
+
+    def line(self, alert: str, place: str) -> str:
+        """What the alert of a place has said, which must not change."""
+        deadline = time.monotonic() + SECONDS
+        while (alert, place) not in self.sent:
+            assert time.monotonic() < deadline, (alert, place, self.sent)
+            time.sleep(0.1)
+        (line,) = self.sent[alert, place]
+        return line
+
+
+def rules(profile: str, site: str, folder: Path) -> File:
+    """The two alerts of the test as a site gets them, under group names of their own, evaluated each second."""
+    folder.mkdir()
+    groups = yaml.safe_load(compiled_for(profile, folder)["loki/kube-proxy.rules.yaml"])["groups"]
+    kept = [
+        rule
+        for group in groups
+        for rule in group["rules"]
+        if rule.get("alert") in (ALERT, KERNEL_ALERT)
+    ]
+    chosen = [{key: value for key, value in rule.items() if key != "for"} for rule in kept]
+    return File(
+        f"{site}.yaml",
+        yaml.safe_dump({"groups": [{"name": site, "interval": "1s", "rules": chosen}]}),
+    )
+
+
+@pytest.fixture(scope="module", params=["Loki 2", "Loki 3"])
+def ruled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Loki, Ruler]]:
+    tool, config = {"Loki 2": (tools.LOKI, LOKI_2), "Loki 3": (programs.LOKI_3, loki3.CONFIG)}[
+        request.param
+    ]
+    binary = obtained(tool, tool.pinned[0], tmp_path_factory)
+    work = tmp_path_factory.mktemp("sites")
+    files = [rules(profile, site, work / site) for site, profile in SITES.items()]
+    ruler = Ruler()
+    with (
+        posts.taking(ruler.take) as url,
+        local_loki.running(binary, files, url, config=config) as loki,
+    ):
+        push(loki)
+        yield loki, ruler
+
+
+def push(loki: Loki) -> None:
+    streams = [
+        (
+            {
+                "container": "kube-proxy",
+                "namespace": "kube-system",
+                "pod": pod,
+                "node_name": f"node-{pod}",
+            },
+            lines,
+        )
+        for pod, (lines, _) in LINES.items()
+    ]
+    streams += [
+        (
+            {"container": "kube-proxy", "namespace": "kube-system", "pod": ODD, "node_name": "n"},
+            [PROOF],
+        ),
+        ({"container": "kube-proxy", "pod": "no-node"}, [f"{PROOF} without a node"]),
+        (
+            {"unit": "kube-proxy", "host": "h1"},
+            [f"Jan 02 03:04:05 h1 kube-proxy[1234]: {PROOF} h1"],
+        ),
+        ({"unit": "kube-proxy", "host": "h1.example"}, [f"{PROOF} other host"]),
+        ({"app": "kube-proxy", "namespace": "kube-system", "pod": "p1"}, [f"{PROOF} p1"]),
+        ({"transport": "kernel", "node_name": "k1"}, [KERNEL]),
+    ]
+    for labels, lines in streams:
+        begin = time.time_ns() - len(lines)
+        loki.push(
+            [{"stream": labels, "values": [[str(begin + n), line] for n, line in enumerate(lines)]}]
+        )
+
+
+@pytest.mark.parametrize("pod", [pod for pod, (_, said) in LINES.items() if said is not None])
+def test_the_alert_says_the_line(pod: str, ruled: tuple[Loki, Ruler]) -> None:
+    assert ruled[1].line(ALERT, pod) == LINES[pod][1]
+
+
+def test_many_different_lines_give_one_alert_with_one_of_them(ruled: tuple[Loki, Ruler]) -> None:
+    _, ruler = ruled
+    deadline = time.monotonic() + SECONDS
+    while (ALERT, "many") not in ruler.sent and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert all(line.startswith(f"{SAFE} ") for line in ruler.sent[ALERT, "many"])
+
+
+@pytest.mark.parametrize(
+    ("alert", "place", "said"),
+    [
+        (ALERT, ODD, SAFE),
+        (ALERT, "no-node", f"{SAFE} without a node"),
+        (ALERT, "h1", f"{SAFE} h1"),
+        (ALERT, "h1.example", f"{SAFE} other host"),
+        (ALERT, "p1", f"{SAFE} p1"),
+        (KERNEL_ALERT, "k1", "nf_conntrack: nf_conntrack: table full, dropping packet"),
+    ],
+)
+def test_it_is_the_line_of_the_place_whatever_labels_the_site_has(
+    alert: str, place: str, said: str, ruled: tuple[Loki, Ruler]
+) -> None:
+    assert ruled[1].line(alert, place) == said
+
+
+def test_no_label_comes_from_a_line(ruled: tuple[Loki, Ruler]) -> None:
+    _, ruler = ruled
+    assert ruler.line(ALERT, "verbatim")
+    known = {
+        "alertname",
+        "failure",
+        "severity",
+        "namespace",
+        "pod",
+        "node_name",
+        "host",
+        "cluster",
+        "node",
+    }
+    assert {name for labels in ruler.labels for name in labels} <= known
