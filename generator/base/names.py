@@ -19,10 +19,6 @@ def site_page(file: str) -> str:
     return "index.html" if file == RUNBOOK_INDEX else f"{file.removesuffix('.md')}.html"
 
 
-def runbook_url(base_url: str, alert: str) -> str:
-    return f"{base_url.rstrip('/')}/{runbook_file(alert)}"
-
-
 def known_build(alert: str) -> str:
     """The alert that a build has the failure of another alert."""
     return f"{alert}KnownBuild"
