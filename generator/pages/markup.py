@@ -23,8 +23,10 @@ def as_html(text: str, pages: Mapping[str, str]) -> str:
         for child in token.children or ():
             if child.type == "link_open":
                 child.attrSet("href", _target(str(child.attrGet("href")), pages))
-    html: str = parser.renderer.render(_scrolling(tokens), parser.options, {})
-    return html
+    html: str = parser.renderer.render(_scrolling(_headed(tokens)), parser.options, {})
+    return html.replace(
+        "<pre>", '<pre tabindex="0">'
+    )  # text is escaped; a keyboard scrolls code too
 
 
 @cache
@@ -42,6 +44,22 @@ def _target(href: str, pages: Mapping[str, str]) -> str:
     if parts.scheme or parts.path not in pages:
         return href
     return parts._replace(path=pages[parts.path]).geturl()
+
+
+def _headed(tokens: Sequence[Token]) -> list[Token]:
+    """Without heads of tables that are empty, which Markdown cannot leave out."""
+    found: list[Token] = []
+    head: list[Token] = []
+    for token in tokens:
+        if token.type == "thead_open" or head:
+            head.append(token)
+        else:
+            found.append(token)
+        if token.type == "thead_close":
+            if any(one.content for one in head):
+                found += head
+            head = []
+    return found
 
 
 def _scrolling(tokens: Sequence[Token]) -> list[Token]:

@@ -1,5 +1,5 @@
 "use strict";
-// The log that is pasted, dropped or opened. It never becomes a part of the page.
+// The log that is pasted, dropped or opened, which never becomes a part of the page; and the search.
 
 (() => {
   const SLICE = 1 << 16; // characters of a text that was pasted, looked at in one go
@@ -7,6 +7,9 @@
   const SEVERITIES = ["critical", "warning", "info"];
   const state = document.getElementById("state");
   const list = document.getElementById("found");
+  const search = document.getElementById("search");
+  const hits = document.getElementById("hits");
+  const MOST_HITS = 10;
   let turn = 0; // of the newest log; an older one that is still read gives way
 
   const breathe = () => new Promise((go) => setTimeout(go));
@@ -31,7 +34,8 @@
     }
   }
 
-  async function read(pieces) {
+  // `query` is what was searched, if anything was.
+  async function read(pieces, query = "") {
     turn += 1;
     const own = turn;
     const scan = new Matcher.Scan(ENTRIES);
@@ -46,6 +50,7 @@
       }
     }
     list.replaceChildren();
+    hits.replaceChildren();
     state.dataset.state = "reading";
     try {
       for await (const piece of pieces) await work(scan.add(piece));
@@ -54,7 +59,7 @@
       if (own === turn) say(`The log could not be read: ${error.message}`, "refused");
       return;
     }
-    if (own === turn) show(scan);
+    if (own === turn) show(scan, query);
   }
 
   function say(text, word) {
@@ -62,14 +67,33 @@
     state.dataset.state = word;
   }
 
-  function show(scan) {
+  function show(scan, query) {
     const rank = (entry) => SEVERITIES.indexOf(entry.severity);
     const there = ENTRIES.filter((entry) => scan.found.has(entry.id));
     there.sort((one, other) => rank(one) - rank(other) || scan.found.get(other.id).count - scan.found.get(one.id).count);
     list.replaceChildren(...there.map((entry) => row(entry, scan.found.get(entry.id))));
+    if (query && !there.length) {
+      showHits(query);
+      return;
+    }
     const lines = `${scan.lines.toLocaleString("en")} ${scan.lines === 1 ? "line" : "lines"}`;
     const many = there.length === 1 ? "1 documented failure is" : `${there.length || "No"} documented failures are`;
     say(`${many} in ${lines}.`, "done");
+  }
+
+  function showHits(query) {
+    const pages = Search.ranked(PAGES, query);
+    hits.replaceChildren(...pages.slice(0, MOST_HITS).map(hit));
+    const many = `${pages.length || "No"} ${pages.length === 1 ? "page has" : "pages have"}`;
+    say(`${many} one of these words or more${pages.length > MOST_HITS ? `; the best ${MOST_HITS}` : ""}.`, "done");
+  }
+
+  function hit(page) {
+    const link = element("a", page.title);
+    link.href = page.page;
+    const item = element("li", "");
+    item.append(link, " ", element("code", page.alert));
+    return item;
   }
 
   function row(entry, { count, first }) {
@@ -91,11 +115,25 @@
   }
 
   function take(event, data) {
+    const text = data.getData("text/plain");
+    if (event.target === search && !data.files.length && text.length <= search.maxLength) return;
     if (data.files.length) read(texts(data.files[0]));
-    else read(slices(data.getData("text/plain")));
+    else read(slices(text));
     event.preventDefault();
   }
 
+  // A line of a log is known by its signature, before all words.
+  search.addEventListener("input", () => {
+    const query = search.value.trim();
+    if (query) {
+      read(slices(query), query);
+      return;
+    }
+    turn += 1;
+    list.replaceChildren();
+    hits.replaceChildren();
+    say("", "done");
+  });
   document.addEventListener("paste", (event) => take(event, event.clipboardData));
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => take(event, event.dataTransfer));

@@ -1,7 +1,7 @@
 """All files of the site. It asks for nothing from elsewhere, and works from any file server and from disk. No IO."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,6 +15,7 @@ from generator.catalog.model import SEVERITIES, Catalog, Entry
 from generator.catalog.wordings import signature
 from generator.compile.rule import CompiledAlert, Rules
 from generator.fixes import matrix
+from generator.pages import words
 from generator.pages.markup import as_html
 
 _RUNBOOKS = "runbooks/"
@@ -54,10 +55,18 @@ def files(runbooks: Iterable[File], rules: Rules, catalog: Catalog) -> list[File
             entries=[entry for entry in catalog.entries if entry.logs],
         ),
         _script("signatures.js", f"const ENTRIES = {_for_a_script(_entries(rules, catalog))};\n"),
+        _script("words.js", f"const PAGES = {_for_a_script(_words(rules.alerts, texts))};\n"),
         _script("re2js.js", f"/*!\n{_asset(_LICENCE)}*/\n{_asset(_LIBRARY)}"),
         *(
             _script(name, _asset(name))
-            for name in ("matcher.js", "paste.js", "versions.js", "site.css")
+            for name in (
+                "matcher.js",
+                "paste.js",
+                "runbook.js",
+                "search.js",
+                "versions.js",
+                "site.css",
+            )
         ),
         File("catalog.json", json.dumps(_catalog(rules), indent=2, ensure_ascii=False) + "\n"),
         File(
@@ -73,7 +82,29 @@ def files(runbooks: Iterable[File], rules: Rules, catalog: Catalog) -> list[File
 def _runbook(alert: CompiledAlert, text: str, addresses: dict[str, str]) -> File:
     body = as_html(text.removeprefix(f"<!-- {names.GENERATED} -->\n"), addresses)
     path = addresses[names.runbook_file(alert.rule.alert)]
-    return _page("runbook.html.j2", path, alert=alert, body=body)
+    return _page("runbook.html.j2", path, alert=alert, body=body, stops=_stops(alert, text))
+
+
+def _stops(alert: CompiledAlert, text: str) -> bool:
+    """Whether the page leads to what stops the damage, before anything else."""
+    return alert.urgency == "critical" and "\n## Stop the damage\n" in text
+
+
+def _words(alerts: Iterable[CompiledAlert], texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What the search knows of each page."""
+    found = []
+    for alert in alerts:
+        name = alert.rule.alert
+        file = names.runbook_file(name)
+        found.append(
+            {
+                "page": names.site_page(file),
+                "alert": name,
+                "title": alert.title,
+                "words": words.weights(name, alert.title, texts[file]),
+            }
+        )
+    return found
 
 
 def _sections(alerts: Sequence[CompiledAlert]) -> list[_Section]:
@@ -141,7 +172,7 @@ def _catalog(rules: Rules) -> dict[str, Any]:
 
 def _for_a_script(data: object) -> str:
     """JSON inside a script. All but ASCII is escaped, so it means the same in whatever encoding it is served."""
-    return json.dumps(data, indent=1)
+    return json.dumps(data, indent=0)
 
 
 def _page(template: str, path: str, **values: Any) -> File:

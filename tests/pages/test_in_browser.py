@@ -2,10 +2,12 @@
 
 import functools
 import gzip
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -180,14 +182,14 @@ def test_a_big_file_is_read_while_the_page_goes_on_working(
     page.goto(f"{address}/index.html")
     healthy = (
         "I1124 04:52:19.864465   30155 proxier.go:871] Syncing iptables rules took 12.5ms\n"
-        * 400_000
+        * 1_250_000
     )
     (tmp_path / "big.log").write_text(f"{healthy}{CHAIN}\n")
     page.evaluate("window.ticks = 0; setInterval(() => { window.ticks += 1; }, 1)")
     page.set_input_files("#open", tmp_path / "big.log")
     page.wait_for_selector("#state[data-state=done]", timeout=120_000)
-    assert page.inner_text("#state") == "1 documented failure is in 400,001 lines."
-    assert "1 line, first line 400001" in page.inner_text("#found")
+    assert page.inner_text("#state") == "1 documented failure is in 1,250,001 lines."
+    assert "1 line, first line 1250001" in page.inner_text("#found")
     assert page.evaluate("window.ticks") > 10
 
 
@@ -253,3 +255,154 @@ def test_dark_and_paper_have_looks_of_their_own(page: Page, address: str) -> Non
     page.emulate_media(media="print", color_scheme="light")
     assert not page.is_visible("#drop")
     assert page.is_visible("main h1")
+
+
+SEARCHED = {
+    "conntrack table full": "KubeProxyConntrackTableFull",
+    "xtables lock held too long": "KubeProxyIptablesLockHeldTooLong",
+    "api server certificate is not valid": "KubeProxyApiserverCertificateInvalid",
+    "kube-proxy is not running on a node": "KubeProxyNotRunning",
+    "sync slow": "KubeProxySyncSlow",
+    "too many open files inotify": "KubeProxyTooManyOpenFiles",
+    "nodes where health check port is in use": "KubeProxyHealthcheckPortInUse",
+    "nft crash": "KubeProxyNftablesNftCrash",
+}
+
+
+def test_words_find_pages_and_one_of_them_is_enough(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    best = {}
+    for query in SEARCHED:
+        page.fill("#search", f"zzz {query}")
+        page.wait_for_selector("#state[data-state=done]")
+        best[query] = page.locator("#hits li code").all_inner_texts()[:3]
+    missed = {query: hits for query, hits in best.items() if SEARCHED[query] not in hits}
+    assert missed == {}
+    page.fill("#search", "zzz")
+    assert page.inner_text("#state") == "No pages have one of these words or more."
+    page.fill("#search", "")
+    assert page.inner_text("#state") == ""
+
+
+def test_a_line_in_the_search_is_known_by_its_signature_first(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    page.fill("#search", CHAIN)
+    page.wait_for_selector("#found [data-entry=iptables-backend-mismatch]")
+    assert page.locator("#hits li").count() == 0
+
+
+def test_names_of_javascript_objects_are_words_like_others(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    page.fill("#search", "constructor toString __proto__ hasOwnProperty")
+    assert page.inner_text("#state") == "No pages have one of these words or more."
+
+
+def test_a_critical_page_begins_with_what_stops_the_damage(page: Page, address: str) -> None:
+    page.goto(f"{address}/KubeProxyIptablesBackendMismatch.html")
+    first = page.locator("article a").first
+    assert first.inner_text() == "Stop the damage"
+    first.click()
+    assert page.evaluate("document.querySelector(location.hash).textContent") == "Stop the damage"
+    page.goto(f"{address}/KubeProxySyncSlow.html")
+    box = page.locator("blockquote").first.bounding_box()
+    assert box
+    assert box["y"] < 844
+
+
+def test_a_block_is_copied_with_the_node_that_was_filled_in(page: Page, address: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{address}/KubeProxyIptablesBackendMismatch.html")
+    block = page.locator("pre code").first
+    before = block.inner_text()
+    assert before.startswith("NODE=name-of-the-node ")
+    page.fill("#node", "worker-3.site.test")
+    page.locator(".copy").first.click()
+    page.wait_for_selector("text=Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.rstrip("\n").startswith("NODE=worker-3.site.test ")
+    assert copied.rstrip("\n") == before.replace("name-of-the-node", "worker-3.site.test").rstrip()
+    assert "name-of-the-node" not in page.inner_text("article")
+
+
+@pytest.mark.parametrize("name", ["$(reboot)", "a b", "a;b", "-a", "a\\", "`a`", "A"])
+def test_what_is_no_name_of_a_node_gets_into_no_command(
+    page: Page, address: str, name: str
+) -> None:
+    page.goto(f"{address}/KubeProxyIptablesBackendMismatch.html")
+    page.fill("#node", name)
+    assert page.locator("pre code").first.inner_text().startswith("NODE=name-of-the-node ")
+    assert "This is no name of a node" in page.inner_text(".node")
+
+
+def test_without_a_clipboard_the_selection_is_copied(page: Page, address: str) -> None:
+    page.add_init_script(
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined});"
+        "document.addEventListener('copy', () => { window.copied = String(getSelection()); });"
+    )
+    page.goto(f"{address}/KubeProxyIptablesBackendMismatch.html")
+    page.locator(".copy").first.click()
+    page.wait_for_selector("text=Copied")
+    assert page.evaluate("window.copied").startswith("NODE=name-of-the-node ")
+
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+ACCESSIBLE = """async () => {
+  const asked = {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], preload: false};
+  const {violations} = await axe.run(document, asked);
+  return violations.flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html}`));
+}"""
+
+
+LOOKED_AT = {
+    "light": PAGES,
+    "dark": ["KubeProxyIptablesBackendMismatch.html", "evidence.html", "versions.html"],
+}
+
+
+def faults(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found: list[str] = page.evaluate(ACCESSIBLE)
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_fault(page: Page, address: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    found = {}
+    for name in LOOKED_AT[scheme]:
+        page.goto(f"{address}/{name}")
+        found[name] = faults(page)
+    page.goto(f"{address}/index.html")
+    page.evaluate(PASTE, CHAIN)
+    found["a log"] = faults(page)
+    page.fill("#search", "conntrack")
+    page.wait_for_selector("#hits li")
+    found["words"] = faults(page)
+    assert {name: said for name, said in found.items() if said} == {}
+    page.evaluate("document.documentElement.removeAttribute('lang')")
+    assert faults(page)  # the tool works
+
+
+PICTURES = {"log.png": "index.html", "runbook.png": "KubeProxyIptablesBackendMismatch.html"}
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_the_pictures_of_the_readme_show_the_pages(
+    browser: Browser, address: str, picture: str
+) -> None:
+    """UPDATE=1 makes them again. Fonts differ between machines, so their bytes are not compared."""
+    context = browser.new_context(viewport={"width": 860, "height": 620}, color_scheme="light")
+    opened = context.new_page()
+    opened.goto(f"{address}/{PICTURES[picture]}")
+    if picture == "log.png":
+        opened.evaluate(PASTE, CHAIN)
+        assert opened.is_visible("#found li")
+    taken = opened.screenshot()
+    context.close()
+    kept = ROOT / "docs" / "pictures" / picture
+    if os.environ.get("UPDATE"):
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_bytes(taken)
+    assert kept.read_bytes()[16:24] == taken[16:24]  # width and height
+    assert kept.stat().st_size < 150_000
+    assert f"docs/pictures/{picture})" in (ROOT / "README.md").read_text(encoding="utf-8")
