@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 _WORD = re.compile(r"[a-z0-9]+")  # search.js takes a query apart in the same way
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NAME_WEIGHS = 8  # as much as so many mentions in the text
 
 

@@ -182,3 +182,24 @@ def test_the_command_writes_the_site_and_touches_no_rules(run: Run, tmp_path: Pa
     done = run("site", "--output", "mine", cwd=tmp_path)
     assert done.returncode == 1
     assert "mine/notes.txt: was not generated" in done.stderr
+
+
+def test_a_table_has_a_head_only_where_the_head_says_something() -> None:
+    facts = as_html("| | |\n|---|---|\n| Severity | critical |\n", {})
+    assert "<th" not in facts
+    assert "<td>Severity</td>" in facts
+    assert "<th>a</th>" in as_html("| a | b |\n|---|---|\n| 1 | 2 |\n", {})
+
+
+def test_every_critical_page_that_can_stop_the_damage_begins_with_it() -> None:
+    assert COMPILED.rules
+    texts = {file.path: file.text for file in COMPILED.files}
+    leading = set()
+    for alert in COMPILED.rules.alerts:
+        page = PAGES[f"{alert.rule.alert}.html"]
+        stops = "\n## Stop the damage\n" in texts[f"runbooks/{alert.rule.alert}.md"]
+        critical = alert.rule.labels["severity"] == "critical"
+        assert ('<a href="#stop-the-damage">' in page.partition("<h1")[0]) == (stops and critical)
+        if stops and critical:
+            leading.add(alert.rule.alert)
+    assert "KubeProxyIptablesBackendMismatch" in leading
