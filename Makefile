@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test fast lint loki lab mutants fuzz bench release clean
+.PHONY: help generate site check test fast lint loki lab mutants fuzz bench release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 generate: $(VENV)/.ready ## compile catalog/ into output/ and validate it
 	$(BIN)/python -m generator generate
+
+site: $(VENV)/.ready ## write the runbooks as web pages into site/
+	$(BIN)/python -m generator site
 
 check: $(VENV)/.ready ## run every check, write nothing, fail if output/ or CHANGELOG.md is not up to date
 	$(BIN)/python -m generator generate --check

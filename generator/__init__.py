@@ -13,6 +13,7 @@ rulers, verify. The rule of imports is a contract in pyproject.toml.
     fixes/     Versions and fix tables: who is affected, and what ends it.
     history/   What changed in the rules between two commits.
     outputs/   RENDER and WRITE: one module an output; the folder, all of it or nothing.
+    pages/     The runbooks as a web site, whose first page names the failures in a log that one pastes.
     prove/     PROVE: the files through the real promtool and a real Loki.
     query/     LogQL, PromQL and the signature of a line. Knows nothing of kube-proxy.
     rulers/    LOAD: what differs on a ruler, push, rollback.

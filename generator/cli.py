@@ -31,7 +31,9 @@ COMMANDS: Mapping[str, str] = {
     "new": "Write a new entry to fill in.",
     "push": "Load the rules into rulers.",
     "schema": "Print a JSON Schema, for editors and programs.",
+    "serve": "Show the web site on this machine, for a look.",
     "show": "Show an entry and its rules.",
+    "site": "Write the runbooks as a web site that names the failures in a log.",
     "test": "Run the unit tests, those of log rules on a real Loki.",
     "verify": "Prove that the rules are live.",
 }

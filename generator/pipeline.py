@@ -34,7 +34,7 @@ def compile_catalog(inputs: Inputs, output: str) -> Compiled:
         return Compiled((Problem(where, "no alert is left; everything is disabled"),))
     files = outputs.render(rules, inputs.catalog, inputs.profile)
     problems += links.links_resolve(files, output)
-    problems += links.runbook_urls_resolve(files, rules.alerts, inputs.profile.base_url, output)
+    problems += links.runbook_urls_resolve(files, rules.alerts, inputs.profile, output)
     return Compiled(tuple(problems), rules, tuple(files))
 
 

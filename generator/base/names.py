@@ -14,8 +14,9 @@ def runbook_file(alert: str) -> str:
     return f"{alert}.md"
 
 
-def runbook_url(base_url: str, alert: str) -> str:
-    return f"{base_url.rstrip('/')}/{runbook_file(alert)}"
+def site_page(file: str) -> str:
+    """The page of the web site that is made of a Markdown file."""
+    return "index.html" if file == RUNBOOK_INDEX else f"{file.removesuffix('.md')}.html"
 
 
 def known_build(alert: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from generator.base import names
 from generator.base.document import Document
 
 RunsAs = Literal["daemonset", "static-pod", "systemd", "k3s"]
@@ -151,7 +152,16 @@ class Profile:
     kubernetes: KubernetesProfile
     servers: Mapping[str, ServerProfile]
     base_url: str
+    style: Literal["markdown", "site"]  # what is published at base_url
     document: Document
+
+    def runbook_url(self, alert: str) -> str:
+        return self.page_url(names.runbook_file(alert))
+
+    def page_url(self, file: str) -> str:
+        """Where the page is read that is made of a Markdown file."""
+        published = names.site_page(file) if self.style == "site" else file
+        return f"{self.base_url.rstrip('/')}/{published}"
 
 
 @dataclass(frozen=True)

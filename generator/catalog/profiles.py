@@ -151,6 +151,7 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
         receivers=Receivers(**data["alertmanager"]["receivers"]),
         servers={name: _server(parsed, name, row) for name, row in data["servers"].items()},
         base_url=data["runbooks"]["base_url"],
+        style=data["runbooks"]["style"],
         document=parsed,
     )
 

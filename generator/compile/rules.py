@@ -299,7 +299,7 @@ def _known_build_alert(
         annotations={
             "summary": f"kube-proxy {{{{ $labels.version }}}}{place} has a known failure: {_literal(entry.title)}",
             "description": f"{_where(builds)}{_notes(builds)} {fix}",
-            "runbook_url": names.runbook_url(profile.base_url, name),
+            "runbook_url": profile.runbook_url(name),
         },
     )
     settings = (
@@ -394,7 +394,7 @@ def _rule(
             "description": f"{observation}. First step: {first_step}"
             if observation
             else first_step,
-            "runbook_url": names.runbook_url(profile.base_url, alert),
+            "runbook_url": profile.runbook_url(alert),
         },
     )
 

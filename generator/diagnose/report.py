@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from generator.base import markdown
-from generator.base.names import TOOL, runbook_url
+from generator.base.names import TOOL
 from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import Profile
 from generator.catalog.settings import log_settings
@@ -125,7 +125,7 @@ def _found(
         "first_step": entry.first_step,
         "fix": _fix(found, given),
         "rule_out": [one.text.strip() for one in entry.false_positives],
-        "runbook_url": runbook_url(profile.base_url, entry.alert),
+        "runbook_url": profile.runbook_url(entry.alert),
         "runbook": _runbook(entry, profile),
     }
 
@@ -133,7 +133,7 @@ def _found(
 def _runbook(entry: Entry, profile: Profile) -> str:
     """Where the runbook is read: at the site's address if it has one, else with this tool."""
     own = "runbooks" in (profile.document.data or {})
-    return runbook_url(profile.base_url, entry.alert) if own else f"{TOOL} explain {entry.alert}"
+    return profile.runbook_url(entry.alert) if own else f"{TOOL} explain {entry.alert}"
 
 
 def _few(found: Found, profile: Profile) -> str | None:

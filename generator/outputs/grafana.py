@@ -94,11 +94,10 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     site = placeholders.of_site(profile)
     by, chosen = site["by"], ", ".join([site["kube_proxy"], *_chosen(profile)])
     latency = "kubeproxy_sync_proxy_rules_duration_seconds"
-    base = profile.base_url.rstrip("/")
 
     def runbook(alert: str) -> str | None:
         return (
-            names.runbook_url(base, alert)
+            profile.runbook_url(alert)
             if any(row.rule.alert == alert for row in rules.alerts)
             else None
         )
@@ -124,7 +123,7 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
             ),
         ),
         kind="bars",
-        link=f"{base}/{names.RUNBOOK_INDEX}",
+        link=profile.page_url(names.RUNBOOK_INDEX),
     )
     yield Panel(
         "Time to write the rules",
@@ -210,7 +209,7 @@ def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
             "loki",
             queries,
             kind="bars",
-            link=f"{profile.base_url.rstrip('/')}/{names.RUNBOOK_INDEX}",
+            link=profile.page_url(names.RUNBOOK_INDEX),
         )
 
 
@@ -249,7 +248,7 @@ def _of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
         "prometheus",
         (Query(affected),),
         kind="table",
-        link=f"{profile.base_url.rstrip('/')}/{names.RUNBOOK_INDEX}",
+        link=profile.page_url(names.RUNBOOK_INDEX),
     )
 
 

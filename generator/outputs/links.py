@@ -12,6 +12,7 @@ import pyromark
 from generator.base import markdown, names
 from generator.base.file import File
 from generator.base.problems import Location, Problem
+from generator.catalog.profile import Profile
 from generator.compile.rule import CompiledAlert
 
 _PARSER = pyromark.Markdown(options=pyromark.Options.ENABLE_TABLES)
@@ -69,15 +70,18 @@ def links_resolve(files: Iterable[File], output: str) -> Iterable[Problem]:
 
 
 def runbook_urls_resolve(
-    files: Iterable[File], alerts: Iterable[CompiledAlert], base_url: str, output: str
+    files: Iterable[File], alerts: Iterable[CompiledAlert], profile: Profile, output: str
 ) -> Iterable[Problem]:
     """Each alert's runbook_url is the address of a page that has the alert's name as its heading."""
-    pages = {file.path: file.text for file in files}
+    folder = "runbooks/"
+    pages = {
+        profile.page_url(file.path.removeprefix(folder)): file.text
+        for file in files
+        if file.path.startswith(folder)
+    }
     for alert in alerts:
         url = alert.rule.annotations["runbook_url"]
-        path = url.removeprefix(base_url.rstrip("/"))
-        text = pages.get(f"runbooks{path}", "")
-        if f"\n# {alert.rule.alert}\n" not in text:
+        if f"\n# {alert.rule.alert}\n" not in pages.get(url, ""):
             yield Problem(
                 Location(f"{output}/runbooks"),
                 f"{alert.rule.alert}: its runbook_url {url} leads to no page of its name",

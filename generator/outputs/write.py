@@ -40,7 +40,7 @@ _WAIT_SECONDS = 60
 # What the disk says of a folder that cannot be exchanged: it is a mount point, or what holds it may not be written.
 _FIXED = {errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS}
 _HEADER = re.compile(
-    rf'(# |<!-- |\{{\{{/\* |\s*"\w+": ")?{re.escape(GENERATED)}( -->| \*/\}}\}}|",?)?\s*'
+    rf'(# |<!-- |/\* |\{{\{{/\* |\s*"\w+": ")?{re.escape(GENERATED)}( -->| \*/| \*/\}}\}}|",?)?\s*'
 )
 
 

@@ -224,7 +224,10 @@ def runbooks_answer(rules: Rules, pages: Mapping[str, Page]) -> Iterator[Finding
         page, folder = pages[url], url[: url.rindex("/") + 1]
         if page.text is None:
             wrong += 1
-            fix = "publish the pages of output/runbooks there, or set runbooks.base_url to where they are"
+            fix = (
+                "publish the pages of output/runbooks there (with runbooks.style site, those that "
+                "`site` writes), or set runbooks.base_url to where they are"
+            )
             yield Finding(
                 "runbooks", name, "fault", f"the runbook in {folder} is dead: {page.said}", fix
             )

@@ -139,3 +139,21 @@ def test_the_files_of_a_profile_are_those_it_is_made_of() -> None:
 def test_a_broken_profile_has_the_files_that_can_be_known() -> None:
     Path("site.yaml").write_text("extends: [low.yaml\n")
     assert profiles.files(shipped_catalog(), Path("site.yaml")) == [Path("site.yaml")]
+
+
+@pytest.mark.parametrize(
+    ("style", "page", "index"),
+    [
+        ("markdown", "https://r.test/kp/KubeProxySyncSlow.md", "https://r.test/kp/README.md"),
+        ("site", "https://r.test/kp/KubeProxySyncSlow.html", "https://r.test/kp/index.html"),
+    ],
+)
+def test_links_end_as_the_published_pages_do(
+    style: str, page: str, index: str, tmp_path: Path
+) -> None:
+    (tmp_path / "site.yaml").write_text(
+        f"runbooks: {{base_url: https://r.test/kp/, style: {style}}}\n"
+    )
+    profile = load(profile=tmp_path / "site.yaml").profile
+    assert profile.runbook_url("KubeProxySyncSlow") == page
+    assert profile.page_url("README.md") == index

@@ -1,0 +1,39 @@
+"""`serve`: the web site on this machine, for a look."""
+
+from pathlib import Path
+
+import click
+
+from generator.commands.shared import compile_or_stop, examples, inputs, say
+
+
+@click.command(epilog=examples("serve", "serve --profile site.yaml --port 9000 --minutes 5"))
+@inputs
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port on 127.0.0.1; 0 takes a free one.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, 1440, min_open=True),
+    default=60,
+    show_default=True,
+    help="When to stop, if nobody does so before.",
+)
+def command(catalogs: tuple[Path, ...], profile: Path | None, port: int, minutes: float) -> None:
+    """Show the web site on this machine: what `site` would write, from memory, until ^C.
+
+    Links of notifications open here with `runbooks: {base_url: http://127.0.0.1:8080}` in the
+    profile, whichever style it names.
+    """
+    from generator.pages import site
+    from generator.servers.pages import PageServer
+
+    read, rules, files = compile_or_stop(catalogs, profile)
+    pages = {file.path: file.text for file in site.files(files, rules, read.catalog)}
+    server = PageServer(pages, port)
+    say(f"{server.url}/ shows the site; ^C ends it, or {minutes:g} minutes")
+    server.serve(minutes * 60)

@@ -1,0 +1,1 @@
+"""The runbooks as a web site, whose first page names the failures in a log that one pastes."""

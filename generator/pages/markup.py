@@ -1,0 +1,76 @@
+"""Markdown of our own pages as HTML: headings with their anchors, links to pages of the site. No IO."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from generator.base import markdown
+
+_LAYOUT = "style"  # an attribute that the site's Content-Security-Policy refuses
+
+
+def as_html(text: str, pages: Mapping[str, str]) -> str:
+    """A page's Markdown as HTML; `pages` are names of Markdown files with those of the pages made of them."""
+    parser = _parser()
+    tokens = parser.parse(text)
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        token.attrs.pop(_LAYOUT, None)
+        if token.type == "heading_open" and following:
+            token.attrSet("id", markdown.slug(_said(following.children or ())))
+        for child in token.children or ():
+            if child.type == "link_open":
+                child.attrSet("href", _target(str(child.attrGet("href")), pages))
+    html: str = parser.renderer.render(_scrolling(_headed(tokens)), parser.options, {})
+    return html.replace(
+        "<pre>", '<pre tabindex="0">'
+    )  # text is escaped; a keyboard scrolls code too
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def _said(tokens: Sequence[Token]) -> str:
+    """The words of a heading without their markup."""
+    return "".join(token.content for token in tokens)
+
+
+def _target(href: str, pages: Mapping[str, str]) -> str:
+    parts = urlsplit(href)
+    if parts.scheme or parts.path not in pages:
+        return href
+    return parts._replace(path=pages[parts.path]).geturl()
+
+
+def _headed(tokens: Sequence[Token]) -> list[Token]:
+    """Without heads of tables that are empty, which Markdown cannot leave out."""
+    found: list[Token] = []
+    head: list[Token] = []
+    for token in tokens:
+        if token.type == "thead_open" or head:
+            head.append(token)
+        else:
+            found.append(token)
+        if token.type == "thead_close":
+            if any(one.content for one in head):
+                found += head
+            head = []
+    return found
+
+
+def _scrolling(tokens: Sequence[Token]) -> list[Token]:
+    """Tables in a box that scrolls, so that the page does not, with the keyboard too."""
+    found = []
+    for token in tokens:
+        if token.type == "table_open":
+            found.append(
+                Token("box_open", "div", 1, attrs={"class": "wide", "tabindex": "0"}, block=True)
+            )
+        found.append(token)
+        if token.type == "table_close":
+            found.append(Token("box_close", "div", -1, block=True))
+    return found

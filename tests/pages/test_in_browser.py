@@ -1,0 +1,408 @@
+"""The site as people meet it: in a real browser, from disk and from a server that allows nothing more than it needs."""
+
+import functools
+import gzip
+import os
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from generator.base.disk import populate
+from generator.catalog.load import load
+from generator.catalog.wrappings import DRESSES, raw
+from generator.diagnose.findings import Findings
+from generator.diagnose.windows import Window
+from generator.pages import site
+from generator.pipeline import compile_catalog
+from tests.catalog.test_lines import FIRES, SILENT
+from tests.conftest import ROOT, alone
+from tests.pages.browser import chromium, obtained
+
+READ = load()
+COMPILED = compile_catalog(READ, "output")
+assert COMPILED.rules
+FILES = site.files(COMPILED.files, COMPILED.rules, READ.catalog)
+PAGES = [file.path for file in FILES if file.path.endswith(".html")]
+SAMPLES = [*sorted(ROOT.glob("catalog/*/samples/*/*.log")), *FIRES, *SILENT]
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
+CHAIN = "E1124 04:55:01.693781   11948 proxier.go:1285] Chain 'KUBE-MARK-DROP' does not exist"
+PASTE = """async (text) => {
+  const data = new DataTransfer();
+  data.setData("text/plain", text);
+  const event = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+  document.getElementById("paste").dispatchEvent(event);
+  const state = document.getElementById("state");
+  while (state.dataset.state === "reading") await new Promise((go) => setTimeout(go));
+  return [...document.querySelectorAll("#found [data-entry]")].map((item) => item.dataset.entry);
+}"""
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def end_headers(self) -> None:
+        self.send_header("Content-Security-Policy", POLICY)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with alone(tmp_path_factory, "chromium"):
+        program = obtained()
+    with chromium(program) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    written = tmp_path_factory.mktemp("site")
+    populate(written, FILES)
+    return written
+
+
+@pytest.fixture(scope="module", params=["from disk", "from a server"])
+def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    if request.param == "from disk":
+        yield folder.as_uri()
+        return
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
+    )
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A phone's page. Whatever the console says, and each request for something elsewhere, fails the test."""
+    complaints: list[str] = []
+    context = browser.new_context(viewport={"width": 390, "height": 844}, base_url=address)
+    opened = context.new_page()
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "request",
+        lambda one: None if one.url.startswith((address, "data:")) else complaints.append(one.url),
+    )
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def diagnosed(text: str) -> set[str]:
+    """The entries that `diagnose` finds."""
+    data = text.encode()
+    findings = Findings(READ.catalog, datetime(2026, 11, 25, tzinfo=UTC))
+    findings.read(Window(data, 0, len(data)), "pasted")
+    return {one.entry.id for one in findings.diagnosis().found}
+
+
+@pytest.mark.parametrize("dress", DRESSES, ids=lambda dress: dress.__name__)
+def test_every_sample_that_is_pasted_is_named_as_diagnose_names_it(
+    page: Page, address: str, dress: Any
+) -> None:
+    page.goto(f"{address}/index.html")
+    differ = {}
+    named: set[str] = set()
+    for path in SAMPLES:
+        plain = path.read_bytes().decode("utf-8", errors="replace").rstrip("\n")
+        text = (
+            "".join(f"{dress(line)}\n" for line in plain.split("\n")) if dress is not raw else plain
+        )
+        found = set(page.evaluate(PASTE, text))
+        named |= found
+        if found != diagnosed(text):
+            differ[path.relative_to(ROOT).as_posix()] = (found, diagnosed(text))
+    assert differ == {}
+    assert named == {
+        entry.id for entry in READ.catalog.entries if entry.logs and entry.kind != "watchdog"
+    }
+
+
+def test_a_failure_is_named_with_its_first_step_and_its_page(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    page.evaluate(
+        PASTE, f"I1124 04:52:19.864465   30155 server.go:583] Version: v1.18.4\n{CHAIN}\n{CHAIN}\n"
+    )
+    assert page.inner_text("#state") == "1 documented failure is in 3 lines."
+    said = page.inner_text("#found")
+    assert "critical, 2 lines, first line 2" in said
+    assert "First: Make the chain KUBE-MARK-DROP where kube-proxy looks for it" in said
+    page.click("#found a")
+    assert page.inner_text("h1") == "KubeProxyIptablesBackendMismatch"
+
+
+def test_a_healthy_log_and_an_empty_one_are_said_to_have_no_failure(
+    page: Page, address: str
+) -> None:
+    page.goto(f"{address}/index.html")
+    assert (
+        page.evaluate(PASTE, "I1124 04:52:19.864465   30155 server.go:583] Version: v1.18.4") == []
+    )
+    assert page.inner_text("#state") == "No documented failures are in 1 line."
+    assert page.evaluate(PASTE, "") == []
+    assert page.inner_text("#state") == "No documented failures are in 0 lines."
+
+
+def test_the_log_is_no_part_of_the_page_and_meets_no_regular_expression_of_the_browsers(
+    page: Page, address: str
+) -> None:
+    page.add_init_script("""
+      window.seen = [];
+      const exec = RegExp.prototype.exec;
+      RegExp.prototype.exec = function (text) {
+        if (String(text).includes("MARKER")) window.seen.push(this.source);
+        return exec.call(this, text);
+      };
+    """)
+    page.goto(f"{address}/index.html")
+    hostile = f"MARKER <img src=x onerror=alert(1)> {CHAIN}\x1b[0m MARKER\n"
+    assert page.evaluate(PASTE, hostile) == ["iptables-backend-mismatch"]
+    assert "MARKER" not in page.content()
+    assert page.input_value("#paste") == ""
+    assert page.evaluate("window.seen") == []
+    assert page.evaluate("/MARKER/.test('MARKER') && window.seen") == ["MARKER"]  # the trap works
+
+
+def test_a_big_file_is_read_while_the_page_goes_on_working(
+    page: Page, address: str, tmp_path: Path
+) -> None:
+    page.goto(f"{address}/index.html")
+    healthy = (
+        "I1124 04:52:19.864465   30155 proxier.go:871] Syncing iptables rules took 12.5ms\n"
+        * 1_250_000
+    )
+    (tmp_path / "big.log").write_text(f"{healthy}{CHAIN}\n")
+    page.evaluate("window.ticks = 0; setInterval(() => { window.ticks += 1; }, 1)")
+    page.set_input_files("#open", tmp_path / "big.log")
+    page.wait_for_selector("#state[data-state=done]", timeout=120_000)
+    assert page.inner_text("#state") == "1 documented failure is in 1,250,001 lines."
+    assert "1 line, first line 1250001" in page.inner_text("#found")
+    assert page.evaluate("window.ticks") > 10
+
+
+def test_a_log_without_an_end_of_line_is_read_too(page: Page, address: str, tmp_path: Path) -> None:
+    page.goto(f"{address}/index.html")
+    (tmp_path / "endless.log").write_text("x" * 5_000_000 + CHAIN)
+    page.set_input_files("#open", tmp_path / "endless.log")
+    page.wait_for_selector("#state[data-state=done]", timeout=120_000)
+    assert page.inner_text("#state") == "1 documented failure is in 1 line."
+
+
+def test_a_packed_log_is_unpacked_and_a_broken_one_is_refused(
+    page: Page, address: str, tmp_path: Path
+) -> None:
+    page.goto(f"{address}/index.html")
+    whole = gzip.compress(f"{CHAIN}\n".encode())
+    (tmp_path / "kube-proxy.log.gz").write_bytes(whole)
+    page.set_input_files("#open", tmp_path / "kube-proxy.log.gz")
+    page.wait_for_selector("#state[data-state=done]")
+    assert page.inner_text("#state") == "1 documented failure is in 1 line."
+    (tmp_path / "broken.log.gz").write_bytes(whole[:20])
+    page.set_input_files("#open", tmp_path / "broken.log.gz")
+    page.wait_for_selector("#state[data-state=refused]")
+    assert page.inner_text("#state").startswith("The log could not be read: ")
+
+
+def test_no_page_scrolls_sideways_on_a_phone(page: Page, address: str) -> None:
+    wide = {}
+    for name in PAGES:
+        page.goto(f"{address}/{name}")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 390:
+            wide[name] = width
+    assert wide == {}
+
+
+def test_the_table_of_versions_shows_the_release_and_the_failure_that_are_chosen(
+    page: Page, address: str
+) -> None:
+    page.goto(f"{address}/versions.html")
+    everything = page.locator("#matrix tbody tr:visible").count()
+    page.select_option("#release", "TKE 1.18")
+    assert page.locator("#matrix tbody tr:visible").all_inner_texts()[0].startswith("TKE 1.18\t")
+    assert page.locator("#matrix tbody tr:visible").count() == 1 < everything
+    page.select_option("#failure", "iptables-backend-mismatch")
+    assert page.locator("#matrix thead th:visible").all_inner_texts() == [
+        "kube-proxy",
+        "iptables-backend-mismatch",
+    ]
+    assert page.locator("#matrix tbody tr:visible td:visible").count() == 1
+    page.select_option("#release", "")
+    page.select_option("#failure", "")
+    assert page.locator("#matrix tbody tr:visible").count() == everything
+
+
+def test_dark_and_paper_have_looks_of_their_own(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.emulate_media(color_scheme="light")
+    light = page.evaluate(ground)
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(ground) != light
+    page.emulate_media(media="print", color_scheme="light")
+    assert not page.is_visible("#drop")
+    assert page.is_visible("main h1")
+
+
+SEARCHED = {
+    "conntrack table full": "KubeProxyConntrackTableFull",
+    "xtables lock held too long": "KubeProxyIptablesLockHeldTooLong",
+    "api server certificate is not valid": "KubeProxyApiserverCertificateInvalid",
+    "kube-proxy is not running on a node": "KubeProxyNotRunning",
+    "sync slow": "KubeProxySyncSlow",
+    "too many open files inotify": "KubeProxyTooManyOpenFiles",
+    "nodes where health check port is in use": "KubeProxyHealthcheckPortInUse",
+    "nft crash": "KubeProxyNftablesNftCrash",
+}
+
+
+def test_words_find_pages_and_one_of_them_is_enough(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    best = {}
+    for query in SEARCHED:
+        page.fill("#search", f"zzz {query}")
+        page.wait_for_selector("#state[data-state=done]")
+        best[query] = page.locator("#hits li code").all_inner_texts()[:3]
+    missed = {query: hits for query, hits in best.items() if SEARCHED[query] not in hits}
+    assert missed == {}
+    page.fill("#search", "zzz")
+    assert page.inner_text("#state") == "No pages have one of these words or more."
+    page.fill("#search", "")
+    assert page.inner_text("#state") == ""
+
+
+def test_a_line_in_the_search_is_known_by_its_signature_first(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    page.fill("#search", CHAIN)
+    page.wait_for_selector("#found [data-entry=iptables-backend-mismatch]")
+    assert page.locator("#hits li").count() == 0
+
+
+def test_names_of_javascript_objects_are_words_like_others(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    page.fill("#search", "constructor toString __proto__ hasOwnProperty")
+    assert page.inner_text("#state") == "No pages have one of these words or more."
+
+
+def test_a_critical_page_begins_with_what_stops_the_damage(page: Page, address: str) -> None:
+    page.goto(f"{address}/KubeProxyIptablesBackendMismatch.html")
+    first = page.locator("article a").first
+    assert first.inner_text() == "Stop the damage"
+    first.click()
+    assert page.evaluate("document.querySelector(location.hash).textContent") == "Stop the damage"
+    page.goto(f"{address}/KubeProxySyncSlow.html")
+    box = page.locator("blockquote").first.bounding_box()
+    assert box
+    assert box["y"] < 844
+
+
+def test_a_block_is_copied_with_the_node_that_was_filled_in(page: Page, address: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{address}/KubeProxyIptablesBackendMismatch.html")
+    block = page.locator("pre code").first
+    before = block.inner_text()
+    assert before.startswith("NODE=name-of-the-node ")
+    page.fill("#node", "worker-3.site.test")
+    page.locator(".copy").first.click()
+    page.wait_for_selector("text=Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.rstrip("\n").startswith("NODE=worker-3.site.test ")
+    assert copied.rstrip("\n") == before.replace("name-of-the-node", "worker-3.site.test").rstrip()
+    assert "name-of-the-node" not in page.inner_text("article")
+
+
+@pytest.mark.parametrize("name", ["$(reboot)", "a b", "a;b", "-a", "a\\", "`a`", "A"])
+def test_what_is_no_name_of_a_node_gets_into_no_command(
+    page: Page, address: str, name: str
+) -> None:
+    page.goto(f"{address}/KubeProxyIptablesBackendMismatch.html")
+    page.fill("#node", name)
+    assert page.locator("pre code").first.inner_text().startswith("NODE=name-of-the-node ")
+    assert "This is no name of a node" in page.inner_text(".node")
+
+
+def test_without_a_clipboard_the_selection_is_copied(page: Page, address: str) -> None:
+    page.add_init_script(
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined});"
+        "document.addEventListener('copy', () => { window.copied = String(getSelection()); });"
+    )
+    page.goto(f"{address}/KubeProxyIptablesBackendMismatch.html")
+    page.locator(".copy").first.click()
+    page.wait_for_selector("text=Copied")
+    assert page.evaluate("window.copied").startswith("NODE=name-of-the-node ")
+
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+ACCESSIBLE = """async () => {
+  const asked = {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], preload: false};
+  const {violations} = await axe.run(document, asked);
+  return violations.flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html}`));
+}"""
+
+
+LOOKED_AT = {
+    "light": PAGES,
+    "dark": ["KubeProxyIptablesBackendMismatch.html", "evidence.html", "versions.html"],
+}
+
+
+def faults(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found: list[str] = page.evaluate(ACCESSIBLE)
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_fault(page: Page, address: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    found = {}
+    for name in LOOKED_AT[scheme]:
+        page.goto(f"{address}/{name}")
+        found[name] = faults(page)
+    page.goto(f"{address}/index.html")
+    page.evaluate(PASTE, CHAIN)
+    found["a log"] = faults(page)
+    page.fill("#search", "conntrack")
+    page.wait_for_selector("#hits li")
+    found["words"] = faults(page)
+    assert {name: said for name, said in found.items() if said} == {}
+    page.evaluate("document.documentElement.removeAttribute('lang')")
+    assert faults(page)  # the tool works
+
+
+PICTURES = {"log.png": "index.html", "runbook.png": "KubeProxyIptablesBackendMismatch.html"}
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_the_pictures_of_the_readme_show_the_pages(
+    browser: Browser, address: str, picture: str
+) -> None:
+    """UPDATE=1 makes them again. Fonts differ between machines, so their bytes are not compared."""
+    context = browser.new_context(viewport={"width": 860, "height": 620}, color_scheme="light")
+    opened = context.new_page()
+    opened.goto(f"{address}/{PICTURES[picture]}")
+    if picture == "log.png":
+        opened.evaluate(PASTE, CHAIN)
+        assert opened.is_visible("#found li")
+    taken = opened.screenshot()
+    context.close()
+    kept = ROOT / "docs" / "pictures" / picture
+    if os.environ.get("UPDATE"):
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_bytes(taken)
+    assert kept.read_bytes()[16:24] == taken[16:24]  # width and height
+    assert kept.stat().st_size < 150_000
+    assert f"docs/pictures/{picture})" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,205 @@
+"""The files of the site: what they lead to, what they hold, and that they are ours to replace."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from generator.catalog.load import load
+from generator.outputs import write
+from generator.pages import site
+from generator.pages.markup import as_html
+from generator.pipeline import compile_catalog
+from tests.conftest import TINY, Run
+
+READ = load()
+COMPILED = compile_catalog(READ, "output")
+assert COMPILED.rules
+FILES = {file.path: file.text for file in site.files(COMPILED.files, COMPILED.rules, READ.catalog)}
+PAGES = {path: text for path, text in FILES.items() if path.endswith(".html")}
+
+
+class Reading(HTMLParser):
+    """Links and anchors of a page, its elements, and what stands in its scripts, styles and handlers."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.ids: list[str] = []
+        self.inline: list[str] = []
+        self.within = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.within = tag
+        self.inline += [name for name, _ in attrs if name == "style" or name.startswith("on")]
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("href", "src"):
+                (self.links if tag == "a" else self.loads).append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.within = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.within in ("script", "style") and data.strip():
+            self.inline.append(data)
+
+
+READINGS = {path: Reading(text) for path, text in PAGES.items()}
+
+
+def test_every_alert_has_a_page_with_its_name_as_the_heading() -> None:
+    assert COMPILED.rules
+    for alert in COMPILED.rules.alerts:
+        assert (
+            f'<h1 id="{alert.rule.alert.lower()}">{alert.rule.alert}</h1>'
+            in PAGES[f"{alert.rule.alert}.html"]
+        )
+
+
+def test_the_first_page_leads_to_every_alert_by_its_title() -> None:
+    assert COMPILED.rules
+    for alert in COMPILED.rules.alerts:
+        assert f'<a href="{alert.rule.alert}.html">' in PAGES["index.html"]
+    headings = re.findall("<h2>(.*?)</h2>", PAGES["index.html"])
+    assert headings == [
+        "Severity critical",
+        "Severity warning",
+        "Severity info",
+        "Watchdogs, always firing",
+    ]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_link_leads_to_a_page_and_a_heading(path: str) -> None:
+    for link in READINGS[path].links:
+        parts = urlsplit(link)
+        if parts.scheme:
+            assert parts.scheme in ("http", "https")
+            continue
+        to = parts.path or path
+        assert to in PAGES, link
+        assert not parts.fragment or unquote(parts.fragment) in READINGS[to].ids, link
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_loads_only_what_is_beside_it_and_holds_nothing_that_the_policy_refuses(
+    path: str,
+) -> None:
+    reading = READINGS[path]
+    assert "default-src 'none'" in PAGES[path]
+    assert set(reading.loads) - {"data:,"} <= FILES.keys()
+    assert reading.inline == []
+    assert len(reading.ids) == len(set(reading.ids))
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    again = compile_catalog(load(), "output")
+    assert again.rules
+    assert {
+        file.path: file.text for file in site.files(again.files, again.rules, READ.catalog)
+    } == FILES
+
+
+def test_the_library_comes_with_its_licence_and_version() -> None:
+    head = FILES["re2js.js"][:2500]
+    assert "MIT License" in head
+    assert "Copyright (c) 2023 Oleksii Vasyliev" in head
+    assert "@version v2.10.0" in head
+
+
+def test_all_that_is_written_is_known_again_and_replaced(tmp_path: Path) -> None:
+    assert COMPILED.rules
+    files = site.files(COMPILED.files, COMPILED.rules, READ.catalog)
+    assert write.replace(tmp_path / "site", files)
+    assert write.foreign(tmp_path / "site", files) == []
+    assert not write.replace(tmp_path / "site", files)
+
+
+def test_programs_find_each_alert_in_the_catalog() -> None:
+    alerts = json.loads(FILES["catalog.json"])["alerts"]
+    (one,) = (alert for alert in alerts if alert["alert"] == "KubeProxySyncSlow")
+    assert one["failure"] == "sync-slow"
+    assert one["severity"] == "warning"
+    assert one["page"] == "KubeProxySyncSlow.html"
+    assert f"]({one['page']}): {one['title']}\n" in FILES["llms.txt"]
+
+
+def test_markup_of_an_entry_is_shown_and_never_run() -> None:
+    html = as_html(
+        "# A `b` <script>\n\n<img src=x onerror=y> [c](javascript:d) [e](f.md#g)\n",
+        {"f.md": "f.html"},
+    )
+    assert '<h1 id="a-b-script">A <code>b</code> &lt;script&gt;</h1>' in html
+    assert "<img" not in html
+    assert 'href="javascript' not in html
+    assert '<a href="f.html#g">e</a>' in html
+
+
+def test_an_entry_that_the_profile_disables_is_named_without_a_page(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("disabled: [iptables-backend-mismatch]\n")
+    read = load(profile=tmp_path / "site.yaml")
+    compiled = compile_catalog(read, "output")
+    assert compiled.rules
+    files = {
+        file.path: file.text for file in site.files(compiled.files, compiled.rules, read.catalog)
+    }
+    entries = json.loads(files["signatures.js"].partition(" = ")[2].removesuffix(";\n"))
+    pages = {entry["id"]: entry["page"] for entry in entries}
+    assert pages["iptables-backend-mismatch"] is None
+    assert pages["iptables-module-missing"] == "KubeProxyIptablesModuleMissing.html"
+
+
+def test_a_catalog_of_ones_own_gets_a_site() -> None:
+    read = load(base=TINY)
+    compiled = compile_catalog(read, "output")
+    assert compiled.rules
+    paths = {file.path for file in site.files(compiled.files, compiled.rules, read.catalog)}
+    assert {f"{alert.rule.alert}.html" for alert in compiled.rules.alerts} < paths
+
+
+def test_the_command_writes_the_site_and_touches_no_rules(run: Run, tmp_path: Path) -> None:
+    done = run("site", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "site: written, " in done.stderr
+    assert (tmp_path / "site" / "index.html").read_text(encoding="utf-8") == PAGES["index.html"]
+    assert "site: unchanged, " in run("site", cwd=tmp_path).stderr
+
+    assert run("generate", "--no-validate", "--output", "rules", cwd=tmp_path).returncode == 0
+    done = run("site", "--output", "rules", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "rules: holds the rules that `kube-proxy-alerts generate` wrote" in done.stderr
+    assert (tmp_path / "rules" / "loki" / "kube-proxy.rules.yaml").is_file()
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    done = run("site", "--output", "mine", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "mine/notes.txt: was not generated" in done.stderr
+
+
+def test_a_table_has_a_head_only_where_the_head_says_something() -> None:
+    facts = as_html("| | |\n|---|---|\n| Severity | critical |\n", {})
+    assert "<th" not in facts
+    assert "<td>Severity</td>" in facts
+    assert "<th>a</th>" in as_html("| a | b |\n|---|---|\n| 1 | 2 |\n", {})
+
+
+def test_every_critical_page_that_can_stop_the_damage_begins_with_it() -> None:
+    assert COMPILED.rules
+    texts = {file.path: file.text for file in COMPILED.files}
+    leading = set()
+    for alert in COMPILED.rules.alerts:
+        page = PAGES[f"{alert.rule.alert}.html"]
+        stops = "\n## Stop the damage\n" in texts[f"runbooks/{alert.rule.alert}.md"]
+        critical = alert.rule.labels["severity"] == "critical"
+        assert ('<a href="#stop-the-damage">' in page.partition("<h1")[0]) == (stops and critical)
+        if stops and critical:
+            leading.add(alert.rule.alert)
+    assert "KubeProxyIptablesBackendMismatch" in leading
