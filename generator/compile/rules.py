@@ -66,7 +66,7 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     alerts = tuple(_with_causes(alert, alone, inhibitions, catalog, profile) for alert in alone)
     records = _records(catalog, profile, alerts, values)
     if builds:
-        records += (RecordingRule(names.BUILD_RECORD, promql.fill(_BUILDS, values)),)
+        records += (RecordingRule(names.BUILD_RECORD, builds_of(values)),)
     interval = profile.prometheus.interval
     recording = (RuleGroup(names.rule_group("records"), interval, records),) if records else ()
     return Rules(
@@ -77,6 +77,11 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
         alerts=alerts,
         inhibitions=inhibitions,
     )
+
+
+def builds_of(values: Mapping[str, str]) -> str:
+    """An expression for the version of each kube-proxy, with what the placeholders stand for."""
+    return promql.fill(_BUILDS, values)
 
 
 def _groups(
