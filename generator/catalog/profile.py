@@ -102,8 +102,9 @@ class Receivers:
 
 @dataclass(frozen=True)
 class GrafanaProfile:
-    """Uids of data sources, and the folder of the alert rules."""
+    """Its address, uids of data sources, and the folder of the alert rules."""
 
+    url: str | None
     loki: str
     prometheus: str
     folder: str

@@ -245,6 +245,37 @@ def lock_held() -> list[str]:
     return first.read_text(encoding="utf-8").splitlines()
 
 
+def test_alerts_and_pages_lead_to_the_dashboard_where_the_profile_says_where_grafana_is(
+    tmp_path: Path,
+) -> None:
+    texts = compiled_for("grafana: {url: https://grafana.test}\n", tmp_path)
+    rules = {
+        rule["alert"]: rule["annotations"]
+        for engine in ("loki", "prometheus")
+        for group in yaml.safe_load(texts[f"{engine}/kube-proxy.rules.yaml"])["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    start = "https://grafana.test/d/kube-proxy-alerts?from=now-3h&to=now"
+    assert all(notes["dashboard_url"].startswith(start) for notes in rules.values())
+    assert rules["KubeProxyIptablesBackendMismatch"]["dashboard_url"].removeprefix(start) == (
+        "{{ with $labels.cluster }}&var-cluster={{ . | urlquery }}{{ end }}"
+        "{{ with $labels.node_name }}&var-node={{ . | urlquery }}{{ end }}"
+        "{{ with $labels.pod }}&var-pod={{ . | urlquery }}{{ end }}"
+    )
+    logs = yaml.safe_load(texts["loki/kube-proxy.rules.yaml"])["groups"]
+    linked = {name for name, notes in rules.items() if "logs_url" in notes}
+    on_logs = {rule["alert"] for group in logs for rule in group["rules"]}
+    assert linked == on_logs - {"KubeProxyLogRulesWatchdog"}
+    page = texts["runbooks/KubeProxyIptablesBackendMismatch.md"]
+    assert "[kube-proxy](https://grafana.test/d/kube-proxy-alerts) in Grafana" in page
+    assert "`logs_url` opens these lines in Grafana." in page
+
+
+def test_without_an_address_of_grafana_no_alert_has_a_link_into_it() -> None:
+    assert not any({"logs_url", "dashboard_url"} & set(rule["annotations"]) for rule in RULES)
+
+
 def test_the_sources_are_called_as_the_site_calls_them(tmp_path: Path) -> None:
     texts = compiled_for(
         "grafana: {loki: logs-eu, prometheus: mimir-eu, folder: Network}\n", tmp_path
