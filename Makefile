@@ -17,10 +17,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 generate: $(VENV)/.ready ## compile catalog/ into output/ and validate it
-	$(BIN)/python -m generator generate
+	$(BIN)/python -m generator generate --all-outputs
 
 check: $(VENV)/.ready ## run every check, write nothing, fail if output/ or CHANGELOG.md is not up to date
-	$(BIN)/python -m generator generate --check
+	$(BIN)/python -m generator generate --all-outputs --check
 	$(BIN)/python -m generator changelog --check
 
 lint: $(VENV)/.ready ## ruff and mypy

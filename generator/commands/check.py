@@ -41,4 +41,6 @@ def command(
         found, proof = validate_compiled(read, compiled.files, "output", no_validate, force)
         problems += found
     stop_on_errors(problems, style)
-    say(f"fine: {len(read.catalog.entries)} entries, {size(compiled)}; {proof}")
+    say(
+        f"fine: {len(read.catalog.entries)} entries, {size(compiled, len(compiled.files))}; {proof}"
+    )

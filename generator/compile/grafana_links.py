@@ -20,7 +20,7 @@ _QUERY = "the query"
 
 
 def logs(grafana: GrafanaProfile, source: LogSource, signature: Signature, window: str) -> str:
-    """A template for the address of Explore with the log query of the alert's place, as Grafana 10 and later read it."""
+    """A template for the address of Explore (Grafana 10 or later) with the log query of the alert's place."""
     query, arguments = matched_line.of_place(source, signature)
     asked = f"(printf {' '.join([gotemplate.string(query), *arguments])})"
     hours = max(_HOURS, ceil(seconds(window) / 3600))
@@ -31,7 +31,7 @@ def logs(grafana: GrafanaProfile, source: LogSource, signature: Signature, windo
 
 
 def _panes(uid: str, hours: int) -> str:
-    """The state of Explore as JSON, a format of printf for the query. Go's %q escapes as JSON does what can be printed."""
+    """The state of Explore as JSON, a format of printf for the query. What can be printed %q escapes as JSON does."""
     query = {
         "refId": "A",
         "expr": _QUERY,
@@ -45,7 +45,7 @@ def _panes(uid: str, hours: int) -> str:
 
 
 def board(grafana: GrafanaProfile, labels: Iterable[tuple[str, str | None]]) -> str:
-    """A template for the address of the dashboard, narrowed to the alert's place: variables, and labels of the alert."""
+    """A template for the address of the dashboard, narrowed to the alert's place: its variables, and the labels."""
     chosen = "".join(
         f"{{{{ with $labels.{label} }}}}&var-{variable}={{{{ . | urlquery }}}}{{{{ end }}}}"
         for variable, label in labels

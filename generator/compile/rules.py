@@ -64,7 +64,8 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     alone = tuple(alert for entry in enabled for alert in _alerts(entry, profile, values, builds))
     inhibitions = tuple(_inhibitions(alone, profile))
     explained = (_with_causes(alert, alone, inhibitions, catalog, profile) for alert in alone)
-    alerts = tuple(_with_links(alert, profile) for alert in explained)
+    linked = (_with_links(alert, profile) for alert in explained)
+    alerts = tuple(_with_annotations(alert, profile) for alert in linked)
     records = _records(catalog, profile, alerts, values)
     if builds:
         records += (RecordingRule(names.BUILD_RECORD, builds_of(values)),)
@@ -233,6 +234,13 @@ def _with_links(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
             profile.grafana, alert.source, alert.filters, window
         )
     annotations = {**alert.rule.annotations, **links}
+    return replace(alert, rule=replace(alert.rule, annotations=annotations))
+
+
+def _with_annotations(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
+    """With those of the site's own."""
+    own = profile.alert_annotations.get(alert.rule.alert, {})
+    annotations = {**alert.rule.annotations, **profile.annotations, **own}
     return replace(alert, rule=replace(alert.rule, annotations=annotations))
 
 

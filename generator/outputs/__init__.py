@@ -24,9 +24,9 @@ OUTPUTS = (
 )
 
 
-def render(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    """All files of all outputs, sorted by path."""
-    return sorted(file for name in OUTPUTS for file in render_one(name, rules, catalog, profile))
+def render(rules: Rules, catalog: Catalog, profile: Profile) -> dict[str, list[File]]:
+    """The files of each output."""
+    return {name: render_one(name, rules, catalog, profile) for name in OUTPUTS}
 
 
 def render_one(name: str, rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
