@@ -19,7 +19,8 @@ At = tuple[str, ...]
 # One of these has the form that a schema asks of a text.
 TEXTS = (
     "page", "1.18", "1.18.4", "v1.18.4-tke.26", "10m", "--flag", "NAME", "/run/file", "CentOS 8", "CentOS",
-    "https://example.com/x", "KubeProxyX", "a:b:c", "fires/a.log", "kube-proxy", "a=b", "host:1", "2027-03-31", "x", "label",
+    "https://example.com/x", "KubeProxyX", "a:b:c", "fires/a.log", "kube-proxy", "a=b", "host:1", "x", "label",
+    "2027-03-31",
 )  # fmt: skip
 
 
