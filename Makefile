@@ -17,13 +17,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 generate: $(VENV)/.ready ## compile catalog/ into output/ and validate it
-	$(BIN)/python -m generator generate
+	$(BIN)/python -m generator generate --all-outputs
 
 site: $(VENV)/.ready ## write the runbooks as web pages into site/
 	$(BIN)/python -m generator site
 
 check: $(VENV)/.ready ## run every check, write nothing, fail if output/ or CHANGELOG.md is not up to date
-	$(BIN)/python -m generator generate --check
+	$(BIN)/python -m generator generate --all-outputs --check
 	$(BIN)/python -m generator changelog --check
 
 lint: $(VENV)/.ready ## ruff and mypy

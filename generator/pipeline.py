@@ -1,6 +1,7 @@
 """From what was read to the files to write: checks, rules, outputs, links. No IO."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from generator import check, outputs
 from generator.base.file import File
@@ -17,7 +18,18 @@ class Compiled:
 
     problems: tuple[Problem, ...]
     rules: Rules | None = None
-    files: tuple[File, ...] = ()
+    by_output: Mapping[str, Sequence[File]] = field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files of all outputs, sorted by path."""
+        return self.of_outputs(["all"])
+
+    def of_outputs(self, chosen: Collection[str]) -> tuple[File, ...]:
+        """The files of some outputs, as a profile names them."""
+        rows = self.by_output.items()
+        named = [files for name, files in rows if name in chosen or "all" in chosen]
+        return tuple(sorted(file for files in named for file in files))
 
 
 def compile_catalog(inputs: Inputs, output: str) -> Compiled:
@@ -32,13 +44,15 @@ def compile_catalog(inputs: Inputs, output: str) -> Compiled:
     if not rules.alerts:
         where = inputs.profile.document.at("disabled")
         return Compiled((Problem(where, "no alert is left; everything is disabled"),))
-    files = outputs.render(rules, inputs.catalog, inputs.profile)
+    by_output = outputs.render(rules, inputs.catalog, inputs.profile)
+    files = Compiled((), rules, by_output).files
     problems += links.links_resolve(files, output)
     problems += links.runbook_urls_resolve(files, rules.alerts, inputs.profile, output)
-    return Compiled(tuple(problems), rules, tuple(files))
+    return Compiled(tuple(problems), rules, by_output)
 
 
 def default_files(inputs: Inputs) -> list[File]:
     """The same catalog compiled for the default profile: what the entries' unit tests speak of."""
     rules = compile_rules(inputs.catalog, inputs.default_profile)
-    return outputs.render(rules, inputs.catalog, inputs.default_profile)
+    by_output = outputs.render(rules, inputs.catalog, inputs.default_profile)
+    return [file for files in by_output.values() for file in files]

@@ -32,8 +32,8 @@ class Document:
     below: tuple["Document", ...] = ()
 
     def at(self, *path: str | int) -> Location:
-        """The place of a value (of its key in a mapping; a text in a list is found by itself too), in the uppermost
-        file that has it; of its nearest parent if none has."""
+        """The place of a value (of its key in a mapping; in a list a text is found by itself too, a mapping by its
+        `id`), in the uppermost file that has it; of its nearest parent if none has."""
         while True:
             for layer in (self, *self.below):
                 if path in layer._marks:
@@ -177,8 +177,17 @@ def _places(
     elif isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
             yield from _places(child, (*at, index), path)
-            if isinstance(child, yaml.ScalarNode):
-                yield (*at, child.value), _location(path, child)
+            name = _id(child)
+            if name is not None:
+                yield (*at, name), _location(path, child)
+
+
+def _id(node: yaml.Node) -> str | None:
+    """By what a value in a list is found."""
+    if isinstance(node, yaml.MappingNode):
+        named = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+        node = named.get("id", node)
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
 
 def _scalar(tag: str, text: str) -> Any:

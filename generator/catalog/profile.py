@@ -92,6 +92,15 @@ class KubeProxyProfile:
 
 
 @dataclass(frozen=True)
+class Disabled:
+    """An entry, or an alert on known builds, that a site leaves out; `until` is the last day, such as 2027-03-31."""
+
+    id: str
+    reason: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True)
 class Receivers:
     """Names of Alertmanager receivers, by severity; the watchdogs have their own."""
 
@@ -103,8 +112,9 @@ class Receivers:
 
 @dataclass(frozen=True)
 class GrafanaProfile:
-    """Uids of data sources, and the folder of the alert rules."""
+    """Its address, uids of data sources, and the folder of the alert rules."""
 
+    url: str | None
     loki: str
     prometheus: str
     folder: str
@@ -135,7 +145,8 @@ class ServerProfile:
 
 @dataclass(frozen=True)
 class Profile:
-    """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings.
+    """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings, `alert_annotations`
+    to its extra annotations. `disabled` are the ids left out today, `lapsed` those that were until a day that is over.
 
     `clusters` are those that must be there; without any, a cluster is one that has metrics.
     """
@@ -145,8 +156,12 @@ class Profile:
     loki: LokiProfile
     prometheus: PrometheusProfile
     alerts: Mapping[str, Mapping[str, float | str]]
+    alert_annotations: Mapping[str, Mapping[str, str]]
     disabled: frozenset[str]
+    lapsed: tuple[Disabled, ...]
     labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    outputs: tuple[str, ...]
     receivers: Receivers
     grafana: GrafanaProfile
     kubernetes: KubernetesProfile

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from generator.base.document import Document
 from generator.base.problems import Problem
 from generator.base.reader import Reader, is_file
 from generator.catalog.profile import (
+    Disabled,
     GrafanaProfile,
     KubeProxyProfile,
     KubernetesProfile,
@@ -35,11 +37,15 @@ def presets(catalog: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted((catalog / "presets").glob("*.yaml"))}
 
 
-def read(reader: Reader, catalog: Path, path: Path | None) -> Profile:
-    """The profile of a site, or the default one. One with problems in it is read as the default one."""
+def read(reader: Reader, catalog: Path, path: Path | None, today: date | None = None) -> Profile:
+    """The profile of a site, or the default one. One with problems in it is read as the default one.
+
+    What is disabled until a day is so through that day (UTC); `today` stands for the clock's.
+    """
     schema_text = _schema(reader, catalog)
     found = _layered(reader, catalog, path, schema_text, set()) if path else None
-    return _profile(found or Document("", {}), schema_text)
+    day = (today or datetime.now(UTC).date()).isoformat()
+    return _profile(found or Document("", {}), schema_text, day)
 
 
 def read_presets(catalog: Path) -> list[Preset]:
@@ -131,9 +137,11 @@ def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str
     return filled
 
 
-def _profile(parsed: Document, schema_text: str) -> Profile:
+def _profile(parsed: Document, schema_text: str, today: str) -> Profile:
     data = _with_defaults(json.loads(schema_text), parsed.data or {})
     loki, prometheus = data["loki"], data["prometheus"]
+    disabled = [_disabled(row) for row in data["disabled"]]
+    lapsed = tuple(row for row in disabled if row.until and row.until < today)
     return Profile(
         clusters=tuple(data["clusters"]),
         kube_proxy=KubeProxyProfile(**data["kube_proxy"]),
@@ -143,9 +151,15 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
         prometheus=PrometheusProfile(
             **{**prometheus, "labels": MetricLabels(**prometheus["labels"])}
         ),
-        alerts=data["alerts"],
-        disabled=frozenset(data["disabled"]),
+        alerts={name: _without(row, "annotations") for name, row in data["alerts"].items()},
+        alert_annotations={
+            name: row["annotations"] for name, row in data["alerts"].items() if "annotations" in row
+        },
+        disabled=frozenset(row.id for row in disabled if row not in lapsed),
+        lapsed=lapsed,
         labels=data["labels"],
+        annotations=data["annotations"],
+        outputs=tuple(data["outputs"]),
         grafana=GrafanaProfile(**data["grafana"]),
         kubernetes=KubernetesProfile(**data["kubernetes"]),
         receivers=Receivers(**data["alertmanager"]["receivers"]),
@@ -154,6 +168,14 @@ def _profile(parsed: Document, schema_text: str) -> Profile:
         style=data["runbooks"]["style"],
         document=parsed,
     )
+
+
+def _disabled(row: str | Mapping[str, str]) -> Disabled:
+    return Disabled(row) if isinstance(row, str) else Disabled(**row)
+
+
+def _without(row: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    return {name: value for name, value in row.items() if name != key}
 
 
 def _kernel(row: Mapping[str, Any] | None) -> LogSource | None:

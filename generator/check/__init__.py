@@ -20,6 +20,8 @@ SITE_CHECKS: tuple[Check, ...] = (
     site.intervals_are_positive,
     site.clusters_are_told_apart,
     site.labels_are_free,
+    site.annotations_are_free,
+    site.disabled_ones_have_an_end,
     site.runbooks_have_a_home,
 )
 

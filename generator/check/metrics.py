@@ -9,13 +9,13 @@ import promql_parser
 
 from generator.base.document import Path
 from generator.base.names import TOOL
-from generator.base.problems import Problem
+from generator.base.problems import Location, Problem
 from generator.catalog import placeholders
 from generator.catalog.model import Catalog, Entry, Metric, MetricAlert
 from generator.catalog.profile import Profile
 from generator.catalog.reads import metric_of, metrics_behind, records_of, stand_ins
 from generator.catalog.settings import metric_parameters, place
-from generator.query import promql
+from generator.query import promql, recorded
 
 _FAMILY = "ip_family"
 _ADD = f"add it to metrics.yaml, beside the entry's folder; `{TOOL} schema metrics` describes it"
@@ -34,7 +34,8 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
             at = partial(entry.document.at, *path)
             parameters = stand_ins(alert) if alert else {}
             try:
-                tree = promql.parse(promql.fill(expr, {**values, **parameters}))
+                filled = promql.fill(expr, {**values, **parameters})
+                tree = promql.parse(filled)
             except KeyError as error:
                 known = ", ".join(f"${name}" for name in sorted({**values, **parameters}))
                 yield Problem(at(), f"${error.args[0]} is no placeholder; there are {known}")
@@ -45,12 +46,21 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
             for message in _tree_problems(tree, catalog.metrics, records if alert else {}, targets):
                 yield Problem(at(), message)
             if alert:
+                yield from _not_written_out(filled, records, at())
                 missing = _uncovered(tree, alert, records, catalog.metrics, values)
                 if missing:
                     yield Problem(
                         at(),
                         f"none of its metrics exists in {missing}; narrow `versions` or use another metric",
                     )
+
+
+def _not_written_out(expr: str, records: Mapping[str, str], where: Location) -> Iterable[Problem]:
+    """Some rulers evaluate an alert without the recording rules."""
+    try:
+        recorded.written_out(expr, records)
+    except ValueError as error:
+        yield Problem(where, str(error))
 
 
 def _expressions(entry: Entry) -> Iterator[tuple[Path, str, MetricAlert | None]]:

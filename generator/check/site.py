@@ -1,8 +1,9 @@
 """Checks of the site profile."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,7 +32,8 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             known[alert.name] = {**defaults, "for": "", "severity": ""}
         if entry.heartbeat:
             known[entry.alert] = {"severity": ""}
-    named = profile.alerts or profile.disabled
+    disabled = profile.disabled | {row.id for row in profile.lapsed}
+    named = profile.alerts or disabled
     builds = [
         names.known_build(entry.alert) for entry in catalog.entries if named and known_builds(entry)
     ]
@@ -59,9 +61,50 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
             elif key not in ("severity", "for") and isinstance(value, str) and seconds(value) == 0:
                 yield Problem(where, f"{key} must be longer than 0")
     ids = [*(entry.id for entry in catalog.entries), *builds]
-    for key in sorted(profile.disabled):
+    for key in sorted(disabled):
         if key not in ids:
             yield Problem(at("disabled", key), f"there is no entry '{key}'{_suggest(key, ids)}")
+
+
+def disabled_ones_have_an_end(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """A warning once the day is over until which something is disabled: its alerts are back."""
+    for row in profile.document.data.get("disabled", ()) if profile.document.data else ():
+        if isinstance(row, dict) and "until" in row and not _is_day(row["until"]):
+            where = profile.document.at("disabled", row["id"])
+            yield Problem(where, f"until: there is no day {row['until']}")
+    for lapsed in profile.lapsed:
+        if lapsed.until and _is_day(lapsed.until):
+            yield Problem(
+                profile.document.at("disabled", lapsed.id),
+                f"{lapsed.id} was disabled until {lapsed.until} ({lapsed.reason}) and is back; "
+                "take the row out, or name a later day",
+                "warning",
+            )
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def annotations_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Extra annotations do not take the place of the alert's own, and are templates that end."""
+    sets: list[tuple[Path, Mapping[str, str]]] = [(("annotations",), profile.annotations)]
+    sets += [
+        (("alerts", name, "annotations"), row) for name, row in profile.alert_annotations.items()
+    ]
+    for path, annotations in sets:
+        for key, text in annotations.items():
+            where = profile.document.at(*path, key)
+            if key in names.ANNOTATIONS:
+                yield Problem(
+                    where, f"alerts have an annotation '{key}' already; choose another name"
+                )
+            elif text.count("{{") != text.count("}}"):
+                yield Problem(where, f"{key}: a template that begins with {{{{ ends with }}}}")
 
 
 def _too_large(value: Any) -> str:

@@ -55,4 +55,6 @@ def command(
 
         disk.put(sarif, reports.sarif(problems))
     stop_on_errors(problems, style)
-    say(f"fine: {len(read.catalog.entries)} entries, {size(compiled)}; {proof}")
+    say(
+        f"fine: {len(read.catalog.entries)} entries, {size(compiled, len(compiled.files))}; {proof}"
+    )

@@ -41,6 +41,11 @@ from generator.commands.shared import (
     is_flag=True,
     help="Write nothing; show what would change and exit 1 if anything would.",
 )
+@click.option(
+    "--all-outputs",
+    is_flag=True,
+    help="Write every output, whatever `outputs` of the profile names.",
+)
 @format_option
 @no_validate_option
 @click.pass_context
@@ -50,6 +55,7 @@ def command(
     profile: Path | None,
     output: Path,
     check: bool,
+    all_outputs: bool,
     style: str,
     no_validate: bool,
 ) -> None:
@@ -58,48 +64,45 @@ def command(
 
     read, compiled = compile_for(catalogs, profile, output.as_posix())
     problems = list(compiled.problems)
+    files = compiled.files if all_outputs else compiled.of_outputs(read.profile.outputs)
     proof = ""
     if not errors(problems):
-        problems += write.foreign(output, compiled.files)
+        problems += write.foreign(output, files)
     if not errors(problems):
         found, proof = validate_compiled(read, compiled.files, output.as_posix(), no_validate)
         problems += found
     # In a terminal the diff below says where; elsewhere each file that differs gets a mark of its own.
-    drift = (
-        write.drift(output, compiled.files)
-        if check and style != "text" and not errors(problems)
-        else []
-    )
+    drift = write.drift(output, files) if check and style != "text" and not errors(problems) else []
     report([*problems, *drift], style)
     if errors(problems):
         ctx.exit(FOUND)
     if check:
-        changes = write.diff(output, compiled.files)
+        changes = write.diff(output, files)
         if changes:
             if style in ("json", "gitlab"):
                 say(changes.removesuffix("\n"))
             else:
                 tell(changes, nl=False)
-            say(
-                f"{output} is not what the catalog gives; repair it with:\n  {_repair(catalogs, profile, output)}"
-            )
+            repair = _repair(catalogs, profile, output, all_outputs)
+            say(f"{output} is not what the catalog gives; repair it with:\n  {repair}")
             ctx.exit(FOUND)
-        say(f"{output}: up to date, {len(compiled.files)} files; {proof}")
+        say(f"{output}: up to date, {len(files)} files; {proof}")
         return
     try:
-        changed = write.replace(output, compiled.files)
+        changed = write.replace(output, files)
     except write.ForeignError as late:  # it came while promtool ran
         report(late.problems, style)
         ctx.exit(FOUND)
     state = "written" if changed else "unchanged"
-    say(f"{output}: {state}, {size(compiled)}; {proof}")
+    say(f"{output}: {state}, {size(compiled, len(files))}; {proof}")
 
 
-def _repair(catalogs: Sequence[Path], profile: Path | None, output: Path) -> str:
+def _repair(catalogs: Sequence[Path], profile: Path | None, output: Path, all_outputs: bool) -> str:
     return shlex.join(
         [
             TOOL,
             "generate",
+            *(["--all-outputs"] if all_outputs else []),
             *as_options(catalogs, profile, output if output != Path("output") else None),
         ]
     )

@@ -393,9 +393,9 @@ def _progress(done: int, of: int) -> None:
         click.echo(f"\runit tests {done}/{of}" if done < of else "\r\033[K", nl=False, err=True)
 
 
-def size(compiled: "Compiled") -> str:
+def size(compiled: "Compiled", count: int) -> str:
     """Such as `41 files, 25 alerts (11 for Loki, 14 for Prometheus) and 9 recording rules`."""
-    files = f"{len(compiled.files)} files"
+    files = f"{count} files"
     if compiled.rules is None:
         return files
     alerts = Counter(row.engine for row in compiled.rules.alerts)

@@ -4,10 +4,8 @@ The ruler evaluates it for each series that fires, with the labels of that serie
 identity, so however many lines differ, the alert stays one.
 """
 
-import json
-
 from generator.catalog.profile import LogSource
-from generator.query import logql, promql
+from generator.query import gotemplate, logql, promql
 from generator.query.signature import Signature
 
 ANNOTATION = "line"
@@ -43,11 +41,12 @@ _HARMLESS = (
 def annotation(source: LogSource, signature: Signature, window: str) -> str:
     """A template for the most frequent of the lines counted, without its head, in one line; empty where none is."""
     asked, arguments = _asked(source, signature, window)
-    query = f"query (printf {' '.join([_go(asked), *arguments])})"
+    query = f"query (printf {' '.join([gotemplate.string(asked), *arguments])})"
     sorted_by = " | ".join(f'sortByLabel "{label}"' for label in (_WRAPPED, _TEXT))
     text = f'(printf "%s%s" .Labels.{_WRAPPED} .Labels.{_TEXT})'
     harmless = " | ".join(
-        f"reReplaceAll {_go(pattern)} {_go(instead)}" for pattern, instead in _HARMLESS
+        f"reReplaceAll {gotemplate.string(pattern)} {gotemplate.string(instead)}"
+        for pattern, instead in _HARMLESS
     )
     return (
         '{{ $most := 0.0 }}{{ $line := "" }}'
@@ -58,7 +57,15 @@ def annotation(source: LogSource, signature: Signature, window: str) -> str:
 
 
 def _asked(source: LogSource, signature: Signature, window: str) -> tuple[str, list[str]]:
-    """The query as a format of printf, and its arguments.
+    """The query as a format of printf, and its arguments."""
+    query, arguments = of_place(source, signature)
+    texts = f"| regexp {logql.quote(_PATTERN)}".replace("%", "%%")
+    counted = f"count_over_time({query} {texts} [{window}])"
+    return f"topk({_DIFFERENT}, sum by ({_WRAPPED}, {_TEXT}) ({counted}))", arguments
+
+
+def of_place(source: LogSource, signature: Signature) -> tuple[str, list[str]]:
+    """The query for the lines of an alert's place as a format of printf, and its arguments.
 
     Loki finds the streams by the pod and the node of the alert, or else each of a thousand nodes that fail at once
     would read the lines of all. What is structured metadata is no label of a stream; a filter compares it.
@@ -67,19 +74,12 @@ def _asked(source: LogSource, signature: Signature, window: str) -> tuple[str, l
     narrow = [label for label in (labels.pod, labels.node) if label]
     own = promql.inside(source.selector).replace("%", "%%")
     selector = f"{{{', '.join([own, *(f'{label}=~%q' for label in narrow)])}}}"
-    filters = [*logql.filters(signature), f"| regexp {logql.quote(_PATTERN)}"]
     pipeline = [
         *(f"| {label}=%q" for label in labels.names()),
-        *(text.replace("%", "%%") for text in filters),
+        *(text.replace("%", "%%") for text in logql.filters(signature)),
     ]
-    counted = f"count_over_time({' '.join([selector, *pipeline])} [{window}])"
     arguments = [
         *(f'(printf "^(\\\\Q%s\\\\E)?$" $labels.{label})' for label in narrow),
         *(f"$labels.{label}" for label in labels.names()),
     ]
-    return f"topk({_DIFFERENT}, sum by ({_WRAPPED}, {_TEXT}) ({counted}))", arguments
-
-
-def _go(text: str) -> str:
-    """A string of a Go template."""
-    return json.dumps(text, ensure_ascii=False)
+    return " ".join([selector, *pipeline]), arguments

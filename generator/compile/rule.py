@@ -8,6 +8,7 @@ from typing import Literal
 from generator.catalog.inhibition import Labels, Place
 from generator.catalog.model import Entry
 from generator.catalog.profile import LogSource, Profile
+from generator.query import recorded
 from generator.query.signature import Signature
 
 Engine = Literal["loki", "prometheus"]
@@ -127,3 +128,7 @@ class Rules:
             rule for groups in self.groups.values() for group in groups for rule in group.rules
         ]
         return {rule.record: rule.expr for rule in rules if isinstance(rule, RecordingRule)}
+
+    def written_out(self, expr: str) -> str:
+        """An expression for who evaluates it without the recording rules."""
+        return recorded.written_out(expr, self.records)

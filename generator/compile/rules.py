@@ -18,7 +18,7 @@ from generator.catalog.settings import (
     severity,
 )
 from generator.catalog.wordings import signature
-from generator.compile import matched_line
+from generator.compile import grafana_links, matched_line
 from generator.compile.rule import (
     UPGRADE,
     AlertRule,
@@ -63,10 +63,12 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     builds = _known_builds(enabled, profile)
     alone = tuple(alert for entry in enabled for alert in _alerts(entry, profile, values, builds))
     inhibitions = tuple(_inhibitions(alone, profile))
-    alerts = tuple(_with_causes(alert, alone, inhibitions, catalog, profile) for alert in alone)
+    explained = (_with_causes(alert, alone, inhibitions, catalog, profile) for alert in alone)
+    linked = (_with_links(alert, profile) for alert in explained)
+    alerts = tuple(_with_annotations(alert, profile) for alert in linked)
     records = _records(catalog, profile, alerts, values)
     if builds:
-        records += (RecordingRule(names.BUILD_RECORD, promql.fill(_BUILDS, values)),)
+        records += (RecordingRule(names.BUILD_RECORD, builds_of(values)),)
     interval = profile.prometheus.interval
     recording = (RuleGroup(names.rule_group("records"), interval, records),) if records else ()
     return Rules(
@@ -77,6 +79,11 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
         alerts=alerts,
         inhibitions=inhibitions,
     )
+
+
+def builds_of(values: Mapping[str, str]) -> str:
+    """An expression for the version of each kube-proxy, with what the placeholders stand for."""
+    return promql.fill(_BUILDS, values)
 
 
 def _groups(
@@ -209,6 +216,31 @@ def _with_causes(
         **alert.rule.annotations,
         "description": alert.rule.annotations["description"] + said,
     }
+    return replace(alert, rule=replace(alert.rule, annotations=annotations))
+
+
+def _with_links(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
+    """With annotations that lead into the site's Grafana, if the profile says where that is."""
+    if not profile.grafana.url:
+        return alert
+    labels = alert.labels(profile)
+    places = [
+        (name, getattr(labels, name, None)) for name in ("cluster", "node", "pod", "instance")
+    ]
+    links = {grafana_links.BOARD: grafana_links.board(profile.grafana, places)}
+    if alert.source and alert.filters:
+        window = next(one.value for one in alert.settings if one.name == "range")
+        links[grafana_links.LOGS] = grafana_links.logs(
+            profile.grafana, alert.source, alert.filters, window
+        )
+    annotations = {**alert.rule.annotations, **links}
+    return replace(alert, rule=replace(alert.rule, annotations=annotations))
+
+
+def _with_annotations(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
+    """With those of the site's own."""
+    own = profile.alert_annotations.get(alert.rule.alert, {})
+    annotations = {**alert.rule.annotations, **profile.annotations, **own}
     return replace(alert, rule=replace(alert.rule, annotations=annotations))
 
 

@@ -1,6 +1,5 @@
 """Looks for failures where the logs and metrics are: the compiled queries, asked of Loki and Prometheus."""
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +8,7 @@ from generator.base.names import TEST_LABEL
 from generator.base.shapes import Shape
 from generator.catalog.model import MetricAlert
 from generator.catalog.profile import Profile
-from generator.compile.rule import CompiledAlert, RecordingRule, Rules
+from generator.compile.rule import CompiledAlert, Rules
 from generator.diagnose.findings import Findings, Proof, Span
 from generator.diagnose.unwrap import unwrap
 from generator.query import logql
@@ -71,12 +70,6 @@ def _prove(
 
 def in_prometheus(prometheus: Client, rules: Rules, profile: Profile, findings: Findings) -> None:
     """Which metric alerts hold now. Recording rules are written out, since they may not be loaded there."""
-    records = {
-        rule.record: rule.expr
-        for group in rules.groups["prometheus"]
-        for rule in group.rules
-        if isinstance(rule, RecordingRule)
-    }
     labels = profile.prometheus.labels
     for alert in rules.alerts:
         metric = next(
@@ -89,7 +82,7 @@ def in_prometheus(prometheus: Client, rules: Rules, profile: Profile, findings: 
             prometheus,
             "/api/v1/query",
             answers.VECTOR,
-            query=_written_out(alert.rule.expr, records),
+            query=rules.written_out(alert.rule.expr),
         )
         for row in found:
             place = _place(row["metric"], (labels.node, labels.pod, labels.instance))
@@ -97,13 +90,6 @@ def in_prometheus(prometheus: Client, rules: Rules, profile: Profile, findings: 
             findings.measured(
                 alert.entry.id, f"{place}: {said}" if place else said, [place] if place else []
             )
-
-
-def _written_out(expr: str, records: Mapping[str, str]) -> str:
-    for name, text in records.items():
-        whole = f"(\n{text}\n)".replace("\\", r"\\")
-        expr = re.sub(rf"(?<![\w:]){re.escape(name)}(?![\w:{{\[])", whole, expr)
-    return expr
 
 
 def _observed(metric: MetricAlert, value: float) -> str:

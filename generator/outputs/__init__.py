@@ -27,11 +27,12 @@ OUTPUTS = (
 )
 
 
-def render(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    """All files of all outputs, sorted by path."""
-    return sorted(file for name in OUTPUTS for file in _output(name)(rules, catalog, profile))
+def render(rules: Rules, catalog: Catalog, profile: Profile) -> dict[str, list[File]]:
+    """The files of each output."""
+    return {name: render_one(name, rules, catalog, profile) for name in OUTPUTS}
 
 
-def _output(name: str) -> Output:
-    files: Output = import_module(f"{__name__}.{name}").files
-    return files
+def render_one(name: str, rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
+    """The files of one output."""
+    output: Output = import_module(f"{__name__}.{name}").files
+    return output(rules, catalog, profile)

@@ -15,7 +15,7 @@ from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import LogLabels, LogSource, Profile
 from generator.compile import matched_line
 from generator.compile.rule import CompiledAlert, Rules
-from generator.compile.rules import without_queries
+from generator.compile.rules import builds_of, without_queries
 from generator.query import logql, promql
 from generator.query.signature import Signature
 
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
 
 _FOLDER = "grafana"
 _WIDTH, _HEIGHT = 12, 8
+_BOARD_WIDTH = 24
 _PLACE = "kube_proxy"  # the label that names a kube-proxy in a legend
 _SECONDS_BACK = (
     600  # what Grafana fetches for an alert; the ranges of the expressions decide what is read
 )
 _ALERTS_NOTE = """\
 For sites that let Grafana evaluate alerts. Load either these or the rules of Loki and Prometheus, or each comes twice.
-Goes into provisioning/alerting. An alert fires for each series that its query gives, as in Prometheus."""
+Goes into provisioning/alerting. An alert fires for each series that its query gives, as in Prometheus. No recording
+rule is needed: what the rules for Prometheus record is written out here."""
 _PROVIDER_NOTE = "Goes into provisioning/dashboards; the path is that of the folder with kube-proxy.dashboard.json."
+
+_FIRING = "Alerts firing"
 
 Source = Literal["loki", "prometheus"]
 
@@ -46,20 +50,29 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel, as the dashboard lays it out; `unit` is Grafana's word. The second query of `axes` has its own axis."""
+    """A panel, as the dashboard lays it out; `unit` is Grafana's word. The second query of `axes` has its own axis.
+
+    `alerts` are those that it shows the reason of: Grafana leads from them to it.
+    """
 
     title: str
     description: str
     source: Source
     queries: tuple[Query, ...]
     unit: str = "short"
-    kind: Literal["lines", "bars", "table"] = "lines"
+    kind: Literal["lines", "bars", "table", "logs"] = "lines"
     axes: tuple[str, ...] = ()
     link: str | None = None
+    alerts: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        return _BOARD_WIDTH if self.kind == "logs" else _WIDTH
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    groups = list(_groups(rules, profile))
+    shown = list(panels(rules, profile))
+    groups = list(_groups(rules, profile, _panel_of_each(rules, shown)))
     provider = {
         "apiVersion": 1,
         "providers": [
@@ -71,7 +84,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         ],
     }
     return [
-        File(f"{_FOLDER}/kube-proxy.dashboard.json", _json(dashboard(rules, profile))),
+        File(f"{_FOLDER}/kube-proxy.dashboard.json", _json(_as_data(shown, profile))),
         yaml_file(f"{_FOLDER}/kube-proxy.dashboards.yaml", provider, _PROVIDER_NOTE),
         yaml_file(
             f"{_FOLDER}/kube-proxy.alerting.yaml", {"apiVersion": 1, "groups": groups}, _ALERTS_NOTE
@@ -81,16 +94,21 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 
 def dashboard(rules: Rules, profile: Profile) -> Mapping[str, Any]:
     """The dashboard as Grafana reads it."""
+    return _as_data(list(panels(rules, profile)), profile)
+
+
+def _as_data(shown: Sequence[Panel], profile: Profile) -> Mapping[str, Any]:
     from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-    built = _dashboard(list(panels(rules, profile)), profile)
-    data = _stated(json.loads(JSONEncoder(sort_keys=True).encode(built)))
+    data = _stated(json.loads(JSONEncoder(sort_keys=True).encode(_dashboard(shown, profile))))
     return {"description": data["description"], **data}
 
 
 def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """What the dashboard shows, in its order; the queries hold Grafana's variables."""
     yield from _of_failures(rules, profile)
+    yield _firing(profile)
+    yield from _of_lines(rules, profile)
     site = placeholders.of_site(profile)
     by, chosen = site["by"], ", ".join([site["kube_proxy"], *_chosen(profile)])
     latency = "kubeproxy_sync_proxy_rules_duration_seconds"
@@ -113,19 +131,6 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
         return of_each(f"max by ({by}) (histogram_quantile({share}, {by_family}))", share)
 
     yield Panel(
-        "Alerts firing",
-        "Alerts of kube-proxy that Prometheus evaluates; the watchdog is always among them.",
-        "prometheus",
-        (
-            Query(
-                'count by (alertname, severity) (ALERTS{alertname=~"KubeProxy.+", alertstate="firing"})',
-                "{{alertname}}",
-            ),
-        ),
-        kind="bars",
-        link=profile.page_url(names.RUNBOOK_INDEX),
-    )
-    yield Panel(
         "Time to write the rules",
         "Median and 99th percentile of a sync, of the slower IP family (told apart from 1.33 on). The buckets end at "
         "16.4 s: a sync that takes longer shows as that.",
@@ -133,6 +138,7 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
         (quantile("0.5"), quantile("0.99")),
         "s",
         link=runbook("KubeProxySyncSlow"),
+        alerts=("KubeProxySyncSlow",),
     )
     yield Panel(
         "Time since the last successful sync",
@@ -142,6 +148,7 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
         (of_each(_since_last_success(by, chosen)),),
         "s",
         link=runbook("KubeProxyRulesStale"),
+        alerts=("KubeProxyRulesStale",),
     )
     yield Panel(
         "Failed calls of iptables-restore",
@@ -155,6 +162,7 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
         ),
         kind="bars",
         link=runbook("KubeProxyIptablesRestoreFailing"),
+        alerts=("KubeProxyIptablesRestoreFailing",),
     )
     yield Panel(
         "CPU against syncs",
@@ -171,8 +179,36 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
         ),
         axes=("cores", "syncs/s"),
         link=runbook("KubeProxyCPUHigh"),
+        alerts=("KubeProxyCPUHigh",),
     )
     yield from _of_builds(rules, profile)
+
+
+def _firing(profile: Profile) -> Panel:
+    return Panel(
+        _FIRING,
+        "Alerts of kube-proxy that Prometheus evaluates; the watchdog is always among them.",
+        "prometheus",
+        (
+            Query(
+                'count by (alertname, severity) (ALERTS{alertname=~"KubeProxy.+", alertstate="firing"})',
+                "{{alertname}}",
+            ),
+        ),
+        kind="bars",
+        link=_runbooks(profile),
+    )
+
+
+def _runbooks(profile: Profile) -> str:
+    return profile.page_url(names.RUNBOOK_INDEX)
+
+
+def _panel_of_each(rules: Rules, shown: Sequence[Panel]) -> Mapping[str, int]:
+    """By alert, the id of the panel that shows its reason; of those that have none, the one of all alerts."""
+    found = {name: number for number, panel in enumerate(shown, 1) for name in panel.alerts}
+    (firing,) = [number for number, panel in enumerate(shown, 1) if panel.title == _FIRING]
+    return {row.rule.alert: found.get(row.rule.alert, firing) for row in rules.alerts}
 
 
 def _since_last_success(by: str, chosen: str) -> str:
@@ -189,16 +225,20 @@ def _since_last_success(by: str, chosen: str) -> str:
 def _placed(expr: str, profile: Profile) -> str:
     """An expression whose series say in one label where they are: the node, or else the Pod, or else the target."""
     labels = profile.prometheus.labels
-    for label in (labels.instance, labels.pod, labels.node):
-        if label:  # a later one wins where it is not empty
-            expr = f'label_replace({expr}, "{_PLACE}", "$1", "{label}", "(.+)")'
+    return _in_one_label(expr, (labels.node, labels.pod, labels.instance))
+
+
+def _in_one_label(expr: str, labels: Sequence[str | None]) -> str:
+    """An expression with a label that has the value of the first of these that is not empty, in PromQL and LogQL."""
+    for label in reversed([label for label in labels if label]):
+        expr = f'label_replace({expr}, "{_PLACE}", "$1", "{label}", "(.+)")'
     return expr
 
 
 def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """Matching log lines by node, one query for each failure."""
     queries = tuple(
-        _lines(alert.entry, alert.filters, alert.source, profile)
+        _counted(alert.entry, alert.filters, alert.source, profile)
         for alert in rules.alerts
         if alert.source and alert.filters
     )
@@ -209,37 +249,63 @@ def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
             "loki",
             queries,
             kind="bars",
-            link=profile.page_url(names.RUNBOOK_INDEX),
+            link=_runbooks(profile),
         )
 
 
-def _lines(entry: Entry, filters: Signature, source: LogSource, profile: Profile) -> Query:
+def _counted(entry: Entry, filters: Signature, source: LogSource, profile: Profile) -> Query:
     labels = source.labels
-    chosen = f"{{{', '.join([promql.inside(source.selector), *_chosen_streams(labels, profile)])}}}"
-    where = labels.node or labels.pod
-    by = ", ".join(label for label in (labels.cluster, where) if label)
+    places = [label for label in (labels.node, labels.pod) if label]
+    by = [label for label in (labels.cluster, *places) if label]
+    counted = logql.lines(_streams(source, profile), filters, "$__interval", ", ".join(by))
+    if not places:
+        return Query(counted, entry.id)
+    shown = ", ".join(label for label in (labels.cluster, _PLACE) if label)
     return Query(
-        logql.lines(chosen, filters, "$__interval", by),
-        f"{{{{{where}}}}} {entry.id}" if where else entry.id,
+        f"sum by ({shown}) ({_in_one_label(counted, places)})", f"{{{{{_PLACE}}}}} {entry.id}"
     )
+
+
+def _of_lines(rules: Rules, profile: Profile) -> Iterator[Panel]:
+    """The lines themselves, with the labels that say where each comes from."""
+    read = [(row, row.source, row.filters) for row in rules.alerts if row.source and row.filters]
+    queries = tuple(
+        Query(" ".join([_streams(source, profile), *logql.filters(filters)]))
+        for _, source, filters in read
+    )
+    if queries:
+        yield Panel(
+            "Matching lines",
+            "The lines that the alerts on logs count, the newest first; choose a node above to see those of it alone.",
+            "loki",
+            queries,
+            kind="logs",
+            link=_runbooks(profile),
+            alerts=tuple(row.rule.alert for row, _, _ in read),
+        )
+
+
+def _streams(source: LogSource, profile: Profile) -> str:
+    """The streams of a log, of what is chosen above the dashboard."""
+    chosen = _chosen_streams(source.labels, profile)
+    return f"{{{', '.join([promql.inside(source.selector), *chosen])}}}"
 
 
 def _of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
     known = [alert for alert in rules.alerts if alert.known_build]
     if not known:
         return
-    matchers = ", ".join(_chosen(profile))
+    site = placeholders.of_site(profile)
+    chosen = ", ".join([site["kube_proxy"], *_chosen(profile)])
     yield Panel(
         "Builds",
         "What each kube-proxy says of its version.",
         "prometheus",
-        (Query(f"{names.BUILD_RECORD}{{{matchers}}}"),),
+        (Query(builds_of({**site, "kube_proxy": chosen})),),
         kind="table",
     )
     affected = "\nor\n".join(
-        f'label_replace({alert.rule.expr.strip()}, "failure", "{alert.entry.id}", "", "")'
-        if alert.rule.expr.count("label_replace") == 1
-        else f'label_replace((\n{alert.rule.expr.strip()}\n), "failure", "{alert.entry.id}", "", "")'
+        f'label_replace((\n{rules.written_out(alert.rule.expr).strip()}\n), "failure", "{alert.entry.id}", "", "")'
         for alert in known
     )
     yield Panel(
@@ -248,7 +314,8 @@ def _of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
         "prometheus",
         (Query(affected),),
         kind="table",
-        link=profile.page_url(names.RUNBOOK_INDEX),
+        link=_runbooks(profile),
+        alerts=tuple(alert.rule.alert for alert in known),
     )
 
 
@@ -312,28 +379,37 @@ def _dashboard(shown: Sequence[Panel], profile: Profile) -> "Dashboard":
             .current(model.VariableOption(selected=True, text="All", value="$__all"))
             .multi(True)
         )
-    for number, panel in enumerate(shown):
-        place = model.GridPos(x=number % 2 * _WIDTH, y=number // 2 * _HEIGHT, w=_WIDTH, h=_HEIGHT)
-        board.with_panel(_panel(panel).id(number + 1).grid_pos(place))
+    board.link(build.DashboardLink("Runbooks").url(_runbooks(profile)).target_blank(True))
+    board.link(build.DashboardLink("Alert rules").url("/alerting/list?search=KubeProxy"))
+    x = y = 0
+    for number, panel in enumerate(shown, 1):
+        if x + panel.width > _BOARD_WIDTH:
+            x, y = 0, y + _HEIGHT
+        place = model.GridPos(x=x, y=y, w=panel.width, h=_HEIGHT)
+        board.with_panel(_panel(panel).id(number).grid_pos(place))
+        x += panel.width
     return board.build()
 
 
 def _panel(panel: Panel) -> Any:
     from grafana_foundation_sdk.builders import dashboard as build
-    from grafana_foundation_sdk.builders import table, timeseries
+    from grafana_foundation_sdk.builders import logs, table, timeseries
     from grafana_foundation_sdk.models import common
     from grafana_foundation_sdk.models import dashboard as model
 
-    built: Any = table.Panel() if panel.kind == "table" else timeseries.Panel()
+    built: Any = {"table": table.Panel, "logs": logs.Panel}.get(panel.kind, timeseries.Panel)()
     built.title(panel.title).description(panel.description).datasource(_source(panel.source)).unit(
         panel.unit
     )
+    if panel.kind == "logs":
+        built.show_time(True).wrap_log_message(True).enable_log_details(True)
+        built.sort_order(common.LogsSortOrder.DESCENDING)
     if panel.kind == "bars":
         built.draw_style(common.GraphDrawStyle.BARS).fill_opacity(60)
     if panel.link:
         built.links([build.DashboardLink("Runbook").url(panel.link).target_blank(True)])
-    for letter, query in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", panel.queries, strict=False):
-        built.with_target(_target(panel, query, letter))
+    for number, query in enumerate(panel.queries):
+        built.with_target(_target(panel, query, _reference(number)))
     for letter, axis in zip("AB", panel.axes, strict=False):
         side = common.AxisPlacement.RIGHT if letter == "B" else common.AxisPlacement.LEFT
         built.override_by_query(
@@ -346,18 +422,19 @@ def _panel(panel: Panel) -> Any:
     return built
 
 
+def _reference(number: int) -> str:
+    """How Grafana names the queries of a panel: A to Z, then AA."""
+    further, letter = divmod(number, 26)
+    return (_reference(further - 1) if further else "") + chr(ord("A") + letter)
+
+
 def _target(panel: Panel, query: Query, letter: str) -> Any:
     from grafana_foundation_sdk.builders import loki, prometheus
     from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
     if panel.source == "loki":
-        return (
-            loki.Dataquery()
-            .ref_id(letter)
-            .expr(query.expr)
-            .legend_format(query.legend)
-            .query_type("range")
-        )
+        asked = loki.Dataquery().ref_id(letter).expr(query.expr).query_type("range")
+        return asked if panel.kind == "logs" else asked.legend_format(query.legend)
     target = prometheus.Dataquery().ref_id(letter).expr(query.expr)
     if panel.kind == "table":
         return target.instant().format(PromQueryFormat.TABLE)
@@ -381,29 +458,39 @@ def _stated(value: Any) -> Any:
     return [_stated(part) for part in value] if isinstance(value, list) else value
 
 
-def _groups(rules: Rules, profile: Profile) -> Iterator[Mapping[str, Any]]:
+def _groups(
+    rules: Rules, profile: Profile, panel_of: Mapping[str, int]
+) -> Iterator[Mapping[str, Any]]:
     """Alert rules as Grafana's file provisioning reads them, in the groups of the rulers."""
     by_group: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for alert in rules.alerts:
         group = f"{names.rule_group(alert.entry.id)}.{alert.engine}"
-        by_group.setdefault((group, alert.interval), []).append(_rule(alert, profile))
+        by_group.setdefault((group, alert.interval), []).append(
+            _rule(alert, rules, profile, panel_of[alert.rule.alert])
+        )
     for (group, interval), found in by_group.items():
         yield {
             "orgId": 1,
             "name": group,
-            "folder": profile.grafana.folder,
+            "folder": _unexpanded(profile.grafana.folder),
             "interval": interval,
             "rules": found,
         }
 
 
-def _rule(alert: CompiledAlert, profile: Profile) -> Mapping[str, Any]:
+def _rule(alert: CompiledAlert, rules: Rules, profile: Profile, panel: int) -> Mapping[str, Any]:
+    expr = rules.written_out(alert.rule.expr) if alert.engine == "prometheus" else alert.rule.expr
     query = {
         "refId": "A",
-        "expr": alert.rule.expr,
+        "expr": expr,
         "instant": True,
         "range": False,
         "queryType": "instant",
+    }
+    annotations = {
+        key: _as_grafana(text)
+        for key, text in alert.rule.annotations.items()
+        if key != matched_line.ANNOTATION  # Grafana's templates cannot ask Loki
     }
     # A series that is there fires, whatever its value, as it does in Prometheus.
     fires = {"refId": "B", "type": "math", "expression": "is_number($A) || is_inf($A)"}
@@ -416,18 +503,30 @@ def _rule(alert: CompiledAlert, profile: Profile) -> Mapping[str, Any]:
         "noDataState": "OK",
         "execErrState": "Error",
         "for": alert.rule.hold,
-        "labels": dict(alert.rule.labels),
+        "labels": {key: _unexpanded(text) for key, text in alert.rule.labels.items()},
         "annotations": {
-            key: _as_grafana(text)
-            for key, text in alert.rule.annotations.items()
-            if key != matched_line.ANNOTATION  # Grafana's templates cannot ask Loki
+            **annotations,
+            "__dashboardUid__": DASHBOARD,
+            "__panelId__": str(panel),
         },
+        "dashboardUid": DASHBOARD,
+        "panelId": panel,
     }
+
+
+def _unexpanded(text: str) -> str:
+    """Of all texts but queries and annotations, provisioning replaces $NAME by a variable of Grafana's environment."""
+    return text.replace("$", "$$")
 
 
 def _data(letter: str, uid: str, model: Mapping[str, Any]) -> Mapping[str, Any]:
     span = {"from": _SECONDS_BACK, "to": 0}
-    return {"refId": letter, "relativeTimeRange": span, "datasourceUid": uid, "model": model}
+    return {
+        "refId": letter,
+        "relativeTimeRange": span,
+        "datasourceUid": _unexpanded(uid),
+        "model": model,
+    }
 
 
 def _as_grafana(annotation: str) -> str:

@@ -59,6 +59,7 @@ def page(alert: CompiledAlert, rules: Rules, catalog: Catalog, profile: Profile)
         related=[(known[key], why) for key, why in alert.entry.related if key in known],
         steps=_steps(alert.entry, words(profile.kube_proxy)),
         found=whereabouts(alert, rules, profile),
+        grafana=(profile.grafana.url or "").rstrip("/"),
         alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
         cite=_Citer(alert.entry),
     )

@@ -1,11 +1,14 @@
 """A profile on top of presets and files: what holds, and where a problem of it is said to stand."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from generator.base.reader import Reader
 from generator.catalog import profiles
 from generator.catalog.load import Inputs, load, shipped_catalog
+from generator.catalog.profile import Disabled, Profile
 from generator.pipeline import compile_catalog
 from tests.conftest import TINY
 
@@ -157,3 +160,23 @@ def test_links_end_as_the_published_pages_do(
     profile = load(profile=tmp_path / "site.yaml").profile
     assert profile.runbook_url("KubeProxySyncSlow") == page
     assert profile.page_url("README.md") == index
+
+
+def test_what_is_disabled_until_a_day_is_back_on_the_next(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "disabled: [gate-watchdog, {id: gate-slow, reason: noisy, until: 2027-03-31}, "
+        "{id: broken-gate, reason: of another team}]\n",
+        encoding="utf-8",
+    )
+
+    def on(day: date) -> Profile:
+        reader = Reader()
+        found = profiles.read(reader, shipped_catalog(), site, day)
+        assert reader.problems == []
+        return found
+
+    assert on(date(2027, 3, 31)).disabled == {"gate-watchdog", "gate-slow", "broken-gate"}
+    assert on(date(2027, 3, 31)).lapsed == ()
+    assert on(date(2027, 4, 1)).disabled == {"gate-watchdog", "broken-gate"}
+    assert on(date(2027, 4, 1)).lapsed == (Disabled("gate-slow", "noisy", "2027-03-31"),)

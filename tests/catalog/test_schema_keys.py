@@ -20,6 +20,7 @@ At = tuple[str, ...]
 TEXTS = (
     "page", "1.18", "1.18.4", "v1.18.4-tke.26", "10m", "--flag", "NAME", "/run/file", "CentOS 8", "CentOS",
     "https://example.com/x", "KubeProxyX", "a:b:c", "fires/a.log", "kube-proxy", "a=b", "host:1", "x", "label",
+    "2027-03-31",
 )  # fmt: skip
 
 
@@ -155,13 +156,13 @@ def profile(node: Schema, monkeypatch: pytest.MonkeyPatch) -> Account:
     read: set[At] = set()
     missed: set[At] = set()
     monkeypatch.setattr(profiles, "_with_defaults", lambda *_: Asked(data, read, missed))
-    profiles._profile(Document("site.yaml", data), "{}")
+    profiles._profile(Document("site.yaml", data), "{}", "2027-01-01")
     return {at for at in keys(data) if at not in read and not passed_on(at)}, missed
 
 
 def passed_on(at: At) -> bool:
     """Labels and settings have names of the site's choice; the profiles that one extends are below it by then."""
-    inner = len(at) > 1 and at[0] in ("alerts", "labels")
+    inner = len(at) > 1 and at[0] in ("alerts", "annotations", "labels")
     return inner or at == ("extends",) or (len(at) > 2 and at[:2] == ("kubernetes", "labels"))
 
 

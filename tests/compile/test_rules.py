@@ -13,7 +13,7 @@ from generator.catalog.load import load
 from generator.compile.rule import AlertRule, RuleGroup, Rules
 from generator.compile.rule_files import rules_file
 from generator.compile.rules import compile_rules
-from tests.conftest import TINY
+from tests.conftest import TINY, compiled_for
 
 
 def rules(tmp_path: Path, profile: str = "", catalog: Path = TINY) -> Rules:
@@ -255,3 +255,25 @@ def test_a_symptom_names_the_causes_that_come_beside_it(
     ]
     found = re.search(r" If (KubeProxy[^.]+) fires there too, it names the cause\.", described)
     assert (found[1] if found else "") == named
+
+
+def test_annotations_of_the_site_stand_on_every_alert_and_those_of_an_alert_win(
+    tmp_path: Path,
+) -> None:
+    texts = compiled_for(
+        "annotations: {team: net, place: '{{ $labels.node }}'}\n"
+        "alerts: {KubeProxySyncSlow: {annotations: {team: platform}}}\n",
+        tmp_path,
+    )
+    rules = {
+        rule["alert"]: rule["annotations"]
+        for engine in ("loki", "prometheus")
+        for group in yaml.safe_load(texts[f"{engine}/kube-proxy.rules.yaml"])["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    assert {notes["place"] for notes in rules.values()} == {"{{ $labels.node }}"}
+    assert {name for name, notes in rules.items() if notes["team"] != "net"} == {
+        "KubeProxySyncSlow"
+    }
+    assert rules["KubeProxySyncSlow"]["team"] == "platform"

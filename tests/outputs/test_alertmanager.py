@@ -432,6 +432,18 @@ def test_a_notification_shows_the_line_of_the_first_alert_as_code(
     )
 
 
+def test_the_message_leads_to_the_lines_in_grafana(amtool: Path, tmp_path: Path) -> None:
+    link = "https://grafana.test/explore?schemaVersion=1&panes=%7B%22kp%22%3A1%7D"
+    notes = {"description": "First step: Read the log.", "runbook_url": "https://r.test/A.md"}
+    told = {**notes, "summary": "failed on n1", "line": "failed", "logs_url": link}
+    alerts = [{"status": "firing", "labels": {}, "annotations": told}]
+    data = {"status": "firing", "alerts": alerts, "commonLabels": {}, "commonAnnotations": notes}
+    assert rendered(amtool, tmp_path, "text", data) == (
+        f"• failed on n1\n`failed`\n<{link}|Log lines in Grafana>\n"
+        "First step: Read the log.\nRunbook: https://r.test/A.md"
+    )
+
+
 def test_a_notification_of_thousands_of_nodes_tells_ten_of_them_and_how_many_more(
     tmp_path: Path, alertmanager: Path
 ) -> None:

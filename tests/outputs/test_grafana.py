@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 import yaml
 
 from generator.base import subprocesses
+from generator.query import logql
+from generator.query.recorded import written_out
+from generator.servers.loki import Loki
 from tests.conftest import ROOT, compiled_for
 from tests.lab.afterwards import filled
 
@@ -44,6 +48,8 @@ RULE = {
         "for": {"pattern": "^([0-9]+(ms|s|m|h|d|w|y))+$"},
         "labels": {"type": "object", "additionalProperties": {"type": "string"}},
         "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+        "dashboardUid": {"type": "string", "minLength": 1},
+        "panelId": {"type": "integer", "minimum": 1},
     },
 }
 GROUP = {
@@ -64,6 +70,7 @@ def test_the_dashboard_shows_what_was_asked_for() -> None:
     assert [panel["title"] for panel in DASHBOARD["panels"]] == [
         "Failures by node",
         "Alerts firing",
+        "Matching lines",
         "Time to write the rules",
         "Time since the last successful sync",
         "Failed calls of iptables-restore",
@@ -79,15 +86,21 @@ def test_a_panel_says_what_it_is_and_asks_the_chosen_source(panel: dict[str, Any
     assert panel["fieldConfig"]["defaults"]["unit"]
     assert panel["datasource"]["uid"] == f"${{{panel['datasource']['type']}}}"
     letters = [target["refId"] for target in panel["targets"]]
-    assert letters == sorted(set(letters))
+    assert len(set(letters)) == len(letters)
+    assert all(re.fullmatch("[A-Z]+", letter) for letter in letters)
     for target in panel["targets"]:
         assert "$" not in filled(target["expr"]).replace("$$", "").replace('"$1"', "")
 
 
 def test_panels_stand_side_by_side_and_on_no_other() -> None:
-    taken = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
+    places = [panel["gridPos"] for panel in DASHBOARD["panels"]]
+    taken = [
+        (column, place["y"])
+        for place in places
+        for column in range(place["x"], place["x"] + place["w"])
+    ]
     assert len(set(taken)) == len(taken)
-    assert {x for x, _ in taken} == {0, 12}
+    assert {column for column, _ in taken} == set(range(24))
 
 
 def test_each_failure_has_its_query() -> None:
@@ -95,7 +108,7 @@ def test_each_failure_has_its_query() -> None:
     failures = {rule["labels"]["failure"] for group in rules["groups"] for rule in group["rules"]}
     legends = {target["legendFormat"] for target in DASHBOARD["panels"][0]["targets"]}
     assert legends == {
-        f"{{{{node_name}}}} {failure}" for failure in failures - {"log-rules-watchdog"}
+        f"{{{{kube_proxy}}}} {failure}" for failure in failures - {"log-rules-watchdog"}
     }
 
 
@@ -106,8 +119,17 @@ def test_the_alerts_have_the_form_that_grafana_reads(group: dict[str, Any]) -> N
 
 
 def test_grafana_has_every_alert_once_with_what_it_evaluates_elsewhere() -> None:
+    """What the rules for Prometheus record is written out."""
+    records = {
+        rule["record"]: rule["expr"]
+        for group in yaml.safe_load(
+            (ROOT / "output" / "prometheus" / "kube-proxy.rules.yaml").read_text()
+        )["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    }
     expected = {
-        rule["alert"]: (rule["expr"], rule["labels"], engine)
+        rule["alert"]: (written_out(rule["expr"], records), rule["labels"], engine)
         for engine in ("loki", "prometheus")
         for group in yaml.safe_load(
             (ROOT / "output" / engine / "kube-proxy.rules.yaml").read_text()
@@ -118,7 +140,7 @@ def test_grafana_has_every_alert_once_with_what_it_evaluates_elsewhere() -> None
     found = {
         rule["title"]: (
             rule["data"][0]["model"]["expr"],
-            rule["labels"],
+            {key: text.replace("$$", "$") for key, text in rule["labels"].items()},
             rule["data"][0]["datasourceUid"],
         )
         for rule in RULES
@@ -132,6 +154,126 @@ def test_annotations_use_what_grafanas_templates_have(rule: dict[str, Any]) -> N
     text = " ".join(rule["annotations"].values())
     assert not re.search(r"\$value\b|\bquery\b|\$\{", text)
     assert text.count("{{") == text.count("}}")
+
+
+def test_an_alert_leads_to_the_panel_that_shows_its_reason() -> None:
+    titles = {panel["id"]: panel["title"] for panel in DASHBOARD["panels"]}
+    shown = {rule["title"]: titles[rule["panelId"]] for rule in RULES}
+    assert shown["KubeProxyIptablesBackendMismatch"] == "Matching lines"
+    assert shown["KubeProxyRulesStale"] == "Time since the last successful sync"
+    assert shown["KubeProxyMetricsMissing"] == "Alerts firing"
+    assert shown["KubeProxyIPVSStartupPanicKnownBuild"].startswith("Builds with a known failure")
+    for rule in RULES:
+        assert rule["dashboardUid"] == rule["annotations"]["__dashboardUid__"] == DASHBOARD["uid"]
+        assert rule["annotations"]["__panelId__"] == str(rule["panelId"])
+
+
+def test_the_dashboard_leads_to_the_alerts_and_the_runbooks() -> None:
+    assert [(link["title"], link["url"]) for link in DASHBOARD["links"]] == [
+        ("Runbooks", "https://runbooks.example.com/kube-proxy/README.md"),
+        ("Alert rules", "/alerting/list?search=KubeProxy"),
+    ]
+
+
+def test_the_lines_are_those_that_the_alerts_count() -> None:
+    (panel,) = [one for one in DASHBOARD["panels"] if one["type"] == "logs"]
+    asked = {
+        " ".join(filled(target["expr"]).partition("}")[2].split()) for target in panel["targets"]
+    }
+    alerts = [rule["data"][0] for rule in RULES if rule["data"][0]["datasourceUid"] == "loki"]
+    pipelines = {
+        " ".join(query.partition("}")[2].split())
+        for data in alerts
+        if "watchdog" not in data["model"]["expr"]
+        for query in logql.log_queries(data["model"]["expr"])
+    }
+    assert asked == pipelines
+
+
+def test_a_dollar_of_a_label_is_none_of_grafanas_environment(tmp_path: Path) -> None:
+    """Provisioning expands $NAME in labels and names, not in queries and annotations; $$ stands for a dollar."""
+    profile = "grafana: {folder: a$b, loki: l$1}\n"
+    (rule, *_), folder = next(
+        (group["rules"], group["folder"])
+        for group in yaml.safe_load(
+            compiled_for(profile, tmp_path)["grafana/kube-proxy.alerting.yaml"]
+        )["groups"]
+        if group["name"] == "kube-proxy.conntrack-table-full.loki"
+    )
+    assert rule["labels"]["node"] == "{{ $$labels.node_name }}"
+    assert "$labels.node_name" in rule["annotations"]["summary"]
+    assert (folder, rule["data"][0]["datasourceUid"]) == ("a$$b", "l$$1")
+
+
+@pytest.mark.parametrize(
+    ("labels", "stream", "shown"),
+    [
+        ("{}", {"pod": "kube-proxy-a", "node_name": "n1"}, {"kube_proxy": "n1"}),
+        ("{}", {"pod": "kube-proxy-a"}, {"kube_proxy": "kube-proxy-a"}),
+        (
+            "{node: null}",
+            {"pod": "kube-proxy-a", "node_name": "n1"},
+            {"kube_proxy": "kube-proxy-a"},
+        ),
+        ("{node: null, pod: null}", {"pod": "kube-proxy-a"}, {}),
+    ],
+)
+def test_a_legend_names_the_place_by_the_labels_there_are(
+    labels: str, stream: dict[str, str], shown: dict[str, str], tmp_path: Path, real_loki: Loki
+) -> None:
+    """A real Loki answers the panel's query; what is not named in the legend is summed up."""
+    site = f'loki: {{selector: \'{{container="kube-proxy", case="{tmp_path.name}"}}\', labels: {labels}}}\n'
+    board = json.loads(compiled_for(site, tmp_path)["grafana/kube-proxy.dashboard.json"])
+    panel = next(one for one in board["panels"] if one["title"] == "Failures by node")
+    (target,) = [
+        one
+        for one in panel["targets"]
+        if one["legendFormat"].endswith("iptables-lock-held-too-long")
+    ]
+    now = int(time.time()) - 60
+    values = [[str(now * 10**9 + number), line] for number, line in enumerate(lock_held())]
+    told = {"container": "kube-proxy", "case": tmp_path.name, **stream}
+    real_loki.push([{"stream": told, "values": values}])
+    (found,) = real_loki.evaluate(filled(target["expr"]), now + 30, 30, 1)
+    assert found.labels == shown
+    assert target["legendFormat"].startswith("{{kube_proxy}} ") is bool(shown)
+
+
+def lock_held() -> list[str]:
+    folder = ROOT / "catalog/iptables-lock-held-too-long/samples/fires"
+    first = sorted(folder.glob("*.log"))[0]
+    return first.read_text(encoding="utf-8").splitlines()
+
+
+def test_alerts_and_pages_lead_to_the_dashboard_where_the_profile_says_where_grafana_is(
+    tmp_path: Path,
+) -> None:
+    texts = compiled_for("grafana: {url: https://grafana.test}\n", tmp_path)
+    rules = {
+        rule["alert"]: rule["annotations"]
+        for engine in ("loki", "prometheus")
+        for group in yaml.safe_load(texts[f"{engine}/kube-proxy.rules.yaml"])["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    start = "https://grafana.test/d/kube-proxy-alerts?from=now-3h&to=now"
+    assert all(notes["dashboard_url"].startswith(start) for notes in rules.values())
+    assert rules["KubeProxyIptablesBackendMismatch"]["dashboard_url"].removeprefix(start) == (
+        "{{ with $labels.cluster }}&var-cluster={{ . | urlquery }}{{ end }}"
+        "{{ with $labels.node_name }}&var-node={{ . | urlquery }}{{ end }}"
+        "{{ with $labels.pod }}&var-pod={{ . | urlquery }}{{ end }}"
+    )
+    logs = yaml.safe_load(texts["loki/kube-proxy.rules.yaml"])["groups"]
+    linked = {name for name, notes in rules.items() if "logs_url" in notes}
+    on_logs = {rule["alert"] for group in logs for rule in group["rules"]}
+    assert linked == on_logs - {"KubeProxyLogRulesWatchdog"}
+    page = texts["runbooks/KubeProxyIptablesBackendMismatch.md"]
+    assert "[kube-proxy](https://grafana.test/d/kube-proxy-alerts) in Grafana" in page
+    assert "`logs_url` opens these lines in Grafana." in page
+
+
+def test_without_an_address_of_grafana_no_alert_has_a_link_into_it() -> None:
+    assert not any({"logs_url", "dashboard_url"} & set(rule["annotations"]) for rule in RULES)
 
 
 def test_the_sources_are_called_as_the_site_calls_them(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """The line in the alert, as the rulers of Loki 2 and Loki 3 hand it to Alertmanager."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -22,7 +24,7 @@ KERNEL_ALERT = "KubeProxyConntrackTableFull"
 KERNEL = "[12345.678901] nf_conntrack: nf_conntrack: table full, dropping packet"
 SECONDS = 180
 SITES = {
-    "default": "{}",
+    "default": "grafana: {url: 'https://grafana.test/at/', loki: logs-eu}",
     "without_pod": "loki: {selector: '{unit=\"kube-proxy\"}', labels: {pod: null, namespace: null, node: host}}",
     "without_node": "loki: {selector: '{app=\"kube-proxy\"}', labels: {node: null, cluster: null}}",
 }
@@ -59,6 +61,7 @@ class Ruler:
     def __init__(self) -> None:
         self.sent: dict[tuple[str, str], set[str]] = {}
         self.labels: list[dict[str, str]] = []
+        self.links: dict[tuple[str, str], str] = {}
 
     def take(self, alerts: Any) -> None:
         for alert in alerts:
@@ -68,6 +71,8 @@ class Ruler:
                 alert["annotations"]["line"]
             )
             self.labels.append(labels)
+            if link := alert["annotations"].get("logs_url"):
+                self.links[labels["alertname"], place] = link
 
     def line(self, alert: str, place: str) -> str:
         """What the alert of a place has said, which must not change."""
@@ -175,6 +180,37 @@ def test_it_is_the_line_of_the_place_whatever_labels_the_site_has(
     alert: str, place: str, said: str, ruled: tuple[Loki, Ruler]
 ) -> None:
     assert ruled[1].line(alert, place) == said
+
+
+@pytest.mark.parametrize(
+    ("alert", "place", "lines"),
+    [
+        (ALERT, "most-frequent", LINES["most-frequent"][0]),
+        (ALERT, ODD, [PROOF]),
+        (ALERT, "no-node", [f"{PROOF} without a node"]),
+        (KERNEL_ALERT, "k1", [KERNEL]),
+    ],
+)
+def test_the_link_to_explore_finds_the_lines_of_the_place_and_no_others(
+    alert: str, place: str, lines: list[str], ruled: tuple[Loki, Ruler]
+) -> None:
+    """As the ruler sends it, with the labels of the alert; its query is put to the same Loki."""
+    loki, ruler = ruled
+    ruler.line(alert, place)
+    link = ruler.links[alert, place]
+    assert re.fullmatch(r"[!-~]+", link)
+    assert not set(link) & set('+<>|"`{} ')
+    address = urlsplit(link)
+    assert (address.netloc, address.path) == ("grafana.test", "/at/explore")
+    parameters = parse_qs(address.query)
+    assert parameters["schemaVersion"] == ["1"]
+    (pane,) = json.loads(parameters["panes"][0]).values()
+    assert pane["datasource"] == "logs-eu"
+    assert pane["range"] == {"from": "now-3h", "to": "now"}
+    (query,) = pane["queries"]
+    assert query["datasource"] == {"type": "loki", "uid": "logs-eu"}
+    now = time.time_ns()
+    assert [line for _, line in loki.lines(query["expr"], now - 600 * 10**9, now)] == lines
 
 
 def test_no_label_comes_from_a_line(ruled: tuple[Loki, Ruler]) -> None:

@@ -1,0 +1,58 @@
+"""Annotations that lead from an alert into a site's Grafana: to its log lines, and to the dashboard. No IO.
+
+They are templates of the ruler, filled with the labels of the alert.
+"""
+
+import json
+from collections.abc import Iterable
+from math import ceil
+
+from generator.base.durations import seconds
+from generator.base.names import DASHBOARD
+from generator.catalog.profile import GrafanaProfile, LogSource
+from generator.compile import matched_line
+from generator.query import gotemplate
+from generator.query.signature import Signature
+
+LOGS, BOARD = "logs_url", "dashboard_url"
+_HOURS = 3  # what is shown of the time before the click
+_QUERY = "the query"
+
+
+def logs(grafana: GrafanaProfile, source: LogSource, signature: Signature, window: str) -> str:
+    """A template for the address of Explore (Grafana 10 or later) with the log query of the alert's place."""
+    query, arguments = matched_line.of_place(source, signature)
+    asked = f"(printf {' '.join([gotemplate.string(query), *arguments])})"
+    hours = max(_HOURS, ceil(seconds(window) / 3600))
+    panes = gotemplate.string(_panes(grafana.loki, hours))
+    # A space may be `+` in a form, but not everywhere in an address.
+    escaped = r'urlquery | reReplaceAll "\\+" "%20"'
+    return f"{_base(grafana)}/explore?schemaVersion=1&panes={{{{ printf {panes} {asked} | {escaped} }}}}"
+
+
+def _panes(uid: str, hours: int) -> str:
+    """The state of Explore as JSON, a format of printf for the query. What can be printed %q escapes as JSON does."""
+    query = {
+        "refId": "A",
+        "expr": _QUERY,
+        "queryType": "range",
+        "datasource": {"type": "loki", "uid": uid},
+    }
+    span = {"from": f"now-{hours}h", "to": "now"}
+    state = {"kp": {"datasource": uid, "queries": [query], "range": span}}
+    text = json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("%", "%%")
+    return text.replace(json.dumps(_QUERY), "%q")
+
+
+def board(grafana: GrafanaProfile, labels: Iterable[tuple[str, str | None]]) -> str:
+    """A template for the address of the dashboard, narrowed to the alert's place: its variables, and the labels."""
+    chosen = "".join(
+        f"{{{{ with $labels.{label} }}}}&var-{variable}={{{{ . | urlquery }}}}{{{{ end }}}}"
+        for variable, label in labels
+        if label
+    )
+    return f"{_base(grafana)}/d/{DASHBOARD}?from=now-{_HOURS}h&to=now{chosen}"
+
+
+def _base(grafana: GrafanaProfile) -> str:
+    return (grafana.url or "").rstrip("/")
