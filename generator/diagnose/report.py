@@ -19,6 +19,10 @@ from generator.fixes.versions import parse
 Data = Mapping[str, Any]
 
 _SHOWN = 5  # nodes, and groups of unexplained errors, in what a person reads
+_ELSEWHERE = {  # what shows an entry that cannot be seen in what was read
+    "metrics": "only metrics show them; --prometheus URL",
+    "builds": f"only the version tells; {TOOL} advise",
+}
 _WIDTH = 400  # characters of a log line in it
 
 
@@ -35,7 +39,14 @@ def as_data(
         "verdict": _verdict(diagnosis, read),
         "found": [_found(one, diagnosis, catalog, profile, given) for one in diagnosis.found],
         "not_found": [{"id": entry.id, "title": entry.title} for entry in diagnosis.not_found],
-        "not_sought": [{"id": entry.id, "title": entry.title} for entry in diagnosis.not_sought],
+        "not_sought": [
+            {
+                "id": entry.id,
+                "title": entry.title,
+                "shown_by": "builds" if entry.by_builds_alone else "metrics",
+            }
+            for entry in diagnosis.not_sought
+        ],
         "unexplained": [
             {
                 "template": one.text,
@@ -289,9 +300,10 @@ def _rest(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
     if data["verdict"] == "cannot tell":
         return
     yield "dim", "not there", ", ".join(_ids(data["not_found"])) or "-"
-    if data["not_sought"]:
-        text = f"{', '.join(_ids(data['not_sought']))} (only metrics show them; --prometheus URL)"
-        yield "dim", "not sought", text
+    for shown_by, where in _ELSEWHERE.items():
+        left = [one for one in data["not_sought"] if one["shown_by"] == shown_by]
+        if left:
+            yield "dim", "not sought", f"{', '.join(_ids(left))} ({where})"
     if data["found"] and not details:
         yield (
             "dim",
