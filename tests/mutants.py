@@ -148,10 +148,9 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
         fires, silent = main_lines(entry.id)
         whole = signature(entry.logs)
         numbers = log_settings(entry, entry.logs, INPUTS.profile)
-        labels = INPUTS.profile.loki.labels
-        by = [
-            label for label in (labels.cluster, labels.namespace, labels.pod, labels.node) if label
-        ]
+        assert row.source
+        selector, labels = row.source.selector, row.source.labels
+        by = labels.names()
 
         def fails(rule: AlertRule, entry: Entry = entry) -> bool:
             text = rules_file("rules.yaml", [RuleGroup("g", "30s", (rule,))]).text
@@ -164,10 +163,10 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
             window: str = numbers.window,
             by: Sequence[str] = by,
             threshold: float = numbers.threshold,
+            selector: str = selector,
+            recent: str | None = entry.logs.recent,
         ) -> str:
-            return logql.count(
-                INPUTS.profile.loki.selector, filters, window, ", ".join(by), f"{threshold:g}"
-            )
+            return logql.count(selector, filters, window, ", ".join(by), f"{threshold:g}", recent)
 
         for change, weaker in signature_changes(entry):
 
@@ -196,7 +195,7 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
             "range halved": replace(row.rule, expr=expr(window="5m")),
             "range doubled": replace(row.rule, expr=expr(window="20m")),
             "selector of another program": replace(
-                row.rule, expr=row.rule.expr.replace("kube-proxy", "other")
+                row.rule, expr=row.rule.expr.replace(selector, '{container="other"}')
             ),
             "selector without the program": replace(
                 row.rule, expr=row.rule.expr.replace("container=", "namespace=~")

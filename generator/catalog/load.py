@@ -461,7 +461,7 @@ def _failure(
     log_tests: LogTests | None,
 ) -> Entry:
     data = parsed.data
-    signals = data["signals"]
+    signals = data.get("signals", {})
     metrics = signals.get("metrics", {})
     return Entry(
         id=data["id"],

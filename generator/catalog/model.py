@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from generator.base import names
 from generator.base.document import Document
 from generator.catalog.profile import Stream
 from generator.catalog.releases import minor
@@ -377,8 +378,15 @@ class Entry:
     def _on_metrics(self, alert: str) -> MetricAlert | None:
         return next((row for row in self.metric_alerts if row.name == alert), None)
 
+    @property
+    def by_builds_alone(self) -> bool:
+        """Whether no line and no metric shows it, so that the builds which have it are all that is known."""
+        return not (self.logs or self.metric_alerts or self.heartbeat)
+
     def alerts(self) -> tuple[str, ...]:
-        """Names of all alerts of the entry, the entry's own first."""
+        """Names of all alerts of the entry, the own one first; that on known builds where there is no other."""
+        if self.by_builds_alone:
+            return (names.known_build(self.alert),)
         others = [alert.name for alert in self.metric_alerts if alert.name != self.alert]
         return (self.alert, *others)
 

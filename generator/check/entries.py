@@ -9,6 +9,7 @@ from generator.base.problems import Problem
 from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import Profile
 from generator.catalog.releases import minor
+from generator.fixes.known_builds import known_builds
 from generator.fixes.tables import decided_by_version
 from generator.query.signature import compile_re2
 
@@ -44,19 +45,27 @@ def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
 
 
 def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
-    """Each entry has one alert of its own name and samples for it, its kind fits, and its status has a reason."""
+    """Each entry has one alert of its own name and samples for it, or is known by its builds; its kind fits, and its
+    status has a reason.
+    """
     for entry in catalog.entries:
         at = entry.document.at
         if (entry.kind == "watchdog") != (entry.heartbeat is not None):
             yield Problem(
                 at("kind"), "a watchdog has `signals: {heartbeat: …}`, and only a watchdog has it"
             )
+        if entry.by_builds_alone and not known_builds(entry):
+            yield Problem(
+                at(),
+                f"nothing gives {entry.alert}: give `signals`, or `fixes` that say which builds have it",
+            )
         makers = [
             entry.logs,
             entry.heartbeat,
             *(a for a in entry.metric_alerts if a.name == entry.alert),
         ]
-        if sum(maker is not None for maker in makers) != 1:
+        made = sum(maker is not None for maker in makers)
+        if made != 1 and not entry.by_builds_alone:
             yield Problem(
                 at("signals"),
                 f"one signal, and only one, gives {entry.alert}: logs, heartbeat, or a metric alert of that name",

@@ -48,7 +48,9 @@ def command(
 
     read, rules = rules_or_stop(catalogs, profile)
     alerts = {alert.rule.alert: alert for alert in rules.alerts}
-    by_id = {entry.id: entry.alert for entry in read.catalog.entries if entry.alert in alerts}
+    by_id = {
+        entry.id: own for entry in read.catalog.entries if (own := entry.alerts()[0]) in alerts
+    }
     alert = alerts[meant(name, by_id | {known: known for known in alerts})]
     with said_by_the_checks():
         whole = runbooks.page(alert, rules, read.catalog, read.profile)

@@ -47,13 +47,14 @@ def _row(entry: "Entry") -> dict[str, str]:
     signals = [
         ("logs", entry.logs),
         ("metrics", entry.metric_alerts),
+        ("builds", entry.by_builds_alone),
         (f"heartbeat of {entry.heartbeat}", entry.heartbeat),
     ]
     return {
         "id": entry.id,
         "kind": entry.kind,
         "severity": entry.severity,
-        "alert": entry.alert,
+        "alert": entry.alerts()[0],
         "signals": ", ".join(name for name, there in signals if there),
         "evidence": ", ".join(sorted(evidence)),
         "title": entry.title,

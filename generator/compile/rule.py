@@ -83,7 +83,7 @@ class CompiledAlert:
     def first_step(self) -> str:
         return (
             UPGRADE.format("the version that the alert names")
-            if self.known_build
+            if self.known_build and not self.entry.by_builds_alone
             else self.entry.first_step
         )
 

@@ -321,7 +321,9 @@ def _known_build_alert(
     name = names.known_build(entry.alert)
     hold = known_build_hold(name, profile)
     expr = "or\n".join(_of_builds(known, values) for known in builds)
-    fix = f"{{{{ $labels.fixed_in }}}} has the fix. First step: {UPGRADE.format('{{ $labels.fixed_in }}')}"
+    upgrade = UPGRADE.format("{{ $labels.fixed_in }}")
+    first_step = _literal(entry.first_step) if entry.by_builds_alone else upgrade
+    fix = f"{{{{ $labels.fixed_in }}}} has the fix. First step: {first_step}"
     place = _metric_place(profile)
     rule = AlertRule(
         name,

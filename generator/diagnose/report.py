@@ -4,7 +4,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from generator.base import markdown
 from generator.base.names import TOOL
@@ -19,6 +19,10 @@ from generator.fixes.versions import parse
 Data = Mapping[str, Any]
 
 _SHOWN = 5  # nodes, and groups of unexplained errors, in what a person reads
+_ELSEWHERE = {  # what shows an entry that cannot be seen in what was read
+    "metrics": "only metrics show (--prometheus URL)",
+    "builds": "only the version tells (advise)",
+}
 _WIDTH = 400  # characters of a log line in it
 
 
@@ -35,7 +39,14 @@ def as_data(
         "verdict": _verdict(diagnosis, read),
         "found": [_found(one, diagnosis, catalog, profile, given) for one in diagnosis.found],
         "not_found": [{"id": entry.id, "title": entry.title} for entry in diagnosis.not_found],
-        "not_sought": [{"id": entry.id, "title": entry.title} for entry in diagnosis.not_sought],
+        "not_sought": [
+            {
+                "id": entry.id,
+                "title": entry.title,
+                "shown_by": "builds" if entry.by_builds_alone else "metrics",
+            }
+            for entry in diagnosis.not_sought
+        ],
         "unexplained": [
             {
                 "template": one.text,
@@ -290,11 +301,8 @@ def _rest(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
         return
     if details:
         yield "dim", "not there", ", ".join(_ids(data["not_found"])) or "-"
-        if data["not_sought"]:
-            text = (
-                f"{', '.join(_ids(data['not_sought']))} (only metrics show them; --prometheus URL)"
-            )
-            yield "dim", "not sought", text
+        for row in _unsought(data):
+            yield "dim", "not sought", f"{', '.join(row.ids)}: {row.told_by}"
     else:
         yield "dim", "others", _counted(data)
     if data["found"] and not details:
@@ -305,11 +313,26 @@ def _rest(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
         )
 
 
+class _Unsought(NamedTuple):
+    ids: Sequence[str]
+    told_by: str
+
+
+def _unsought(data: Data) -> list[_Unsought]:
+    """The entries that nothing read could show, by what would."""
+    rows = []
+    for shown_by, told_by in _ELSEWHERE.items():
+        ids = [one["id"] for one in data["not_sought"] if one["shown_by"] == shown_by]
+        if ids:
+            rows.append(_Unsought(ids, told_by))
+    return rows
+
+
 def _counted(data: Data) -> str:
     """How much was looked for in vain, and how much was not: the names are many, and seldom asked for."""
-    unseen = len(data["not_sought"])
-    metrics = f", {unseen} only metrics show (--prometheus URL)" if unseen else ""
-    return f"{len(data['not_found'])} looked for and not there{metrics}; -v names them"
+    looked = f"{len(data['not_found'])} looked for and not there"
+    elsewhere = [f"{len(row.ids)} {row.told_by}" for row in _unsought(data)]
+    return f"{', '.join([looked, *elsewhere])}; -v names them"
 
 
 def _folded(text: str, width: int, indent: str = "") -> list[str]:

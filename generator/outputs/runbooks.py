@@ -46,9 +46,10 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 def page(alert: CompiledAlert, rules: Rules, catalog: Catalog, profile: Profile) -> str:
     """The runbook of one of the alerts."""
     known = rules.leads_to
-    template = _environment().get_template(
-        "known-build.md.j2" if alert.known_build else "runbook.md.j2"
-    )
+    beside = (
+        alert.known_build and not alert.entry.by_builds_alone
+    )  # what else there is to do stands on the other page
+    template = _environment().get_template("known-build.md.j2" if beside else "runbook.md.j2")
     return template.render(
         alert=alert,
         entry=alert.entry,

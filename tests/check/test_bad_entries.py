@@ -670,6 +670,24 @@ def test_bad_input_is_said_exactly(
     assert compiled.files == ()
 
 
+def test_an_entry_without_signals_needs_builds_that_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(TINY, tmp_path / "c")
+    path = tmp_path / "c" / SLOW
+    told, _, _ = path.read_text(encoding="utf-8").partition("signals:")
+    path.write_text(told, encoding="utf-8")
+    (path.parent / "tests.yaml").unlink(missing_ok=True)
+    monkeypatch.chdir(tmp_path / "c")
+    said = [
+        str(problem)
+        for problem in errors(compile_catalog(load(base=tmp_path / "c"), "output").problems)
+    ]
+    assert said == [
+        f"{SLOW}:1:1: nothing gives KubeProxyGateSlow: give `signals`, or `fixes` that say which builds have it"
+    ]
+
+
 def _without_echoes(said: str, case: Case) -> str:
     """An entry that could not be read is missing for the others; those lines are not what a case is about."""
     echoes = ("gate-slow' is not another entry", "there is no other entry 'gate-slow'")

@@ -93,15 +93,22 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
 def test_what_is_not_there_is_a_number_and_v_names_it(run: Run, tmp_path: Path) -> None:
     (tmp_path / "kube-proxy.log").write_text(f"{LINE}\n")
     data = diagnosed(run, str(tmp_path / "kube-proxy.log"))
-    absent, unseen = data["not_found"], data["not_sought"]
-    short = run("diagnose", str(tmp_path / "kube-proxy.log")).stdout
-    counted = f"{len(absent)} looked for and not there, {len(unseen)} only metrics show"
-    assert f"   others     {counted} (--prometheus URL); -v names them\n" in short
+    absent = data["not_found"]
+    metrics, builds = (
+        [row["id"] for row in data["not_sought"] if row["shown_by"] == shown_by]
+        for shown_by in ("metrics", "builds")
+    )
+    short = " ".join(run("diagnose", str(tmp_path / "kube-proxy.log")).stdout.split())
+    assert (
+        f"others {len(absent)} looked for and not there, {len(metrics)} only metrics show"
+        f" (--prometheus URL), {len(builds)} only the version tells (advise); -v names them"
+    ) in short
     assert "iptables-lock-held-too-long" not in short
     names = run("diagnose", "-v", str(tmp_path / "kube-proxy.log")).stdout
     told = " ".join(names[names.index("not there") :].split())
     assert told.startswith("not there " + ", ".join(row["id"] for row in absent))
-    assert ", ".join(row["id"] for row in unseen) + " (only metrics show them" in told
+    assert ", ".join(metrics) + ": only metrics show (--prometheus URL)" in told
+    assert "iptables-backend-switch: only the version tells (advise)" in told
 
 
 HEAD, REASON = (

@@ -70,6 +70,13 @@ def test_what_was_not_looked_for_is_not_said_to_be_missing() -> None:
     ]
 
 
+def test_what_only_builds_tell_is_not_sought() -> None:
+    found = diagnosed("fine\n")
+    assert [entry.id for entry in found.not_sought if entry.by_builds_alone] == [
+        "iptables-backend-switch"
+    ]
+
+
 def test_errors_that_no_entry_explains_are_grouped() -> None:
     log = "".join(
         f"E1124 04:55:01.0       1 a.go:{n}] no route to 10.0.0.{n}: peer {word}\n"

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from generator.base.durations import seconds
-from generator.catalog.wordings import signature
 from generator.compile.rule import CompiledAlert, Rules
 from generator.fixes.known_builds import known_builds
 from generator.query.signature import compile_re2
@@ -16,7 +15,7 @@ from tests.lab.scenarios import Scenario
 from tests.lab.stack import Notification, Stack
 
 _POLL_SECONDS = 0.5
-_SYMPTOM_SECONDS = 120
+_SYMPTOM_SECONDS = 240
 _START_EVERY_SECONDS = 1.0
 _HEALTHY_SECONDS = 75
 _BEFORE, _AFTER = 2, 4  # lines that are kept around the telling one
@@ -43,9 +42,8 @@ class Observer:
             say,
             afterwards,
         )
-        self._alerts = {
-            alert.entry.id: alert for alert in rules.alerts if alert.rule.alert == alert.entry.alert
-        }
+        self._alerts = {alert.rule.alert: alert for alert in rules.alerts}
+        self._own_alerts = {alert.entry.id: alert.entry.alert for alert in rules.alerts}
         self._known_builds = {
             alert.rule.alert: known_builds(alert.entry)
             for alert in rules.alerts
@@ -105,10 +103,10 @@ class Observer:
             return replace(
                 basis, synced=await self._running.synced(node), others=tuple(sorted(names))
             )
-        wanted = self._alerts[scenario.failure]
+        wanted = self._wanted(scenario)
         seen = replace(
             basis,
-            critical=wanted.entry.severity == "critical",
+            critical=wanted.rule.labels["severity"] == "critical",
             hold_seconds=seconds(wanted.rule.hold),
             alert=wanted.rule.alert,
             expr=wanted.rule.expr,
@@ -140,6 +138,9 @@ class Observer:
             )
         return seen
 
+    def _wanted(self, scenario: Scenario) -> CompiledAlert:
+        return self._alerts[scenario.alert or self._own_alerts[str(scenario.failure)]]
+
     def _known(self, version: str) -> set[str]:
         """The alerts on known builds that rightly fire for this version."""
         return {
@@ -149,14 +150,14 @@ class Observer:
         }
 
     def _notification(self, scenario: Scenario, node: Node) -> Notification | None:
-        alert = self._alerts[str(scenario.failure)].rule.alert
+        alert = self._wanted(scenario).rule.alert
         found = (
             seen for seen in self._running.notified(node.pod) if seen.labels["alertname"] == alert
         )
         return next(found, None)
 
     async def _symptom(self, node: Node, alert: str) -> str:
-        """What becomes of a symptom's alert within two minutes."""
+        """What becomes of a symptom's alert within four minutes."""
         deadline = time.monotonic() + _SYMPTOM_SECONDS
         while time.monotonic() < deadline:
             if alert in await self._running.inhibited(node.pod):
@@ -170,9 +171,9 @@ class Observer:
 
 def _proof(node: Node, wanted: CompiledAlert) -> int | None:
     """Which line is the first by which the failure is known."""
-    if not wanted.entry.logs:
+    if not wanted.filters:
         return None
-    known = signature(wanted.entry.logs)
+    known = wanted.filters
     return next(
         (number for number, (_, line) in enumerate(node.lines) if known.matches(line)), None
     )

@@ -10,6 +10,7 @@ from tests.lab.captures import (
     ANONYMOUS,
     FLUSH_ALL,
     NO_COMMENT,
+    NO_NAME_SERVER,
     OLD_KERNEL,
     OWNED,
     PRELOAD,
@@ -24,9 +25,11 @@ _WAITING = "1.8.9"  # the iptables that waits for the lock
 _IMPATIENT = "1.8.7"  # the one that fails at once if it was started without -w
 _RESTORE = "KubeProxyIptablesRestoreFailing"
 _NFT_SYNC = "KubeProxyNftablesSyncFailing"
+_NEVER = "KubeProxyNeverSynced"
+_NO_ANSWER = "KubeProxyApiserverUnreachableRequests"
 _NEW = "1.36.3 1.37.2"
-_STRUCTURED = f"1.22.17 {_NEW}"
-_ALL = f"1.18.4 {_STRUCTURED}"
+_OLD = "1.18.4 1.22.17"  # which open their ports before they have found their Node
+_ALL = f"{_OLD} {_NEW}"
 _RESTARTED = "a good start, Services that come, change and go, a restart"
 _BOTH_FAMILIES = "a good start, Services of both families that come, change and go, a restart"
 _DUAL = "--cluster-cidr=10.244.0.0/16,fd00:244::/56"
@@ -38,7 +41,8 @@ _CATALOG = Path(__file__).parents[2] / "catalog"
 class Scenario:
     """`failure` is the entry whose alert must come, none for a healthy run; `symptom` the alert that it holds back.
 
-    `how` completes "kube-proxy 1.18.4, iptables 1.8.9 (legacy): …" in the catalog.
+    `alert`: which of the entry's alerts it is, where that is not the one of its own name. `how` completes
+    "kube-proxy 1.18.4, iptables 1.8.9 (legacy): …" in the catalog.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Scenario:
     how: str
     failure: str | None = None
     symptom: str | None = None
+    alert: str | None = None
 
 
 async def backend_mismatch(node: Node) -> None:
@@ -133,12 +138,15 @@ def _on(
     failure: str | None = None,
     symptom: str | None = None,
     iptables: str = _WAITING,
+    alert: str | None = None,
 ) -> Iterator[Scenario]:
     """A scenario for each of these versions of kube-proxy over each backend."""
     for version in versions.split():
         for backend in backends.split():
             build = Build(version, iptables, backend)
-            yield Scenario(f"{name}-{version}-{backend}", build, provoke, how, failure, symptom)
+            yield Scenario(
+                f"{name}-{version}-{backend}", build, provoke, how, failure, symptom, alert
+            )
 
 
 def _on_nftables(
@@ -229,12 +237,107 @@ SCENARIOS = (
     *_on("1.16.15", "legacy", "healthy", healthy, "a Service changes every 20 s"),
     *_on("1.18.4 1.22.17 1.36.3", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
     *_on(
+        _OLD,
+        "legacy",
+        "apiserver-refused",
+        p.apiserver_at("https://{gateway}:6666"),
+        "nothing listens where the API server should",
+        "apiserver-unreachable",
+        _NEVER,
+        alert=_NO_ANSWER,
+    ),
+    *_on(
+        _NEW,
+        "legacy",
+        "apiserver-refused",
+        p.apiserver_at("https://{gateway}:6666"),
+        "nothing listens where the API server should",
+        "apiserver-unreachable",
+    ),
+    *_on(
+        "1.37.2",
+        "legacy",
+        "apiserver-no-route",
+        p.apiserver_at("https://192.0.2.1:6443", "ip route add unreachable 192.0.2.1"),
+        "an API server at 192.0.2.1, to which there is no route",
+        "apiserver-unreachable",
+    ),
+    *_on(
+        "1.37.2",
+        "legacy",
+        "apiserver-no-name-server",
+        p.apiserver_at("https://apiserver.invalid:6443", NO_NAME_SERVER),
+        "an API server by a name, and nobody listens where the name server should",
+        "apiserver-unreachable",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "apiserver-ends",
+        p.apiserver_ends,
+        "the API server ends after a good start",
+        "apiserver-unreachable",
+        alert=_NO_ANSWER,
+    ),
+    *_on(
+        _OLD,
+        "legacy",
+        "apiserver-401",
+        p.apiserver_refuses(401),
+        "the API server answers 401 to everything",
+        "apiserver-unauthorized",
+        _NEVER,
+    ),
+    *_on(
+        _NEW,
+        "legacy",
+        "apiserver-401",
+        p.apiserver_refuses(401),
+        "the API server answers 401 to everything",
+        "apiserver-unauthorized",
+    ),
+    *_on(
+        "1.37.2",
+        "legacy",
+        "apiserver-401-later",
+        p.apiserver_refuses(401, later=True),
+        "the API server answers 401 to everything after a good start",
+        "apiserver-unauthorized",
+    ),
+    *_on(
+        _OLD,
+        "legacy",
+        "apiserver-403",
+        p.apiserver_refuses(403),
+        "the API server answers 403 to everything",
+        "apiserver-forbidden",
+        _NEVER,
+    ),
+    *_on(
         _NEW,
         "legacy",
         "apiserver-403",
         p.apiserver_refuses(403),
         "the API server answers 403 to everything",
         "apiserver-forbidden",
+    ),
+    *_on(
+        "1.37.2",
+        "legacy",
+        "apiserver-403-endpointslices",
+        p.apiserver_refuses(403, "EndpointSlice"),
+        "the API server answers 403 to requests for endpointslices",
+        "apiserver-forbidden",
+        _NEVER,
+    ),
+    *_on(
+        "1.18.4",
+        "legacy",
+        "certificate-expired",
+        p.certificate("expired"),
+        "an API server whose certificate has expired",
+        "apiserver-certificate-invalid",
+        _NEVER,
     ),
     *_on(
         "1.37.2",
@@ -367,7 +470,7 @@ SCENARIOS = (
         "node-unknown",
     ),
     *_on(
-        _STRUCTURED,
+        _ALL,
         "legacy",
         "healthz-taken",
         p.port_taken(10256),
@@ -389,6 +492,22 @@ SCENARIOS = (
         p.healthcheck_port_taken,
         "another program listens on the healthCheckNodePort of a Service",
         "healthcheck-port-in-use",
+    ),
+    *_on(
+        _ALL,
+        "legacy",
+        "no-inotify-instance",
+        p.user_limit("max_inotify_instances"),
+        "--config, in a user namespace with no inotify instance",
+        "too-many-open-files",
+    ),
+    *_on(
+        "1.37.2",
+        "legacy",
+        "no-inotify-watch",
+        p.user_limit("max_inotify_watches"),
+        "--config, in a user namespace with no inotify watch",
+        "too-many-open-files",
     ),
     *_on("1.37.2", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
     *_on(_NEW, "legacy nft", "healthy-dual-stack", p.healthy(_DUAL, dual=True), _BOTH_FAMILIES),

@@ -220,7 +220,8 @@ class Shell:
                 "kube-proxy": f'exec {self._node.kube_proxy} "$@"',
                 LOG: f"cat {self._log}",
                 WHOLE_LOG: f"cat {self._whole_log}",
-                INSIDE: f'{own} PATH={self._node.commands}:{_PATH} exec "$@"',
+                # As kube-proxy's image, with the commands of both backends beside those that kube-proxy takes.
+                INSIDE: f'{own} PATH={self._node.commands}:{self._commands}:{_PATH} exec "$@"',
                 RESTART: f"kill $(cat {self._pid})",
             }
         )

@@ -65,3 +65,16 @@ def test_where_an_entry_is_without_its_own_alert_pages_lead_to_another_of_it(
         "(KubeProxyConntrackTableFullDrops.md)"
         in pages["runbooks/KubeProxyConntrackCleanupSlow.md"]
     )
+
+
+def test_the_page_of_an_entry_that_is_known_by_builds_alone_has_its_steps(tmp_path: Path) -> None:
+    pages = compiled_for("loki: {interval: 1m}\n", tmp_path)
+    assert "runbooks/KubeProxyIptablesBackendSwitch.md" not in pages
+    page = pages["runbooks/KubeProxyIptablesBackendSwitchKnownBuild.md"]
+    for heading in ("Does it apply here?", "Impact", "Diagnosis", "Mitigation", "Fix by version"):
+        assert f"\n## {heading}\n" in page
+    assert "> **First:** Count kube-proxy's chains in both backends" in page
+    assert (
+        "(KubeProxyIptablesBackendSwitchKnownBuild.md)"
+        in pages["runbooks/KubeProxyIptablesBackendMismatch.md"]
+    )
