@@ -16,6 +16,8 @@ from generator.pipeline import compile_catalog
 from generator.prove import local_loki, tools
 from generator.prove.tools import Tool
 from generator.servers.loki import Loki
+from generator.servers.victorialogs import VictoriaLogs
+from tests.lab import programs, servers
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
@@ -144,3 +146,18 @@ def real_loki(pinned_loki: Path) -> Iterator[Loki]:
     """A real Loki, one for all tests of a process."""
     with local_loki.running(pinned_loki) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def real_victoria_logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VictoriaLogs]:
+    """A real VictoriaLogs, one for all tests of a process. Never skipped."""
+    tool = programs.VICTORIA_LOGS
+    binary = obtained(tool, tool.pinned[0], tmp_path_factory)
+    with servers.victoria_logs(binary, tmp_path_factory.mktemp("victoria-logs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def vmalert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """vmalert of the pinned version. Never skipped."""
+    return obtained(programs.VMALERT, programs.VMALERT.pinned[0], tmp_path_factory)

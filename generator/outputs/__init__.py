@@ -21,6 +21,7 @@ OUTPUTS = (
     "loki",
     "prometheus",
     "runbooks",
+    "victoriametrics",
 )
 
 

@@ -135,4 +135,5 @@ def test_a_site_without_log_rules_gets_no_loki_objects(tmp_path: Path) -> None:
         "prometheus.prometheusrule.yaml",
         "kube-proxy.podmonitor.yaml",
         "kustomization.yaml",
+        "victoriametrics.vmrule.yaml",
     }

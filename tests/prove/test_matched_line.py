@@ -1,21 +1,24 @@
-"""The line in the alert, as the rulers of Loki 2 and Loki 3 hand it to Alertmanager."""
+"""The line in the alert, as the rulers of Loki 2 and Loki 3 and vmalert on VictoriaLogs hand it to Alertmanager."""
 
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from generator.base.disk import populate
 from generator.base.file import File
 from generator.prove import local_loki, tools
 from generator.prove.local_loki import LOKI_2
 from generator.servers.loki import Loki
+from generator.servers.victorialogs import VictoriaLogs
 from tests import posts
 from tests.conftest import compiled_for, obtained
-from tests.lab import loki3, programs
+from tests.lab import loki3, programs, servers
 
 ALERT = "KubeProxyIptablesBackendMismatch"
 PROOF = "Couldn't load target `KUBE-MARK-DROP':No such file or directory"
@@ -81,10 +84,11 @@ class Ruler:
         return line
 
 
-def rules(profile: str, site: str, folder: Path) -> File:
+def rules(profile: str, site: str, folder: Path, engine: str) -> File:
     """The two alerts of the test as a site gets them, under group names of their own, evaluated each second."""
     folder.mkdir()
-    groups = yaml.safe_load(compiled_for(profile, folder)["loki/kube-proxy.rules.yaml"])["groups"]
+    text = compiled_for(profile, folder)[f"{engine}/kube-proxy.rules.yaml"]
+    groups = yaml.safe_load(text)["groups"]
     kept = [
         rule
         for group in groups
@@ -92,32 +96,53 @@ def rules(profile: str, site: str, folder: Path) -> File:
         if rule.get("alert") in (ALERT, KERNEL_ALERT)
     ]
     chosen = [{key: value for key, value in rule.items() if key != "for"} for rule in kept]
-    return File(
-        f"{site}.yaml",
-        yaml.safe_dump({"groups": [{"name": site, "interval": "1s", "rules": chosen}]}),
-    )
+    kind = {"type": "vlogs"} if engine == "victorialogs" else {}
+    group = {"name": site, "interval": "1s", **kind, "rules": chosen}
+    return File(f"{site}.yaml", yaml.safe_dump({"groups": [group]}))
 
 
-@pytest.fixture(scope="module", params=["Loki 2", "Loki 3"])
-def ruled(
+@pytest.fixture(scope="module", params=["Loki 2", "Loki 3", "VictoriaLogs"])
+def ruler(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Loki, Ruler]]:
-    tool, config = {"Loki 2": (tools.LOKI, LOKI_2), "Loki 3": (programs.LOKI_3, loki3.CONFIG)}[
-        request.param
-    ]
-    binary = obtained(tool, tool.pinned[0], tmp_path_factory)
+) -> Iterator[Ruler]:
+    """What is sent of the lines below."""
     work = tmp_path_factory.mktemp("sites")
-    files = [rules(profile, site, work / site) for site, profile in SITES.items()]
-    ruler = Ruler()
-    with (
-        posts.taking(ruler.take) as url,
-        local_loki.running(binary, files, url, config=config) as loki,
-    ):
+    found = Ruler()
+    start = on_victoria_logs if request.param == "VictoriaLogs" else on_loki
+    with posts.taking(found.take) as url, start(request.param, url, work, tmp_path_factory):
+        yield found
+
+
+@contextmanager
+def on_loki(name: str, url: str, work: Path, factory: pytest.TempPathFactory) -> Iterator[None]:
+    tool, config = {"Loki 2": (tools.LOKI, LOKI_2), "Loki 3": (programs.LOKI_3, loki3.CONFIG)}[name]
+    binary = obtained(tool, tool.pinned[0], factory)
+    files = [rules(profile, site, work / site, "loki") for site, profile in SITES.items()]
+    with local_loki.running(binary, files, url, config=config) as loki:
         push(loki)
-        yield loki, ruler
+        yield
 
 
-def push(loki: Loki) -> None:
+@contextmanager
+def on_victoria_logs(
+    _: str, url: str, work: Path, factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    logs, vmalert = (
+        obtained(tool, tool.pinned[0], factory)
+        for tool in (programs.VICTORIA_LOGS, programs.VMALERT)
+    )
+    (work / "rules").mkdir()
+    files = [rules(profile, site, work / site, "victorialogs") for site, profile in SITES.items()]
+    populate(work / "rules", files)
+    with (
+        servers.victoria_logs(logs, work) as victoria_logs,
+        servers.vmalert(vmalert, work / "rules" / "*.yaml", victoria_logs.url, url, work),
+    ):
+        push(victoria_logs)
+        yield
+
+
+def push(store: Loki | VictoriaLogs) -> None:
     streams = [
         (
             {
@@ -146,18 +171,17 @@ def push(loki: Loki) -> None:
     ]
     for labels, lines in streams:
         begin = time.time_ns() - len(lines)
-        loki.push(
+        store.push(
             [{"stream": labels, "values": [[str(begin + n), line] for n, line in enumerate(lines)]}]
         )
 
 
 @pytest.mark.parametrize("pod", [pod for pod, (_, said) in LINES.items() if said is not None])
-def test_the_alert_says_the_line(pod: str, ruled: tuple[Loki, Ruler]) -> None:
-    assert ruled[1].line(ALERT, pod) == LINES[pod][1]
+def test_the_alert_says_the_line(pod: str, ruler: Ruler) -> None:
+    assert ruler.line(ALERT, pod) == LINES[pod][1]
 
 
-def test_many_different_lines_give_one_alert_with_one_of_them(ruled: tuple[Loki, Ruler]) -> None:
-    _, ruler = ruled
+def test_many_different_lines_give_one_alert_with_one_of_them(ruler: Ruler) -> None:
     deadline = time.monotonic() + SECONDS
     while (ALERT, "many") not in ruler.sent and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -176,13 +200,12 @@ def test_many_different_lines_give_one_alert_with_one_of_them(ruled: tuple[Loki,
     ],
 )
 def test_it_is_the_line_of_the_place_whatever_labels_the_site_has(
-    alert: str, place: str, said: str, ruled: tuple[Loki, Ruler]
+    alert: str, place: str, said: str, ruler: Ruler
 ) -> None:
-    assert ruled[1].line(alert, place) == said
+    assert ruler.line(alert, place) == said
 
 
-def test_no_label_comes_from_a_line(ruled: tuple[Loki, Ruler]) -> None:
-    _, ruler = ruled
+def test_no_label_comes_from_a_line(ruler: Ruler) -> None:
     assert ruler.line(ALERT, "verbatim")
     known = {
         "alertname",
@@ -194,5 +217,7 @@ def test_no_label_comes_from_a_line(ruled: tuple[Loki, Ruler]) -> None:
         "host",
         "cluster",
         "node",
+        "alertgroup",  # this and the next one by vmalert
+        "stats_result",
     }
     assert {name for labels in ruler.labels for name in labels} <= known
