@@ -3,6 +3,7 @@
 Its strings are Go's, as those of LogQL, and so are its patterns. Its stream selectors are written alike.
 """
 
+import re
 from collections.abc import Sequence
 
 from generator.query.logql import quote
@@ -10,6 +11,10 @@ from generator.query.signature import Signature, escape
 
 LINES = "kube_proxy_lines"  # what is counted; vmalert shows the name in the label `stats_result`
 _RECENT = "kube_proxy_recent_lines"
+# VictoriaLogs searches for the plain text at the beginning of a pattern, and then tries the rest as if the line began
+# there: of `AB\b` it finds nothing in `AB-`. With this before it a pattern means the same and has no such beginning.
+_NO_BEGINNING = ".?"
+_ASSERTION = re.compile(r"\\[bBAz]|[\^$]")
 
 
 def filters(signature: Signature) -> list[str]:
@@ -18,14 +23,14 @@ def filters(signature: Signature) -> list[str]:
     if signature.any_of:
         patterns.append("|".join(map(escape, signature.any_of)))
     if signature.pattern is not None:
-        patterns.append(signature.pattern)
+        patterns.append(_whole(signature.pattern))
     wanted = [f"~{quote(pattern)}" for pattern in patterns]
-    return wanted + [f"!~{quote(pattern)}" for pattern in signature.exclude]
+    return wanted + [f"!~{quote(_whole(pattern))}" for pattern in signature.exclude]
 
 
-def within(query: str, label: str, value: str) -> str:
-    """The query for those lines only that have this value in a label."""
-    return f'"{label}":={quote(value)} {query}'
+def _whole(pattern: str) -> str:
+    """The pattern in a form whose assertions see the whole line."""
+    return f"{_NO_BEGINNING}(?:{pattern})" if _ASSERTION.search(pattern) else pattern
 
 
 def lines(selector: str, signature: Signature, window: str) -> str:

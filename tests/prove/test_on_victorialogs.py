@@ -1,4 +1,4 @@
-"""What VictoriaLogs finds by LogsQL, and what Loki finds by LogQL: the same lines."""
+"""VictoriaLogs finds by LogsQL what Loki finds by LogQL: the same lines."""
 
 import itertools
 import time
@@ -20,7 +20,8 @@ from generator.servers.loki import Loki
 from generator.servers.victorialogs import VictoriaLogs
 from tests.catalog.test_lines import FIRES, SILENT, lines
 
-ENTRIES = [entry for entry in load().catalog.entries if entry.logs]
+INPUTS = load()
+ENTRIES = [entry for entry in INPUTS.catalog.entries if entry.logs]
 SAMPLES = [
     dress(line)
     for entry in ENTRIES
@@ -38,23 +39,23 @@ class Both:
 
     def __init__(self, loki: Loki, victoria_logs: VictoriaLogs, texts: list[str]) -> None:
         self._loki, self._victoria_logs, self.texts = loki, victoria_logs, texts
-        self._selector = f'{{{TEST_LABEL}="{uuid.uuid4().hex}"}}'
+        self._labels = {TEST_LABEL: uuid.uuid4().hex}
         self._start = time.time_ns() - 3600 * 1_000_000_000
-        mark = self._selector.split('"')[1]
         values = [[str(self._start + number), text] for number, text in enumerate(texts)]
         for begin in range(0, len(values), _PART):
-            stream = {"stream": {TEST_LABEL: mark}, "values": values[begin : begin + _PART]}
+            stream = {"stream": self._labels, "values": values[begin : begin + _PART]}
             loki.push([stream])
             victoria_logs.push([stream])
-        victoria_logs.wait(self._selector, len(texts), "2h")
+        victoria_logs.wait(len(texts), self._labels)
 
     def in_loki(self, filters: Signature) -> set[str]:
-        query = " ".join([self._selector, *logql.filters(filters)])
+        selector = f'{{{TEST_LABEL}="{self._labels[TEST_LABEL]}"}}'
+        query = " ".join([selector, *logql.filters(filters)])
         return self._texts(self._loki.lines(query, self._start, self._end))
 
     def in_victoria_logs(self, filters: Signature) -> set[str]:
-        query = " ".join([self._selector, *logsql.filters(filters)])
-        return self._texts(self._victoria_logs.lines(query, self._start, self._end))
+        query = " ".join(logsql.filters(filters))
+        return self._texts(self._victoria_logs.lines(query, self._labels, self._start, self._end))
 
     @property
     def _end(self) -> int:
@@ -122,6 +123,15 @@ def test_victoria_logs_finds_what_any_signature_says(
         LogSignal("kube-proxy", tuple(contains), tuple(variants), left_out, None, 0, "0s", None)
     )
     assert short(made) == {line for line in SHORT if made.matches(line)}
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"AB\b", r"(AB\b)", r"ab(?:c\b|B)", r"B\B", "ab^", "^ab", "B$"]
+)
+def test_an_assertion_sees_the_whole_line(pattern: str, short: Found) -> None:
+    searched, excluded = Signature((), (), pattern, ()), Signature((), (), None, (pattern,))
+    assert short(searched) == {line for line in SHORT if searched.matches(line)}
+    assert short(excluded) == {line for line in SHORT if excluded.matches(line)}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """LogsQL text; what VictoriaLogs makes of it is in prove/test_on_victorialogs.py."""
 
-from generator.query.logsql import always, count, filters, lines, within
+from generator.query.logsql import always, count, filters
 from generator.query.signature import Signature
 
 OPEN = Signature(("open.",), (), None, ())
@@ -14,6 +14,15 @@ def test_filters_are_patterns_in_the_order_of_their_cost() -> None:
         "!~`e.`",
     ]
     assert filters(Signature(("a`b",), (), None, ())) == ['~"a`b"']
+
+
+def test_a_pattern_that_asks_what_stands_beside_has_no_plain_text_at_its_beginning() -> None:
+    assert filters(Signature((), (), r"AB\b|x", ("^a", "b$", "c"))) == [
+        "~`.?(?:AB\\b|x)`",
+        "!~`.?(?:^a)`",
+        "!~`.?(?:b$)`",
+        "!~`c`",
+    ]
 
 
 def test_an_alert_counts_the_lines_of_a_place() -> None:
@@ -33,11 +42,6 @@ def test_recent_lines_are_counted_beside_and_are_no_alert_of_their_own() -> None
         "| filter kube_proxy_lines:>3 kube_proxy_recent_lines:>0\n"
         "| fields pod, kube_proxy_lines\n"
     )
-
-
-def test_a_query_is_narrowed_by_a_label_whatever_its_name_is() -> None:
-    query = lines('{app="door"}', OPEN, "1m")
-    assert within(query, "and", 'a"`b') == '"and":="a\\"`b" {app="door"} _time:1m\n  ~`open\\.`'
 
 
 def test_the_watchdog_needs_no_line() -> None:
