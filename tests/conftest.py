@@ -18,6 +18,8 @@ from generator.pipeline import compile_catalog
 from generator.prove import tools
 from generator.prove.tools import Tool
 from generator.servers.loki import Loki
+from generator.servers.victorialogs import VictoriaLogs
+from tests.lab import programs, servers
 from tests.lokis import RELEASES, StartLoki
 
 ROOT = Path(__file__).parent.parent
@@ -217,3 +219,18 @@ def real_loki(start_loki: StartLoki) -> Iterator[Loki]:
     """A real Loki, one for all tests of a process."""
     with start_loki() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def real_victoria_logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VictoriaLogs]:
+    """A real VictoriaLogs, one for all tests of a process. Never skipped."""
+    tool = programs.VICTORIA_LOGS
+    binary = obtained(tool, tool.pinned[0], tmp_path_factory)
+    with servers.victoria_logs(binary, tmp_path_factory.mktemp("victoria-logs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def vmalert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """vmalert of the pinned version. Never skipped."""
+    return obtained(programs.VMALERT, programs.VMALERT.pinned[0], tmp_path_factory)

@@ -1,11 +1,11 @@
-"""The annotation with the log line that made an alert fire: a template of the ruler that asks Loki for it. No IO.
+"""The annotation with the log line that made an alert fire: a template of the ruler that asks for it. No IO.
 
 The ruler evaluates it for each series that fires, with the labels of that series. Annotations are no part of an alert's
 identity, so however many lines differ, the alert stays one.
 """
 
 from generator.catalog.profile import LogSource
-from generator.query import gotemplate, logql, promql
+from generator.query import gotemplate, logql, logsql, promql
 from generator.query.signature import Signature
 
 ANNOTATION = "line"
@@ -36,6 +36,7 @@ _HARMLESS = (
     ("@", "＠"),
     (r"\]([(\[:])", "] $1"),
 )
+_BOTH = f'(printf "%s%s" .Labels.{_WRAPPED} .Labels.{_TEXT})'  # one of the two is empty
 
 
 def annotation(source: LogSource, signature: Signature, window: str) -> str:
@@ -43,16 +44,36 @@ def annotation(source: LogSource, signature: Signature, window: str) -> str:
     asked, arguments = _asked(source, signature, window)
     query = f"query (printf {' '.join([gotemplate.string(asked), *arguments])})"
     sorted_by = " | ".join(f'sortByLabel "{label}"' for label in (_WRAPPED, _TEXT))
-    text = f'(printf "%s%s" .Labels.{_WRAPPED} .Labels.{_TEXT})'
-    harmless = " | ".join(
-        f"reReplaceAll {gotemplate.string(pattern)} {gotemplate.string(instead)}"
-        for pattern, instead in _HARMLESS
-    )
     return (
         '{{ $most := 0.0 }}{{ $line := "" }}'
         f"{{{{ range {query} | {sorted_by} }}}}"
-        f"{{{{ if gt .Value $most }}}}{{{{ $most = .Value }}}}{{{{ $line = {text} }}}}{{{{ end }}}}{{{{ end }}}}"
-        f"{{{{ $line | {harmless} }}}}"
+        f"{{{{ if gt .Value $most }}}}{{{{ $most = .Value }}}}{{{{ $line = {_BOTH} }}}}{{{{ end }}}}{{{{ end }}}}"
+        f"{{{{ $line | {_harmless()} }}}}"
+    )
+
+
+def of_victorialogs(source: LogSource, signature: Signature, window: str) -> str:
+    """The same for vmalert, which asks VictoriaLogs; that one gives the most frequent line by itself."""
+    places = source.labels.names()
+    own = logsql.lines(source.selector, signature, window).replace("%", "%%")
+    own = " ".join(line.strip() for line in own.splitlines())
+    pattern = logql.quote(_PATTERN).replace("%", "%%")
+    asked = (
+        f"{''.join(f'{gotemplate.string(label)}:=%q ' for label in places)}{own} | extract_regexp {pattern}"
+        f" | stats by ({_TEXT}, {_WRAPPED}) count() as {logsql.LINES}"
+        f" | first 1 by ({logsql.LINES} desc, {_TEXT}, {_WRAPPED})"
+    )
+    arguments = " ".join([gotemplate.string(asked), *(f"$labels.{label}" for label in places)])
+    return (
+        f"{{{{ range query (printf {arguments}) }}}}{{{{ {_BOTH} | {_harmless()} }}}}{{{{ end }}}}"
+    )
+
+
+def _harmless() -> str:
+    """The functions of a template that make a line safe to show."""
+    return " | ".join(
+        f"reReplaceAll {gotemplate.string(pattern)} {gotemplate.string(instead)}"
+        for pattern, instead in _HARMLESS
     )
 
 

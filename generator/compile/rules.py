@@ -33,7 +33,7 @@ from generator.compile.rule import (
 from generator.fixes.known_builds import KnownBuilds, conditions, known_builds
 from generator.query import logql, promql
 
-_WATCHDOG_WINDOW = "5m"
+WATCHDOG_WINDOW = "5m"
 # gitVersion became git_version in 1.19.
 _BUILDS = """\
 max by ($by, version) (
@@ -255,7 +255,7 @@ def _log_alert(
     entry: Entry, signal: LogSignal, source: LogSource, profile: Profile
 ) -> CompiledAlert:
     in_force = log_settings(entry, signal, profile)
-    window, hold, threshold = in_force.window, in_force.hold, _number(in_force.threshold)
+    window, hold, threshold = in_force.window, in_force.hold, number(in_force.threshold)
     labels = source.labels
     filters = signature(signal)
     expr = logql.count(source.selector, filters, window, labels.by(), threshold, signal.recent)
@@ -292,7 +292,7 @@ def _metric_alert(
     entry: Entry, alert: MetricAlert, profile: Profile, values: Mapping[str, str]
 ) -> CompiledAlert:
     hold = metric_hold(alert, profile)
-    parameters = {key: _number(value) for key, value in metric_parameters(alert, profile).items()}
+    parameters = {key: number(value) for key, value in metric_parameters(alert, profile).items()}
     expr = promql.fill(alert.expr, {**values, **parameters})
     observation = _literal(alert.observation).replace("{value}", _VALUES[alert.unit])
     settings = [
@@ -402,7 +402,7 @@ def without_queries(annotation: str) -> str:
 
 def _heartbeat(entry: Entry, profile: Profile) -> CompiledAlert:
     engine: Engine = "loki" if entry.heartbeat == "logs" else "prometheus"
-    expr = logql.always(_WATCHDOG_WINDOW) if engine == "loki" else "vector(1)\n"
+    expr = logql.always(WATCHDOG_WINDOW) if engine == "loki" else "vector(1)\n"
     interval = profile.loki.interval if engine == "loki" else profile.prometheus.interval
     rule = _rule(entry, entry.alert, expr, "0s", profile, _literal(entry.summary), None)
     return CompiledAlert(entry, engine, rule, interval, ())
@@ -465,6 +465,6 @@ def _literal(text: str) -> str:
     return re.sub(r"\{{2,}|\{$", lambda braces: f'{{{{ "{braces[0]}" }}}}', text)
 
 
-def _number(value: float | str) -> str:
+def number(value: float | str) -> str:
     """A parameter as PromQL: durations as they are, whole numbers without a fraction."""
     return value if isinstance(value, str) else repr(int(value) if value == int(value) else value)

@@ -24,6 +24,7 @@ OUTPUTS = (
     "mixin",
     "prometheus",
     "runbooks",
+    "victoriametrics",
 )
 
 

@@ -12,6 +12,8 @@ import yaml
 
 from generator.base.problems import ToolError
 from generator.prove import local_loki
+from generator.servers.http import Client, Endpoint
+from generator.servers.victorialogs import VictoriaLogs
 
 BUCKET = "rules"
 _START_SECONDS = 60
@@ -165,4 +167,37 @@ def alertmanager(binary: Path, config: Path, work: Path) -> Iterator[str]:
         "--cluster.listen-address=",
     ]
     with server(work, "alertmanager", command, f"http://127.0.0.1:{port}/-/ready"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def victoria_logs(binary: Path, work: Path) -> Iterator[VictoriaLogs]:
+    """A VictoriaLogs with an empty store that keeps lines of any age."""
+    (port,) = local_loki.free_ports(1)
+    address = f"http://127.0.0.1:{port}"
+    command = [
+        str(binary),
+        f"-httpListenAddr=127.0.0.1:{port}",
+        f"-storageDataPath={work / 'victoria-logs'}",
+        "-retentionPeriod=100y",
+    ]
+    with (
+        server(work, "victoria-logs", command, f"{address}/health"),
+        Client(Endpoint("VictoriaLogs", address), tries=1) as client,
+    ):
+        yield VictoriaLogs(client)
+
+
+@contextlib.contextmanager
+def vmalert(binary: Path, rules: Path, datasource: str, notifier: str, work: Path) -> Iterator[str]:
+    """A vmalert that evaluates rule files and sends alerts to an Alertmanager; gives its address."""
+    (port,) = local_loki.free_ports(1)
+    command = [
+        str(binary),
+        f"-httpListenAddr=127.0.0.1:{port}",
+        f"-rule={rules}",
+        f"-datasource.url={datasource}",
+        f"-notifier.url={notifier}",
+    ]
+    with server(work, "vmalert", command, f"http://127.0.0.1:{port}/health"):
         yield f"http://127.0.0.1:{port}"

@@ -136,4 +136,5 @@ def test_a_site_without_log_rules_gets_no_loki_objects(tmp_path: Path) -> None:
         "alertmanager.alertmanagerconfig.yaml",
         "kube-proxy.podmonitor.yaml",
         "kustomization.yaml",
+        "victoriametrics.vmrule.yaml",
     }

@@ -1,9 +1,10 @@
-"""The line in the alert, as the rulers of Loki 2 and Loki 3 hand it to Alertmanager."""
+"""The line in the alert, as the rulers of Loki 2 and Loki 3 and vmalert on VictoriaLogs hand it to Alertmanager."""
 
 import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,10 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+from generator.base.disk import populate
 from generator.base.file import File
 from generator.servers.loki import Loki
+from generator.servers.victorialogs import VictoriaLogs
 from tests import posts
 from tests.conftest import compiled_for, obtained
+from tests.lab import programs, servers
 from tests.lokis import RELEASES
 
 ALERT = "KubeProxyIptablesBackendMismatch"
@@ -84,10 +88,11 @@ class Ruler:
         return line
 
 
-def rules(profile: str, site: str, folder: Path) -> File:
+def rules(profile: str, site: str, folder: Path, engine: str) -> File:
     """The two alerts of the test as a site gets them, under group names of their own, evaluated each second."""
     folder.mkdir()
-    groups = yaml.safe_load(compiled_for(profile, folder)["loki/kube-proxy.rules.yaml"])["groups"]
+    text = compiled_for(profile, folder)[f"{engine}/kube-proxy.rules.yaml"]
+    groups = yaml.safe_load(text)["groups"]
     kept = [
         rule
         for group in groups
@@ -95,30 +100,60 @@ def rules(profile: str, site: str, folder: Path) -> File:
         if rule.get("alert") in (ALERT, KERNEL_ALERT)
     ]
     chosen = [{key: value for key, value in rule.items() if key != "for"} for rule in kept]
-    return File(
-        f"{site}.yaml",
-        yaml.safe_dump({"groups": [{"name": site, "interval": "1s", "rules": chosen}]}),
-    )
+    kind = {"type": "vlogs"} if engine == "victorialogs" else {}
+    group = {"name": site, "interval": "1s", **kind, "rules": chosen}
+    return File(f"{site}.yaml", yaml.safe_dump({"groups": [group]}))
 
 
-@pytest.fixture(scope="module", params=RELEASES)
+@pytest.fixture(scope="module", params=[*RELEASES, "VictoriaLogs"])
 def ruled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Loki, Ruler]]:
-    release = RELEASES[request.param]
-    binary = obtained(release.tool, release.tool.pinned[0], tmp_path_factory)
+) -> Iterator[tuple[Loki | VictoriaLogs, Ruler]]:
+    """Where the lines below are, and what is sent of them."""
     work = tmp_path_factory.mktemp("sites")
-    files = [rules(profile, site, work / site) for site, profile in SITES.items()]
-    ruler = Ruler()
+    found = Ruler()
+    start = on_victoria_logs if request.param == "VictoriaLogs" else on_loki
     with (
-        posts.taking(ruler.take) as url,
-        release.start(binary)(files, url) as loki,
+        posts.taking(found.take) as url,
+        start(request.param, url, work, tmp_path_factory) as store,
     ):
-        push(loki)
-        yield loki, ruler
+        push(store)
+        yield store, found
 
 
-def push(loki: Loki) -> None:
+@pytest.fixture
+def ruler(ruled: tuple[Loki | VictoriaLogs, Ruler]) -> Ruler:
+    return ruled[1]
+
+
+@contextmanager
+def on_loki(name: str, url: str, work: Path, factory: pytest.TempPathFactory) -> Iterator[Loki]:
+    release = RELEASES[name]
+    binary = obtained(release.tool, release.tool.pinned[0], factory)
+    files = [rules(profile, site, work / site, "loki") for site, profile in SITES.items()]
+    with release.start(binary)(files, url) as loki:
+        yield loki
+
+
+@contextmanager
+def on_victoria_logs(
+    _: str, url: str, work: Path, factory: pytest.TempPathFactory
+) -> Iterator[VictoriaLogs]:
+    logs, vmalert = (
+        obtained(tool, tool.pinned[0], factory)
+        for tool in (programs.VICTORIA_LOGS, programs.VMALERT)
+    )
+    (work / "rules").mkdir()
+    files = [rules(profile, site, work / site, "victorialogs") for site, profile in SITES.items()]
+    populate(work / "rules", files)
+    with (
+        servers.victoria_logs(logs, work) as victoria_logs,
+        servers.vmalert(vmalert, work / "rules" / "*.yaml", victoria_logs.url, url, work),
+    ):
+        yield victoria_logs
+
+
+def push(store: Loki | VictoriaLogs) -> None:
     streams = [
         (
             {
@@ -147,18 +182,17 @@ def push(loki: Loki) -> None:
     ]
     for labels, lines in streams:
         begin = time.time_ns() - len(lines)
-        loki.push(
+        store.push(
             [{"stream": labels, "values": [[str(begin + n), line] for n, line in enumerate(lines)]}]
         )
 
 
 @pytest.mark.parametrize("pod", [pod for pod, (_, said) in LINES.items() if said is not None])
-def test_the_alert_says_the_line(pod: str, ruled: tuple[Loki, Ruler]) -> None:
-    assert ruled[1].line(ALERT, pod) == LINES[pod][1]
+def test_the_alert_says_the_line(pod: str, ruler: Ruler) -> None:
+    assert ruler.line(ALERT, pod) == LINES[pod][1]
 
 
-def test_many_different_lines_give_one_alert_with_one_of_them(ruled: tuple[Loki, Ruler]) -> None:
-    _, ruler = ruled
+def test_many_different_lines_give_one_alert_with_one_of_them(ruler: Ruler) -> None:
     deadline = time.monotonic() + SECONDS
     while (ALERT, "many") not in ruler.sent and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -177,11 +211,12 @@ def test_many_different_lines_give_one_alert_with_one_of_them(ruled: tuple[Loki,
     ],
 )
 def test_it_is_the_line_of_the_place_whatever_labels_the_site_has(
-    alert: str, place: str, said: str, ruled: tuple[Loki, Ruler]
+    alert: str, place: str, said: str, ruler: Ruler
 ) -> None:
-    assert ruled[1].line(alert, place) == said
+    assert ruler.line(alert, place) == said
 
 
+@pytest.mark.parametrize("ruled", list(RELEASES), indirect=True)
 @pytest.mark.parametrize(
     ("alert", "place", "lines"),
     [
@@ -213,8 +248,7 @@ def test_the_link_to_explore_finds_the_lines_of_the_place_and_no_others(
     assert [line for _, line in loki.lines(query["expr"], now - 600 * 10**9, now)] == lines
 
 
-def test_no_label_comes_from_a_line(ruled: tuple[Loki, Ruler]) -> None:
-    _, ruler = ruled
+def test_no_label_comes_from_a_line(ruler: Ruler) -> None:
     assert ruler.line(ALERT, "verbatim")
     known = {
         "alertname",
@@ -226,5 +260,7 @@ def test_no_label_comes_from_a_line(ruled: tuple[Loki, Ruler]) -> None:
         "host",
         "cluster",
         "node",
+        "alertgroup",  # this and the next one by vmalert
+        "stats_result",
     }
     assert {name for labels in ruler.labels for name in labels} <= known

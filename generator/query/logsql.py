@@ -1,0 +1,68 @@
+"""Writes LogsQL, the language of VictoriaLogs, from the signatures that LogQL is written from.
+
+Its strings are Go's, as those of LogQL, and so are its patterns. Its stream selectors are written alike.
+"""
+
+import re
+from collections.abc import Sequence
+
+from generator.query.logql import quote
+from generator.query.signature import Signature, escape
+
+LINES = "kube_proxy_lines"  # what is counted; vmalert shows the name in the label `stats_result`
+_RECENT = "kube_proxy_recent_lines"
+# VictoriaLogs searches for the plain text at the beginning of a pattern, and then tries the rest as if the line began
+# there: of `AB\b` it finds nothing in `AB-`. With this before it a pattern means the same and has no such beginning.
+_NO_BEGINNING = ".?"
+_ASSERTION = re.compile(r"\\[bBAz]|[\^$]")
+
+
+def filters(signature: Signature) -> list[str]:
+    """The filters of a signature, in order. A search for words would not find a part of one, a pattern does."""
+    patterns = [escape(literal) for literal in signature.literals]
+    if signature.any_of:
+        patterns.append("|".join(map(escape, signature.any_of)))
+    if signature.pattern is not None:
+        patterns.append(_whole(signature.pattern))
+    wanted = [f"~{quote(pattern)}" for pattern in patterns]
+    return wanted + [f"!~{quote(_whole(pattern))}" for pattern in signature.exclude]
+
+
+def _whole(pattern: str) -> str:
+    """The pattern in a form whose assertions see the whole line."""
+    return f"{_NO_BEGINNING}(?:{pattern})" if _ASSERTION.search(pattern) else pattern
+
+
+def lines(selector: str, signature: Signature, window: str) -> str:
+    """A query for the matching lines in the window."""
+    return "\n".join([f"{selector} _time:{window}", *(f"  {one}" for one in filters(signature))])
+
+
+def count(
+    selector: str,
+    signature: Signature,
+    window: str,
+    by: Sequence[str],
+    threshold: str,
+    recent: str | None = None,
+) -> str:
+    """An alert expression: matching lines per place in the window, above the threshold, some of them recent."""
+    places = ", ".join(by)
+    counts = [f"count() as {LINES}"]
+    conditions = [f"{LINES}:>{threshold}"]
+    last = []
+    if recent:
+        counts.append(f"count() if (_time:{recent}) as {_RECENT}")
+        conditions.append(f"{_RECENT}:>0")
+        last.append(f"| fields {', '.join([*by, LINES])}")  # each other field would be an alert
+    pipes = [
+        f"| stats by ({places}) {', '.join(counts)}",
+        f"| filter {' '.join(conditions)}",
+        *last,
+    ]
+    return "\n".join([lines(selector, signature, window), *pipes]) + "\n"
+
+
+def always(window: str) -> str:
+    """An expression that is always true: a count without groups has an answer, 0, where nothing is."""
+    return f'{{kube_proxy_alerts="watchdog"}} _time:{window}\n| stats count() as {LINES}\n'

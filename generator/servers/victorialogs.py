@@ -1,0 +1,101 @@
+"""Speaks to a VictoriaLogs over HTTP."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from generator.base.shapes import TEXT, Schema, Shape, ShapeError, record
+from generator.servers import answers
+from generator.servers.http import Client
+from generator.servers.loki import parts
+
+_PUSH = "/insert/loki/api/v1/push"
+_QUERY = "/select/logsql/query"
+_STATS = "/select/logsql/stats_query"
+_NANO = 1_000_000_000
+_SEEN_SECONDS = 30  # within which it shows what it has taken; a second is usual
+_TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\z"}
+_LINE = Shape(record({"_msg": TEXT}, _time=_TIME))
+
+
+class VictoriaLogs:
+    """A VictoriaLogs at an address, and there the tenant that the endpoint names.
+
+    A tenant is `AccountID:ProjectID`. Its methods raise ToolError if it cannot be reached or refuses.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.url = client.url
+        self.name = client.name
+        self._client = client
+        account, _, project = (client.endpoint.tenant or "0:0").partition(":")
+        self._headers = {"AccountID": account, "ProjectID": project or "0"}
+
+    def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
+        """Hand over streams as Loki's push API takes them; the lines are kept as they are, JSON too."""
+        as_they_are = {"disable_message_parsing": "1"}
+        for part in parts(streams):
+            body = {"streams": part}
+            self._client.request(
+                "POST", _PUSH, json=body, params=as_they_are, headers=self._headers
+            )
+
+    def wait(self, count: int, labels: Mapping[str, str]) -> None:
+        """Until so many lines of the streams with these labels are found. Raises ToolError if they do not come.
+
+        A stream selector finds new streams about a second later than a filter finds their lines.
+        """
+        stream = f"{{{', '.join(f'{name}={json.dumps(value)}' for name, value in labels.items())}}}"
+        deadline = time.monotonic() + _SEEN_SECONDS
+        while True:
+            seen = sum(int(value) for _, value in self.counts(f"{stream} | stats count() as n", {}))
+            if seen >= count:
+                return
+            if time.monotonic() > deadline:
+                raise self._client.error(
+                    f"shows {seen} of {count} lines that it was given within {_SEEN_SECONDS} s; "
+                    "does it keep lines of that age (-retentionPeriod)?"
+                )
+            time.sleep(0.1)
+
+    def counts(
+        self, query: str, labels: Mapping[str, str], at: float | None = None
+    ) -> list[tuple[Mapping[str, str], str]]:
+        """What a query counts, among lines with these labels, at a time in seconds: labels and values."""
+        moment = {} if at is None else {"time": f"{at:.3f}"}
+        parameters = {**_asked(query, labels), **moment}
+        found = self._client.json(_STATS, answers.COUNTS, params=parameters, headers=self._headers)
+        return [(row["metric"], row["value"][1]) for row in found["data"]["result"]]
+
+    def lines(
+        self, query: str, labels: Mapping[str, str], start: int, end: int, limit: int | None = None
+    ) -> list[tuple[int, str]]:
+        """The lines that pass a query, with their times in nanoseconds, oldest first; `end` is not included.
+
+        With a limit, those that come last.
+        """
+        most = {} if limit is None else {"limit": str(limit)}
+        # It leaves out lines whose stream it cannot name yet, unless nothing else of them is asked for.
+        query = f"{query} | fields _time, _msg"
+        parameters = {**_asked(query, labels), "start": str(start), "end": str(end), **most}
+        answer = self._client.request("GET", _QUERY, params=parameters, headers=self._headers)
+        try:
+            rows = [_LINE.checked(json.loads(text)) for text in answer.text.split("\n") if text]
+        except (ValueError, RecursionError) as error:
+            said = str(error) if isinstance(error, ShapeError) else ""
+            raise self._client.stranger(_QUERY, answer, said) from error
+        return sorted((_nanoseconds(row["_time"]), row.get("_msg", "")) for row in rows)
+
+
+def _asked(query: str, labels: Mapping[str, str]) -> dict[str, str]:
+    """A query for lines with these labels only, whatever it is."""
+    return {"query": query, **({"extra_filters": json.dumps(labels)} if labels else {})}
+
+
+def _nanoseconds(text: str) -> int:
+    """A time as RFC 3339 has it, up to nine digits after the second."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    seconds = round(datetime.fromisoformat(f"{whole}+00:00").timestamp())
+    return seconds * _NANO + int(fraction.ljust(9, "0"))
