@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from generator.catalog.profile import Profile
 from generator.catalog.settings import log_settings
-from generator.compile import matched_line
+from generator.compile import grafana_links, matched_line
 from generator.compile.rule import AlertRule, CompiledAlert, RuleGroup, Rules
 from generator.compile.rules import WATCHDOG_WINDOW, number
 from generator.query import logsql
@@ -28,13 +28,18 @@ def rule(alert: CompiledAlert, profile: Profile) -> AlertRule:
         return replace(alert.rule, expr=logsql.always(WATCHDOG_WINDOW))
     in_force = log_settings(alert.entry, signal, profile)
     threshold, window = number(in_force.threshold), in_force.window
-    line = matched_line.of_victorialogs(source, filters, window)
+    line = {matched_line.ANNOTATION: matched_line.of_victorialogs(source, filters, window)}
+    shared = {
+        name: text
+        for name, text in alert.rule.annotations.items()
+        if name != grafana_links.LOGS  # asks a Loki
+    }
     return replace(
         alert.rule,
         expr=logsql.count(
             source.selector, filters, window, source.labels.names(), threshold, signal.recent
         ),
-        annotations={**alert.rule.annotations, matched_line.ANNOTATION: line},
+        annotations=shared | line,
     )
 
 

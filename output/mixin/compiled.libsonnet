@@ -192,6 +192,26 @@
         ]
       },
       {
+        "name": "kube-proxy.iptables-backend-switch",
+        "interval": "30s",
+        "rules": [
+          {
+            "alert": "KubeProxyIptablesBackendSwitchKnownBuild",
+            "expr": "label_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.14\\\\.([0-2]-tke\\\\.[0-9]+|3-tke\\\\.([12]?[0-9]|3[0-2])|3-tke\\\\.33-rc\\\\.?[01])([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.14.3-tke.33-rc2\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.16\\\\.([0-2]-tke\\\\.[0-9]+|3-tke\\\\.([1-3]?[0-9]|4[01])|3-tke\\\\.42-rc\\\\.?[01])([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.16.3-tke.42-rc2\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.18\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.([1-3]?[0-9]|4[0-8])|4-tke\\\\.49-rc\\\\.?0)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.18.4-tke.49-rc1\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.20\\\\.([0-5]-tke\\\\.[0-9]+|6-tke\\\\.([1-4]?[0-9]|5[01])|6-tke\\\\.52-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.20.6-tke.52\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.22\\\\.([0-4]-tke\\\\.[0-9]+|5-tke\\\\.([12]?[0-9]|3[0-2])|5-tke\\\\.33-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.22.5-tke.33\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.24\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.(1?[0-9]|2[0-3])|4-tke\\\\.24-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.24.4-tke.24\", \"\", \"\")\n",
+            "for": "10m",
+            "labels": {
+              "failure": "iptables-backend-switch",
+              "severity": "info"
+            },
+            "annotations": {
+              "summary": "kube-proxy {{ $labels.version }}{{ with $labels.node }} on node {{ . }}{{ else }}{{ with $labels.pod }} on pod {{ . }}{{ else }}{{ with $labels.instance }} on instance {{ . }}{{ end }}{{ end }}{{ end }}{{ with $labels.cluster }} (cluster {{ . }}){{ end }} has a known failure: kube-proxy chooses the other iptables backend after a restart, and rules of both are in force",
+              "description": "It can happen in iptables mode on TencentOS Server 3.1 (TK4), TencentOS Server 3.1 (Final), CentOS 8 and later systems. {{ $labels.fixed_in }} has the fix. First step: Count kube-proxy's chains in both backends of the node (step 1 of the diagnosis). Where both hold some, empty the node, upgrade kube-proxy and reboot the node; elsewhere plan the upgrade, node by node.",
+              "runbook_url": "https://runbooks.example.com/kube-proxy/KubeProxyIptablesBackendSwitchKnownBuild.md"
+            }
+          }
+        ]
+      },
+      {
         "name": "kube-proxy.iptables-restore-failing",
         "interval": "30s",
         "rules": [
@@ -357,7 +377,7 @@
           {
             "alert": "KubeProxyNeverSynced",
             "expr": "(\n  time() - max by (cluster, namespace, pod, node, instance) (process_start_time_seconds{job=\"kube-proxy\"}) > 300\n)\nand\n(\n  # Up to 1.32 the time of the last success is 0 before the first one, from 1.33 on there is no series.\n  max by (cluster, namespace, pod, node, instance) (kubeproxy_sync_proxy_rules_endpoint_changes_total{job=\"kube-proxy\"})\n    unless\n  max by (cluster, namespace, pod, node, instance) (kubeproxy_sync_proxy_rules_last_timestamp_seconds{job=\"kube-proxy\"} > 0)\n  or\n  # One IP family of two: its syncs end or wait, and none has succeeded.\n  max by (cluster, namespace, pod, node, instance) (\n    (\n      kubeproxy_sync_proxy_rules_duration_seconds_count{ip_family!=\"\", job=\"kube-proxy\"}\n      or kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds{job=\"kube-proxy\"}\n    )\n    unless\n    kubeproxy_sync_proxy_rules_last_timestamp_seconds{job=\"kube-proxy\"} > 0\n  )\n)\n",
-            "for": "1m",
+            "for": "3m",
             "labels": {
               "failure": "never-synced",
               "severity": "critical"
@@ -560,6 +580,32 @@
       "editable": true,
       "fiscalYearStartMonth": 0,
       "graphTooltip": 0,
+      "links": [
+        {
+          "asDropdown": false,
+          "icon": "",
+          "includeVars": false,
+          "keepTime": false,
+          "tags": [],
+          "targetBlank": true,
+          "title": "Runbooks",
+          "tooltip": "",
+          "type": "link",
+          "url": "https://runbooks.example.com/kube-proxy/README.md"
+        },
+        {
+          "asDropdown": false,
+          "icon": "",
+          "includeVars": false,
+          "keepTime": false,
+          "tags": [],
+          "targetBlank": false,
+          "title": "Alert rules",
+          "tooltip": "",
+          "type": "link",
+          "url": "/alerting/list?search=KubeProxy"
+        }
+      ],
       "panels": [
         {
           "datasource": {
@@ -601,158 +647,158 @@
           "repeatDirection": "h",
           "targets": [
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `x509: |remote error: tls: `\n      |~ `(?:Failed to (list|watch|retrieve node info)\\b.*x509: )|(?:Failed to (list|watch|retrieve node info)\\b.*remote error: tls: [a-z ]*certificate)`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} apiserver-certificate-invalid",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `x509: |remote error: tls: `\n      |~ `(?:Failed to (list|watch|retrieve node info)\\b.*x509: )|(?:Failed to (list|watch|retrieve node info)\\b.*remote error: tls: [a-z ]*certificate)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} apiserver-certificate-invalid",
               "queryType": "range",
               "refId": "A"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `closed`\n      |= `connection`\n      |~ `(?:(?i:failed to (list|watch)\\b).*(?i:stream error).*may be caused by closed connection)|(?:(?i:failed to (list|watch)\\b).*use of closed network connection)`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} apiserver-connection-broken",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `closed`\n      |= `connection`\n      |~ `(?:(?i:failed to (list|watch)\\b).*(?i:stream error).*may be caused by closed connection)|(?:(?i:failed to (list|watch)\\b).*use of closed network connection)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} apiserver-connection-broken",
               "queryType": "range",
               "refId": "B"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= ` is forbidden: User `\n      |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User `\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} apiserver-forbidden",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= ` is forbidden: User `\n      |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User `\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} apiserver-forbidden",
               "queryType": "range",
               "refId": "C"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Unauthorized|the server has asked for the client to provide credentials`\n      |~ `(?:Failed to (list|watch)\\b.*[: =\"]Unauthorized\\b)|(?:Failed to watch\\b.*the server has asked for the client to provide credentials)|(?:Failed to retrieve node info.*[: =\"]Unauthorized\\b)`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} apiserver-unauthorized",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Unauthorized|the server has asked for the client to provide credentials`\n      |~ `(?:Failed to (list|watch)\\b.*[: =\"]Unauthorized\\b)|(?:Failed to watch\\b.*the server has asked for the client to provide credentials)|(?:Failed to retrieve node info.*[: =\"]Unauthorized\\b)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} apiserver-unauthorized",
               "queryType": "range",
               "refId": "D"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Failed to |backing off`\n      |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|read tcp [^ ]+ read: connection reset by peer)))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: EOF))`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} apiserver-unreachable",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Failed to |backing off`\n      |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|read tcp [^ ]+ read: connection reset by peer)))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: EOF))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} apiserver-unreachable",
               "queryType": "range",
               "refId": "E"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `took`\n      |= ` conntrack entries`\n      |~ `(Finished reconciling|Failed to clear all) conntrack entries.*\\btook\\W{1,6}([0-9hm]*[0-9][hm][0-9.]+s|([5-9]|[1-9][0-9]+)(\\.[0-9]+)?s)`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} conntrack-cleanup-slow",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `took`\n      |= ` conntrack entries`\n      |~ `(Finished reconciling|Failed to clear all) conntrack entries.*\\btook\\W{1,6}([0-9hm]*[0-9][hm][0-9.]+s|([5-9]|[1-9][0-9]+)(\\.[0-9]+)?s)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} conntrack-cleanup-slow",
               "queryType": "range",
               "refId": "F"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `nf_conntrack`\n      |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/`\n      |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} conntrack-sysctl-denied",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `nf_conntrack`\n      |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/`\n      |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} conntrack-sysctl-denied",
               "queryType": "range",
               "refId": "G"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {transport=\"kernel\", cluster=~\"$cluster\", node_name=~\"$node\"}\n      |= `dropping packet`\n      |= `nf_conntrack: table full`\n      |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} conntrack-table-full",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(sum by (cluster, node_name) (\n  count_over_time(\n    {transport=\"kernel\", cluster=~\"$cluster\", node_name=~\"$node\"}\n      |= `dropping packet`\n      |= `nf_conntrack: table full`\n      |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} conntrack-table-full",
               "queryType": "range",
               "refId": "H"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `bind: address already in use`\n      |~ `(?i:failed to start healthcheck)\\b`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} healthcheck-port-in-use",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `bind: address already in use`\n      |~ `(?i:failed to start healthcheck)\\b`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} healthcheck-port-in-use",
               "queryType": "range",
               "refId": "I"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `KUBE-MARK-DROP`\n      |~ `(?:load target .{0,6}KUBE-MARK-DROP)|(?:Chain .{0,6}KUBE-MARK-DROP.{0,6} does not exist)`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} iptables-backend-mismatch",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `KUBE-MARK-DROP`\n      |~ `(?:load target .{0,6}KUBE-MARK-DROP)|(?:Chain .{0,6}KUBE-MARK-DROP.{0,6} does not exist)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} iptables-backend-mismatch",
               "queryType": "range",
               "refId": "J"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `holding the xtables lock`\n      |~ `holding the xtables lock\\. Stopped waiting after [0-9]+s`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} iptables-lock-held-too-long",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `holding the xtables lock`\n      |~ `holding the xtables lock\\. Stopped waiting after [0-9]+s`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} iptables-lock-held-too-long",
               "queryType": "range",
               "refId": "K"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `-restore: line |tables-restore: input error on line |: Resource temporarily unavailable|t open lock file|failed to open iptables lock`\n      |~ `(?:ip6?tables(-legacy|-nft)?-restore: line (xxx|[0-9]+) failed)|(?:ip6?tables-restore: input error on line [0-9]+)|(?:ip6?tables(-legacy)?: Resource temporarily unavailable)|(?:Fatal: can.t open lock file)|(?:failed to open iptables lock)`\n      !~ `Failed to execute iptables-restore for (nat|filter):.?`\n      !~ `Failed to execute iptables-restore.{0,6} err=.*table=.{0,6}(nat|filter)`\n      !~ `Failed to execute iptables-restore.{0,12}table.{0,12}(nat|filter)`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} iptables-lock-not-mounted",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `-restore: line |tables-restore: input error on line |: Resource temporarily unavailable|t open lock file|failed to open iptables lock`\n      |~ `(?:ip6?tables(-legacy|-nft)?-restore: line (xxx|[0-9]+) failed)|(?:ip6?tables-restore: input error on line [0-9]+)|(?:ip6?tables(-legacy)?: Resource temporarily unavailable)|(?:Fatal: can.t open lock file)|(?:failed to open iptables lock)`\n      !~ `Failed to execute iptables-restore for (nat|filter):.?`\n      !~ `Failed to execute iptables-restore.{0,6} err=.*table=.{0,6}(nat|filter)`\n      !~ `Failed to execute iptables-restore.{0,12}table.{0,12}(nat|filter)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} iptables-lock-not-mounted",
               "queryType": "range",
               "refId": "L"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `unknown option`\n      |~ `ip6tables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark)`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} iptables-mark-kernel-bug",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `unknown option`\n      |~ `ip6tables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} iptables-mark-kernel-bug",
               "queryType": "range",
               "refId": "M"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ ` match |not supported, missing kernel module|t initialize ip|unknown option`\n      |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table)|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} iptables-module-missing",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ ` match |not supported, missing kernel module|t initialize ip|unknown option`\n      |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table)|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} iptables-module-missing",
               "queryType": "range",
               "refId": "N"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `tables lock`\n      |~ `(?:holding the xtables lock\\. Perhaps you want to use the -w option)|(?:failed to acquire (new|old) iptables lock:).?`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} iptables-restore-without-wait",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `tables lock`\n      |~ `(?:holding the xtables lock\\. Perhaps you want to use the -w option)|(?:failed to acquire (new|old) iptables lock:).?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} iptables-restore-without-wait",
               "queryType": "range",
               "refId": "O"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= ` is incompatible, use `\n      |~ `(chain|table|Table) .{1,80} is incompatible, use .{1,6}nft`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} iptables-rules-incompatible",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= ` is incompatible, use `\n      |~ `(chain|table|Table) .{1,80} is incompatible, use .{1,6}nft`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} iptables-rules-incompatible",
               "queryType": "range",
               "refId": "P"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `\\(runtime error: slice bounds out of range\\)|slice bounds out of range \\[:-1\\]|Unexpected chain line in iptables-save output:|pkg/util/iptables\\.GetChainLines\\(|pkg/util/iptables/save_restore\\.go:`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} iptables-save-parse-panic",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `\\(runtime error: slice bounds out of range\\)|slice bounds out of range \\[:-1\\]|Unexpected chain line in iptables-save output:|pkg/util/iptables\\.GetChainLines\\(|pkg/util/iptables/save_restore\\.go:`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} iptables-save-parse-panic",
               "queryType": "range",
               "refId": "Q"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `\\[signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=|pkg/proxy/ipvs\\.\\(\\*Proxier\\)\\.syncService\\(`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} ipvs-startup-panic",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `\\[signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=|pkg/proxy/ipvs\\.\\(\\*Proxier\\)\\.syncService\\(`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} ipvs-startup-panic",
               "queryType": "range",
               "refId": "R"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `can't use the IPVS proxier: `\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} ipvs-unavailable",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `can't use the IPVS proxier: `\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} ipvs-unavailable",
               "queryType": "range",
               "refId": "S"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `comment too long, `\n      |~ `Error: comment too long, [0-9]+ characters maximum allowed`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} nftables-comment-too-long",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `comment too long, `\n      |~ `Error: comment too long, [0-9]+ characters maximum allowed`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} nftables-comment-too-long",
               "queryType": "range",
               "refId": "T"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `signal: |Assertion `\n      |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [a-z0-9_]+\\.c:[0-9]+: .*Assertion .* failed)`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} nftables-nft-crash",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `signal: |Assertion `\n      |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [a-z0-9_]+\\.c:[0-9]+: .*Assertion .* failed)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} nftables-nft-crash",
               "queryType": "range",
               "refId": "U"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `unable to create`\n      |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not run nftables command: `\n      !~ `could not run nftables command: signal: .?`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} nftables-unavailable",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `unable to create`\n      |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not run nftables command: `\n      !~ `could not run nftables command: signal: .?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} nftables-unavailable",
               "queryType": "range",
               "refId": "V"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Failed to retrieve node info|host IP unknown|Timed out waiting for node|timeout waiting for`\n      |~ `(?:Failed to retrieve node info.*\\bnodes [^ ]+ not found)|(?:Failed to retrieve node IPs?\\b.*host IP unknown)|(?:Timed out waiting for node (%q )?to (exist|be assigned IPs))|(?:timeout waiting for (PodCIDR allocation|node [^ ]+ to exist))`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} node-unknown",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Failed to retrieve node info|host IP unknown|Timed out waiting for node|timeout waiting for`\n      |~ `(?:Failed to retrieve node info.*\\bnodes [^ ]+ not found)|(?:Failed to retrieve node IPs?\\b.*host IP unknown)|(?:Timed out waiting for node (%q )?to (exist|be assigned IPs))|(?:timeout waiting for (PodCIDR allocation|node [^ ]+ to exist))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} node-unknown",
               "queryType": "range",
               "refId": "W"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `bind: address already in use`\n      |~ `(?:(?i:healthz server failed|failed to start (node|proxier|proxy) healthz on ))|(?:starting metrics server failed).?`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} ports-in-use",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `bind: address already in use`\n      |~ `(?:(?i:healthz server failed|failed to start (node|proxier|proxy) healthz on ))|(?:starting metrics server failed).?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} ports-in-use",
               "queryType": "range",
               "refId": "X"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Reloading after iptables flush|Error: No such file or directory`\n      |~ `(?:Reloading after iptables flush)|(?:/dev/stdin:[0-9]+:[0-9]+(-[0-9]+)?: Error: No such file or directory)`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} rules-flushed",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Reloading after iptables flush|Error: No such file or directory`\n      |~ `(?:Reloading after iptables flush)|(?:/dev/stdin:[0-9]+:[0-9]+(-[0-9]+)?: Error: No such file or directory)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} rules-flushed",
               "queryType": "range",
               "refId": "Y"
             },
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `failed complete: `\n      |~ `too many open files|no space left on device`\n      |~ `(?:failed complete: (fsnotify [a-z ]+: )?too many open files)|(?:failed complete: (fsnotify [a-z ]+: )?no space left on device)`\n      !~ `too many open files in system.?`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} too-many-open-files",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `failed complete: `\n      |~ `too many open files|no space left on device`\n      |~ `(?:failed complete: (fsnotify [a-z ]+: )?too many open files)|(?:failed complete: (fsnotify [a-z ]+: )?no space left on device)`\n      !~ `too many open files in system.?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} too-many-open-files",
               "queryType": "range",
               "refId": "Z"
             }
@@ -816,6 +862,187 @@
         },
         {
           "datasource": {
+            "type": "loki",
+            "uid": "${loki}"
+          },
+          "description": "The lines that the alerts on logs count, the newest first; choose a node above to see those of it alone.",
+          "fieldConfig": {
+            "defaults": {
+              "unit": "short"
+            },
+            "overrides": []
+          },
+          "gridPos": {
+            "h": 8,
+            "w": 24,
+            "x": 0,
+            "y": 8
+          },
+          "id": 3,
+          "links": [
+            {
+              "asDropdown": false,
+              "icon": "",
+              "includeVars": false,
+              "keepTime": false,
+              "tags": [],
+              "targetBlank": true,
+              "title": "Runbook",
+              "tooltip": "",
+              "type": "link",
+              "url": "https://runbooks.example.com/kube-proxy/README.md"
+            }
+          ],
+          "options": {
+            "dedupStrategy": "none",
+            "enableLogDetails": true,
+            "prettifyLogMessage": false,
+            "showCommonLabels": false,
+            "showLabels": false,
+            "showTime": true,
+            "sortOrder": "Descending",
+            "wrapLogMessage": true
+          },
+          "repeatDirection": "h",
+          "targets": [
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `x509: |remote error: tls: ` |~ `(?:Failed to (list|watch|retrieve node info)\\b.*x509: )|(?:Failed to (list|watch|retrieve node info)\\b.*remote error: tls: [a-z ]*certificate)`",
+              "queryType": "range",
+              "refId": "A"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `closed` |= `connection` |~ `(?:(?i:failed to (list|watch)\\b).*(?i:stream error).*may be caused by closed connection)|(?:(?i:failed to (list|watch)\\b).*use of closed network connection)`",
+              "queryType": "range",
+              "refId": "B"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= ` is forbidden: User ` |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User `",
+              "queryType": "range",
+              "refId": "C"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Unauthorized|the server has asked for the client to provide credentials` |~ `(?:Failed to (list|watch)\\b.*[: =\"]Unauthorized\\b)|(?:Failed to watch\\b.*the server has asked for the client to provide credentials)|(?:Failed to retrieve node info.*[: =\"]Unauthorized\\b)`",
+              "queryType": "range",
+              "refId": "D"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Failed to |backing off` |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|read tcp [^ ]+ read: connection reset by peer)))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: EOF))`",
+              "queryType": "range",
+              "refId": "E"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `took` |= ` conntrack entries` |~ `(Finished reconciling|Failed to clear all) conntrack entries.*\\btook\\W{1,6}([0-9hm]*[0-9][hm][0-9.]+s|([5-9]|[1-9][0-9]+)(\\.[0-9]+)?s)`",
+              "queryType": "range",
+              "refId": "F"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `nf_conntrack` |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/` |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )`",
+              "queryType": "range",
+              "refId": "G"
+            },
+            {
+              "expr": "{transport=\"kernel\", cluster=~\"$cluster\", node_name=~\"$node\"} |= `dropping packet` |= `nf_conntrack: table full` |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`",
+              "queryType": "range",
+              "refId": "H"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `bind: address already in use` |~ `(?i:failed to start healthcheck)\\b`",
+              "queryType": "range",
+              "refId": "I"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `KUBE-MARK-DROP` |~ `(?:load target .{0,6}KUBE-MARK-DROP)|(?:Chain .{0,6}KUBE-MARK-DROP.{0,6} does not exist)`",
+              "queryType": "range",
+              "refId": "J"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `holding the xtables lock` |~ `holding the xtables lock\\. Stopped waiting after [0-9]+s`",
+              "queryType": "range",
+              "refId": "K"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `-restore: line |tables-restore: input error on line |: Resource temporarily unavailable|t open lock file|failed to open iptables lock` |~ `(?:ip6?tables(-legacy|-nft)?-restore: line (xxx|[0-9]+) failed)|(?:ip6?tables-restore: input error on line [0-9]+)|(?:ip6?tables(-legacy)?: Resource temporarily unavailable)|(?:Fatal: can.t open lock file)|(?:failed to open iptables lock)` !~ `Failed to execute iptables-restore for (nat|filter):.?` !~ `Failed to execute iptables-restore.{0,6} err=.*table=.{0,6}(nat|filter)` !~ `Failed to execute iptables-restore.{0,12}table.{0,12}(nat|filter)`",
+              "queryType": "range",
+              "refId": "L"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `unknown option` |~ `ip6tables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark)`",
+              "queryType": "range",
+              "refId": "M"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ ` match |not supported, missing kernel module|t initialize ip|unknown option` |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table)|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`",
+              "queryType": "range",
+              "refId": "N"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `tables lock` |~ `(?:holding the xtables lock\\. Perhaps you want to use the -w option)|(?:failed to acquire (new|old) iptables lock:).?`",
+              "queryType": "range",
+              "refId": "O"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= ` is incompatible, use ` |~ `(chain|table|Table) .{1,80} is incompatible, use .{1,6}nft`",
+              "queryType": "range",
+              "refId": "P"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `\\(runtime error: slice bounds out of range\\)|slice bounds out of range \\[:-1\\]|Unexpected chain line in iptables-save output:|pkg/util/iptables\\.GetChainLines\\(|pkg/util/iptables/save_restore\\.go:`",
+              "queryType": "range",
+              "refId": "Q"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `\\[signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=|pkg/proxy/ipvs\\.\\(\\*Proxier\\)\\.syncService\\(`",
+              "queryType": "range",
+              "refId": "R"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `can't use the IPVS proxier: `",
+              "queryType": "range",
+              "refId": "S"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `comment too long, ` |~ `Error: comment too long, [0-9]+ characters maximum allowed`",
+              "queryType": "range",
+              "refId": "T"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `signal: |Assertion ` |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [a-z0-9_]+\\.c:[0-9]+: .*Assertion .* failed)`",
+              "queryType": "range",
+              "refId": "U"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `unable to create` |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not run nftables command: ` !~ `could not run nftables command: signal: .?`",
+              "queryType": "range",
+              "refId": "V"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Failed to retrieve node info|host IP unknown|Timed out waiting for node|timeout waiting for` |~ `(?:Failed to retrieve node info.*\\bnodes [^ ]+ not found)|(?:Failed to retrieve node IPs?\\b.*host IP unknown)|(?:Timed out waiting for node (%q )?to (exist|be assigned IPs))|(?:timeout waiting for (PodCIDR allocation|node [^ ]+ to exist))`",
+              "queryType": "range",
+              "refId": "W"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `bind: address already in use` |~ `(?:(?i:healthz server failed|failed to start (node|proxier|proxy) healthz on ))|(?:starting metrics server failed).?`",
+              "queryType": "range",
+              "refId": "X"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Reloading after iptables flush|Error: No such file or directory` |~ `(?:Reloading after iptables flush)|(?:/dev/stdin:[0-9]+:[0-9]+(-[0-9]+)?: Error: No such file or directory)`",
+              "queryType": "range",
+              "refId": "Y"
+            },
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `failed complete: ` |~ `too many open files|no space left on device` |~ `(?:failed complete: (fsnotify [a-z ]+: )?too many open files)|(?:failed complete: (fsnotify [a-z ]+: )?no space left on device)` !~ `too many open files in system.?`",
+              "queryType": "range",
+              "refId": "Z"
+            }
+          ],
+          "title": "Matching lines",
+          "transformations": [],
+          "transparent": false,
+          "type": "logs"
+        },
+        {
+          "datasource": {
             "type": "prometheus",
             "uid": "${prometheus}"
           },
@@ -830,9 +1057,9 @@
             "h": 8,
             "w": 12,
             "x": 0,
-            "y": 8
+            "y": 16
           },
-          "id": 3,
+          "id": 4,
           "links": [
             {
               "asDropdown": false,
@@ -885,9 +1112,9 @@
             "h": 8,
             "w": 12,
             "x": 12,
-            "y": 8
+            "y": 16
           },
-          "id": 4,
+          "id": 5,
           "links": [
             {
               "asDropdown": false,
@@ -937,9 +1164,9 @@
             "h": 8,
             "w": 12,
             "x": 0,
-            "y": 16
+            "y": 24
           },
-          "id": 5,
+          "id": 6,
           "links": [
             {
               "asDropdown": false,
@@ -1018,9 +1245,9 @@
             "h": 8,
             "w": 12,
             "x": 12,
-            "y": 16
+            "y": 24
           },
-          "id": 6,
+          "id": 7,
           "links": [
             {
               "asDropdown": false,
@@ -1073,13 +1300,13 @@
             "h": 8,
             "w": 12,
             "x": 0,
-            "y": 24
+            "y": 32
           },
-          "id": 7,
+          "id": 8,
           "repeatDirection": "h",
           "targets": [
             {
-              "expr": "instance:kubeproxy_build:info{cluster=~\"$cluster\", node=~\"$node\", pod=~\"$pod\", instance=~\"$instance\"}",
+              "expr": "max by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\", cluster=~\"$cluster\", node=~\"$node\", pod=~\"$pod\", instance=~\"$instance\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\", cluster=~\"$cluster\", node=~\"$node\", pod=~\"$pod\", instance=~\"$instance\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n",
               "format": "table",
               "instant": true,
               "range": false,
@@ -1107,9 +1334,9 @@
             "h": 8,
             "w": 12,
             "x": 12,
-            "y": 24
+            "y": 32
           },
-          "id": 8,
+          "id": 9,
           "links": [
             {
               "asDropdown": false,
@@ -1127,7 +1354,7 @@
           "repeatDirection": "h",
           "targets": [
             {
-              "expr": "label_replace((\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.(([0-9]|1[0-7])\\\\.[0-9]+-tke\\\\.[0-9]+|18\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.(1?[0-9]|2[0-5])|4-tke\\\\.26-rc\\\\.?[0-9]+))([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.18.4-tke.26\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.(1[0-7]\\\\.[0-9]+|18\\\\.([0-9]|1[0-7]))(-(alpha|beta|rc)[.0-9]*)?\"}, \"fixed_in\", \"v1.18.18\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.19\\\\.[0-4](-(alpha|beta|rc)[.0-9]*)?\"}, \"fixed_in\", \"v1.19.5\", \"\", \"\")\n), \"failure\", \"apiserver-connection-broken\", \"\", \"\")\nor\nlabel_replace((\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.10\\\\.([0-4]-tke\\\\.[0-9]+|5-tke\\\\.1?[0-9]|5-tke\\\\.20-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.10.5-tke.20\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.12\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.([12]?[0-9]|3[01])|4-tke\\\\.32-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.12.4-tke.32\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.14\\\\.([0-2]-tke\\\\.[0-9]+|3-tke\\\\.(1?[0-9]|2[0-7])|3-tke\\\\.28-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.14.3-tke.28\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.16\\\\.([0-2]-tke\\\\.[0-9]+|3-tke\\\\.([12]?[0-9]|3[0-3])|3-tke\\\\.34-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.16.3-tke.34\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.18\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.([12]?[0-9]|3[0-4])|4-tke\\\\.35-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.18.4-tke.35\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.20\\\\.([0-5]-tke\\\\.[0-9]+|6-tke\\\\.([12]?[0-9]|30)|6-tke\\\\.31-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.20.6-tke.31\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.22\\\\.([0-4]-tke\\\\.[0-9]+|5-tke\\\\.([0-9]|10)|5-tke\\\\.11-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.22.5-tke.11\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.24\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.[0-4]|4-tke\\\\.5-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.24.4-tke.5\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.1[0-5]\\\\.[0-9]+(-(alpha|beta|rc)[.0-9]*)?\"}, \"fixed_in\", \"v1.20.0\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.16\\\\.[0-9](-(alpha|beta|rc)[.0-9]*)?\"}, \"fixed_in\", \"v1.20.0\", \"\", \"\")\n), \"failure\", \"iptables-backend-mismatch\", \"\", \"\")\nor\nlabel_replace(label_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.(([0-9]|1[01])\\\\.[0-9]+-tke\\\\.[0-9]+|12\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.([12]?[0-9]|30)|4-tke\\\\.31-rc\\\\.?[0-9]+))([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.12.4-tke.31\", \"\", \"\"), \"failure\", \"iptables-restore-without-wait\", \"\", \"\")\nor\nlabel_replace((\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.12\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.([12]?[0-9]|30)|4-tke\\\\.31-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.12.4-tke.31\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.14\\\\.([0-2]-tke\\\\.[0-9]+|3-tke\\\\.(1?[0-9]|2[0-6])|3-tke\\\\.27-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.14.3-tke.27\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.1[0-4]\\\\.[0-9]+(-(alpha|beta|rc)[.0-9]*)?\"}, \"fixed_in\", \"v1.15.0\", \"\", \"\")\n), \"failure\", \"iptables-save-parse-panic\", \"\", \"\")\nor\nlabel_replace((\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.18\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.(1?[0-9]|2[0-5])|4-tke\\\\.26-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.18.4-tke.26\", \"\", \"\")\nor\nlabel_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.1[78]\\\\.[0-9]+(-(alpha|beta|rc)[.0-9]*)?\"}, \"fixed_in\", \"v1.19.0\", \"\", \"\")\n), \"failure\", \"ipvs-startup-panic\", \"\", \"\")\nor\nlabel_replace(label_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.(29|3[0-6])\\\\.[0-9]+(-(alpha|beta|rc)[.0-9]*)?\"} unless on (cluster, namespace, pod, node, instance) kubeproxy_sync_proxy_rules_iptables_total{job=\"kube-proxy\"}, \"fixed_in\", \"v1.37.0\", \"\", \"\"), \"failure\", \"nftables-comment-too-long\", \"\", \"\")",
+              "expr": "label_replace((\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.(([0-9]|1[0-7])\\\\.[0-9]+-tke\\\\.[0-9]+|18\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.(1?[0-9]|2[0-5])|4-tke\\\\.26-rc\\\\.?[0-9]+))([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.18.4-tke.26\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.(1[0-7]\\\\.[0-9]+|18\\\\.([0-9]|1[0-7]))(-(alpha|beta|rc)[.0-9]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.18.18\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.19\\\\.[0-4](-(alpha|beta|rc)[.0-9]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.19.5\", \"\", \"\")\n), \"failure\", \"apiserver-connection-broken\", \"\", \"\")\nor\nlabel_replace((\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.10\\\\.([0-4]-tke\\\\.[0-9]+|5-tke\\\\.1?[0-9]|5-tke\\\\.20-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.10.5-tke.20\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.12\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.([12]?[0-9]|3[01])|4-tke\\\\.32-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.12.4-tke.32\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.14\\\\.([0-2]-tke\\\\.[0-9]+|3-tke\\\\.(1?[0-9]|2[0-7])|3-tke\\\\.28-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.14.3-tke.28\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.16\\\\.([0-2]-tke\\\\.[0-9]+|3-tke\\\\.([12]?[0-9]|3[0-3])|3-tke\\\\.34-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.16.3-tke.34\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.18\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.([12]?[0-9]|3[0-4])|4-tke\\\\.35-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.18.4-tke.35\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.20\\\\.([0-5]-tke\\\\.[0-9]+|6-tke\\\\.([12]?[0-9]|30)|6-tke\\\\.31-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.20.6-tke.31\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.22\\\\.([0-4]-tke\\\\.[0-9]+|5-tke\\\\.([0-9]|10)|5-tke\\\\.11-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.22.5-tke.11\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.24\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.[0-4]|4-tke\\\\.5-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.24.4-tke.5\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.1[0-5]\\\\.[0-9]+(-(alpha|beta|rc)[.0-9]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.20.0\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.16\\\\.[0-9](-(alpha|beta|rc)[.0-9]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.20.0\", \"\", \"\")\n), \"failure\", \"iptables-backend-mismatch\", \"\", \"\")\nor\nlabel_replace((\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.14\\\\.([0-2]-tke\\\\.[0-9]+|3-tke\\\\.([12]?[0-9]|3[0-2])|3-tke\\\\.33-rc\\\\.?[01])([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.14.3-tke.33-rc2\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.16\\\\.([0-2]-tke\\\\.[0-9]+|3-tke\\\\.([1-3]?[0-9]|4[01])|3-tke\\\\.42-rc\\\\.?[01])([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.16.3-tke.42-rc2\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.18\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.([1-3]?[0-9]|4[0-8])|4-tke\\\\.49-rc\\\\.?0)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.18.4-tke.49-rc1\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.20\\\\.([0-5]-tke\\\\.[0-9]+|6-tke\\\\.([1-4]?[0-9]|5[01])|6-tke\\\\.52-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.20.6-tke.52\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.22\\\\.([0-4]-tke\\\\.[0-9]+|5-tke\\\\.([12]?[0-9]|3[0-2])|5-tke\\\\.33-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.22.5-tke.33\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.24\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.(1?[0-9]|2[0-3])|4-tke\\\\.24-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.24.4-tke.24\", \"\", \"\")\n), \"failure\", \"iptables-backend-switch\", \"\", \"\")\nor\nlabel_replace((\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.(([0-9]|1[01])\\\\.[0-9]+-tke\\\\.[0-9]+|12\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.([12]?[0-9]|30)|4-tke\\\\.31-rc\\\\.?[0-9]+))([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.12.4-tke.31\", \"\", \"\")\n), \"failure\", \"iptables-restore-without-wait\", \"\", \"\")\nor\nlabel_replace((\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.12\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.([12]?[0-9]|30)|4-tke\\\\.31-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.12.4-tke.31\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.14\\\\.([0-2]-tke\\\\.[0-9]+|3-tke\\\\.(1?[0-9]|2[0-6])|3-tke\\\\.27-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.14.3-tke.27\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.1[0-4]\\\\.[0-9]+(-(alpha|beta|rc)[.0-9]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.15.0\", \"\", \"\")\n), \"failure\", \"iptables-save-parse-panic\", \"\", \"\")\nor\nlabel_replace((\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.18\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.(1?[0-9]|2[0-5])|4-tke\\\\.26-rc\\\\.?[0-9]+)([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.18.4-tke.26\", \"\", \"\")\nor\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.1[78]\\\\.[0-9]+(-(alpha|beta|rc)[.0-9]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.19.0\", \"\", \"\")\n), \"failure\", \"ipvs-startup-panic\", \"\", \"\")\nor\nlabel_replace((\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.(29|3[0-6])\\\\.[0-9]+(-(alpha|beta|rc)[.0-9]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\") unless on (cluster, namespace, pod, node, instance) kubeproxy_sync_proxy_rules_iptables_total{job=\"kube-proxy\"}, \"fixed_in\", \"v1.37.0\", \"\", \"\")\n), \"failure\", \"nftables-comment-too-long\", \"\", \"\")",
               "format": "table",
               "instant": true,
               "range": false,

@@ -71,6 +71,32 @@
       "editable": true,
       "fiscalYearStartMonth": 0,
       "graphTooltip": 0,
+      "links": [
+        {
+          "asDropdown": false,
+          "icon": "",
+          "includeVars": false,
+          "keepTime": false,
+          "tags": [],
+          "targetBlank": true,
+          "title": "Runbooks",
+          "tooltip": "",
+          "type": "link",
+          "url": "https://runbooks.example.com/kube-proxy/README.md"
+        },
+        {
+          "asDropdown": false,
+          "icon": "",
+          "includeVars": false,
+          "keepTime": false,
+          "tags": [],
+          "targetBlank": false,
+          "title": "Alert rules",
+          "tooltip": "",
+          "type": "link",
+          "url": "/alerting/list?search=KubeProxy"
+        }
+      ],
       "panels": [
         {
           "datasource": {
@@ -112,8 +138,8 @@
           "repeatDirection": "h",
           "targets": [
             {
-              "expr": "sum by (cluster, node_name) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `gate`\n      |~ \"(?:gate `broken` \\\\(rust\\\\))|(?:gate \\\"?is\\\"? broken)\"\n      !~ `gate of .* is broken.?`\n    [$__interval]\n  )\n)",
-              "legendFormat": "{{node_name}} broken-gate",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `gate`\n      |~ \"(?:gate `broken` \\\\(rust\\\\))|(?:gate \\\"?is\\\"? broken)\"\n      !~ `gate of .* is broken.?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "legendFormat": "{{kube_proxy}} broken-gate",
               "queryType": "range",
               "refId": "A"
             }
@@ -177,6 +203,62 @@
         },
         {
           "datasource": {
+            "type": "loki",
+            "uid": "${loki}"
+          },
+          "description": "The lines that the alerts on logs count, the newest first; choose a node above to see those of it alone.",
+          "fieldConfig": {
+            "defaults": {
+              "unit": "short"
+            },
+            "overrides": []
+          },
+          "gridPos": {
+            "h": 8,
+            "w": 24,
+            "x": 0,
+            "y": 8
+          },
+          "id": 3,
+          "links": [
+            {
+              "asDropdown": false,
+              "icon": "",
+              "includeVars": false,
+              "keepTime": false,
+              "tags": [],
+              "targetBlank": true,
+              "title": "Runbook",
+              "tooltip": "",
+              "type": "link",
+              "url": "https://runbooks.example.com/kube-proxy/README.md"
+            }
+          ],
+          "options": {
+            "dedupStrategy": "none",
+            "enableLogDetails": true,
+            "prettifyLogMessage": false,
+            "showCommonLabels": false,
+            "showLabels": false,
+            "showTime": true,
+            "sortOrder": "Descending",
+            "wrapLogMessage": true
+          },
+          "repeatDirection": "h",
+          "targets": [
+            {
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `gate` |~ \"(?:gate `broken` \\\\(rust\\\\))|(?:gate \\\"?is\\\"? broken)\" !~ `gate of .* is broken.?`",
+              "queryType": "range",
+              "refId": "A"
+            }
+          ],
+          "title": "Matching lines",
+          "transformations": [],
+          "transparent": false,
+          "type": "logs"
+        },
+        {
+          "datasource": {
             "type": "prometheus",
             "uid": "${prometheus}"
           },
@@ -191,9 +273,9 @@
             "h": 8,
             "w": 12,
             "x": 0,
-            "y": 8
+            "y": 16
           },
-          "id": 3,
+          "id": 4,
           "repeatDirection": "h",
           "targets": [
             {
@@ -232,9 +314,9 @@
             "h": 8,
             "w": 12,
             "x": 12,
-            "y": 8
+            "y": 16
           },
-          "id": 4,
+          "id": 5,
           "repeatDirection": "h",
           "targets": [
             {
@@ -270,9 +352,9 @@
             "h": 8,
             "w": 12,
             "x": 0,
-            "y": 16
+            "y": 24
           },
-          "id": 5,
+          "id": 6,
           "repeatDirection": "h",
           "targets": [
             {
@@ -337,9 +419,9 @@
             "h": 8,
             "w": 12,
             "x": 12,
-            "y": 16
+            "y": 24
           },
-          "id": 6,
+          "id": 7,
           "repeatDirection": "h",
           "targets": [
             {
@@ -378,13 +460,13 @@
             "h": 8,
             "w": 12,
             "x": 0,
-            "y": 24
+            "y": 32
           },
-          "id": 7,
+          "id": 8,
           "repeatDirection": "h",
           "targets": [
             {
-              "expr": "instance:kubeproxy_build:info{cluster=~\"$cluster\", node=~\"$node\", pod=~\"$pod\", instance=~\"$instance\"}",
+              "expr": "max by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\", cluster=~\"$cluster\", node=~\"$node\", pod=~\"$pod\", instance=~\"$instance\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\", cluster=~\"$cluster\", node=~\"$node\", pod=~\"$pod\", instance=~\"$instance\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n",
               "format": "table",
               "instant": true,
               "range": false,
@@ -412,9 +494,9 @@
             "h": 8,
             "w": 12,
             "x": 12,
-            "y": 24
+            "y": 32
           },
-          "id": 8,
+          "id": 9,
           "links": [
             {
               "asDropdown": false,
@@ -432,7 +514,7 @@
           "repeatDirection": "h",
           "targets": [
             {
-              "expr": "label_replace(label_replace(instance:kubeproxy_build:info{version=~\"v1\\\\.(([0-9]|1[0-7])\\\\.[0-9]+-tke\\\\.[0-9]+|18\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.(1?[0-9]|2[0-5])|4-tke\\\\.26-rc\\\\.?[0-9]+))([-+.][\\\\w.+-]*)?\"}, \"fixed_in\", \"v1.18.4-tke.26\", \"\", \"\"), \"failure\", \"broken-gate\", \"\", \"\")",
+              "expr": "label_replace((\nlabel_replace(label_replace(label_replace((\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"yes\", \"version\", \"v1\\\\.(([0-9]|1[0-7])\\\\.[0-9]+-tke\\\\.[0-9]+|18\\\\.([0-3]-tke\\\\.[0-9]+|4-tke\\\\.(1?[0-9]|2[0-5])|4-tke\\\\.26-rc\\\\.?[0-9]+))([-+.][\\\\w.+-]*)?\") unless (\nmax by (cluster, namespace, pod, node, instance, version) (\n  label_replace(kubernetes_build_info{gitVersion!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"gitVersion\", \"(.+)\")\n  or\n  label_replace(kubernetes_build_info{git_version!=\"\", job=\"kube-proxy\"}, \"version\", \"$1\", \"git_version\", \"(.+)\")\n)\n), \"chosen\", \"\", \"\", \"\"), \"fixed_in\", \"v1.18.4-tke.26\", \"\", \"\")\n), \"failure\", \"broken-gate\", \"\", \"\")",
               "format": "table",
               "instant": true,
               "range": false,
