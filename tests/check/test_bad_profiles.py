@@ -70,7 +70,7 @@ CASES = {
     "annotations: {a-b: x}\n": "site.yaml:1:1: annotations: 'a-b' does not have the form asked for (^[a-zA-Z_][a-zA-Z0-9_]*$)",
     "alerts: {KubeProxyBrokenGate: {annotations: {summary: x}}}\n": "site.yaml:1:46: alerts have an annotation 'summary' already; choose another name",
     "alerts: {KubeProxyBrokenGat: {annotations: {team: x}}}\n": "site.yaml:1:10: there is no alert 'KubeProxyBrokenGat'; did you mean 'KubeProxyBrokenGate'?",
-    "outputs: [lokki]\n": "site.yaml:1:11: outputs: 'lokki' is not one of all, alertmanager, grafana, kubernetes, lock, loki, prometheus, runbooks",
+    "outputs: [lokki]\n": "site.yaml:1:11: outputs: 'lokki' is not one of all, alertmanager, alertmanagerconfig, alloy, grafana, kubernetes, lock, loki, mixin, prometheus, runbooks, victoriametrics",
     "outputs: []\n": "site.yaml:1:1: outputs is empty; give at least 1",
     "labels: {severity: high}\n": "site.yaml:1:10: every alert has a label 'severity' already; choose another name",
     "extends: promtial\n": "site.yaml:1:1: there is no preset 'promtial'; did you mean 'promtail'?",

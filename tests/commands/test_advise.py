@@ -102,7 +102,7 @@ def test_what_can_happen_comes_first_with_its_reason_and_its_end(run: Run) -> No
 
 
 def test_a_version_that_has_all_fixes_is_exit_0(run: Run) -> None:
-    done = run("advise", "--kube-proxy-version", "v1.18.4-tke.35")
+    done = run("advise", "--kube-proxy-version", "v1.18.4-tke.49-rc1")
     assert (done.returncode, "can happen:" in done.stdout) == (0, False)
     assert "    apiserver-connection-broken: TKE 1.18: fixed in v1.18.4-tke.26\n" in done.stdout
 
@@ -447,7 +447,9 @@ def test_a_cluster_of_two_builds_is_answered_for_each(ask: Ask) -> None:
     assert first.startswith(
         "kube-proxy v1.18.4-tke.9, cluster v1.18.4-tke.26, CentOS Linux 8 (Core), ipvs: 1 node (n1)\n  can happen:\n"
     )
-    assert "  all that a version can end, ends with: kube-proxy v1.18.4-tke.35 or later" in first
+    assert (
+        "  all that a version can end, ends with: kube-proxy v1.18.4-tke.35 or later" in first
+    )
     assert "    ipvs-frequent-sync: --ipvs-sync-period is 30s\n" in first
     assert second.startswith(
         "kube-proxy v1.18.4-tke.26, cluster v1.18.4-tke.26, Ubuntu 18.04.6 LTS, ipvs: 1 node (n2)"

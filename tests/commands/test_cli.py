@@ -30,7 +30,7 @@ def test_every_verb_has_examples(verb: str) -> None:
 
 
 def test_the_committed_output_is_what_the_catalog_gives(run: Run) -> None:
-    done = run("generate", "--check", "--no-validate")
+    done = run("generate", "--all-outputs", "--check", "--no-validate")
     assert (done.returncode, done.stdout) == (0, "")
     assert "output: up to date" in done.stderr
     assert "NOT validated by promtool (--no-validate)" in done.stderr
@@ -154,7 +154,7 @@ def test_promtool_is_not_asked_again_about_what_has_not_changed(
     assert "promtool accepts" in proven.said
     assert UNCHANGED.search(proven.said) is None
     environment = proven.again(tmp_path)
-    for command in (("check",), ("generate", "--check")):
+    for command in (("check",), ("generate", "--all-outputs", "--check")):
         found = UNCHANGED.search(run(*command, **environment).stderr)
         assert found
         assert found[1] == found[2]
@@ -383,7 +383,7 @@ def test_usage_errors_are_exit_2(run: Run, tmp_path: Path) -> None:
 def test_output_is_the_same_bytes_everywhere(
     run: Run, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    done = run("generate", "--no-validate", cwd=tmp_path, **environment)
+    done = run("generate", "--all-outputs", "--no-validate", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
     made = {
         p.relative_to(tmp_path / "output"): p.read_bytes()

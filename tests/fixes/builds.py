@@ -4,6 +4,14 @@ import yaml
 
 # Builds with the failure, and where it ends.
 KNOWN = {
+    "iptables-backend-switch": {
+        "v1.14.3-tke.33-rc2": ["v1.14.2-tke.40", "v1.14.3-tke.32", "v1.14.3-tke.33-rc1"],
+        "v1.16.3-tke.42-rc2": ["v1.16.2-tke.50", "v1.16.3-tke.41", "v1.16.3-tke.42-rc1"],
+        "v1.18.4-tke.49-rc1": ["v1.18.3-tke.60", "v1.18.4-tke.9", "v1.18.4-tke.48"],
+        "v1.20.6-tke.52": ["v1.20.6-tke.51", "v1.20.6-tke.52-rc9"],
+        "v1.22.5-tke.33": ["v1.22.5-tke.32", "v1.22.5-tke.33-rc1"],
+        "v1.24.4-tke.24": ["v1.24.4-tke.23", "v1.24.4-tke.24-rc1"],
+    },
     "apiserver-connection-broken": {
         "v1.18.4-tke.26": [
             "v1.8.13-tke.1",

@@ -21,7 +21,7 @@ SYNC = "ipvs-frequent-sync"
 
 NO, YES, UNKNOWN = "not affected", "affected", "unknown"
 IN_1_18 = "cluster 1.18 with kube-proxy v1.18.4-tke.26 or later"
-ALL_IN_1_18 = "cluster 1.18 with kube-proxy v1.18.4-tke.35 or later"
+ALL_IN_1_18 = "cluster 1.18 with kube-proxy v1.18.4-tke.49-rc1 or later"
 
 
 @cache
@@ -323,9 +323,9 @@ def test_a_known_iptables_decides_where_only_old_ones_fail() -> None:
     ("known", "expected"),
     [
         (facts("v1.14.3-tke.20"), ALL_IN_1_18),
-        (facts("v1.18.4-tke.9"), "kube-proxy v1.18.4-tke.35 or later"),
-        (facts("v1.18.4-tke.35"), None),
-        (facts("v1.16.3-tke.34", cluster="1.18"), "kube-proxy v1.18.4-tke.35 or later"),
+        (facts("v1.18.4-tke.9"), "kube-proxy v1.18.4-tke.49-rc1 or later"),
+        (facts("v1.18.4-tke.49-rc1"), None),
+        (facts("v1.16.3-tke.34", cluster="1.18"), "kube-proxy v1.18.4-tke.49-rc1 or later"),
         (
             facts("v1.16.3-tke.34"),
             ALL_IN_1_18,

@@ -61,6 +61,8 @@ async def _panels(running: Stack, dashboard: str) -> list[str]:
 
 async def _rows(running: Stack, panel: Any, target: Any, end: float) -> int:
     expr = filled(target["expr"])
+    if panel["type"] == "logs":
+        return await running.lines(expr, end - _MINUTES_BACK * 60, end)
     if panel["datasource"]["type"] == "loki":
         return await running.series_of_logs(expr, end - _MINUTES_BACK * 60, _STEP_SECONDS, end)
     return await running.series(expr, end - _MINUTES_BACK * 60, _STEP_SECONDS, end)

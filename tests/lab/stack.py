@@ -175,6 +175,11 @@ class Stack:
         )
         return len(found)
 
+    async def lines(self, query: str, start: float, end: float) -> int:
+        """How many lines Loki has for a query in a span of time."""
+        span = (round(start * 1_000_000_000), round(end * 1_000_000_000))
+        return len(await asyncio.to_thread(self._loki.lines, query, *span))
+
     async def command(self, verb: str, *options: str) -> tuple[int, str]:
         """Run one of our commands with this profile on these servers."""
         servers = ("--loki", self._loki.url, "--prometheus", self._prometheus)

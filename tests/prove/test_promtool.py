@@ -19,9 +19,13 @@ def test_promtool_accepts_the_rules_and_the_unit_tests_pass(pinned_promtool: Pat
         pinned_promtool, compiled.files, compiled.rules, inputs.catalog, "output", again=True
     )
     assert [str(problem) for problem in verdict.problems] == []
-    assert verdict.test_files == len(
-        [e for e in inputs.catalog.entries if e.metric_alerts or e.heartbeat == "metrics"]
-    )
+    tested = [entry.id for entry in inputs.catalog.entries if entry.unit_tests]
+    assert verdict.test_files == len(tested)
+    assert {
+        entry.id
+        for entry in inputs.catalog.entries
+        if entry.metric_alerts or entry.heartbeat == "metrics"
+    } <= set(tested)
     assert verdict.rules > verdict.test_files
     assert verdict.remembered == 0
 
