@@ -115,9 +115,8 @@ def test_ci_runs_what_the_readme_tells_a_user_to_run() -> None:
     first = next(makes).splitlines()
     wanted = [" ".join(shlex.split(line, comments=True)) for line in first]
     assert wanted == ["make generate", "make test"]
-    assert [
-        line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")
-    ] == wanted
+    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert [line for line in script if line in wanted] == wanted
 
 
 def test_the_documents_show_every_verb() -> None:
@@ -175,7 +174,7 @@ def test_a_new_output_is_one_module_and_one_line(checkout: Path, run: Run) -> No
         text.replace('    "runbooks",\n', f'    "runbooks",\n{line}'), encoding="utf-8"
     )
 
-    done = run("generate", "--no-validate", cwd=checkout)
+    done = run("generate", "--all-outputs", "--no-validate", cwd=checkout)
     assert done.returncode == 0, done.stderr
     assert changed(before, snapshot(checkout)) == {
         name,
