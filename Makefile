@@ -55,7 +55,7 @@ bench: $(VENV)/.ready ## speed against sigma-cli and how cost grows; what the ru
 	$(BIN)/python -m tests.bench_loki
 	$(BIN)/python -m tests.bench_diagnose
 
-release: $(VENV)/.ready ## wheel, sdist, rules for each preset, man pages, SBOM, licences and checksums of the last commit, into dist/
+release: $(VENV)/.ready ## wheel, sdist, rules for each preset, site, man pages, SBOM, licences and checksums of the last commit, into dist/
 	$(BIN)/python -m tests.release
 
 clean: ## remove the virtual environment and caches

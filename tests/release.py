@@ -2,9 +2,9 @@
 
     python -m tests.release
 
-Wheel and source, the rules of each preset, man pages, what an installation consists of (an SBOM in CycloneDX, and the
-licences), and SHA256SUMS of all that. Times in the files are that of the commit. Exit codes: 0 made, 1 something of it
-is wrong, 2 could not run.
+Wheel and source, the rules of each preset, the web site, man pages, what an installation consists of (an SBOM in
+CycloneDX, and the licences), and SHA256SUMS of all that. Times in the files are that of the commit. Exit codes: 0 made,
+1 something of it is wrong, 2 could not run.
 """
 
 import gzip
@@ -80,6 +80,7 @@ def release(repository: Path, output: Path) -> None:
         for preset in sorted((commit.folder / "catalog" / "presets").glob("*.yaml")):
             rules = rules_of(commit, python, preset.stem, work)
             archive(rules, output / f"{name_of}-rules-{preset.stem}.tar.gz", commit.time)
+        archive(site_of(commit, python, work), output / f"{name_of}-site.tar.gz", commit.time)
         pages = man_pages(commit, version, work / "man")
         archive(pages, output / f"{name_of}-man.tar.gz", commit.time)
         parts_list(commit, python, output / f"{name_of}.cdx.json")
@@ -135,8 +136,15 @@ def rules_of(commit: Commit, python: Path, preset: str, work: Path) -> Path:
     profile = work / f"{preset}.yaml"
     profile.write_text(f"extends: [{preset}]\n", encoding="utf-8")
     output = work / "rules" / preset
-    words = ["generate", "--no-validate", "--profile", str(profile), "--output", str(output)]
+    words = ("generate", "--no-validate", "--profile", profile, "--output", output)
     commit.run(python, "-m", "kube_proxy_alerts", *words, folder=work)
+    return output
+
+
+def site_of(commit: Commit, python: Path, work: Path) -> Path:
+    """The web site that the installed program writes for the default profile."""
+    output = work / "site"
+    commit.run(python, "-m", "kube_proxy_alerts", "site", "--output", output, folder=work)
     return output
 
 

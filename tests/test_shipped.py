@@ -207,8 +207,8 @@ def test_a_page_is_read_apart_from_the_other_files(
 
 @pytest.mark.parametrize("verb", ["docs", "schema"])
 def test_an_unknown_name_gets_a_suggestion(run: Run, verb: str) -> None:
-    name = {"docs": "site", "schema": "profil"}[verb]
-    meant = {"docs": "sites", "schema": "profile"}[verb]
+    name = {"docs": "unit-test", "schema": "profil"}[verb]
+    meant = {"docs": "unit-tests", "schema": "profile"}[verb]
     done = run(verb, name)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"kube-proxy-alerts: there is no {name}; did you mean {meant}?\n"

@@ -30,6 +30,11 @@ def site_page(file: str) -> str:
     return "index.html" if file == RUNBOOK_INDEX else f"{file.removesuffix('.md')}.html"
 
 
+def document_page(file: str) -> str:
+    """The page of the web site that is made of a document; its name is that of no alert."""
+    return f"docs-{file.removesuffix('.md').lower()}.html"
+
+
 def known_build(alert: str) -> str:
     """The alert that a build has the failure of another alert."""
     return f"{alert}KnownBuild"

@@ -44,6 +44,11 @@ def pages() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def documents() -> dict[str, str]:
+    """The text of each page of the documentation by its file's name."""
+    return {path.name: path.read_text(encoding="utf-8") for path in pages().values()}
+
+
 def title(name: str) -> str:
     """The heading of a page."""
     return next(iter(pages()[name].read_text(encoding="utf-8").splitlines())).lstrip("# ")

@@ -29,11 +29,13 @@ def command(catalogs: tuple[Path, ...], profile: Path | None, port: int, minutes
     Links of notifications open here with `runbooks: {base_url: http://127.0.0.1:8080}` in the
     profile, whichever style it names.
     """
+    from generator.catalog import shipped
     from generator.pages import site
     from generator.servers.pages import PageServer
 
     read, rules, files = compile_or_stop(catalogs, profile)
-    pages = {file.path: file.text for file in site.files(files, rules, read.catalog)}
+    written = site.files(files, rules, read.catalog, shipped.documents())
+    pages = {file.path: file.text for file in written}
     server = PageServer(pages, port)
     say(f"{server.url}/ shows the site; ^C ends it, or {minutes:g} minutes")
     server.serve(minutes * 60)

@@ -29,6 +29,7 @@ def command(
 
     Its first page names the failures in a log that is pasted, dropped or opened there; the log stays in the browser.
     """
+    from generator.catalog import shipped
     from generator.outputs import write
     from generator.pages import site
 
@@ -37,7 +38,7 @@ def command(
             f"{folder}: holds the rules that `{TOOL} generate` wrote; choose another folder with --output"
         )
     read, rules, files = compile_or_stop(catalogs, profile)
-    pages = site.files(files, rules, read.catalog)
+    pages = site.files(files, rules, read.catalog, shipped.documents())
     try:
         changed = write.replace(folder, pages)
     except write.ForeignError as found:

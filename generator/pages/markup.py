@@ -20,9 +20,8 @@ def as_html(text: str, pages: Mapping[str, str]) -> str:
         token.attrs.pop(_LAYOUT, None)
         if token.type == "heading_open" and following:
             token.attrSet("id", markdown.slug(_said(following.children or ())))
-        for child in token.children or ():
-            if child.type == "link_open":
-                child.attrSet("href", _target(str(child.attrGet("href")), pages))
+        if token.children:
+            token.children = _within_reach(token.children, pages)
     html: str = parser.renderer.render(_scrolling(_headed(tokens)), parser.options, {})
     return html.replace(
         "<pre>", '<pre tabindex="0">'
@@ -39,10 +38,29 @@ def _said(tokens: Sequence[Token]) -> str:
     return "".join(token.content for token in tokens)
 
 
-def _target(href: str, pages: Mapping[str, str]) -> str:
+def _within_reach(tokens: Sequence[Token], pages: Mapping[str, str]) -> list[Token]:
+    """Of a link to a file that the site lacks the words stay, of a picture, which its policy refuses, what it shows."""
+    found: list[Token] = []
+    leads = False
+    for token in tokens:
+        if token.type == "link_open":
+            target = _target(str(token.attrGet("href")), pages)
+            leads = target is not None
+            token.attrSet("href", target or "")
+        if token.type == "image":
+            found.append(Token("text", "", 0, content=token.content))
+        elif leads or token.type not in ("link_open", "link_close"):
+            found.append(token)
+    return found
+
+
+def _target(href: str, pages: Mapping[str, str]) -> str | None:
+    """Where a link leads on the site; None if nothing is there."""
     parts = urlsplit(href)
-    if parts.scheme or parts.path not in pages:
+    if parts.scheme or parts.netloc or parts.path.startswith("/") or not parts.path:
         return href
+    if parts.path not in pages:
+        return None
     return parts._replace(path=pages[parts.path]).geturl()
 
 

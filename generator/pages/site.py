@@ -16,6 +16,7 @@ from generator.catalog.wordings import signature
 from generator.compile.rule import CompiledAlert, Rules
 from generator.fixes import matrix
 from generator.pages import words
+from generator.pages.documents import as_pages
 from generator.pages.markup import as_html
 
 _RUNBOOKS = "runbooks/"
@@ -33,14 +34,17 @@ class _Section:
     alerts: tuple[CompiledAlert, ...]
 
 
-def files(runbooks: Iterable[File], rules: Rules, catalog: Catalog) -> list[File]:
-    """The site for the pages that were compiled for a profile."""
+def files(
+    runbooks: Iterable[File], rules: Rules, catalog: Catalog, documents: Mapping[str, str]
+) -> list[File]:
+    """The site for the pages that were compiled for a profile, with the documents by the names of their files."""
     texts = {
         file.path.removeprefix(_RUNBOOKS): file.text
         for file in runbooks
         if file.path.startswith(_RUNBOOKS)
     }
     addresses = {name: names.site_page(name) for name in texts}
+    documentation = as_pages(documents, texts)
     failures = [entry for entry in catalog.entries if entry.kind == "failure"]
     found = [
         _runbook(alert, texts[names.runbook_file(alert.rule.alert)], addresses)
@@ -54,6 +58,8 @@ def files(runbooks: Iterable[File], rules: Rules, catalog: Catalog) -> list[File
             "evidence.html",
             entries=[entry for entry in catalog.entries if entry.logs],
         ),
+        _page("docs.html.j2", "docs.html", documents=documentation),
+        *(_page("document.html.j2", one.page, document=one) for one in documentation),
         _script("signatures.js", f"const ENTRIES = {_for_a_script(_entries(rules, catalog))};\n"),
         _script("words.js", f"const PAGES = {_for_a_script(_words(rules.alerts, texts))};\n"),
         _script("re2js.js", f"/*!\n{_asset(_LICENCE)}*/\n{_asset(_LIBRARY)}"),
@@ -73,7 +79,7 @@ def files(runbooks: Iterable[File], rules: Rules, catalog: Catalog) -> list[File
             "llms.txt",
             _environment(False)
             .get_template("llms.txt.j2")
-            .render(sections=_sections(rules.alerts)),
+            .render(sections=_sections(rules.alerts), documents=documentation),
         ),
     ]
     return sorted(found)

@@ -72,6 +72,11 @@ SAID = {
         "kube-proxy does not find kubelet's chain KUBE-MARK-DROP in its iptables backend",
         f"It can happen in iptables mode {SYSTEMS}",
     ),
+    "iptables-backend-switch": (
+        "v1.18.4-tke.48",
+        "kube-proxy chooses the other iptables backend after a restart, and rules of both are in force",
+        f"It can happen in iptables mode {SYSTEMS}",
+    ),
     "iptables-restore-without-wait": (
         "v1.12.4-tke.30",
         "An earlier iptables-restore does not wait for the iptables lock, so kube-proxy's writes are blocked",
@@ -93,11 +98,18 @@ SAID = {
         "It can happen in nftables mode.",
     ),
 }
+# Of those that no upgrade alone ends.
+FIRST_STEPS = {
+    "iptables-backend-switch": "Count kube-proxy's chains in both backends of the node (step 1 of the diagnosis). "
+    "Where both hold some, empty the node, upgrade kube-proxy and reboot the node; "
+    "elsewhere plan the upgrade, node by node.",
+}
 # These builds show the rules of iptables mode, in which the failure cannot happen.
 NOT_IN_IPTABLES_MODE = {"nftables-comment-too-long"}
 ALERTS = {
     "apiserver-connection-broken": "KubeProxyApiserverConnectionBrokenKnownBuild",
     "iptables-backend-mismatch": "KubeProxyIptablesBackendMismatchKnownBuild",
+    "iptables-backend-switch": "KubeProxyIptablesBackendSwitchKnownBuild",
     "iptables-restore-without-wait": "KubeProxyIptablesRestoreWithoutWaitKnownBuild",
     "iptables-save-parse-panic": "KubeProxyIptablesSaveParsePanicKnownBuild",
     "ipvs-startup-panic": "KubeProxyIPVSStartupPanicKnownBuild",
@@ -201,10 +213,13 @@ def _words(failure: str) -> dict[str, object]:
     """One node with a known build: what its alert says."""
     version, title, where = SAID[failure]
     fix = next(fix for fix, versions in KNOWN[failure].items() if version in versions)
+    upgrade = (
+        f"Upgrade kube-proxy to {fix} or later, "
+        "with the cluster where that is another minor release."
+    )
     said = {
         "summary": f"kube-proxy {version} on node na (cluster c1) has a known failure: {title}",
-        "description": f"{where} {fix} has the fix. First step: Upgrade kube-proxy to {fix} or later, with the cluster "
-        "where that is another minor release.",
+        "description": f"{where} {fix} has the fix. First step: {FIRST_STEPS.get(failure) or upgrade}",
         "runbook_url": f"https://runbooks.example.com/kube-proxy/{ALERTS[failure]}.md",
     }
     alert = {"exp_labels": labels("a", failure, version, fix), "exp_annotations": said}

@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from generator.base.disk import populate
+from generator.catalog import shipped
 from generator.catalog.load import load
 from generator.catalog.wrappings import DRESSES, raw
 from generator.diagnose.findings import Findings
@@ -28,7 +29,7 @@ from tests.pages.browser import chromium, obtained
 READ = load()
 COMPILED = compile_catalog(READ, "output")
 assert COMPILED.rules
-FILES = site.files(COMPILED.files, COMPILED.rules, READ.catalog)
+FILES = site.files(COMPILED.files, COMPILED.rules, READ.catalog, shipped.documents())
 PAGES = [file.path for file in FILES if file.path.endswith(".html")]
 SAMPLES = [*sorted(ROOT.glob("catalog/*/samples/*/*.log")), *FIRES, *SILENT]
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from generator.catalog import shipped
 from generator.catalog.load import load
 from generator.outputs import write
 from generator.pages import site
@@ -16,9 +17,13 @@ from generator.pipeline import compile_catalog
 from tests.conftest import TINY, Run
 
 READ = load()
+DOCUMENTS = shipped.documents()
 COMPILED = compile_catalog(READ, "output")
 assert COMPILED.rules
-FILES = {file.path: file.text for file in site.files(COMPILED.files, COMPILED.rules, READ.catalog)}
+FILES = {
+    file.path: file.text
+    for file in site.files(COMPILED.files, COMPILED.rules, READ.catalog, DOCUMENTS)
+}
 PAGES = {path: text for path, text in FILES.items() if path.endswith(".html")}
 
 
@@ -76,6 +81,19 @@ def test_the_first_page_leads_to_every_alert_by_its_title() -> None:
     ]
 
 
+def test_every_document_is_a_page_that_the_first_one_leads_to() -> None:
+    assert "docs.html" in READINGS["index.html"].links
+    pages = {f"docs-{name}.html" for name in shipped.pages()}
+    assert {"docs-sites.html", "docs-readme.html"} < pages <= PAGES.keys()
+    assert pages <= set(READINGS["docs.html"].links)
+    assert "- [Install](docs-install.html)\n" in FILES["llms.txt"]
+
+
+def test_every_verb_and_key_is_explained_on_a_page() -> None:
+    assert '<h2 id="diagnose">' in PAGES["docs-commands.html"]
+    assert "<code>runbooks" in PAGES["docs-profile.html"]
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_every_link_leads_to_a_page_and_a_heading(path: str) -> None:
     for link in READINGS[path].links:
@@ -103,7 +121,8 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     again = compile_catalog(load(), "output")
     assert again.rules
     assert {
-        file.path: file.text for file in site.files(again.files, again.rules, READ.catalog)
+        file.path: file.text
+        for file in site.files(again.files, again.rules, READ.catalog, DOCUMENTS)
     } == FILES
 
 
@@ -116,7 +135,7 @@ def test_the_library_comes_with_its_licence_and_version() -> None:
 
 def test_all_that_is_written_is_known_again_and_replaced(tmp_path: Path) -> None:
     assert COMPILED.rules
-    files = site.files(COMPILED.files, COMPILED.rules, READ.catalog)
+    files = site.files(COMPILED.files, COMPILED.rules, READ.catalog, DOCUMENTS)
     assert write.replace(tmp_path / "site", files)
     assert write.foreign(tmp_path / "site", files) == []
     assert not write.replace(tmp_path / "site", files)
@@ -148,7 +167,8 @@ def test_an_entry_that_the_profile_disables_is_named_without_a_page(tmp_path: Pa
     compiled = compile_catalog(read, "output")
     assert compiled.rules
     files = {
-        file.path: file.text for file in site.files(compiled.files, compiled.rules, read.catalog)
+        file.path: file.text
+        for file in site.files(compiled.files, compiled.rules, read.catalog, DOCUMENTS)
     }
     entries = json.loads(files["signatures.js"].partition(" = ")[2].removesuffix(";\n"))
     pages = {entry["id"]: entry["page"] for entry in entries}
@@ -160,7 +180,9 @@ def test_a_catalog_of_ones_own_gets_a_site() -> None:
     read = load(base=TINY)
     compiled = compile_catalog(read, "output")
     assert compiled.rules
-    paths = {file.path for file in site.files(compiled.files, compiled.rules, read.catalog)}
+    paths = {
+        file.path for file in site.files(compiled.files, compiled.rules, read.catalog, DOCUMENTS)
+    }
     assert {f"{alert.rule.alert}.html" for alert in compiled.rules.alerts} < paths
 
 

@@ -1,0 +1,43 @@
+"""The documentation as pages of the site. No IO."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from generator.base import markdown, names
+from generator.pages.markup import as_html
+
+_COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+# As the documents name one another: they lie in docs/ and in the folder above it.
+_BESIDE = ("", "docs/", "../")
+_RUNBOOKS = ("output/runbooks/", "../output/runbooks/")
+
+
+@dataclass(frozen=True)
+class Document:
+    page: str
+    title: str
+    body: str  # HTML
+
+
+def as_pages(texts: Mapping[str, str], runbooks: Iterable[str]) -> list[Document]:
+    """The documents by the names of their files; `runbooks` are those of the pages that they may lead to."""
+    to_documents = {
+        folder + file: names.document_page(file) for folder in _BESIDE for file in texts
+    }
+    to_runbooks = {
+        folder + file: names.site_page(file) for folder in _RUNBOOKS for file in runbooks
+    }
+    pages = to_documents | to_runbooks
+    return [_document(file, text, pages) for file, text in texts.items()]
+
+
+def _document(file: str, text: str, pages: Mapping[str, str]) -> Document:
+    title = text.partition("\n")[0].removeprefix("# ")
+    return Document(names.document_page(file), title, as_html(_said(text), pages))
+
+
+def _said(text: str) -> str:
+    """Without comments, which mark what programs wrote."""
+    parts = markdown.parts(text, fences=True)
+    return "".join(part if is_code else _COMMENT.sub("", part) for is_code, part in parts)
