@@ -50,7 +50,8 @@ _COLOURS: Mapping[str, dict[str, Any]] = {
     "warning": {"fg": "yellow", "bold": True},
     "info": {"fg": "cyan", "bold": True},
 }
-_IN_LOKI = timedelta(hours=1)  # how far back, if nothing is said
+_SERVERS = ("loki", "victorialogs", "prometheus")
+_IN_SERVERS = timedelta(hours=1)  # how far back, if nothing is said
 _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 
 
@@ -89,11 +90,11 @@ _PROGRESS_BYTES = 64 << 20  # less is read before a bar is seen
 @click.option(
     "--selector", default="k8s-app=kube-proxy", show_default=True, help="Labels of the pods."
 )
-@server_options("loki", "prometheus")
+@server_options(*_SERVERS)
 @click.option(
     "--since",
     metavar="TIME",
-    help="Only what came later: 30m ago, or 2026-01-02T03:04:05Z (Loki: 1h ago).",
+    help="Only what came later: 30m ago, or 2026-01-02T03:04:05Z (Loki and VictoriaLogs: 1h ago).",
 )
 @click.option("--until", metavar="TIME", help="Only what came earlier, given in the same way.")
 @click.option(
@@ -121,6 +122,7 @@ def command(
     namespace: str,
     selector: str,
     loki: str | None,
+    victorialogs: str | None,
     prometheus: str | None,
     since: str | None,
     until: str | None,
@@ -146,9 +148,9 @@ def command(
     from generator.diagnose.findings import Findings, Span
     from generator.fixes.advice import Facts
 
-    if follow and (
-        len(paths) > 1 or with_kubectl or loki or prometheus or any(map(os.path.isdir, paths))
-    ):
+    urls = {"loki": loki, "victorialogs": victorialogs, "prometheus": prometheus}
+    servers = {kind: url for kind, url in urls.items() if url}
+    if follow and (len(paths) > 1 or with_kubectl or servers or any(map(os.path.isdir, paths))):
         raise click.UsageError(
             "--follow reads one file, or -, as it grows; for several files: "
             f"`tail -qF FILE… | {TOOL} diagnose --follow -`; for a cluster: "
@@ -164,11 +166,10 @@ def command(
     findings = Findings(read.catalog, now, span)
     seen: dict[str, Any] = {"bytes": 0, "sources": [], "servers": []}
     logs: Iterator[Source] = iter(())
-    if paths or not (with_kubectl or loki or prometheus):
+    if paths or not (with_kubectl or servers):
         if not paths and on_terminal(sys.stdin):
-            raise click.UsageError(
-                "give files, - for standard input, --kubectl, --loki URL or --prometheus URL"
-            )
+            named = ", ".join(f"--{kind} URL" for kind in _SERVERS)
+            raise click.UsageError(f"give files, - for standard input, --kubectl, or {named}")
         logs = sources.sources(paths, notes.add, follow)
     if with_kubectl:
         seconds = f"{max(1, round((now - span.begin).total_seconds()))}s" if span.begin else None
@@ -179,17 +180,10 @@ def command(
         name = paths[0] if paths and paths[0] != "-" else "standard input"
         say(f"following {name}; Ctrl-C ends it and prints the report")
     _read(logs, findings, seen, notes, _follower(findings, seen) if follow else None)
-    if loki or prometheus:
+    if servers:
         read, rules, _ = compile_or_stop(catalogs, profile)
-        _ask(
-            read,
-            rules,
-            findings,
-            seen,
-            loki,
-            prometheus,
-            Span(span.begin or now - _IN_LOKI, span.end or now),
-        )
+        asked = Span(span.begin or now - _IN_SERVERS, span.end or now)
+        seen["servers"] = _ask(read, rules, findings, servers, asked)
 
     diagnosis = findings.diagnosis()
     if diagnosis.undated:
@@ -332,25 +326,28 @@ def _ask(
     read: "Inputs",
     rules: "Rules",
     findings: "Findings",
-    seen: dict[str, Any],
-    loki: str | None,
-    prometheus: str | None,
+    servers: Mapping[str, str],
     span: "Span",
-) -> None:
-    """Ask the servers that are named by an option; credentials come as for the other commands."""
+) -> list[str]:
+    """Ask the servers that are named by an option, credentials come as for the other commands; what they are called."""
     from generator.diagnose import asking
     from generator.servers import access
 
-    for kind, url in (("loki", loki), ("prometheus", prometheus)):
-        endpoint = access.endpoint(kind, url, read.profile.servers, os.environ) if url else None
+    names = []
+    for kind, url in servers.items():
+        endpoint = access.endpoint(kind, url, read.profile.servers, os.environ)
         if endpoint is None:
             continue
         client = client_of(endpoint)
-        if kind == "loki":
-            asking.in_loki(client, rules, span, findings)
-        else:
-            asking.in_prometheus(client, rules, read.profile, findings)
-        seen["servers"].append(client.name)
+        match kind:
+            case "loki":
+                asking.in_logs(asking.InLoki(client), rules, span, findings)
+            case "victorialogs":
+                asking.in_logs(asking.InVictoriaLogs(client), rules, span, findings)
+            case _:
+                asking.in_prometheus(client, rules, read.profile, findings)
+        names.append(client.name)
+    return names
 
 
 def _print(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
-from generator.base.names import PROJECT, TOOL
+from generator.base.names import PROJECT, SERVERS, TOOL
 from generator.base.problems import Problem, ToolError, errors
 from generator.commands.completion import some_of
 
@@ -303,10 +303,8 @@ def server_options(*kinds: str) -> Callable[..., Any]:
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         for kind in reversed(kinds):
-            name = kind.capitalize()
-            function = click.option(f"--{kind}", metavar="URL", help=f"Address of {name}.")(
-                function
-            )
+            said = f"Address of {SERVERS[kind]}."
+            function = click.option(f"--{kind}", metavar="URL", help=said)(function)
         return function
 
     return add

@@ -3,20 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from generator.base.names import SERVERS
 from generator.base.problems import ToolError
 from generator.catalog.profile import ServerProfile
 from generator.servers.http import Endpoint
 
-# As people call them.
-NAMES = {
-    "loki": "Loki",
-    "mimir": "Mimir",
-    "cortex": "Cortex",
-    "prometheus": "Prometheus",
-    "alertmanager": "Alertmanager",
-}
-
-# Where each answers as Prometheus does, if the profile says nothing else.
+# Where each that does so answers as Prometheus, if the profile says nothing else.
 PREFIXES = {
     "loki": "/prometheus",
     "mimir": "/prometheus",
@@ -47,7 +39,7 @@ def endpoint(
     if not address:
         return None
     return Endpoint(
-        NAMES[kind],
+        SERVERS[kind],
         address,
         prefix=site.prefix if site.prefix is not None else PREFIXES.get(kind, ""),
         tenant=given("tenant") or site.tenant,

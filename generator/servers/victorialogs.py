@@ -61,11 +61,19 @@ class VictoriaLogs:
             time.sleep(0.1)
 
     def counts(
-        self, query: str, labels: Mapping[str, str], at: float | None = None
+        self,
+        query: str,
+        labels: Mapping[str, str],
+        start: int | None = None,
+        end: int | None = None,
     ) -> list[tuple[Mapping[str, str], str]]:
-        """What a query counts, among lines with these labels, at a time in seconds: labels and values."""
-        moment = {} if at is None else {"time": f"{at:.3f}"}
-        parameters = {**_asked(query, labels), **moment}
+        """What a query counts, among lines with these labels: labels and values.
+
+        With times, in nanoseconds, among the lines from `start` to before `end`.
+        """
+        times = {"start": start, "end": end}
+        span = {name: str(time) for name, time in times.items() if time is not None}
+        parameters = {**_asked(query, labels), **span}
         found = self._client.json(_STATS, answers.COUNTS, params=parameters, headers=self._headers)
         return [(row["metric"], row["value"][1]) for row in found["data"]["result"]]
 
@@ -83,10 +91,11 @@ class VictoriaLogs:
         answer = self._client.request("GET", _QUERY, params=parameters, headers=self._headers)
         try:
             rows = [_LINE.checked(json.loads(text)) for text in answer.text.split("\n") if text]
+            found = [(_nanoseconds(row["_time"]), row.get("_msg", "")) for row in rows]
         except (ValueError, RecursionError) as error:
             said = str(error) if isinstance(error, ShapeError) else ""
             raise self._client.stranger(_QUERY, answer, said) from error
-        return sorted((_nanoseconds(row["_time"]), row.get("_msg", "")) for row in rows)
+        return sorted(found)
 
 
 def _asked(query: str, labels: Mapping[str, str]) -> dict[str, str]:

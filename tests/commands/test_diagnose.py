@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from generator.diagnose.hints import Hints
 from generator.diagnose.windows import Window
 from generator.fixes.advice import Facts
 from generator.prove.local_loki import free_ports
+from generator.servers.http import Client, Endpoint
 from generator.servers.loki import Loki
+from generator.servers.victorialogs import VictoriaLogs
 from tests.catalog.test_lines import CAPTURES, FIRES, KNOWN, SILENT, name
 from tests.cluster.test_objects import kube_proxy, pod
 from tests.conftest import ROOT, Run, obtained
@@ -179,6 +182,10 @@ def test_a_healthy_log_is_exit_0_and_its_errors_are_known_to_be_harmless(run: Ru
             "--since soon: not a duration such as 90s, 10m or 1h30m, nor a time such as 2026-01-02T03:04:05Z",
         ),
         (["--loki", "http://127.0.0.1:1"], "Loki at http://127.0.0.1:1 cannot be reached"),
+        (
+            ["--victorialogs", "http://127.0.0.1:1"],
+            "VictoriaLogs at http://127.0.0.1:1 cannot be reached",
+        ),
         (["--kubectl"], "kubectl is not on PATH"),
     ],
 )
@@ -311,6 +318,7 @@ def test_what_cannot_be_followed_is_refused(run: Run, tmp_path: Path) -> None:
         [str(MISMATCH), str(MISMATCH)],
         ["--kubectl"],
         ["--loki", "http://h"],
+        ["--victorialogs", "http://h"],
     ):
         done = run("diagnose", "--follow", *arguments)
         assert (done.returncode, done.stdout) == (2, "")
@@ -372,6 +380,85 @@ def test_loki_is_asked_and_counts_by_itself(run: Run, real_loki: Loki) -> None:
         f"{LINE} 1",
     ]
     assert data["read"]["servers"] == [f"Loki at {real_loki.url}"]
+
+
+SITES = {"labels": "{}", "no labels": "{cluster: null, namespace: null, pod: null, node: null}"}
+
+
+@pytest.mark.parametrize("labels", SITES.values(), ids=SITES)
+def test_victorialogs_answers_as_loki_does(
+    labels: str, run: Run, real_loki: Loki, real_victoria_logs: VictoriaLogs, tmp_path: Path
+) -> None:
+    site = uuid.uuid4().hex
+    (tmp_path / "site.yaml").write_text(
+        f"loki: {{selector: '{{site=\"{site}\"}}', labels: {labels}, kernel: null}}\n"
+    )
+    until = time.time_ns() // 10**9 * 10**9 - 600 * 10**9
+    samples = [sample for entry in CATALOG.entries for sample in entry.samples if sample.fires]
+    lines = [line for sample in samples for line in sample.lines if line]
+    places: tuple[dict[str, str], ...] = (
+        {"node_name": "n1", "pod": "a"},
+        {"node_name": 'n"2`', "pod": "b"},
+        {"pod": "no-node"},
+        {},
+    )
+    streams: list[dict[str, Any]] = []
+    for number, place in enumerate(places):
+        before, after = until - 121 * 10**9, until + 10**9
+        within = [until - (n + 1) * 10**6 for n in reversed(range(len(lines)))]
+        times = [(before, LINE), *zip(within, lines, strict=True), (after, LINE)]
+        values = [[str(at + number), text] for at, text in times]
+        streams.append({"stream": {"site": site, **place}, "values": values})
+    real_loki.push(streams)
+    real_victoria_logs.push(streams)
+    real_victoria_logs.wait(sum(len(one["values"]) for one in streams), {"site": site})
+
+    def told(server: str, url: str) -> Any:
+        end = datetime.fromtimestamp(until / 10**9, UTC)
+        span = [f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (end - timedelta(minutes=2), end)]
+        where = ["--profile", str(tmp_path / "site.yaml"), f"--{server}", url]
+        return diagnosed(run, *where, "--since", span[0], "--until", span[1])
+
+    loki = told("loki", real_loki.url)
+    found = told("victorialogs", real_victoria_logs.url)
+    assert found["read"].pop("servers") == [f"VictoriaLogs at {real_victoria_logs.url}"]
+    assert loki["read"].pop("servers") == [f"Loki at {real_loki.url}"]
+    of_loki = json.dumps(loki).replace(f"Loki at {real_loki.url}", "the server")
+    of_it = json.dumps(found).replace(f"VictoriaLogs at {real_victoria_logs.url}", "the server")
+    assert json.loads(of_it) == json.loads(of_loki)
+    in_logs = {
+        entry.id for entry in CATALOG.entries if entry.logs and entry.logs.stream != "kernel"
+    }
+    assert {row["id"] for row in found["found"]} == in_logs
+    counted = {row["name"] for one in found["found"] for row in one["nodes"]}
+    assert counted == ({"n1", 'n"2`', "no-node", "not told"} if labels == "{}" else {"not told"})
+
+
+@pytest.mark.parametrize("labels", SITES.values(), ids=SITES)
+def test_victorialogs_without_such_lines_has_no_failure(
+    labels: str, run: Run, real_victoria_logs: VictoriaLogs, tmp_path: Path
+) -> None:
+    (tmp_path / "site.yaml").write_text(
+        f"loki: {{selector: '{{site=\"nowhere\"}}', labels: {labels}}}\n"
+    )
+    where = ["--profile", str(tmp_path / "site.yaml"), "--victorialogs", real_victoria_logs.url]
+    assert diagnosed(run, *where, status=0)["found"] == []
+
+
+def test_victorialogs_is_asked_for_the_tenant_of_the_profile(
+    run: Run, real_victoria_logs: VictoriaLogs, tmp_path: Path
+) -> None:
+    (tmp_path / "site.yaml").write_text("servers: {victorialogs: {tenant: '7:2'}}\n")
+    stream = {"container": "kube-proxy", "namespace": "kube-system", "node_name": "of-7-2"}
+    with Client(Endpoint("VictoriaLogs", real_victoria_logs.url, tenant="7:2")) as client:
+        store = VictoriaLogs(client)
+        store.push([{"stream": stream, "values": [[str(time.time_ns()), LINE]]}])
+        store.wait(1, stream)
+    asked = ["--victorialogs", real_victoria_logs.url, "--since", "5m"]
+    data = diagnosed(run, "--profile", str(tmp_path / "site.yaml"), *asked)
+    assert [row["nodes"] for row in data["found"]] == [[{"name": "of-7-2", "count": 1}]]
+    of_all = diagnosed(run, *asked, status=0)
+    assert of_all["found"] == []
 
 
 def test_prometheus_adds_the_symptoms(

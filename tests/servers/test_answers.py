@@ -19,9 +19,11 @@ from generator.compile.rule import Rules
 from generator.diagnose import asking
 from generator.diagnose.findings import Findings, Span
 from generator.pipeline import compile_catalog
+from generator.query.signature import Signature
 from generator.rulers import plan
 from generator.servers import answers
 from generator.servers.http import Client, Endpoint
+from generator.servers.victorialogs import VictoriaLogs
 from generator.sites import survey
 from generator.verify import judgement, probe
 from tests.cluster.test_kubectl import changed, places
@@ -60,6 +62,7 @@ SHOWN = {
         ]
     },
 }
+WANTED = asking.Wanted("{a='b'}", Signature((), (), None, ()), 0, 1)
 VECTOR = {"data": {"result": [{"metric": {"instance": "a", "job": "b"}, "value": [1, "2"]}]}}
 LINES = {"data": {"result": [{"stream": {}, "values": [["1764115200000000000", "a line"]]}]}}
 ALERTS = [{"labels": {"alertname": "KubeProxyLogRulesWatchdog"}, "status": {"state": "active"}}]
@@ -116,8 +119,12 @@ def _asked(client: Client) -> object:
 
 def _in_loki(client: Client) -> object:
     findings = Findings(INPUTS.catalog, NOW)
-    asking.in_loki(client, RULES, Span(NOW, NOW), findings)
+    asking.in_logs(asking.InLoki(client), RULES, Span(NOW, NOW), findings)
     return findings.diagnosis()
+
+
+def _counted_in_victorialogs(client: Client) -> object:
+    return list(asking.InVictoriaLogs(client).counts(WANTED, ["pod"]))
 
 
 def _routes(client: Client) -> object:
@@ -133,6 +140,7 @@ READERS: dict[str, tuple[Any, Callable[[Client], object]]] = {
     "status": (STATUS, _routes),
     "metrics": (VECTOR, _asked),
     "lines": (LINES, _in_loki),
+    "counts": (VECTOR, _counted_in_victorialogs),
     "site": (VECTOR, lambda client: survey.look([PROFILE], client, [PROFILE], client)),
 }
 
@@ -148,6 +156,20 @@ def test_no_answer_ends_in_another_error(reader: str, data: st.DataObject) -> No
         read(client)
     except ToolError as error:
         assert str(error)  # noqa: PT017
+
+
+ROW = {"_time": "2026-11-26T00:00:00.5Z", "_msg": "a line"}
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+@pytest.mark.parametrize("name", ROW)
+def test_no_line_of_victorialogs_ends_in_another_error(name: str, value: Any) -> None:
+    body = json.dumps({**ROW, name: value}).encode()
+    with answering([whole(body)]) as url, Client(Endpoint("VictoriaLogs", url)) as client:
+        try:
+            assert VictoriaLogs(client).lines("*", {}, 0, 1)
+        except ToolError as error:
+            assert "is this the address of VictoriaLogs?" in str(error)  # noqa: PT017
 
 
 @given(path=st.sampled_from(places(GROUPS)), value=st.sampled_from(ODD))
