@@ -36,7 +36,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # `make fast` leaves out what starts programs or waits for servers: tests with one of these fixtures, and modules that
 # import one of these names.
-FIXTURES_THAT_START = {"run", "pinned_promtool", "pinned_loki", "start_loki", "repository"}
+FIXTURES_THAT_START = {
+    "run",
+    "operator",
+    "pinned_promtool",
+    "pinned_loki",
+    "start_loki",
+    "repository",
+}
 NAMES_THAT_START = {
     "subprocess",
     "obtained",
@@ -165,6 +172,12 @@ def pinned_promtool(
 ) -> Path:
     """promtool of each pinned version. Never skipped: a version that cannot be had fails the tests that need it."""
     return obtained(tools.PROMTOOL, request.param, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Prometheus operator's own code for the objects that it reads."""
+    return obtained(programs.OPERATOR, programs.OPERATOR.pinned[0], tmp_path_factory)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A generated file, and how data are written as YAML."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +30,26 @@ class _Dumper(_Base):  # type: ignore[misc]
         return True
 
 
+# PyYAML writes these plain, as they are texts to it. What is written in Go, such as kubectl and Helm, reads them as
+# numbers and truth values.
+_NO_TEXT_IN_GO = re.compile(
+    r"""[-+]?(\d[\d_]*\.?[\d_]*|\.[\d_]+)(e[-+]?\d+)?  # 1e3, 08
+    | [-+]?0[xob][\da-f_]+  # 0o17, 0X1F
+    | [yn]""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
 def _text(dumper: Any, value: str) -> Any:
-    return dumper.represent_scalar(
-        "tag:yaml.org,2002:str", value, style="|" if "\n" in value else None
-    )
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=_style(value))
+
+
+def _style(value: str) -> str | None:
+    if "\n" in value:
+        return "|"
+    if _NO_TEXT_IN_GO.fullmatch(value):
+        return "'"
+    return None  # as PyYAML does
 
 
 _Dumper.add_representer(str, _text)

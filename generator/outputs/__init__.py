@@ -18,6 +18,7 @@ OUTPUTS = (
     "alertmanagerconfig",
     "alloy",
     "grafana",
+    "helm",
     "kubernetes",
     "lock",
     "loki",

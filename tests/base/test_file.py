@@ -1,9 +1,11 @@
 """Rule files read back as what was put in, whatever the texts are."""
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator.base.file import yaml_file
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup
 from generator.compile.rule_files import rules_file
 
@@ -38,3 +40,13 @@ def test_the_same_text_twice_is_written_twice() -> None:
         "x", [RuleGroup("g", "1m", (RecordingRule("r", "same"), RecordingRule("r", "same")))]
     ).text
     assert "&" not in text
+
+
+@pytest.mark.parametrize("text", ["1e3", "-1E+4", "1_0e2", "08", "1.30", ".5", "0o17", "0X1F", "y"])
+def test_what_readers_written_in_go_would_take_for_no_text_is_quoted(text: str) -> None:
+    assert yaml_file("x", {text: text}).text.splitlines()[1:] == [f"'{text}': '{text}'"]
+
+
+@pytest.mark.parametrize("text", ["5m", "1e", "1.2.3", "e3", "v1.30", "yn", "0x", "a08"])
+def test_what_all_take_for_a_text_is_plain(text: str) -> None:
+    assert yaml_file("x", {"key": text}).text.splitlines()[1:] == [f"key: {text}"]

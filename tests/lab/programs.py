@@ -94,6 +94,14 @@ JSONNET = Tool(
     "",
     pins=_PINS,
 )
+HELM = Tool(
+    "helm",
+    ("3.22",),
+    "helm.sh/helm/v3/cmd/helm",
+    "-X helm.sh/helm/v3/internal/version.version=v{version}.0",
+    pins=_PINS,
+    proof="version",
+)
 OPERATOR = Tool(
     "operator",  # a program of ours that calls the code of the Prometheus operator
     ("0.85",),

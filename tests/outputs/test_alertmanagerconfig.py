@@ -9,7 +9,7 @@ import yaml
 
 from generator.base import subprocesses
 from tests.conftest import ROOT, compiled_for, obtained
-from tests.lab.programs import AMTOOL, OPERATOR
+from tests.lab.programs import AMTOOL
 from tests.outputs.test_alertmanager import ALERTS, CONFIG
 
 OBJECT = ROOT / "output" / "kubernetes" / "alertmanager.alertmanagerconfig.yaml"
@@ -17,11 +17,6 @@ FREE = {"type": "None"}
 BY_NAMESPACE = {"type": "OnNamespace"}
 BUT_FOR_ITS_OWN = {"type": "OnNamespaceExceptForAlertmanagerNamespace"}
 RAW = "route: {receiver: others}\nreceivers: [{name: others}]\n"
-
-
-@pytest.fixture(scope="module")
-def operator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return obtained(OPERATOR, OPERATOR.pinned[0], tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

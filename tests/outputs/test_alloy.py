@@ -8,7 +8,7 @@ import yaml
 
 from generator.base import subprocesses
 from tests.conftest import ROOT, compiled_for
-from tests.outputs.test_kubernetes import SCHEMAS, closed, read
+from tests.outputs.test_kubernetes import SCHEMAS, closed, read, validated
 
 OBJECT = ROOT / "output" / "alloy" / "loki.prometheusrule.yaml"
 
@@ -31,6 +31,13 @@ def test_prometheus_would_refuse_the_rules(pinned_promtool: Path, tmp_path: Path
     )
     assert not accepted
     assert "could not parse expression" in said
+
+
+def test_the_operator_would_refuse_the_object_too(operator: Path) -> None:
+    """Its webhook asks this of every PrometheusRule, so the comment says how the object is passed over."""
+    done = validated(operator, OBJECT)
+    assert done.returncode == 1
+    assert "could not parse expression" in done.stderr
 
 
 def test_the_labels_that_the_prometheus_operator_chooses_by_are_not_on_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The Kubernetes objects: accepted by the operators' schemas, and the same rules as the files."""
 
 import json
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,22 @@ def test_the_operators_schema_accepts_the_object(kind: str) -> None:
     (found,) = (thing for thing in map(read, OBJECTS) if thing["kind"] == kind)
     assert [error.message for error in validator.iter_errors(found)] == []
     assert not validator.is_valid({**found, "spec": {**found["spec"], "grups": []}})
+
+
+def validated(operator: Path, rule: Path) -> subprocess.CompletedProcess[str]:
+    """What the Prometheus operator, and its admission webhook, say of a PrometheusRule."""
+    return subprocess.run(
+        [str(operator), "rule"],
+        input=rule.read_text(encoding="utf-8"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_operator_itself_finds_the_rules_valid(operator: Path) -> None:
+    done = validated(operator, FOLDER / "prometheus.prometheusrule.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_objects_hold_the_rules_of_the_files() -> None:
