@@ -83,7 +83,13 @@ def _painted(text: str, style: Mapping[str, Any]) -> str:
 
 def _printable_json(text: str) -> str:
     """JSON that steers no terminal and fits every encoding of Unicode, and is the same JSON."""
-    return "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
+    return "\n".join(map(_printable_line, text.split("\n")))
+
+
+def _printable_line(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else _escaped(char) for char in line)
 
 
 def _escaped(char: str) -> str:

@@ -11,6 +11,7 @@ _MOST = 50_000  # of each kind that are remembered
 _LONGEST = 1 << 12  # bytes of a line; longer ones may be pieces of a message
 FRONT_BYTES = 200  # within which a wrapping ends
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ +\d+ ")
+_HEAD = re.compile(_KLOG.pattern + rb'|\{"ts":')  # klog's, in text or JSON
 # Times, counters and journald's cursors: what differs although nothing else does. All begin with a character of one
 # class, which makes the search fast.
 _VARYING = re.compile(
@@ -91,7 +92,7 @@ class Memory:
         record = _record(data, start, stop)
         if record:
             return self._fronts.get(record.around)
-        head = _KLOG.search(data, start, min(stop, start + FRONT_BYTES))
+        head = _HEAD.search(data, start, min(stop, start + FRONT_BYTES))
         return self._origin(timeless(data[start : head.start()])) if head else None
 
     def _origin(self, front: bytes) -> Origin | None:

@@ -47,6 +47,8 @@ _BEGINS = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:|\\?\"ts\\?\":|panic: |fat
 _DIGITS = b"0123456789"
 _HINTS = frozenset(hints.KEYS)
 _DOCKER_CUT = re.compile(rb'"log\\*" *:')  # it may be quoted in another record
+# docker's driver writes the newline of a line that it did not cut.
+_DOCKER_WHOLE = re.compile(rb'\{"log": ?"[^"\\]*(?:\\.[^"\\]*)*\\n", ?"stream":')
 # In front of klog's head stands no word, but perhaps AM or PM, what JSON writes for a tab, or a colour's end.
 _HEAD = re.compile(
     rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt])|(?<=[\[0-9;][mK]))[EF][01]\d[0-3]\d \d\d:\d\d:"
@@ -379,6 +381,8 @@ def _cut_before(data: bytes, start: int, now: datetime) -> Line | None:
     """The line before, if the container runtime cut it there."""
     begin, stop = _bounds(data, start - 1)
     if stop != start:
+        return None
+    if _DOCKER_WHOLE.match(data, begin, stop):
         return None
     record = data.startswith(b"{", begin)
     cut = CRI_CUT.search(data, begin, stop if record else min(stop, begin + 100))

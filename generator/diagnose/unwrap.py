@@ -414,7 +414,8 @@ def _in_year(month: int, day: int, clock: str, now: datetime) -> datetime | None
     """A time without a year: the latest one that is not in the future (clocks may differ by a day)."""
     hour, minute, second = clock[:15].split(":")
     whole, _, fraction = second.partition(".")
-    for year in range(now.year + 1, now.year - 8, -1):  # the next 29th of February may be far
+    latest = now + timedelta(days=1)
+    for year in range(latest.year, now.year - 8, -1):  # the next 29th of February may be far
         try:
             at = datetime(
                 year,
@@ -428,6 +429,6 @@ def _in_year(month: int, day: int, clock: str, now: datetime) -> datetime | None
             )
         except ValueError:
             continue
-        if at <= now + timedelta(days=1):
+        if at <= latest:
             return at
     return None

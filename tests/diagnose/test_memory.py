@@ -66,6 +66,19 @@ WRAPPINGS: dict[str, Callable[[int, int, str], str]] = {
 }
 
 
+@pytest.fixture
+def unwrapped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines that were unwrapped, as often as they were."""
+    found: list[str] = []
+
+    def counted(line: str, now: datetime) -> unwrap.Line:
+        found.append(line)
+        return unwrap.unwrap(line, now)
+
+    monkeypatch.setattr(scan, "unwrap", counted)
+    return found
+
+
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @pytest.mark.parametrize(
     ("head", "message"),
@@ -73,15 +86,8 @@ WRAPPINGS: dict[str, Callable[[int, int, str], str]] = {
     ids=["message", "continuation", "unexplained"],
 )
 def test_what_came_before_in_whatever_wrapping_is_unwrapped_a_few_times_only(
-    wrapping: str, head: bool, message: str, monkeypatch: pytest.MonkeyPatch
+    wrapping: str, head: bool, message: str, unwrapped: list[str]
 ) -> None:
-    unwrapped: list[str] = []
-
-    def counted(line: str, now: datetime) -> unwrap.Line:
-        unwrapped.append(line)
-        return unwrap.unwrap(line, now)
-
-    monkeypatch.setattr(scan, "unwrap", counted)
     lines = []
     for number in range(400):
         pod, second = number % 4, 10 + number // 10
@@ -168,15 +174,8 @@ def record(number: int, message: str, program: str = "kube-proxy") -> str:
 
 
 def test_each_message_of_each_node_is_not_judged_anew_in_records(
-    monkeypatch: pytest.MonkeyPatch,
+    unwrapped: list[str],
 ) -> None:
-    unwrapped: list[str] = []
-
-    def counted(line: str, now: datetime) -> unwrap.Line:
-        unwrapped.append(line)
-        return unwrap.unwrap(line, now)
-
-    monkeypatch.setattr(scan, "unwrap", counted)
     letters = "abcdefghijklmnopqrst"
     made = diagnosis(
         *(record(node, f"{LOCK} {letter}") for letter in letters for node in range(40))
@@ -185,6 +184,47 @@ def test_each_message_of_each_node_is_not_judged_anew_in_records(
         f"n{node}": 20 for node in range(40)
     }
     assert len(unwrapped) < 400  # of 800 lines; each message and each node is met once
+
+
+def test_lines_of_other_nodes_behind_a_known_wrapping_are_not_unwrapped_for_an_error_in_text_or_json(
+    unwrapped: list[str],
+) -> None:
+    front = "Jan  2 03:04:10 node-{} kube-proxy[7]: "
+    known = [f"{front.format(node)}E0102 03:04:10.1       1 a.go:7] {LOCK}" for node in "abc"]
+    in_json = '{"ts":1767323050000.1,"caller":"a.go:8","msg":"fine","v":2}'
+    errors = [
+        row
+        for number in range(10)
+        for row in (
+            f"{front.format('a')}E0102 03:04:11.1       1 a.go:7] {chr(ord('k') + number)}",
+            *[front.format(node) + in_json for node in "bc" * 10],
+            f"{front.format('a')}\tits second line",
+        )
+    ]
+    made = diagnosis(*known, *errors)
+    assert sum(one.count for one in made.unexplained) == 10
+    assert len([line for line in unwrapped if in_json in line]) < 10  # of 200
+
+
+def test_the_line_before_a_whole_one_of_docker_is_not_unwrapped_again(
+    unwrapped: list[str],
+) -> None:
+    lines = [
+        docker(0, 10, f"E0102 03:04:{10 + number}.1       1 a.go:7] {chr(ord('k') + number)}")
+        for number in range(8)
+    ]
+    made = diagnosis(*[row for line in lines for row in (docker(0, 10, "nothing"), line)])
+    assert sum(one.count for one in made.unexplained) == len(lines)
+    nothing = [line for line in unwrapped if "nothing" in line]
+    assert len(nothing) <= len(lines)  # once, as what follows an error
+
+
+@pytest.mark.parametrize("end", ["", "\\n", "\\", '"', "\\\\n"])
+def test_docker_cuts_a_line_after_any_character_but_its_newline(end: str) -> None:
+    head = f"E0102 03:04:10.1       1 a.go:7] {end}"
+    cut = json.dumps({"log": head, "stream": "stderr", "time": "2026-01-02T03:04:10.1Z"})
+    made = diagnosis(docker(0, 9, "before"), cut, docker(0, 10, LOCK))
+    assert [found.proofs[0].text for found in made.found] == [f"{head}{LOCK}"]
 
 
 def test_what_stands_around_the_text_of_a_record_tells_who_printed_it() -> None:
