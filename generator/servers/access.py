@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from generator.base.problems import ToolError
+from generator.base.reader import text_of
 from generator.catalog.profile import ServerProfile
 from generator.servers.http import Endpoint
 
@@ -85,9 +86,4 @@ def named(
 
 
 def _secret(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise ToolError(f"{path}: cannot be read: {error}") from error
+    return None if path is None else text_of(path).strip()
