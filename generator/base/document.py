@@ -1,5 +1,6 @@
 """YAML with positions: plain values, and the place of every key and value."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -198,9 +199,12 @@ def _scalar(tag: str, text: str) -> Any:
         return _BOOLEANS.get(text.lower(), text)
     if tag in ("int", "float"):
         try:
-            return int(text, 10) if tag == "int" else float(text)
+            number = int(text, 10) if tag == "int" else float(text)
         except ValueError:
             return text
+        return (
+            text if abs(number) == math.inf else number
+        )  # larger than any that a program can hold
     return text
 
 

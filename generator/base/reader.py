@@ -59,6 +59,26 @@ def contents(path: Path, limit: int = LIMIT) -> bytes:
     return data
 
 
+def written(path: Path) -> str | None:
+    """The text of a file that a run before may have left; None where there is none. Raises ToolError as `contents`."""
+    return text_of(path) if os.path.lexists(path) else None
+
+
+def text_of(path: Path) -> str:
+    """All of a file as text. Raises ToolError as `contents`, and for what is no text."""
+    try:
+        return contents(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ToolError(f"{display(path)}: cannot be read: it is not UTF-8 text") from error
+
+
+def unreadable_input(error: OSError) -> ToolError:
+    """What is said where `-` was asked for and nothing can come, as under a program that closed it."""
+    return ToolError(
+        f"standard input cannot be read: {error.strerror}; name a file, or send one with `<` or through a pipe"
+    )
+
+
 def is_file(path: Path) -> bool:
     """Whether a file is there; not where nobody may look, and for no name that cannot be one."""
     with suppress(OSError, ValueError):

@@ -96,7 +96,9 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))
             for key in error.instance.keys() - set(known):
-                yield Problem(document.at(*path, key), f"unknown key '{key}'{_suggest(key, known)}")
+                yield Problem(
+                    document.at(*path, key), f"unknown key {_quoted(key)}{_suggest(key, known)}"
+                )
         case "required":
             # jsonschema reports each missing key on its own and names it in the message only.
             missing = next(

@@ -1,7 +1,8 @@
 """Reads the catalog, and with `profiles` the profile."""
 
+import glob
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from operator import itemgetter
@@ -155,6 +156,8 @@ def load_tests(path: Path) -> TestFile:
     if tests and not tests.rule_files:
         message = f"key 'rule_files' is missing; only {_TESTS} of an entry, beside its {_ENTRY}, does without it"
         reader.problems.append(Problem(Location(display(path), 1, 1), message))
+    if not tests:
+        reader.problems += _no_rule_files(path, reader.text(path) or "")
     for pattern in tests.rule_files if tests else ():
         found = _matching(path.parent, pattern)
         if not found:
@@ -163,6 +166,16 @@ def load_tests(path: Path) -> TestFile:
             )
         rules += [text for file in found if (text := reader.text(file)) is not None]
     return TestFile(tests, tuple(rules), tuple(reader.problems))
+
+
+def _no_rule_files(path: Path, text: str) -> Iterator[Problem]:
+    """What promtool would wait for: it opens whatever its `rule_files` match. All else it says itself."""
+    data = parse(text, display(path))[0].data
+    named = data.get("rule_files") if isinstance(data, dict) else None
+    for pattern in named if isinstance(named, list) else ():
+        for name in sorted(glob.glob(str(pattern), root_dir=path.parent)):  # noqa: PTH207
+            if not is_file(path.parent / name):
+                yield Problem(Location(display(path)), f"{name} in rule_files is no file")
 
 
 def _matching(folder: Path, pattern: str) -> list[Path]:

@@ -170,12 +170,12 @@ def _print_matrix(entries: Sequence["Entry"], style: str) -> None:
 
 
 def _document(path: Path) -> Any:
-    from generator.base.reader import contents
+    from generator.base.reader import contents, unreadable_input
 
     try:
         text = sys.stdin.buffer.read(_LARGEST) if str(path) == "-" else contents(path, _LARGEST)
     except OSError as error:
-        raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+        raise unreadable_input(error) from error
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from generator.base.problems import ToolError
+from generator.base.reader import unreadable_input
 from generator.diagnose import exports, folding
 from generator.diagnose.windows import BLOCK
 
@@ -82,8 +83,7 @@ def sources(paths: Sequence[str], note: Note, follow: bool = False) -> Iterator[
     """The logs at these paths, `-` being standard input. Raises ToolError for a path that cannot be read."""
     for path in paths or ("-",):
         if path == "-":
-            blocks = _arriving(sys.stdin.fileno()) if follow else _blocks(sys.stdin.buffer)
-            yield from _open("standard input", blocks, note)
+            yield from _open("standard input", _standard_input(follow), note)
         elif Path(path).is_dir():
             yield from _folder(Path(path), note)
         else:
@@ -187,6 +187,13 @@ def _pod(name: str) -> str | None:
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
     while block := file.read(BLOCK):
         yield block
+
+
+def _standard_input(follow: bool) -> Iterator[bytes]:
+    try:
+        yield from _arriving(sys.stdin.fileno()) if follow else _blocks(sys.stdin.buffer)
+    except OSError as error:
+        raise unreadable_input(error) from error
 
 
 def _arriving(number: int) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ import yaml
 from generator.base import disk, document
 from generator.base.names import TOOL
 from generator.base.problems import ToolError
+from generator.base.reader import written
 from generator.base.shapes import FLAG, TEXT, Shape, record
 from generator.compile.as_shown import Group
 from generator.servers import answers
@@ -59,10 +60,8 @@ def _write(place: str, groups: Sequence[Group], unfinished: bool) -> None:
 def _read(place: str) -> dict[str, Any] | None:
     file = _file(place)
     try:
-        text = file.read_text(encoding="utf-8") if file.exists() else None
+        text = written(file)
         held: dict[str, Any] | None = None if text is None else _KEPT.checked(document.load(text))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolError(f"{file}: cannot be read: {error}") from error
     except ValueError as error:
         raise ToolError(f"{file}: is not what this tool keeps ({error}); remove it") from error
     return held

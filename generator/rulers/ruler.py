@@ -16,6 +16,7 @@ from generator.base.durations import seconds
 from generator.base.file import yaml_file
 from generator.base.names import GENERATED, TOOL
 from generator.base.problems import ToolError
+from generator.base.reader import written
 from generator.base.shapes import ShapeError
 from generator.compile import as_shown
 from generator.compile.as_shown import Group
@@ -175,10 +176,7 @@ class RuleFile:
         }
 
     def _text(self) -> str | None:
-        try:
-            return self._file.read_text(encoding="utf-8") if self._file.exists() else None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ToolError(f"{self._file}: cannot be read: {error}") from error
+        return written(self._file)
 
     def apply(self, changes: Sequence[Change], wanted: Sequence[Group]) -> None:
         """Prometheus takes a file whole: what was there comes back if the new one is not loaded."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from generator.base.names import SERVERS
 from generator.base.problems import ToolError
+from generator.base.reader import text_of
 from generator.catalog.profile import ServerProfile
 from generator.servers.http import Endpoint
 
@@ -77,9 +78,4 @@ def named(
 
 
 def _secret(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise ToolError(f"{path}: cannot be read: {error}") from error
+    return None if path is None else text_of(path).strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from generator.base.problems import ToolError
-from generator.base.reader import Reader, contents
+from generator.base.reader import Reader, contents, text_of, written
 from generator.catalog.load import load
 from tests.conftest import TINY, completed
 
@@ -142,3 +142,16 @@ def test_what_would_be_left_out_is_a_problem(
 ) -> None:
     damage(entry)
     assert said.replace("ID", entry.name) in problems(entry.parent)
+
+
+def test_what_is_no_text_is_said(tmp_path: Path) -> None:
+    (tmp_path / "odd").write_bytes(b"caf\xe9")
+    with pytest.raises(ToolError, match=r"odd: cannot be read: it is not UTF-8 text"):
+        text_of(tmp_path / "odd")
+
+
+def test_of_what_is_not_there_nothing_was_written(tmp_path: Path) -> None:
+    assert written(tmp_path / "none") is None
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ToolError, match="pipe: cannot be read: it is a FIFO, not a file"):
+        written(tmp_path / "pipe")

@@ -19,6 +19,11 @@ LOG = (
     '(Another app is currently holding the xtables lock. Perhaps you want to use the -w option?)"\n'
 )
 
+NO_INPUT = (
+    "standard input cannot be read: Bad file descriptor; "
+    "name a file, or send one with `<` or through a pipe"
+)
+
 
 def shell(line: str, folder: Path, **environment: str) -> tuple[int, str, str]:
     done = completed(
@@ -36,7 +41,9 @@ def shell(line: str, folder: Path, **environment: str) -> tuple[int, str, str]:
         ("TOOL --help >&-", 2, "standard output: Bad file descriptor\n"),
         ("TOOL list > /dev/full", 2, "standard output: No space left on device\n"),
         ("TOOL list --json > /dev/full", 2, "standard output: No space left on device\n"),
-        ("TOOL advise --cluster-file - <&-", 2, "cannot be read: Bad file descriptor\n"),
+        ("TOOL advise --cluster-file - <&-", 2, f"{NO_INPUT}\n"),
+        ("TOOL diagnose - <&-", 2, f"kube-proxy-alerts: {NO_INPUT}\n"),
+        ("TOOL diagnose <&-", 2, f"kube-proxy-alerts: {NO_INPUT}\n"),
         ("TOOL show nothing 2>&-", 1, ""),
         ("TOOL show nothing 2>/dev/full", 1, ""),
         ("TOOL list --json <&- >&- 2>&-", 2, ""),
@@ -50,6 +57,12 @@ def test_a_stream_that_takes_nothing_is_said_and_is_not_found(
 ) -> None:
     found, _, stderr = shell(line, tmp_path)
     assert (found, stderr.endswith(said), stderr.count("\n") <= 1) == (code, True, True), stderr
+
+
+def test_what_is_followed_is_said_too_where_nothing_can_come(tmp_path: Path) -> None:
+    code, _, stderr = shell("TOOL diagnose --follow - <&-", tmp_path)
+    assert code == 2
+    assert stderr.endswith(f"kube-proxy-alerts: {NO_INPUT}\n")
 
 
 def test_without_a_place_for_messages_there_is_a_report(tmp_path: Path) -> None:

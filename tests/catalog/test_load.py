@@ -1,5 +1,6 @@
 """Catalogs of one's own beside the shipped one."""
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from generator.base.problems import ToolError
-from generator.catalog.load import load, shipped_catalog
+from generator.catalog.load import load, load_tests, shipped_catalog
 from tests.conftest import TINY
 
 
@@ -132,3 +133,13 @@ tests:
     alert_rule_test:
       - {eval_time: 2m, alertname: KubeProxyBrokenGate}
 """
+
+
+def test_promtool_is_not_left_waiting_for_rules(tmp_path: Path) -> None:
+    """It opens whatever the patterns match, and of a FIFO nothing ever comes."""
+    os.mkfifo(tmp_path / "pipe.rules.yaml")
+    (tmp_path / "plain.rules.yaml").write_text("groups: []\n")
+    tests = tmp_path / "tests.yaml"
+    tests.write_text("rule_files: ['*.rules.yaml', none.yaml]\ntests: []\n")
+    (problem,) = load_tests(tests).problems
+    assert str(problem) == f"{tests}: pipe.rules.yaml in rule_files is no file"

@@ -1,5 +1,6 @@
 """Which server is meant, and with what credentials: option, environment, profile, in this order."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,10 @@ def test_an_address_of_a_server_that_is_left_out_and_a_chosen_one_without_any_ar
         match="--only names prometheus, whose address nothing says; give --prometheus URL",
     ):
         named(KINDS, dict.fromkeys(KINDS), ("prometheus",), {}, {})
+
+
+def test_a_secret_that_never_comes_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token")
+    site = {"loki": ServerProfile(url="http://loki", token_file=tmp_path / "token")}
+    with pytest.raises(ToolError, match="token: cannot be read: it is a FIFO, not a file"):
+        endpoint("loki", None, site, {})
