@@ -51,6 +51,7 @@ ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
 _ONE_SERIES = "each kube-proxy has one such series, so there is nothing to add up"
 _NARROWER = "a Pod that runs is one that runs on its node, which the next condition tells"
 _PRESENCE = "whether there is a series counts, not its value"
+_ANY_ANSWER = "one answer is enough, so whether there was any counts, not how many"
 REASONS: dict[tuple[str, str], str] = {
     (
         ".*",
@@ -67,6 +68,24 @@ REASONS: dict[tuple[str, str], str] = {
     ("instance:kubeproxy_changes:rate10m", "sum becomes max .*"): _ONE_SERIES,
     ("instance:kubeproxy_changes:rate10m", "max becomes min .*"): _PRESENCE,
     ("instance:kubeproxy_build:info", "max becomes min .1."): _PRESENCE,
+    (
+        "(instance|cluster):kubeproxy_apiserver_unanswered:.*|KubeProxyApiserverUnauthorizedRequests",
+        "sum becomes max .2.|increase.* becomes rate.* .2.",
+    ): _ANY_ANSWER,
+    (
+        "cluster:kubeproxy_apiserver_unanswered:count",
+        "count becomes sum .2.",
+    ): "what is counted are ones, so their sum is the same",
+    (
+        "KubeProxyApiserverUnreachableEverywhere",
+        "2 becomes 1 .*",
+    ): "the record has no value below 3",
+    ("instance:kubeproxy_conntrack_cleanup:p99_rate15m", "sum becomes max .*"): _ONE_SERIES,
+    (
+        "KubeProxyConntrackTableFull(Drops|Soon)",
+        "max becomes min .2.",
+    ): "what is there is always 1, so the least of it is the same",
+    ("KubeProxyNftablesSyncFailing", "max becomes min .*"): _ONE_SERIES,
     (
         "KubeProxyNotRunning",
         "max becomes min .*",
@@ -209,6 +228,8 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
             **dict(common_changes(row.rule)),
         }
         for change, rule in changed.items():
+            if change != UNCHANGED and rule == row.rule:
+                continue  # what this rule does not have, such as a program in the selector
             yield Mutant(row.rule.alert, change, lambda rule=rule, fails=fails: fails(rule))  # type: ignore[misc]
 
 
@@ -340,6 +361,8 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
             if isinstance(rule, AlertRule):
                 changes += common_changes(rule)
             for change, changed in changes:
+                if change != UNCHANGED and changed == rule:
+                    continue
                 yield Mutant(_name(rule), change, partial(fails, rule, changed))
 
 

@@ -6,9 +6,11 @@ import re
 import pytest
 import yaml
 
+from generator.base.durations import seconds
 from generator.base.problems import errors
 from generator.catalog.load import load
-from generator.catalog.model import Entry, TkeFix
+from generator.catalog.model import Entry, MetricAlert, TkeFix
+from generator.catalog.settings import log_settings, metric_hold, metric_parameters
 from generator.pipeline import compile_catalog
 
 INPUTS = load(log_tests=True)
@@ -242,6 +244,45 @@ def test_every_alert_is_seen_firing_and_silent(entry: Entry) -> None:
 )
 def test_every_watchdog_is_seen_firing(entry: Entry) -> None:
     assert covered(entry) == {entry.alert: {True}}
+
+
+NEVER_SYNCED = ENTRIES["never-synced"]
+# What a kube-proxy without an API server sends within the range of five minutes, at least.
+REQUESTS_IN_RANGE = 8
+
+
+def first_by_logs(entry: Entry) -> float:
+    """Seconds from the first line to the alert: none for a single line, else until lines have come all the time."""
+    assert entry.logs
+    settings = log_settings(entry, entry.logs, INPUTS.profile)
+    one_line = settings.threshold == 0
+    until_enough = 0.0 if one_line else seconds(entry.logs.recent or settings.window)
+    return seconds(settings.hold) + until_enough
+
+
+def first_by_requests(alert: MetricAlert) -> float:
+    """Seconds from the first request that fails to the alert, at the pace of the slowest kube-proxy."""
+    threshold = metric_parameters(alert, INPUTS.profile)["threshold"]
+    assert isinstance(threshold, (int, float))
+    until_enough = seconds("5m") * (threshold + 1) / REQUESTS_IN_RANGE
+    return seconds(metric_hold(alert, INPUTS.profile)) + until_enough
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [entry for entry in ENTRIES.values() if NEVER_SYNCED.id in entry.inhibits],
+    ids=lambda entry: entry.id,
+)
+def test_what_holds_back_never_synced_is_told_before_it(entry: Entry) -> None:
+    """Or the symptom is sent before its cause. It fires once the process is older than `age`, and then after `for`."""
+    (symptom,) = NEVER_SYNCED.metric_alerts
+    age = metric_parameters(symptom, INPUTS.profile)["age"]
+    assert isinstance(age, (int, float))
+    by_logs = [first_by_logs(entry)] if entry.logs else []
+    by_metrics = [
+        first_by_requests(alert) for alert in entry.metric_alerts if alert.about == "kube-proxy"
+    ]
+    assert min(by_logs + by_metrics) <= age + seconds(metric_hold(symptom, INPUTS.profile))
 
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=lambda entry: entry.id)

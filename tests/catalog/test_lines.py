@@ -101,6 +101,33 @@ def test_a_captured_look_alike_or_healthy_log_matches_nothing(path: Path) -> Non
     assert owners_of_any(lines(path)) == KNOWN.get(name(path), set())
 
 
+# Entries whose samples of kube-proxy's own runs are cut from the captures of the same name.
+CUT_FROM_CAPTURES = (
+    "conntrack-sysctl-denied",
+    "iptables-module-missing",
+    "iptables-mark-kernel-bug",
+)
+BY_NAME = {
+    path.name: path
+    for entry_id in CUT_FROM_CAPTURES
+    for path in FIRES
+    if path.parent.parent.name == entry_id
+}
+REPRODUCED = [
+    pytest.param(sample, id=sample.path)
+    for entry in CATALOG.entries
+    if entry.id in CUT_FROM_CAPTURES
+    for sample in entry.samples
+    if Path(sample.path).name in BY_NAME
+]
+
+
+@pytest.mark.parametrize("sample", REPRODUCED)
+def test_a_sample_named_like_a_capture_is_a_piece_of_it(sample: Sample) -> None:
+    piece = "\n".join(sample.lines)
+    assert piece in "\n".join(lines(BY_NAME[Path(sample.path).name]))
+
+
 def test_every_capture_says_where_it_comes_from() -> None:
     rows = [row.split("\t") for row in (CAPTURES / "PROVENANCE.tsv").read_text().splitlines()]
     assert sorted(path for path, programs, done in rows if programs and done) == sorted(
