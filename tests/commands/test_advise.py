@@ -447,9 +447,7 @@ def test_a_cluster_of_two_builds_is_answered_for_each(ask: Ask) -> None:
     assert first.startswith(
         "kube-proxy v1.18.4-tke.9, cluster v1.18.4-tke.26, CentOS Linux 8 (Core), ipvs: 1 node (n1)\n  can happen:\n"
     )
-    assert (
-        "  all that a version can end, ends with: kube-proxy v1.18.4-tke.35 or later" in first
-    )
+    assert "  all that a version can end, ends with: kube-proxy v1.18.4-tke.35 or later" in first
     assert "    ipvs-frequent-sync: --ipvs-sync-period is 30s\n" in first
     assert second.startswith(
         "kube-proxy v1.18.4-tke.26, cluster v1.18.4-tke.26, Ubuntu 18.04.6 LTS, ipvs: 1 node (n2)"

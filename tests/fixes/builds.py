@@ -75,7 +75,8 @@ SAID = {
     "iptables-backend-switch": (
         "v1.18.4-tke.48",
         "kube-proxy chooses the other iptables backend after a restart, and rules of both are in force",
-        f"It can happen in iptables mode {SYSTEMS}",
+        "It can happen in iptables mode on TencentOS Server 3.1 (TK4), TencentOS Server 3.1 (Final), "
+        "CentOS 8 and later systems.",
     ),
     "iptables-restore-without-wait": (
         "v1.12.4-tke.30",
