@@ -11,6 +11,7 @@ from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile.rule import Rules
 from generator.outputs import alertmanager
+from generator.outputs.objects import manifest
 
 _SECRET = f"{TOOL}-receivers"
 _NOTE = f"""\
@@ -35,19 +36,14 @@ _FIELDS = {
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    labels = {"app.kubernetes.io/name": TOOL, **profile.kubernetes.labels}
-    metadata = {"name": TOOL, "namespace": profile.kubernetes.namespace, "labels": labels}
     spec = {
         "route": _as_object(alertmanager.routing(rules, profile)),
         "receivers": _receivers(profile),
         "inhibitRules": [_as_object(alertmanager.inhibition(one)) for one in rules.inhibitions],
     }
-    found = {
-        "apiVersion": "monitoring.coreos.com/v1alpha1",
-        "kind": "AlertmanagerConfig",
-        "metadata": metadata,
-        "spec": spec,
-    }
+    found = manifest(
+        "monitoring.coreos.com/v1alpha1", "AlertmanagerConfig", profile, {"spec": spec}
+    )
     return [yaml_file("kubernetes/alertmanager.alertmanagerconfig.yaml", found, _NOTE)]
 
 

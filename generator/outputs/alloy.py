@@ -6,6 +6,7 @@ from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile.rule import Rules
 from generator.compile.rule_files import groups_data
+from generator.outputs.objects import manifest
 
 LABEL = {"loki": names.TOOL}
 _NOTE = f"""\
@@ -23,16 +24,13 @@ _WHY = "LogQL for the Loki ruler, by loki.rules.kubernetes of Grafana Alloy; not
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     if not rules.groups["loki"]:
         return []
-    metadata = {
-        "name": f"{names.TOOL}-loki",
-        "namespace": profile.kubernetes.namespace,
-        "labels": {"app.kubernetes.io/name": names.TOOL, **LABEL},
-        "annotations": {"description": _WHY},
-    }
-    rule = {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PrometheusRule",
-        "metadata": metadata,
-        "spec": {"groups": groups_data(rules.groups["loki"])},
-    }
+    rule = manifest(
+        "monitoring.coreos.com/v1",
+        "PrometheusRule",
+        profile,
+        {"spec": {"groups": groups_data(rules.groups["loki"])}},
+        name=f"{names.TOOL}-loki",
+        labels=LABEL,
+        annotations={"description": _WHY},
+    )
     return [yaml_file("alloy/loki.prometheusrule.yaml", rule, _NOTE)]

@@ -9,10 +9,10 @@ from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile.rule import RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import groups_data, rules_file
+from generator.outputs.objects import manifest
 from generator.query import logql, promql
 
 _FOLDER = "kubernetes"
-_NAME = "kube-proxy-alerts"
 _PORT = 10249  # kube-proxy's metrics; its DaemonSets do not declare it
 _JOB = "kube-proxy"
 _SELECTED_NOTE = """\
@@ -49,7 +49,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     resources = []
     if rules.groups["prometheus"]:
         spec: dict[str, Any] = {"groups": groups_data(rules.groups["prometheus"])}
-        rule = _object("monitoring.coreos.com/v1", "PrometheusRule", profile, spec=spec)
+        rule = manifest("monitoring.coreos.com/v1", "PrometheusRule", profile, {"spec": spec})
         found.append(
             yaml_file(f"{_FOLDER}/prometheus.prometheusrule.yaml", rule, _PROMETHEUS_RULE_NOTE)
         )
@@ -64,13 +64,13 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
             "tenantID": profile.kubernetes.operator_tenant,
             "groups": groups_data(rules.groups["loki"]),
         }
-        rule = _object("loki.grafana.com/v1", "AlertingRule", profile, spec=spec)
+        rule = manifest("loki.grafana.com/v1", "AlertingRule", profile, {"spec": spec})
         found.append(yaml_file(f"{_FOLDER}/loki.alertingrule.yaml", rule, _ALERTING_RULE_NOTE))
         spec = {
             "tenantID": profile.kubernetes.operator_tenant,
             "groups": groups_data([_recording(rules, profile)]),
         }
-        rule = _object("loki.grafana.com/v1", "RecordingRule", profile, spec=spec)
+        rule = manifest("loki.grafana.com/v1", "RecordingRule", profile, {"spec": spec})
         found.append(yaml_file(f"{_FOLDER}/loki.recordingrule.yaml", rule, _RECORDING_RULE_NOTE))
         found.append(
             yaml_file(
@@ -105,12 +105,6 @@ def _recording(rules: Rules, profile: Profile) -> RuleGroup:
     )
 
 
-def _object(api: str, kind: str, profile: Profile, **content: Any) -> Mapping[str, Any]:
-    labels = {"app.kubernetes.io/name": _NAME, **profile.kubernetes.labels}
-    metadata = {"name": _NAME, "namespace": profile.kubernetes.namespace, "labels": labels}
-    return {"apiVersion": api, "kind": kind, "metadata": metadata, **content}
-
-
 def _pod_monitor(profile: Profile) -> Mapping[str, Any]:
     """Scrapes the Pods' addresses, with the labels that the rules go by."""
     address = {"sourceLabels": ["__meta_kubernetes_pod_ip"], "targetLabel": "__address__"}
@@ -133,19 +127,19 @@ def _pod_monitor(profile: Profile) -> Mapping[str, Any]:
         "selector": {"matchLabels": {"k8s-app": "kube-proxy"}},
         "podMetricsEndpoints": [{"relabelings": relabelings}],
     }
-    return _object("monitoring.coreos.com/v1", "PodMonitor", profile, spec=spec)
+    return manifest("monitoring.coreos.com/v1", "PodMonitor", profile, {"spec": spec})
 
 
 def _config_map(rules: Rules, profile: Profile) -> Mapping[str, Any]:
     """The sidecar takes ConfigMaps with this label, and writes their files into the folder of this annotation."""
     text = rules_file("kube-proxy.rules.yaml", rules.groups["loki"]).text
-    found = _object("v1", "ConfigMap", profile, data={"kube-proxy.rules.yaml": text})
-    metadata = {
-        **found["metadata"],
-        "name": f"{_NAME}-loki",
-        "labels": {**found["metadata"]["labels"], "loki_rule": ""},
-        "annotations": {
-            "k8s-sidecar-target-directory": f"/rules/{profile.kubernetes.sidecar_tenant}"
-        },
-    }
-    return {**found, "metadata": metadata}
+    folder = f"/rules/{profile.kubernetes.sidecar_tenant}"
+    return manifest(
+        "v1",
+        "ConfigMap",
+        profile,
+        {"data": {"kube-proxy.rules.yaml": text}},
+        name=f"{names.TOOL}-loki",
+        labels={**profile.kubernetes.labels, "loki_rule": ""},
+        annotations={"k8s-sidecar-target-directory": folder},
+    )

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from generator.base.file import File, yaml_file
-from generator.base.names import rules_file
+from generator.base.names import TOOL, rules_file
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile import victorialogs
 from generator.compile.rule import Rules
 from generator.compile.rule_files import groups_data
+from generator.outputs.objects import manifest
 
-_NAME = "kube-proxy-alerts"
 _COMPONENT = "app.kubernetes.io/component"
 _LINES_NOTE = """\
 VictoriaLogs must keep the lines as they are: where they come by Loki's protocol, run it with
@@ -47,15 +47,12 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 
 
 def _vm_rule(name: str, groups: Sequence[Mapping[str, Any]], profile: Profile, note: str) -> File:
-    labels = {"app.kubernetes.io/name": _NAME, _COMPONENT: name, **profile.kubernetes.labels}
-    content = {
-        "apiVersion": "operator.victoriametrics.com/v1beta1",
-        "kind": "VMRule",
-        "metadata": {
-            "name": f"{_NAME}-{name}",
-            "namespace": profile.kubernetes.namespace,
-            "labels": labels,
-        },
-        "spec": {"groups": list(groups)},
-    }
-    return yaml_file(f"kubernetes/{name}.vmrule.yaml", content, note)
+    rule = manifest(
+        "operator.victoriametrics.com/v1beta1",
+        "VMRule",
+        profile,
+        {"spec": {"groups": list(groups)}},
+        name=f"{TOOL}-{name}",
+        labels={_COMPONENT: name, **profile.kubernetes.labels},
+    )
+    return yaml_file(f"kubernetes/{name}.vmrule.yaml", rule, note)
