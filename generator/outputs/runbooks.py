@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base import markdown, names
 from generator.base.file import File
@@ -122,21 +121,11 @@ class _Citer:
         return self._editions[key]
 
 
-class _Templates(BaseLoader):
-    """The templates beside this module, also when the package is installed as an archive."""
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, None, None]:
-        file = resources.files("generator.outputs") / template
-        if not file.is_file():
-            raise TemplateNotFound(template)
-        return file.read_text(encoding="utf-8"), None, None
-
-
 @cache
 def _environment() -> Environment:
     # Pages are Markdown, not HTML: texts are escaped by the filters below.
     environment = Environment(  # noqa: S701
-        loader=_Templates(),
+        loader=PackageLoader("generator.outputs", ""),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base import names
 from generator.base.file import File
@@ -195,21 +195,11 @@ def _asset(name: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
-class _Templates(BaseLoader):
-    """The templates beside this module, also when the package is installed as an archive."""
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, None, None]:
-        file = resources.files("generator.pages") / template
-        if not file.is_file():
-            raise TemplateNotFound(template)
-        return file.read_text(encoding="utf-8"), None, None
-
-
 @cache
 def _environment(html: bool) -> Environment:
     # llms.txt alone is no HTML.
     environment = Environment(
-        loader=_Templates(),
+        loader=PackageLoader("generator.pages", ""),
         undefined=StrictUndefined,
         autoescape=html,  # noqa: S701
         trim_blocks=True,

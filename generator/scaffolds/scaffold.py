@@ -1,11 +1,10 @@
 """The files of a new entry and a site's first profile: complete, valid, and full of places to fill in."""
 
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 import yaml
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base.file import File
 
@@ -71,13 +70,13 @@ def profile(
 
 def _render(name: str, **values: object) -> str:
     environment = Environment(  # noqa: S701
-        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True
+        loader=PackageLoader("generator.scaffolds", ""),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
     )
     environment.filters["flow"] = _flow
-    template = environment.from_string(
-        (resources.files("generator") / "scaffolds" / f"{name}.j2").read_text(encoding="utf-8")
-    )
-    return template.render(values)
+    return environment.get_template(f"{name}.j2").render(values)
 
 
 def _flow(value: object) -> str:
