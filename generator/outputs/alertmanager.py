@@ -1,6 +1,6 @@
 """Alertmanager: who is told, what belongs together, and which symptom is held back while its cause fires."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any
@@ -31,6 +31,9 @@ _TIMING: Mapping[str, Mapping[str, str]] = {
 }
 
 
+Channel = Callable[[str, str], Mapping[str, Any]]  # by urgency and name of the receiver
+
+
 @dataclass(frozen=True)
 class Matcher:
     """A condition on one label of an alert; `type` is =, != or =~."""
@@ -44,13 +47,13 @@ class Matcher:
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    route = _written(routing(rules, profile))
-    inhibitions = [_written(inhibition(one)) for one in rules.inhibitions]
+    route = written(routing(rules, profile), str)
+    inhibitions = [written(inhibition(one), str) for one in rules.inhibitions]
     whole = {
         "global": {"resolve_timeout": "5m"},
         "templates": [_TEMPLATES],
         "route": {"receiver": profile.receivers.info, "routes": [route]},
-        "receivers": _receivers(profile),
+        "receivers": receivers(profile, _channel),
         "inhibit_rules": inhibitions,
     }
     fragment = {"route": {"routes": [route]}, "inhibit_rules": inhibitions}
@@ -70,13 +73,18 @@ def template(profile: Profile) -> str:
     return text.replace("CLUSTER", _cluster(profile) or "cluster")
 
 
-def _written(value: Any) -> Any:
-    """Data with the matchers as a configuration writes them."""
+def written(
+    value: Any, matcher: Callable[[Matcher], Any], fields: Mapping[str, str] | None = None
+) -> Any:
+    """Data with its matchers written so, and with other names for some of its fields."""
     if isinstance(value, Matcher):
-        return str(value)
+        return matcher(value)
     if isinstance(value, dict):
-        return {key: _written(part) for key, part in value.items()}
-    return [_written(part) for part in value] if isinstance(value, list) else value
+        names = fields or {}
+        return {names.get(key, key): written(part, matcher, fields) for key, part in value.items()}
+    if isinstance(value, list):
+        return [written(part, matcher, fields) for part in value]
+    return value
 
 
 def _cluster(profile: Profile) -> str | None:
@@ -86,7 +94,7 @@ def _cluster(profile: Profile) -> str | None:
 
 def routing(rules: Rules, profile: Profile) -> Mapping[str, Any]:
     """One route for all alerts of the catalog; below it the watchdogs', and one for each severity in use."""
-    receivers = asdict(profile.receivers)
+    receiver_of = asdict(profile.receivers)
     watchdogs = [alert.rule.alert for alert in rules.alerts if alert.urgency == "watchdog"]
     urgencies = {alert.urgency for alert in rules.alerts}
     cluster = _cluster(profile)
@@ -101,7 +109,7 @@ def routing(rules: Rules, profile: Profile) -> Mapping[str, Any]:
                     if urgency == "watchdog"
                     else Matcher("severity", "=", urgency)
                 ],
-                "receiver": receivers[urgency],
+                "receiver": receiver_of[urgency],
                 **timing,
             }
             for urgency, timing in _TIMING.items()
@@ -120,28 +128,26 @@ def inhibition(one: Inhibition) -> Mapping[str, Any]:
     }
 
 
-def _receivers(profile: Profile) -> list[Mapping[str, Any]]:
+def receivers(profile: Profile, channel: Channel) -> list[Mapping[str, Any]]:
     """What a site begins with; sites that name one receiver twice get it once."""
     found: dict[str, Mapping[str, Any]] = {}
     for urgency, name in asdict(profile.receivers).items():
-        if urgency == "watchdog":
-            channel: Mapping[str, Any] = {
-                "webhook_configs": [{"url_file": f"{_SECRETS}/{name}", "send_resolved": False}]
-            }
-        else:
-            channel = {
-                "slack_configs": [
-                    {
-                        "api_url_file": f"{_SECRETS}/{name}",
-                        "send_resolved": True,
-                        "title": '{{ template "kube_proxy.title" . }}',
-                        "title_link": '{{ template "kube_proxy.link" . }}',
-                        "text": '{{ template "kube_proxy.text" . }}',
-                    }
-                ]
-            }
-        found.setdefault(name, {"name": name, **channel})
+        found.setdefault(name, {"name": name, **channel(urgency, name)})
     return list(found.values())
+
+
+def _channel(urgency: str, name: str) -> Mapping[str, Any]:
+    address = f"{_SECRETS}/{name}"
+    if urgency == "watchdog":
+        return {"webhook_configs": [{"url_file": address, "send_resolved": False}]}
+    slack = {
+        "api_url_file": address,
+        "send_resolved": True,
+        "title": '{{ template "kube_proxy.title" . }}',
+        "title_link": '{{ template "kube_proxy.link" . }}',
+        "text": '{{ template "kube_proxy.text" . }}',
+    }
+    return {"slack_configs": [slack]}
 
 
 def _one_of(label: str, values: Sequence[str]) -> Matcher:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from generator.base.file import File, yaml_file
@@ -49,27 +48,23 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 
 def _as_object(value: Any) -> Any:
     """What a configuration of Alertmanager says, in the fields of the object."""
-    if isinstance(value, alertmanager.Matcher):
-        return {"name": value.name, "value": value.value, "matchType": value.type}
-    if isinstance(value, dict):
-        return {_FIELDS.get(key, key): _as_object(part) for key, part in value.items()}
-    return [_as_object(part) for part in value] if isinstance(value, list) else value
+    return alertmanager.written(value, _matcher, _FIELDS)
+
+
+def _matcher(one: alertmanager.Matcher) -> Mapping[str, str]:
+    return {"name": one.name, "value": one.value, "matchType": one.type}
 
 
 def _receivers(profile: Profile) -> list[Mapping[str, Any]]:
-    """What a site begins with; sites that name one receiver twice get it once."""
     texts = _texts(profile)
-    found: dict[str, Mapping[str, Any]] = {}
-    for urgency, name in asdict(profile.receivers).items():
+
+    def channel(urgency: str, _: str) -> Mapping[str, Any]:
         address = {"name": _SECRET, "key": urgency}
         if urgency == "watchdog":
-            channel: Mapping[str, Any] = {
-                "webhookConfigs": [{"urlSecret": address, "sendResolved": False}]
-            }
-        else:
-            channel = {"slackConfigs": [{"apiURL": address, "sendResolved": True, **texts}]}
-        found.setdefault(name, {"name": name, **channel})
-    return list(found.values())
+            return {"webhookConfigs": [{"urlSecret": address, "sendResolved": False}]}
+        return {"slackConfigs": [{"apiURL": address, "sendResolved": True, **texts}]}
+
+    return alertmanager.receivers(profile, channel)
 
 
 def _texts(profile: Profile) -> Mapping[str, str]:
