@@ -51,8 +51,8 @@ def compile_catalog(inputs: Inputs, output: str) -> Compiled:
     return Compiled(tuple(problems), rules, by_output)
 
 
-def default_files(inputs: Inputs) -> list[File]:
-    """The same catalog compiled for the default profile: what the entries' unit tests speak of."""
+def default_log_rules(inputs: Inputs) -> list[str]:
+    """The log rules of the same catalog for the default profile: what the entries' unit tests speak of."""
     rules = compile_rules(inputs.catalog, inputs.default_profile)
-    by_output = outputs.render(rules, inputs.catalog, inputs.default_profile)
-    return [file for files in by_output.values() for file in files]
+    files = outputs.render_one("loki", rules, inputs.catalog, inputs.default_profile)
+    return [file.text for file in files]

@@ -39,6 +39,11 @@ def site_page(file: str) -> str:
     return "index.html" if file == RUNBOOK_INDEX else f"{file.removesuffix('.md')}.html"
 
 
+def alert_page(alert: str) -> str:
+    """The page of the web site that is an alert's runbook."""
+    return site_page(runbook_file(alert))
+
+
 def document_page(file: str) -> str:
     """The page of the web site that is made of a document; its name is that of no alert."""
     return f"docs-{file.removesuffix('.md').lower()}.html"

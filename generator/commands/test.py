@@ -173,7 +173,7 @@ def _tests_of_entries(
 ) -> tuple["Catalog", Sequence["Entry"], list["Suite"]]:
     """The catalog, its entries that are tested (those named and those of the files; all, if there are neither), and
     their suites for Loki, after promtool has passed the tests that are its own."""
-    from generator.pipeline import default_files
+    from generator.pipeline import default_log_rules
     from generator.prove import on_loki
 
     read, compiled = compile_for(
@@ -190,7 +190,7 @@ def _tests_of_entries(
     found, proof = validate_compiled(read, compiled.files, "output", skip=False, entries=entries)
     _stop_on_errors(found, wanted)
     say(proof)
-    rules = [file.text for file in default_files(read) if file.path.startswith("loki/")]
+    rules = default_log_rules(read)
     tests = [entry.log_tests for entry in entries if entry.log_tests]
     return read.catalog, entries, [on_loki.suite(one, rules) for one in tests]
 

@@ -1,17 +1,20 @@
 """Rules and what is known of each, as values. No IO."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from generator.catalog.inhibition import Labels, Place
-from generator.catalog.model import Entry
+from generator.catalog.model import SEVERITIES, Entry
 from generator.catalog.profile import LogSource, Profile
 from generator.query import recorded
 from generator.query.signature import Signature
 
 Engine = Literal["loki", "prometheus"]
+_SECTIONS = {severity: f"Severity {severity}" for severity in SEVERITIES} | {
+    "watchdog": "Watchdogs, always firing"
+}
 UPGRADE = "Upgrade kube-proxy to {} or later, with the cluster where that is another minor release."
 
 
@@ -97,6 +100,26 @@ class CompiledAlert:
     def urgency(self) -> str:
         """The severity at this site; watchdogs, which always fire, are apart."""
         return "watchdog" if self.entry.kind == "watchdog" else self.rule.labels["severity"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Alerts that are shown together."""
+
+    title: str
+    alerts: tuple[CompiledAlert, ...]
+
+
+def by_urgency(
+    alerts: Iterable[CompiledAlert], order: Callable[[CompiledAlert], Any]
+) -> list[Section]:
+    """The alerts by severity, the grave ones first, and watchdogs apart; in this order within a section."""
+    ordered = sorted(alerts, key=order)
+    found = [
+        Section(title, tuple(alert for alert in ordered if alert.urgency == urgency))
+        for urgency, title in _SECTIONS.items()
+    ]
+    return [section for section in found if section.alerts]
 
 
 @dataclass(frozen=True)

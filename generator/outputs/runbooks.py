@@ -8,9 +8,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base import markdown, names
 from generator.base.file import File
-from generator.catalog.model import SEVERITIES, Catalog, Entry, Source
+from generator.catalog.model import Catalog, Entry, Source
 from generator.catalog.profile import Profile, ServerProfile
-from generator.compile.rule import CompiledAlert, Rules
+from generator.compile.rule import CompiledAlert, Rules, by_urgency
 from generator.compile.whereabouts import whereabouts
 from generator.steps.deployment import Word, words
 from generator.steps.filled import SiteStep, at_site
@@ -38,8 +38,14 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         )
         for alert in rules.alerts
     ]
-    index = _environment().get_template("index.md.j2").render(sections=_sections(rules.alerts))
+    index = (
+        _environment().get_template("index.md.j2").render(sections=by_urgency(rules.alerts, _name))
+    )
     return [*pages, File(f"{_FOLDER}/{names.RUNBOOK_INDEX}", index)]
+
+
+def _name(alert: CompiledAlert) -> str:
+    return alert.rule.alert
 
 
 def page(alert: CompiledAlert, rules: Rules, catalog: Catalog, profile: Profile) -> str:
@@ -89,17 +95,6 @@ def _steps(entry: Entry, site: Mapping[str, Word]) -> _Steps:
         diagnosis=tuple(at_site(step, site) for step in entry.diagnosis),
         mitigation=tuple(row for row in mitigation if not row.step.stops_damage),
     )
-
-
-def _sections(alerts: tuple[CompiledAlert, ...]) -> list[tuple[str, list[CompiledAlert]]]:
-    """Alerts for the index: by severity, watchdogs apart; sections without alerts are left out."""
-    titles = {severity: f"Severity {severity}" for severity in SEVERITIES} | {
-        "watchdog": "Watchdogs, always firing"
-    }
-    rows: dict[str, list[CompiledAlert]] = {key: [] for key in titles}
-    for alert in sorted(alerts, key=lambda alert: alert.rule.alert):
-        rows[alert.urgency].append(alert)
-    return [(titles[key], found) for key, found in rows.items() if found]
 
 
 class _Citer:

@@ -1,8 +1,7 @@
 """All files of the site. It asks for nothing from elsewhere, and works from any file server and from disk. No IO."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -11,27 +10,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base import names
 from generator.base.file import File
-from generator.catalog.model import SEVERITIES, Catalog, Entry
+from generator.catalog.model import Catalog, Entry
 from generator.catalog.wordings import signature
-from generator.compile.rule import CompiledAlert, Rules
+from generator.compile.rule import CompiledAlert, Rules, by_urgency
 from generator.fixes import matrix
 from generator.pages import words
 from generator.pages.documents import as_pages
 from generator.pages.markup import as_html
 
 _RUNBOOKS = "runbooks/"
-_SECTIONS = {severity: f"Severity {severity}" for severity in SEVERITIES} | {
-    "watchdog": "Watchdogs, always firing"
-}
 # Of re2js 2.10.0 from the npm registry: build/index.umd.js, made small by terser 5.51.4 with
 # --compress --mangle --comments '/^!/' --format ascii_only.
 _LIBRARY, _LICENCE = "vendor/re2js.min.js", "vendor/re2js.LICENSE"
-
-
-@dataclass(frozen=True)
-class _Section:
-    title: str
-    alerts: tuple[CompiledAlert, ...]
 
 
 def files(
@@ -44,6 +34,7 @@ def files(
         if file.path.startswith(_RUNBOOKS)
     }
     addresses = {name: names.site_page(name) for name in texts}
+    sections = by_urgency(rules.alerts, _by_title)
     documentation = as_pages(documents, texts)
     failures = [entry for entry in catalog.entries if entry.kind == "failure"]
     found = [
@@ -51,7 +42,7 @@ def files(
         for alert in rules.alerts
     ]
     found += [
-        _page("index.html.j2", "index.html", sections=_sections(rules.alerts)),
+        _page("index.html.j2", "index.html", sections=sections),
         _page("versions.html.j2", "versions.html", entries=failures, rows=matrix.rows(failures)),
         _page(
             "evidence.html.j2",
@@ -75,12 +66,7 @@ def files(
             )
         ),
         File("catalog.json", json.dumps(_catalog(rules), indent=2, ensure_ascii=False) + "\n"),
-        File(
-            "llms.txt",
-            _environment(False)
-            .get_template("llms.txt.j2")
-            .render(sections=_sections(rules.alerts), documents=documentation),
-        ),
+        _page("llms.txt.j2", "llms.txt", html=False, sections=sections, documents=documentation),
     ]
     return sorted(found)
 
@@ -101,26 +87,19 @@ def _words(alerts: Iterable[CompiledAlert], texts: Mapping[str, str]) -> list[di
     found = []
     for alert in alerts:
         name = alert.rule.alert
-        file = names.runbook_file(name)
         found.append(
             {
-                "page": names.site_page(file),
+                "page": names.alert_page(name),
                 "alert": name,
                 "title": alert.title,
-                "words": words.weights(name, alert.title, texts[file]),
+                "words": words.weights(name, alert.title, texts[names.runbook_file(name)]),
             }
         )
     return found
 
 
-def _sections(alerts: Sequence[CompiledAlert]) -> list[_Section]:
-    """What the index shows: by severity and title, watchdogs apart."""
-    ordered = sorted(alerts, key=lambda alert: (alert.title, alert.rule.alert))
-    found = [
-        _Section(title, tuple(alert for alert in ordered if alert.urgency == key))
-        for key, title in _SECTIONS.items()
-    ]
-    return [section for section in found if section.alerts]
+def _by_title(alert: CompiledAlert) -> tuple[str, str]:
+    return alert.title, alert.rule.alert
 
 
 def _entries(rules: Rules, catalog: Catalog) -> list[dict[str, Any]]:
@@ -154,7 +133,7 @@ def _page_of(entry: Entry, rules: Rules) -> str | None:
         if alert.entry.id == entry.id and not alert.known_build
     ]
     own.sort(key=lambda alert: alert != entry.alert)
-    return names.site_page(names.runbook_file(own[0])) if own else None
+    return names.alert_page(own[0]) if own else None
 
 
 def _catalog(rules: Rules) -> dict[str, Any]:
@@ -169,7 +148,7 @@ def _catalog(rules: Rules) -> dict[str, Any]:
                 "severity": alert.rule.labels["severity"],
                 "kind": alert.entry.kind,
                 "first_step": alert.first_step,
-                "page": names.site_page(names.runbook_file(alert.rule.alert)),
+                "page": names.alert_page(alert.rule.alert),
             }
             for alert in rules.alerts
         ],
@@ -181,9 +160,8 @@ def _for_a_script(data: object) -> str:
     return json.dumps(data, indent=0)
 
 
-def _page(template: str, path: str, **values: Any) -> File:
-    text = _environment(True).get_template(template).render(**values)
-    return File(path, text)
+def _page(template: str, path: str, html: bool = True, **values: Any) -> File:
+    return File(path, _environment(html).get_template(template).render(**values))
 
 
 def _script(path: str, text: str) -> File:
@@ -206,6 +184,6 @@ def _environment(html: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["page"] = lambda alert: names.site_page(names.runbook_file(alert))
+    environment.filters["page"] = names.alert_page
     environment.globals["GENERATED"] = names.GENERATED
     return environment
