@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from filelock import FileLock
 from hypothesis import settings
 
@@ -155,6 +156,17 @@ def of_all_processes(factory: pytest.TempPathFactory) -> Path:
 def obtained(tool: Tool, version: str, factory: pytest.TempPathFactory) -> Path:
     with alone(factory, f"{tool.name}-{version}"):
         return tools.pinned(tool, version, say)
+
+
+def annotations_in(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Of files that were compiled: what each alert of the two rulers says."""
+    groups = [
+        group
+        for engine in ("loki", "prometheus")
+        for group in yaml.safe_load(texts[f"{engine}/kube-proxy.rules.yaml"])["groups"]
+    ]
+    rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    return {rule["alert"]: rule["annotations"] for rule in rules}
 
 
 def compiled_for(profile: str, folder: Path) -> dict[str, str]:

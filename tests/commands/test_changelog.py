@@ -5,20 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from generator.history.rule_lock import Locked, dump
+from generator.history.rule_lock import dump
 from tests.conftest import Repository, Run
+from tests.locked import SLOW
 
-SLOW = Locked(
-    "GateSlow",
-    "prometheus",
-    "gate-slow",
-    "stable",
-    "30s",
-    "10m",
-    {"severity": "warning"},
-    "aa",
-    "bb",
-)
 SLOWER = replace(SLOW, hold="15m")
 LOCK = "output/rules.lock.json"
 EMPTY = "# Changelog\n\n## Unreleased\n\n## 0.1.0\n\n- GateSlow: new.\n"

@@ -13,7 +13,7 @@ from generator.catalog.load import load
 from generator.compile.rule import AlertRule, RuleGroup, Rules
 from generator.compile.rule_files import rules_file
 from generator.compile.rules import compile_rules
-from tests.conftest import TINY, compiled_for
+from tests.conftest import TINY, annotations_in, compiled_for
 
 
 def rules(tmp_path: Path, profile: str = "", catalog: Path = TINY) -> Rules:
@@ -265,13 +265,7 @@ def test_annotations_of_the_site_stand_on_every_alert_and_those_of_an_alert_win(
         "alerts: {KubeProxySyncSlow: {annotations: {team: platform}}}\n",
         tmp_path,
     )
-    rules = {
-        rule["alert"]: rule["annotations"]
-        for engine in ("loki", "prometheus")
-        for group in yaml.safe_load(texts[f"{engine}/kube-proxy.rules.yaml"])["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    }
+    rules = annotations_in(texts)
     assert {notes["place"] for notes in rules.values()} == {"{{ $labels.node }}"}
     assert {name for name, notes in rules.items() if notes["team"] != "net"} == {
         "KubeProxySyncSlow"

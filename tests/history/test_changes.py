@@ -15,18 +15,8 @@ from generator.history.changes import (
     unnamed,
 )
 from generator.history.rule_lock import Locked
+from tests.locked import SLOW
 
-SLOW = Locked(
-    "GateSlow",
-    "prometheus",
-    "gate-slow",
-    "stable",
-    "30s",
-    "10m",
-    {"severity": "warning"},
-    "aa",
-    "bb",
-)
 RATE = Locked("gate:rate5m", "prometheus", "gate-slow", "stable", "30s", "", {}, "cc", "")
 WHERE = Location("CHANGELOG.md", 5, 1)
 

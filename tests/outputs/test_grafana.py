@@ -15,7 +15,7 @@ from generator.base import subprocesses
 from generator.query import logql
 from generator.query.recorded import written_out
 from generator.servers.loki import Loki
-from tests.conftest import ROOT, compiled_for
+from tests.conftest import ROOT, annotations_in, compiled_for
 from tests.lab.afterwards import filled
 
 FOLDER = ROOT / "output" / "grafana"
@@ -249,13 +249,7 @@ def test_alerts_and_pages_lead_to_the_dashboard_where_the_profile_says_where_gra
     tmp_path: Path,
 ) -> None:
     texts = compiled_for("grafana: {url: https://grafana.test}\n", tmp_path)
-    rules = {
-        rule["alert"]: rule["annotations"]
-        for engine in ("loki", "prometheus")
-        for group in yaml.safe_load(texts[f"{engine}/kube-proxy.rules.yaml"])["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    }
+    rules = annotations_in(texts)
     start = "https://grafana.test/d/kube-proxy-alerts?from=now-3h&to=now"
     assert all(notes["dashboard_url"].startswith(start) for notes in rules.values())
     assert rules["KubeProxyIptablesBackendMismatch"]["dashboard_url"].removeprefix(start) == (

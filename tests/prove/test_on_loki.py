@@ -20,6 +20,7 @@ from generator.prove import on_loki
 from generator.query import logql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
+from tests.patterns import patterns, variants
 
 INPUTS = load(log_tests=True)
 RULES = [
@@ -104,23 +105,10 @@ def test_loki_finds_what_a_pattern_of_plain_text_says(pattern: str, seen: Seen) 
     assert seen(excluded) == {line for line in LINES if excluded.matches(line)}
 
 
-PATTERNS = st.recursive(
-    st.sampled_from(
-        [*WORDS, ".*", "(?i:ab)", "[aA]", "B?", "", r"\b", "a+", ".", ".{0,}", ".+", ".{0,2}"]
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, min_size=2, max_size=3).map("".join),
-        st.lists(inner, min_size=2, max_size=4).map("|".join),
-        inner.map("({})".format),
-        inner.map("(?:{})".format),
-        inner.map("(?:{})*".format),
-    ),
-    max_leaves=8,
+PATTERNS = patterns(
+    [*WORDS, ".*", "(?i:ab)", "[aA]", "B?", "", r"\b", "a+", ".", ".{0,}", ".+", ".{0,2}"]
 )
-VARIANTS = st.one_of(
-    PATTERNS.map(lambda pattern: Variant("a", "b", "source", (), pattern=pattern)),
-    st.sampled_from(LINES).map(lambda literal: Variant("a", "b", "source", (), literal=literal)),
-)
+VARIANTS = variants(PATTERNS, LINES)
 
 
 @settings(max_examples=300)

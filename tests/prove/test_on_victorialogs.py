@@ -19,6 +19,7 @@ from generator.query.signature import Signature
 from generator.servers.loki import Loki
 from generator.servers.victorialogs import VictoriaLogs
 from tests.catalog.test_lines import FIRES, SILENT, lines
+from tests.patterns import patterns, variants
 
 INPUTS = load()
 ENTRIES = [entry for entry in INPUTS.catalog.entries if entry.logs]
@@ -85,22 +86,10 @@ WORDS = ("ab", "abc", "B", "bd", "AB", "-", ".", "é")
 SHORT = [
     "".join(words) for length in (1, 2, 3) for words in itertools.product(WORDS, repeat=length)
 ]
-PATTERNS = st.recursive(
-    st.sampled_from(
-        [*WORDS[:-2], ".*", "(?i:ab)", "[aA]", "B?", "", r"\b", "a+", ".", ".{0,}", ".+", r"\."]
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, min_size=2, max_size=3).map("".join),
-        st.lists(inner, min_size=2, max_size=4).map("|".join),
-        inner.map("({})".format),
-        inner.map("(?:{})*".format),
-    ),
-    max_leaves=8,
+PATTERNS = patterns(
+    [*WORDS[:-2], ".*", "(?i:ab)", "[aA]", "B?", "", r"\b", "a+", ".", ".{0,}", ".+", r"\."]
 )
-VARIANTS = st.one_of(
-    PATTERNS.map(lambda pattern: Variant("a", "b", "source", (), pattern=pattern)),
-    st.sampled_from(SHORT).map(lambda literal: Variant("a", "b", "source", (), literal=literal)),
-)
+VARIANTS = variants(PATTERNS, SHORT)
 Found = Callable[[Signature], set[str]]
 
 
