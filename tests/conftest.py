@@ -19,9 +19,9 @@ from generator.pipeline import compile_catalog
 from generator.prove import tools
 from generator.prove.tools import Tool
 from generator.servers.loki import Loki
-from generator.servers.victorialogs import VictoriaLogs
 from tests.lab import programs, servers
 from tests.lokis import RELEASES, StartLoki
+from tests.victorialogs import Filled
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
@@ -247,7 +247,7 @@ def real_loki(start_loki: StartLoki) -> Iterator[Loki]:
 
 
 @pytest.fixture(scope="session")
-def real_victoria_logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VictoriaLogs]:
+def real_victoria_logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """A real VictoriaLogs, one for all tests of a process. Never skipped."""
     tool = programs.VICTORIA_LOGS
     binary = obtained(tool, tool.pinned[0], tmp_path_factory)

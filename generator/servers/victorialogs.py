@@ -1,21 +1,16 @@
 """Speaks to a VictoriaLogs over HTTP."""
 
 import json
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from generator.base.shapes import TEXT, Schema, Shape, ShapeError, record
 from generator.servers import answers
 from generator.servers.http import Client
-from generator.servers.loki import parts
 
-_PUSH = "/insert/loki/api/v1/push"
 _QUERY = "/select/logsql/query"
 _STATS = "/select/logsql/stats_query"
 _NANO = 1_000_000_000
-_SEEN_SECONDS = 30  # within which it shows what it has taken; a second is usual
 _TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\z"}
 _LINE = Shape(record({"_msg": TEXT}, _time=_TIME))
 
@@ -28,37 +23,9 @@ class VictoriaLogs:
 
     def __init__(self, client: Client) -> None:
         self.url = client.url
-        self.name = client.name
         self._client = client
         account, _, project = (client.endpoint.tenant or "0:0").partition(":")
         self._headers = {"AccountID": account, "ProjectID": project or "0"}
-
-    def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
-        """Hand over streams as Loki's push API takes them; the lines are kept as they are, JSON too."""
-        as_they_are = {"disable_message_parsing": "1"}
-        for part in parts(streams):
-            body = {"streams": part}
-            self._client.request(
-                "POST", _PUSH, json=body, params=as_they_are, headers=self._headers
-            )
-
-    def wait(self, count: int, labels: Mapping[str, str]) -> None:
-        """Until so many lines of the streams with these labels are found. Raises ToolError if they do not come.
-
-        A stream selector finds new streams about a second later than a filter finds their lines.
-        """
-        stream = f"{{{', '.join(f'{name}={json.dumps(value)}' for name, value in labels.items())}}}"
-        deadline = time.monotonic() + _SEEN_SECONDS
-        while True:
-            seen = sum(int(value) for _, value in self.counts(f"{stream} | stats count() as n", {}))
-            if seen >= count:
-                return
-            if time.monotonic() > deadline:
-                raise self._client.error(
-                    f"shows {seen} of {count} lines that it was given within {_SEEN_SECONDS} s; "
-                    "does it keep lines of that age (-retentionPeriod)?"
-                )
-            time.sleep(0.1)
 
     def counts(
         self,

@@ -13,7 +13,7 @@ import yaml
 from generator.base.problems import ToolError
 from generator.prove import local_loki
 from generator.servers.http import Client, Endpoint
-from generator.servers.victorialogs import VictoriaLogs
+from tests.victorialogs import Filled
 
 BUCKET = "rules"
 _START_SECONDS = 60
@@ -171,7 +171,7 @@ def alertmanager(binary: Path, config: Path, work: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def victoria_logs(binary: Path, work: Path) -> Iterator[VictoriaLogs]:
+def victoria_logs(binary: Path, work: Path) -> Iterator[Filled]:
     """A VictoriaLogs with an empty store that keeps lines of any age."""
     (port,) = local_loki.free_ports(1)
     address = f"http://127.0.0.1:{port}"
@@ -185,7 +185,7 @@ def victoria_logs(binary: Path, work: Path) -> Iterator[VictoriaLogs]:
         server(work, "victoria-logs", command, f"{address}/health"),
         Client(Endpoint("VictoriaLogs", address), tries=1) as client,
     ):
-        yield VictoriaLogs(client)
+        yield Filled(client)
 
 
 @contextlib.contextmanager

@@ -15,11 +15,11 @@ import yaml
 from generator.base.disk import populate
 from generator.base.file import File
 from generator.servers.loki import Loki
-from generator.servers.victorialogs import VictoriaLogs
 from tests import posts
 from tests.conftest import compiled_for, obtained
 from tests.lab import programs, servers
 from tests.lokis import RELEASES
+from tests.victorialogs import Filled
 
 ALERT = "KubeProxyIptablesBackendMismatch"
 PROOF = "Couldn't load target `KUBE-MARK-DROP':No such file or directory"
@@ -108,7 +108,7 @@ def rules(profile: str, site: str, folder: Path, engine: str) -> File:
 @pytest.fixture(scope="module", params=[*RELEASES, "VictoriaLogs"])
 def ruled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Loki | VictoriaLogs, Ruler]]:
+) -> Iterator[tuple[Loki | Filled, Ruler]]:
     """Where the lines below are, and what is sent of them."""
     work = tmp_path_factory.mktemp("sites")
     found = Ruler()
@@ -122,7 +122,7 @@ def ruled(
 
 
 @pytest.fixture
-def ruler(ruled: tuple[Loki | VictoriaLogs, Ruler]) -> Ruler:
+def ruler(ruled: tuple[Loki | Filled, Ruler]) -> Ruler:
     return ruled[1]
 
 
@@ -138,7 +138,7 @@ def on_loki(name: str, url: str, work: Path, factory: pytest.TempPathFactory) ->
 @contextmanager
 def on_victoria_logs(
     _: str, url: str, work: Path, factory: pytest.TempPathFactory
-) -> Iterator[VictoriaLogs]:
+) -> Iterator[Filled]:
     logs, vmalert = (
         obtained(tool, tool.pinned[0], factory)
         for tool in (programs.VICTORIA_LOGS, programs.VMALERT)
@@ -153,7 +153,7 @@ def on_victoria_logs(
         yield victoria_logs
 
 
-def push(store: Loki | VictoriaLogs) -> None:
+def push(store: Loki | Filled) -> None:
     streams = [
         (
             {
