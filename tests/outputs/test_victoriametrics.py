@@ -105,3 +105,14 @@ def test_a_site_without_log_rules_gets_no_object_of_them(tmp_path: Path) -> None
     files = compiled_for(f"disabled: [{', '.join(logs)}]\n", tmp_path)
     assert LOG_OBJECT not in files
     assert METRIC_OBJECT in files
+
+
+def test_no_alert_leads_to_the_lines_in_a_loki(tmp_path: Path) -> None:
+    """Explore would ask the data source that the profile names, which is a Loki."""
+    texts = compiled_for("grafana: {url: https://grafana.test}\n", tmp_path)
+    for path, expected in ((LOGS, False), ("loki/kube-proxy.rules.yaml", True)):
+        alerts = [
+            rule for group in yaml.safe_load(texts[path])["groups"] for rule in group["rules"]
+        ]
+        assert all("dashboard_url" in alert["annotations"] for alert in alerts)
+        assert any("logs_url" in alert["annotations"] for alert in alerts) == expected

@@ -1,13 +1,17 @@
 """A Loki of our own starts, answers, and is gone afterwards, however the run ends."""
 
+import json
 import signal
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -47,6 +51,70 @@ def test_more_lines_than_loki_takes_at_once_arrive_in_their_order(real_loki: Lok
     assert [at for at, _ in real_loki.lines(f'{{t="{name}"}}', start, start + 1200)] == list(
         range(start, start + 1200)
     )
+
+
+class Narrow(BaseHTTPRequestHandler):
+    """A Loki between whose parts an answer of more than three lines does not get through; it has thirty."""
+
+    server: "NarrowServer"
+
+    def do_GET(self) -> None:
+        asked = {
+            name: int(text)
+            for name, (text,) in parse_qs(urlsplit(self.path).query).items()
+            if text.isdigit()
+        }
+        self.server.limits.append(asked["limit"])
+        times = range(asked["start"], min(asked["end"], 30))[: asked["limit"]]
+        if len(times) > self.server.most:
+            self.send_response(500)
+            self.end_headers()
+            self.wfile.write(
+                b"rpc error: code = ResourceExhausted desc = grpc: received message larger than max (9 vs. 4)"
+            )
+            return
+        values = [[str(at), f"line {at}"] for at in times]
+        data = {"resultType": "streams", "result": [{"stream": {}, "values": values}]}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"status": "success", "data": data}).encode())
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class NarrowServer(HTTPServer):
+    def __init__(self, most: int) -> None:
+        super().__init__(("127.0.0.1", 0), Narrow)
+        self.most = most
+        self.limits: list[int] = []
+
+
+@contextmanager
+def narrow(most: int) -> Iterator[tuple[Loki, list[int]]]:
+    with NarrowServer(most) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with Client(Endpoint("Loki", url), tries=1) as client:
+            yield Loki(client), server.limits
+        server.shutdown()
+
+
+def test_where_an_answer_does_not_get_through_fewer_lines_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loki, "_LIMIT", 12)
+    with narrow(most=3) as (found, limits):
+        assert found.lines("{}", 0, 30) == [(at, f"line {at}") for at in range(30)]
+    assert limits == [12, 6, *[3] * 11]
+
+
+def test_where_not_even_one_line_gets_through_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loki, "_LIMIT", 4)
+    with narrow(most=0) as (found, limits):
+        with pytest.raises(ToolError, match="received message larger than max"):
+            found.lines("{}", 0, 30)
+        assert limits == [4, 2, 1]
 
 
 def test_an_expression_is_evaluated_at_each_step(real_loki: Loki) -> None:
