@@ -408,6 +408,17 @@ def test_test_runs_the_catalogs_tests_on_a_real_loki(run: Run, pinned_loki: Path
     )
 
 
+def test_tests_of_entries_speak_of_the_default_whatever_a_site_changes(
+    run: Run, tmp_path: Path, pinned_loki: Path
+) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("alerts: {KubeProxyIptablesLockHeldTooLong: {threshold: 50}}\n")
+    path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
+    only = ("--only", "iptables-lock-held-too-long")
+    done = run("test", *only, "--profile", str(site), PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_test_of_a_file_fails_with_what_was_expected(
     run: Run, tmp_path: Path, pinned_loki: Path
 ) -> None:
