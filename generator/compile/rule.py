@@ -1,7 +1,7 @@
 """Rules and what is known of each, as values. No IO."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -73,6 +73,11 @@ class CompiledAlert:
     def labels(self, profile: Profile) -> Labels:
         """The names of the labels that say where it is."""
         return self.source.labels if self.source else profile.prometheus.labels
+
+    def saying(self, annotations: Mapping[str, str]) -> "CompiledAlert":
+        """The same alert with these annotations too, in place of those of the same name."""
+        told = {**self.rule.annotations, **annotations}
+        return replace(self, rule=replace(self.rule, annotations=told))
 
     @property
     def title(self) -> str:

@@ -212,11 +212,7 @@ def _with_causes(
     said = (_behind(beside) if beside else "") + (_named(builds, profile) if builds else "")
     if not said or alert.known_build:
         return alert
-    annotations = {
-        **alert.rule.annotations,
-        "description": alert.rule.annotations["description"] + said,
-    }
-    return replace(alert, rule=replace(alert.rule, annotations=annotations))
+    return alert.saying({"description": alert.rule.annotations["description"] + said})
 
 
 def _with_links(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
@@ -233,15 +229,13 @@ def _with_links(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
         links[grafana_links.LOGS] = grafana_links.logs(
             profile.grafana, alert.source, alert.filters, window
         )
-    annotations = {**alert.rule.annotations, **links}
-    return replace(alert, rule=replace(alert.rule, annotations=annotations))
+    return alert.saying(links)
 
 
 def _with_annotations(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
     """With those of the site's own."""
     own = profile.alert_annotations.get(alert.rule.alert, {})
-    annotations = {**alert.rule.annotations, **profile.annotations, **own}
-    return replace(alert, rule=replace(alert.rule, annotations=annotations))
+    return alert.saying({**profile.annotations, **own})
 
 
 def _behind(causes: Sequence[str]) -> str:
