@@ -71,12 +71,13 @@ class Ruler:
         for alert in alerts:
             labels = alert["labels"]
             place = labels.get("pod") or labels.get("host") or labels.get("node_name") or ""
-            self.sent.setdefault((labels["alertname"], place), set()).add(
-                alert["annotations"]["line"]
-            )
             self.labels.append(labels)
             if link := alert["annotations"].get("logs_url"):
                 self.links[labels["alertname"], place] = link
+            # The last, as who waits for it reads the others.
+            self.sent.setdefault((labels["alertname"], place), set()).add(
+                alert["annotations"]["line"]
+            )
 
     def line(self, alert: str, place: str) -> str:
         """What the alert of a place has said, which must not change."""
