@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-import jsonschema_rs
-
 from generator.base.document import Document
 from generator.base.problems import Problem
+from generator.base.validators import Draft202012Validator
 
 _TYPES = {
     "object": "a mapping of keys to values",
@@ -39,7 +38,7 @@ _PART = re.compile(
 
 @cache
 def _accepts(schema_text: str) -> Callable[[Any], bool]:
-    return jsonschema_rs.Draft202012Validator(json.loads(schema_text)).is_valid
+    return Draft202012Validator(json.loads(schema_text)).is_valid
 
 
 @cache

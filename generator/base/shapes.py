@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import jsonschema_rs
+from generator.base.validators import Draft202012Validator
 
 Schema = Mapping[str, Any]
 
@@ -87,7 +87,7 @@ class Shape:
 
     @cached_property
     def _checker(self) -> Any:
-        return jsonschema_rs.Draft202012Validator(json.loads(json.dumps(self.schema)))
+        return Draft202012Validator(json.loads(json.dumps(self.schema)))
 
 
 def _plain(data: Any) -> Any:
