@@ -3,10 +3,10 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -21,6 +21,7 @@ from tests.lab import programs, servers
 from tests.lokis import RELEASES
 from tests.victorialogs import Filled
 
+T = TypeVar("T")
 ALERT = "KubeProxyIptablesBackendMismatch"
 PROOF = "Couldn't load target `KUBE-MARK-DROP':No such file or directory"
 SAFE = PROOF.replace("`", "'")
@@ -71,22 +72,28 @@ class Ruler:
         for alert in alerts:
             labels = alert["labels"]
             place = labels.get("pod") or labels.get("host") or labels.get("node_name") or ""
-            self.labels.append(labels)
-            if link := alert["annotations"].get("logs_url"):
-                self.links[labels["alertname"], place] = link
-            # The last, as who waits for it reads the others.
             self.sent.setdefault((labels["alertname"], place), set()).add(
                 alert["annotations"]["line"]
             )
+            self.labels.append(labels)
+            if link := alert["annotations"].get("logs_url"):
+                self.links[labels["alertname"], place] = link
 
     def line(self, alert: str, place: str) -> str:
         """What the alert of a place has said, which must not change."""
-        deadline = time.monotonic() + SECONDS
-        while (alert, place) not in self.sent:
-            assert time.monotonic() < deadline, (alert, place, self.sent)
-            time.sleep(0.1)
-        (line,) = self.sent[alert, place]
+        (line,) = self._waited_for(self.sent, alert, place)
         return line
+
+    def link(self, alert: str, place: str) -> str:
+        """Where the alert of a place leads; that of another site with the same place leads nowhere."""
+        return self._waited_for(self.links, alert, place)
+
+    def _waited_for(self, sent: Mapping[tuple[str, str], T], alert: str, place: str) -> T:
+        deadline = time.monotonic() + SECONDS
+        while (alert, place) not in sent:
+            assert time.monotonic() < deadline, (alert, place, sent)
+            time.sleep(0.1)
+        return sent[alert, place]
 
 
 def rules(profile: str, site: str, folder: Path, engine: str) -> File:
@@ -232,8 +239,7 @@ def test_the_link_to_explore_finds_the_lines_of_the_place_and_no_others(
 ) -> None:
     """As the ruler sends it, with the labels of the alert; its query is put to the same Loki."""
     loki, ruler = ruled
-    ruler.line(alert, place)
-    link = ruler.links[alert, place]
+    link = ruler.link(alert, place)
     assert re.fullmatch(r"[!-~]+", link)
     assert not set(link) & set('+<>|"`{} ')
     address = urlsplit(link)
