@@ -165,8 +165,9 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
         if row.engine != "loki" or entry.logs is None or entry.log_tests is None:
             continue
         fires, silent = main_lines(entry.id)
-        whole = signature(entry.logs)
-        numbers = log_settings(entry, entry.logs, INPUTS.profile)
+        assert row.filters
+        whole = row.filters
+        numbers = log_settings(row.rule.alert, entry.logs, INPUTS.profile)
         assert row.source
         selector, labels = row.source.selector, row.source.labels
         by = labels.names()

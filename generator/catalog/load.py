@@ -28,6 +28,7 @@ from generator.catalog.model import (
     LogTests,
     Metric,
     MetricAlert,
+    Milder,
     MinimumSystem,
     MinimumVersion,
     OsFixes,
@@ -632,6 +633,16 @@ def _logs(data: Mapping[str, Any]) -> LogSignal:
         hold=data.get("for", "0s"),
         persistence=data.get("persistence"),
         recent=data.get("recent"),
+        milder=_milder(data["milder"]) if "milder" in data else None,
+    )
+
+
+def _milder(data: Mapping[str, Any]) -> Milder:
+    return Milder(
+        alert=data["alert"],
+        holds=data["holds"],
+        severity=data["severity"]["level"],
+        severity_reason=data["severity"]["reason"],
     )
 
 

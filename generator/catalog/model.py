@@ -235,6 +235,16 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
+class Milder:
+    """Of a signal's lines those that hold a text: they are less grave, and have an alert of their own."""
+
+    alert: str
+    holds: str
+    severity: Severity
+    severity_reason: str
+
+
+@dataclass(frozen=True)
 class LogSignal:
     """A line matches if it holds every text of `contains`, any of the variants, and nothing of `exclude`.
 
@@ -251,6 +261,7 @@ class LogSignal:
     hold: str
     persistence: str | None
     recent: str | None = None
+    milder: Milder | None = None
 
 
 @dataclass(frozen=True)
@@ -367,15 +378,32 @@ class Entry:
             *(step for step in self.mitigation if not step.stops_damage),
         )
 
+    @property
+    def milder(self) -> Milder | None:
+        """The alert on those of its lines that are less grave."""
+        return self.logs.milder if self.logs else None
+
+    def is_milder(self, alert: str) -> bool:
+        return self.milder is not None and self.milder.alert == alert
+
+    def log_alerts(self) -> tuple[str, ...]:
+        """Names of the alerts on its lines, the own one first."""
+        if not self.logs:
+            return ()
+        return (self.alert, self.milder.alert) if self.milder else (self.alert,)
+
     def severity_of(self, alert: str) -> Severity:
-        own = self._on_metrics(alert)
+        own = self._own(alert)
         return own.severity if own and own.severity else self.severity
 
     def severity_reason_of(self, alert: str) -> str:
-        own = self._on_metrics(alert)
+        own = self._own(alert)
         return own.severity_reason if own and own.severity_reason else self.severity_reason
 
-    def _on_metrics(self, alert: str) -> MetricAlert | None:
+    def _own(self, alert: str) -> MetricAlert | Milder | None:
+        """The alert that may have a severity of its own."""
+        if self.is_milder(alert):
+            return self.milder
         return next((row for row in self.metric_alerts if row.name == alert), None)
 
     @property
@@ -388,7 +416,7 @@ class Entry:
         if self.by_builds_alone:
             return (names.known_build(self.alert),)
         others = [alert.name for alert in self.metric_alerts if alert.name != self.alert]
-        return (self.alert, *others)
+        return (self.alert, *self.log_alerts()[1:], *others)
 
     @property
     def tests_path(self) -> str:

@@ -15,8 +15,8 @@ class LogSettings:
     hold: str
 
 
-def log_settings(entry: Entry, signal: LogSignal, profile: Profile) -> LogSettings:
-    changed = profile.alerts.get(entry.alert, {})
+def log_settings(alert: str, signal: LogSignal, profile: Profile) -> LogSettings:
+    changed = profile.alerts.get(alert, {})
     return LogSettings(
         str(changed.get("range", signal.range or profile.loki.range)),
         float(changed.get("threshold", signal.threshold)),

@@ -1,8 +1,9 @@
 """The wordings of an entry as one signature."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from generator.catalog.model import LogSignal
+from generator.catalog.model import Entry, LogSignal
 from generator.query.signature import Signature, escape
 
 
@@ -28,6 +29,19 @@ def signature(signal: LogSignal) -> Signature:
     return Signature(
         literals, any_of, pattern, tuple(exclusion.pattern for exclusion in signal.exclude)
     )
+
+
+def by_alert(entry: Entry) -> Mapping[str, Signature]:
+    """The lines of each alert on the entry's lines: a line is of one alert."""
+    if not entry.logs:
+        return {}
+    whole, milder = signature(entry.logs), entry.logs.milder
+    if not milder:
+        return {entry.alert: whole}
+    return {
+        entry.alert: replace(whole, exclude=(*whole.exclude, escape(milder.holds))),
+        milder.alert: replace(whole, literals=(*whole.literals, milder.holds)),
+    }
 
 
 def _shortest(texts: Iterable[str]) -> tuple[str, ...]:

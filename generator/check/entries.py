@@ -20,11 +20,17 @@ def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     for entry in catalog.entries:
         own = any(alert.name == entry.alert for alert in entry.metric_alerts)
         named: list[tuple[str, Path]] = [] if own else [(entry.alert, ("alert",))]
-        for index, alert in enumerate(entry.metric_alerts):
-            named.append((alert.name, ("signals", "metrics", "alerts", index, "alert")))
-            if not alert.name.startswith(entry.alert):
-                where = entry.document.at(*named[-1][1])
-                yield Problem(where, f"'{alert.name}' must be '{entry.alert}' with a word added")
+        further: list[tuple[str, Path]] = [
+            (alert.name, ("signals", "metrics", "alerts", index, "alert"))
+            for index, alert in enumerate(entry.metric_alerts)
+        ]
+        if entry.milder:
+            further.append((entry.milder.alert, ("signals", "logs", "milder", "alert")))
+        for name, path in further:
+            if not name.startswith(entry.alert):
+                where = entry.document.at(*path)
+                yield Problem(where, f"'{name}' must be '{entry.alert}' with a word added")
+        named += further
         if decided_by_version(entry):
             named.append((names.known_build(entry.alert), ("alert",)))
         for index, record in enumerate(entry.records):

@@ -10,7 +10,9 @@ from generator.catalog.settings import severity
 
 
 def symptoms_are_not_graver(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
-    """By the severities in force. Where the profile makes a symptom graver its alert comes beside the cause's."""
+    """By the severities in force. A symptom that the profile makes graver comes beside its cause; so it does where the
+    cause's alert is less grave than its entry.
+    """
     enabled = {entry.id: entry for entry in catalog.entries if entry.id not in profile.disabled}
     for entry in enabled.values():
         for index, key in enumerate(entry.inhibits):
@@ -19,7 +21,7 @@ def symptoms_are_not_graver(catalog: Catalog, profile: Profile) -> Iterable[Prob
 
 
 def _graver(entry: Entry, index: int, symptom: Entry, profile: Profile) -> Iterator[Problem]:
-    for cause_alert in entry.alerts():
+    for cause_alert in (name for name in entry.alerts() if not entry.is_milder(name)):
         for symptom_alert in symptom.alerts():
             cause = severity(cause_alert, entry.severity_of(cause_alert), profile)
             graver = severity(symptom_alert, symptom.severity_of(symptom_alert), profile)
@@ -32,7 +34,7 @@ def _graver(entry: Entry, index: int, symptom: Entry, profile: Profile) -> Itera
                     f"{cause_alert}, {cause}, does not hold it back, and both come"
                 )
                 yield Problem(changed, message, "warning")
-            else:
+            elif entry.severity_of(cause_alert) == entry.severity:
                 message = (
                     f"{cause_alert} ({cause}) must not hold back {symptom_alert}, which is {graver}"
                 )

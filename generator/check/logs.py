@@ -46,6 +46,8 @@ def _texts(signal: LogSignal) -> Iterator[tuple[tuple[str | int, ...], str, bool
             yield ("variants", index, "literal"), variant.literal, False
         if variant.pattern is not None:
             yield ("variants", index, "pattern"), variant.pattern, True
+    if signal.milder:
+        yield ("milder", "holds"), signal.milder.holds, False
     for index, exclusion in enumerate(signal.exclude):
         yield ("exclude", index, "pattern"), exclusion.pattern, True
 
@@ -66,32 +68,37 @@ def windows_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     for entry in catalog.entries:
         if not entry.logs or entry.id in profile.disabled:
             continue
-        in_force = log_settings(entry, entry.logs, profile)
+        yield from _windows(entry, entry.logs, profile, needed)
+
+
+def _windows(entry: Entry, signal: LogSignal, profile: Profile, needed: float) -> Iterator[Problem]:
+    for alert in entry.log_alerts():
+        in_force = log_settings(alert, signal, profile)
         window = seconds(in_force.window)
         if seconds(in_force.hold) >= window:
             yield Problem(
-                place(profile, entry.alert, "for", entry, "signals", "logs", "for"),
-                f"{entry.alert}: for ({in_force.hold}) must be shorter than the range ({in_force.window}), "
+                place(profile, alert, "for", entry, "signals", "logs", "for"),
+                f"{alert}: for ({in_force.hold}) must be shorter than the range ({in_force.window}), "
                 "or a line that comes once never fires",
             )
-        recent = entry.logs.recent
+        recent = signal.recent
         if recent and not needed <= seconds(recent) < window:
             yield Problem(
                 entry.document.at("signals", "logs", "recent"),
-                f"{entry.alert}: recent ({recent}) must be shorter than the range ({in_force.window}) and at least "
+                f"{alert}: recent ({recent}) must be shorter than the range ({in_force.window}) and at least "
                 f"two evaluation intervals and the ingest delay, {needed:g} s",
             )
         if window < needed:
             yield Problem(
-                _range_place(entry, profile),
-                f"{entry.alert}: the range ({in_force.window}) must be at least two evaluation intervals and the "
+                _range_place(entry, alert, profile),
+                f"{alert}: the range ({in_force.window}) must be at least two evaluation intervals and the "
                 f"ingest delay, {needed:g} s",
             )
 
 
-def _range_place(entry: Entry, profile: Profile) -> Location:
+def _range_place(entry: Entry, alert: str, profile: Profile) -> Location:
     """Where the range in force stands; the default one, at the signal that uses it."""
     own = entry.logs is not None and entry.logs.range is not None
-    if not own and "range" not in profile.alerts.get(entry.alert, {}) and profile.document.data:
+    if not own and "range" not in profile.alerts.get(alert, {}) and profile.document.data:
         return profile.document.at("loki", "range")
-    return place(profile, entry.alert, "range", entry, "signals", "logs", "range")
+    return place(profile, alert, "range", entry, "signals", "logs", "range")

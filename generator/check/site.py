@@ -25,8 +25,8 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     at = profile.document.at
     known: dict[str, dict[str, Any]] = {}
     for entry in catalog.entries:
-        if entry.logs:
-            known[entry.alert] = {"threshold": 0, "range": "", "for": "", "severity": ""}
+        for name in entry.log_alerts():
+            known[name] = {"threshold": 0, "range": "", "for": "", "severity": ""}
         for alert in entry.metric_alerts:
             defaults = {key: parameter.default for key, parameter in alert.parameters.items()}
             known[alert.name] = {**defaults, "for": "", "severity": ""}

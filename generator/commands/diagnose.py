@@ -315,7 +315,7 @@ def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], Non
             )
             began = True
         for news in watch.news(findings.found, datetime.now(UTC)):
-            grave = _COLOURS[news.entry.severity] if news.kind != "ends" else {}
+            grave = _COLOURS[news.severity] if news.kind != "ends" else {}
             for line in told(news, columns):
                 say(line, **grave)
 

@@ -74,6 +74,11 @@ class CompiledAlert:
         """The names of the labels that say where it is."""
         return self.source.labels if self.source else profile.prometheus.labels
 
+    @property
+    def milder(self) -> bool:
+        """Whether it counts only those of the entry's lines that are less grave."""
+        return self.entry.is_milder(self.rule.alert)
+
     def saying(self, annotations: Mapping[str, str]) -> "CompiledAlert":
         """The same alert with these annotations too, in place of those of the same name."""
         told = {**self.rule.annotations, **annotations}

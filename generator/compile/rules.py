@@ -17,7 +17,7 @@ from generator.catalog.settings import (
     metric_parameters,
     severity,
 )
-from generator.catalog.wordings import signature
+from generator.catalog.wordings import by_alert
 from generator.compile import grafana_links, matched_line
 from generator.compile.rule import (
     UPGRADE,
@@ -32,6 +32,7 @@ from generator.compile.rule import (
 )
 from generator.fixes.known_builds import KnownBuilds, conditions, known_builds
 from generator.query import logql, promql
+from generator.query.signature import Signature
 
 WATCHDOG_WINDOW = "5m"
 # gitVersion became git_version in 1.19.
@@ -143,7 +144,8 @@ def _alerts(
 ) -> Iterable[CompiledAlert]:
     source = profile.loki.source(entry.logs.stream) if entry.logs else None
     if entry.logs and source:
-        yield _log_alert(entry, entry.logs, source, profile)
+        for name, filters in by_alert(entry).items():
+            yield _log_alert(entry, entry.logs, name, filters, source, profile)
     for alert in entry.metric_alerts:
         yield _metric_alert(entry, alert, profile, values)
     if entry.heartbeat:
@@ -180,7 +182,8 @@ def _meeting(cause: CompiledAlert, other: CompiledAlert, profile: Profile) -> Pl
             return inhibition.cluster(profile)
         says_more = (cause.engine, other.engine) == ("loki", "prometheus")
     else:
-        says_more = other.entry.id in cause.entry.inhibits and not cause.of_cluster
+        told = other.entry.id in cause.entry.inhibits
+        says_more = told and not (cause.of_cluster or cause.milder)
     return (
         inhibition.place(cause.labels(profile), other.labels(profile), profile)
         if says_more
@@ -202,7 +205,7 @@ def _with_causes(
     beside = [
         cause.rule.alert
         for cause in causes
-        if not (cause.known_build or cause.of_cluster)
+        if not (cause.known_build or cause.of_cluster or cause.milder)
         and cause.rule.alert not in held_by
         and cause.rule.alert not in alert.entry.first_step
     ]
@@ -246,17 +249,21 @@ def _behind(causes: Sequence[str]) -> str:
 
 
 def _log_alert(
-    entry: Entry, signal: LogSignal, source: LogSource, profile: Profile
+    entry: Entry,
+    signal: LogSignal,
+    alert: str,
+    filters: Signature,
+    source: LogSource,
+    profile: Profile,
 ) -> CompiledAlert:
-    in_force = log_settings(entry, signal, profile)
+    in_force = log_settings(alert, signal, profile)
     window, hold, threshold = in_force.window, in_force.hold, number(in_force.threshold)
     labels = source.labels
-    filters = signature(signal)
     expr = logql.count(source.selector, filters, window, labels.by(), threshold, signal.recent)
     place = _place((("node", labels.node), ("pod", labels.pod)), labels.cluster)
     observation = f"{_VALUES['count']} matching log lines within {window}"
     rule = _rule(
-        entry, entry.alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation
+        entry, alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation
     )
     line = matched_line.annotation(source, filters, window)
     return CompiledAlert(

@@ -26,7 +26,7 @@ def rule(alert: CompiledAlert, profile: Profile) -> AlertRule:
     signal, source, filters = alert.entry.logs, alert.source, alert.filters
     if signal is None or source is None or filters is None:
         return replace(alert.rule, expr=logsql.always(WATCHDOG_WINDOW))
-    in_force = log_settings(alert.entry, signal, profile)
+    in_force = log_settings(alert.rule.alert, signal, profile)
     threshold, window = number(in_force.threshold), in_force.window
     line = {matched_line.ANNOTATION: matched_line.of_victorialogs(source, filters, window)}
     shared = {

@@ -147,7 +147,7 @@ def in_logs(store: LogStore, rules: Rules, span: Span, findings: Findings) -> No
         ]
         for values, count in sorted(counts):  # servers give them in any order
             place = next(filter(None, values), "not told")
-            findings.count(alert.entry.id, place, count)
+            findings.count(alert.entry.id, place, count, alert.milder)
             stream = dict(zip(by, values, strict=True))
             for at, text in [*store.first(wanted, stream, _PROOFS), *store.last(wanted, stream)]:
                 time = datetime.fromtimestamp(at / _NANO, UTC)

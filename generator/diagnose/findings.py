@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from generator.catalog.model import SEVERITIES, Catalog, Entry, Harmless
-from generator.catalog.wordings import signature
+from generator.catalog.wordings import by_alert
 from generator.diagnose import templates
 from generator.diagnose.hints import Hints
 from generator.diagnose.scan import Event, Scanner
@@ -52,9 +52,21 @@ class Found:
     proofs: list[Proof] = field(default_factory=list)
     measured: list[str] = field(default_factory=list)
     known: tuple[Hints, ...] = ()
+    mild: int = 0  # of the lines, those that are less grave
 
-    def tally(self, place: str, count: int) -> None:
+    @property
+    def alert(self) -> str:
+        """The alert that these lines give, or metrics where there are none: the gravest."""
+        milder = self.entry.milder
+        return milder.alert if milder and 0 < self.count == self.mild else self.entry.alert
+
+    @property
+    def severity(self) -> str:
+        return self.entry.severity_of(self.alert)
+
+    def tally(self, place: str, count: int, mild: bool) -> None:
         self.count += count
+        self.mild += count if mild else 0
         if place in self.places or len(self.places) < _PLACES:
             self.places[place] = self.places.get(place, 0) + count
 
@@ -139,11 +151,16 @@ class Findings:
         self._catalog = catalog
         self._entries = {entry.id: entry for entry in catalog.entries if entry.kind != "watchdog"}
         matchers = {
-            entry.id: signature(entry.logs) for entry in self._entries.values() if entry.logs
+            alert: filters
+            for entry in self._entries.values()
+            for alert, filters in by_alert(entry).items()
+        }
+        self._entry_of = {
+            alert: entry for entry in self._entries.values() for alert in entry.log_alerts()
         }
         self._scanner = Scanner(matchers, each=span != _ALWAYS)
         self._now = now
-        self._in_lines = set(matchers)
+        self._in_lines = {entry.id for entry in self._entry_of.values()}
         self._sought: set[str] = set()
         self._found: dict[str, Found] = {}
         self._templates = templates.Templates()
@@ -207,18 +224,19 @@ class Findings:
             self._undated += event.count
         for owner in owners:
             named = self._known.get(place, Hints()).node or place
-            self.count(owner, named, event.count)
+            entry = self._entry_of[owner]
+            self.count(entry.id, named, event.count, entry.is_milder(owner))
             if line.text:
                 proof = Proof(line.text[:_LONGEST], source, line.time, named)
-                if self._of(owner).lacks(line.text, named):
+                if self._of(entry.id).lacks(line.text, named):
                     proof = self._placed(proof, window, event, numbered)
-                self.prove(owner, proof)
+                self.prove(entry.id, proof)
         if event.error and not event.owners and not self._scanner.explained(event.rest):
             self._unexplained(event)
 
     def _prints(self, program: str | None, owner: str) -> bool:
-        """Whether a line of another program than kube-proxy, if it is known to be of one, can prove an entry."""
-        logs = self._entries[owner].logs
+        """Whether a line of another program than kube-proxy, if it is known to be of one, can be of an alert."""
+        logs = self._entry_of[owner].logs
         return program is None or (
             program == _KERNEL and logs is not None and logs.stream == "kernel"
         )
@@ -253,7 +271,7 @@ class Findings:
         key = program, owner
         if key not in self._elsewhere and len(self._elsewhere) < _PROGRAMS:
             self._elsewhere[key] = Elsewhere(
-                program, self._entries[owner], event.line.text[:_LONGEST]
+                program, self._entry_of[owner], event.line.text[:_LONGEST]
             )
         if key in self._elsewhere:
             self._elsewhere[key].count += event.count
@@ -264,9 +282,9 @@ class Findings:
         if hints.version:
             self._versions.setdefault(place, {})[hints.version] = None
 
-    def count(self, entry_id: str, place: str, number: int = 1) -> None:
-        """Count lines that prove a failure, wherever they were matched."""
-        self._of(entry_id).tally(place, number)
+    def count(self, entry_id: str, place: str, number: int = 1, mild: bool = False) -> None:
+        """Count lines that prove a failure, wherever they were matched; the `mild` ones are less grave."""
+        self._of(entry_id).tally(place, number, mild)
 
     def prove(self, entry_id: str, proof: Proof) -> None:
         """Keep one of the lines, if there are not enough, and its time."""
@@ -344,7 +362,7 @@ def ranked(catalog: Catalog, found: Sequence[Found], last: datetime | None = Non
 
     def rank(one: Found) -> tuple[int, bool, int, bool, int, int]:
         entry = one.entry
-        grave = SEVERITIES.index(entry.severity)
+        grave = SEVERITIES.index(one.severity)
         over = goes_on(one, last) is False
         return depth(entry.id), entry.kind != "failure", grave, over, -len(one.places), -one.count
 

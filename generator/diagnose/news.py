@@ -21,9 +21,14 @@ class News:
 
     kind: Kind
     entry: Entry
+    alert: str
     places: tuple[str, ...]
     time: datetime | None
     count: int
+
+    @property
+    def severity(self) -> str:
+        return self.entry.severity_of(self.alert)
 
 
 @dataclass
@@ -53,7 +58,9 @@ class Watch:
         seen.places.update(new)
         seen.ended = kind == "ends" or (seen.ended and kind is None)
         return (
-            News(kind, found.entry, new or tuple(found.places), found.last, found.count)
+            News(
+                kind, found.entry, found.alert, new or tuple(found.places), found.last, found.count
+            )
             if kind
             else None
         )
@@ -82,7 +89,7 @@ def told(news: News, width: int) -> list[str]:
         "ends": f"has ended: no line for {minutes} minutes, the last one was at {time}",
         "again": f"again, on {where}",
     }[news.kind]
-    text = " ".join(f"{time} {news.entry.severity} {news.entry.alert} {said}".split())
+    text = " ".join(f"{time} {news.severity} {news.alert} {said}".split())
     return textwrap.wrap(
         text, max(width, 40), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )

@@ -101,15 +101,13 @@ def _found(
 ) -> dict[str, Any]:
     entry = found.entry
     follow = [
-        other.entry.alert
-        for other in diagnosis.found
-        if entry in catalog.causes.get(other.entry.id, ())
+        other.alert for other in diagnosis.found if entry in catalog.causes.get(other.entry.id, ())
     ]
     return {
         "id": entry.id,
-        "alert": entry.alert,
+        "alert": found.alert,
         "kind": entry.kind,
-        "severity": entry.severity,
+        "severity": found.severity,
         "title": entry.title,
         "count": found.count,
         "first": _iso(found.first),
@@ -136,23 +134,23 @@ def _found(
         "first_step": entry.first_step,
         "fix": _fix(found, given),
         "rule_out": [one.text.strip() for one in entry.false_positives],
-        "runbook_url": profile.runbook_url(entry.alert),
-        "runbook": _runbook(entry, profile),
+        "runbook_url": profile.runbook_url(found.alert),
+        "runbook": _runbook(found.alert, profile),
     }
 
 
-def _runbook(entry: Entry, profile: Profile) -> str:
+def _runbook(alert: str, profile: Profile) -> str:
     """Where the runbook is read: at the site's address if it has one, else with this tool."""
     own = "runbooks" in (profile.document.data or {})
-    return profile.runbook_url(entry.alert) if own else f"{TOOL} explain {entry.alert}"
+    return profile.runbook_url(alert) if own else f"{TOOL} explain {alert}"
 
 
 def _few(found: Found, profile: Profile) -> str | None:
     """Why lines may be too few for an alert."""
-    entry, signal = found.entry, found.entry.logs
+    signal = found.entry.logs
     if signal is None or not found.count:
         return None
-    settings = log_settings(entry, signal, profile)
+    settings = log_settings(found.alert, signal, profile)
     if found.count > settings.threshold:
         return None
     reason = " ".join((signal.persistence or "").split())

@@ -86,7 +86,7 @@ const Matcher = (() => {
             const stop = newline < 0 ? text.length : newline;
             if (!seen.has(start) && matches(entry, withoutReturn(text.slice(start, stop)))) {
               seen.add(start);
-              this.count(entry.id, text, start);
+              this.count(entry.alert, text, start);
             }
             yield;
             at = text.indexOf(key, stop + 1);
@@ -96,10 +96,10 @@ const Matcher = (() => {
       this.lines += newlines(text, text.length);
     }
 
-    count(id, text, start) {
-      const one = this.found.get(id);
+    count(alert, text, start) {
+      const one = this.found.get(alert);
       const number = one && one.first <= this.lines ? one.first : this.lines + 1 + newlines(text, start);
-      this.found.set(id, { count: (one ? one.count : 0) + 1, first: one ? Math.min(one.first, number) : number });
+      this.found.set(alert, { count: (one ? one.count : 0) + 1, first: one ? Math.min(one.first, number) : number });
     }
   }
 

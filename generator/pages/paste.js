@@ -69,9 +69,9 @@
 
   function show(scan, query) {
     const rank = (entry) => SEVERITIES.indexOf(entry.severity);
-    const there = ENTRIES.filter((entry) => scan.found.has(entry.id));
-    there.sort((one, other) => rank(one) - rank(other) || scan.found.get(other.id).count - scan.found.get(one.id).count);
-    list.replaceChildren(...there.map((entry) => row(entry, scan.found.get(entry.id))));
+    const there = ENTRIES.filter((entry) => scan.found.has(entry.alert));
+    there.sort((one, other) => rank(one) - rank(other) || scan.found.get(other.alert).count - scan.found.get(one.alert).count);
+    list.replaceChildren(...there.map((entry) => row(entry, scan.found.get(entry.alert))));
     if (query && !there.length) {
       showHits(query);
       return;

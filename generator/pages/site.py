@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from generator.base import names
 from generator.base.file import File
 from generator.catalog.model import Catalog, Entry
-from generator.catalog.wordings import signature
+from generator.catalog.wordings import by_alert
 from generator.compile.rule import CompiledAlert, Rules, by_urgency
 from generator.fixes import matrix
 from generator.pages import words
@@ -106,16 +106,17 @@ def _entries(rules: Rules, catalog: Catalog) -> list[dict[str, Any]]:
     """What the browser needs to name the failures in a log: the entries that `diagnose` looks for in lines."""
     found = []
     for entry in catalog.entries:
-        if entry.logs and entry.kind != "watchdog":
-            compiled = signature(entry.logs)
+        if entry.kind == "watchdog":
+            continue
+        for alert, compiled in by_alert(entry).items():
             found.append(
                 {
                     "id": entry.id,
-                    "alert": entry.alert,
+                    "alert": alert,
                     "title": entry.title,
-                    "severity": entry.severity,
+                    "severity": entry.severity_of(alert),
                     "first_step": entry.first_step,
-                    "page": _page_of(entry, rules),
+                    "page": _page_of(entry, alert, rules),
                     "literals": compiled.literals,
                     "any_of": compiled.any_of,
                     "pattern": compiled.pattern,
@@ -125,14 +126,14 @@ def _entries(rules: Rules, catalog: Catalog) -> list[dict[str, Any]]:
     return found
 
 
-def _page_of(entry: Entry, rules: Rules) -> str | None:
-    """The page of the entry's own alert, else of another of its; none where the profile has disabled it."""
+def _page_of(entry: Entry, wanted: str, rules: Rules) -> str | None:
+    """The page of the alert that is wanted, else of another of its; none where the profile has disabled it."""
     own = [
         alert.rule.alert
         for alert in rules.alerts
         if alert.entry.id == entry.id and not alert.known_build
     ]
-    own.sort(key=lambda alert: alert != entry.alert)
+    own.sort(key=lambda alert: alert != wanted)
     return names.alert_page(own[0]) if own else None
 
 

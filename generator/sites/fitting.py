@@ -191,9 +191,10 @@ def _of_logs(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Findi
     }
     for stream, found in seen.items():
         alerts = tuple(
-            entry.alert
+            alert
             for entry in catalog.entries
             if entry.logs and entry.logs.stream == stream and entry.id not in profile.disabled
+            for alert in entry.log_alerts()
         )
         source = profile.loki.source(stream)
         if source and alerts and found is not None:

@@ -254,7 +254,7 @@ REQUESTS_IN_RANGE = 8
 def first_by_logs(entry: Entry) -> float:
     """Seconds from the first line to the alert: none for a single line, else until lines have come all the time."""
     assert entry.logs
-    settings = log_settings(entry, entry.logs, INPUTS.profile)
+    settings = log_settings(entry.alert, entry.logs, INPUTS.profile)
     one_line = settings.threshold == 0
     until_enough = 0.0 if one_line else seconds(entry.logs.recent or settings.window)
     return seconds(settings.hold) + until_enough

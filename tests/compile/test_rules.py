@@ -165,6 +165,49 @@ def test_intervals_extra_labels_and_base_url(tmp_path: Path) -> None:
     assert rule.annotations["runbook_url"] == "https://kb.test/kp/KubeProxyGateSlow.md"
 
 
+def test_lines_that_are_less_grave_have_an_alert_of_their_own() -> None:
+    """A line counts for one of the two alerts; the milder one holds back nothing of other entries."""
+    inputs = load()
+    compiled = compile_rules(inputs.catalog, inputs.profile)
+    own = {one.rule.alert: one for one in compiled.alerts if one.entry.id == "apiserver-forbidden"}
+    assert {name: one.rule.labels["severity"] for name, one in own.items()} == {
+        "KubeProxyApiserverForbidden": "critical",
+        "KubeProxyApiserverForbiddenServiceCIDR": "warning",
+        "KubeProxyApiserverForbiddenRequests": "warning",
+    }
+    line = "Failed to watch *v1.X: {} is forbidden: User u cannot list"
+    counted = {
+        resource: [
+            name
+            for name, one in own.items()
+            if one.filters and one.filters.matches(line.format(resource))
+        ]
+        for resource in ("nodes", "servicecidrs.networking.k8s.io")
+    }
+    assert counted == {
+        "nodes": ["KubeProxyApiserverForbidden"],
+        "servicecidrs.networking.k8s.io": ["KubeProxyApiserverForbiddenServiceCIDR"],
+    }
+    held = {one.cause: set(one.symptoms) for one in compiled.inhibitions if one.cause in own}
+    assert held["KubeProxyApiserverForbiddenServiceCIDR"] == {"KubeProxyApiserverForbiddenRequests"}
+    assert held["KubeProxyApiserverForbidden"] > {
+        "KubeProxyApiserverForbiddenRequests",
+        "KubeProxyNeverSynced",
+    }
+    assert "KubeProxyNeverSynced" not in held["KubeProxyApiserverForbiddenRequests"]
+
+
+def test_the_numbers_of_the_milder_alert_are_its_own(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "alerts: {KubeProxyApiserverForbiddenServiceCIDR: {threshold: 50}}", encoding="utf-8"
+    )
+    inputs = load(profile=site)
+    compiled = compile_rules(inputs.catalog, inputs.profile)
+    assert " > 50" in alert(compiled, "KubeProxyApiserverForbiddenServiceCIDR").expr
+    assert " > 50" not in alert(compiled, "KubeProxyApiserverForbidden").expr
+
+
 def test_a_disabled_entry_gives_no_alert(tmp_path: Path) -> None:
     compiled = rules(tmp_path, "disabled: [gate-slow]\n")
     assert [row.rule.alert for row in compiled.alerts] == [

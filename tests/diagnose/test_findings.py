@@ -33,6 +33,32 @@ def test_lines_are_counted_by_node() -> None:
     assert [proof.place for proof in found.proofs] == ["node-0", "node-1"]
 
 
+REFUSED = (
+    'E1127 02:03:51.483664    1109 reflector.go:227] "Failed to watch" err="failed to list *v1.{0}: '
+    '{1} is forbidden: User \\"u\\" cannot list resource"\n'
+)
+SERVICE_CIDRS = REFUSED.format("ServiceCIDR", "servicecidrs.networking.k8s.io")
+
+
+def test_what_kube_proxy_can_live_without_is_less_grave() -> None:
+    (found,) = diagnosed(SERVICE_CIDRS * 5).found
+    assert (found.entry.id, found.alert, found.severity, found.count) == (
+        "apiserver-forbidden",
+        "KubeProxyApiserverForbiddenServiceCIDR",
+        "warning",
+        5,
+    )
+
+
+def test_one_line_of_what_it_needs_makes_the_failure_grave() -> None:
+    (found,) = diagnosed(SERVICE_CIDRS * 5 + REFUSED.format("Node", "nodes")).found
+    assert (found.alert, found.severity, found.count) == (
+        "KubeProxyApiserverForbidden",
+        "critical",
+        6,
+    )
+
+
 def test_a_log_that_names_its_node_is_that_nodes() -> None:
     head = 'I1124 04:50:00.0       1 flags.go:33] FLAG: --hostname-override="n1"\n'
     version = "I1124 04:50:00.0       1 server.go:562] Version: v1.14.3\n"

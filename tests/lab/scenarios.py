@@ -27,6 +27,7 @@ _RESTORE = "KubeProxyIptablesRestoreFailing"
 _NFT_SYNC = "KubeProxyNftablesSyncFailing"
 _NEVER = "KubeProxyNeverSynced"
 _NO_ANSWER = "KubeProxyApiserverUnreachableRequests"
+_SERVICE_CIDR = "KubeProxyApiserverForbiddenServiceCIDR"
 _NEW = "1.36.3 1.37.2"
 _OLD = "1.18.4 1.22.17"  # which open their ports before they have found their Node
 _ALL = f"{_OLD} {_NEW}"
@@ -156,13 +157,13 @@ def _on_nftables(
     failure: str | None = None,
     symptom: str | None = None,
     versions: str = _NEW,
+    alert: str | None = None,
 ) -> Iterator[Scenario]:
     """A scenario for each release that has nftables mode."""
     for version in versions.split():
         build = Build(version, _WAITING, "nft", nftables_mode=True)
-        yield Scenario(
-            f"{name}-{version}", build, provoke, f"--proxy-mode=nftables; {how}", failure, symptom
-        )
+        said = f"--proxy-mode=nftables; {how}"
+        yield Scenario(f"{name}-{version}", build, provoke, said, failure, symptom, alert)
 
 
 SCENARIOS = (
@@ -255,6 +256,16 @@ SCENARIOS = (
         "apiserver-unreachable",
     ),
     *_on(
+        "1.18.4",
+        "legacy",
+        "apiserver-no-route",
+        p.apiserver_at("https://192.0.2.1:6443", "ip route add unreachable 192.0.2.1"),
+        "an API server at 192.0.2.1, to which there is no route",
+        "apiserver-unreachable",
+        _NEVER,
+        alert=_NO_ANSWER,
+    ),
+    *_on(
         "1.37.2",
         "legacy",
         "apiserver-no-route",
@@ -322,13 +333,29 @@ SCENARIOS = (
         "apiserver-forbidden",
     ),
     *_on(
-        "1.37.2",
+        "1.22.17 1.36.3 1.37.2",  # 1.18 reads Endpoints
         "legacy",
         "apiserver-403-endpointslices",
         p.apiserver_refuses(403, "EndpointSlice"),
         "the API server answers 403 to requests for endpointslices",
         "apiserver-forbidden",
         _NEVER,
+    ),
+    *_on(
+        "1.37.2",
+        "legacy",
+        "apiserver-403-servicecidrs",
+        p.apiserver_refuses(403, "ServiceCIDR"),
+        "the API server answers 403 to requests for servicecidrs",
+        "apiserver-forbidden",
+        alert=_SERVICE_CIDR,
+    ),
+    *_on_nftables(
+        "apiserver-403-servicecidrs-nftables",
+        p.apiserver_refuses(403, "ServiceCIDR", flags=(NFTABLES,)),
+        "the API server answers 403 to requests for servicecidrs",
+        "apiserver-forbidden",
+        alert=_SERVICE_CIDR,
     ),
     *_on(
         "1.18.4",
