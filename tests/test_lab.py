@@ -16,6 +16,7 @@ from generator.catalog.load import load
 from generator.pipeline import compile_catalog
 from tests.conftest import ROOT, alone, say
 from tests.lab import page, report, samples
+from tests.lab.observe import diagnosed
 from tests.lab.programs import programs
 from tests.lab.report import Seen
 from tests.lab.scenarios import SCENARIOS, SHORT
@@ -35,6 +36,24 @@ WELL = Seen(
     runbook_served=True,
     symptom="B held back",
 )
+
+
+def test_a_log_of_a_healthy_run_must_satisfy_diagnose() -> None:
+    catalog = load().catalog
+    capture = "tests/captures/healthy/v1.36.3-nftables-restart.log"
+    healthy = (ROOT / capture).read_text(encoding="utf-8").splitlines()
+    assert diagnosed(catalog, healthy) == ()
+    strange = 'E1127 02:03:51.483664    1109 proxier.go:1] "Never heard of" err="such a thing"'
+    forbidden = (
+        'E1127 02:03:51.483664    1109 reflector.go:227] "Failed to watch" err="failed to list '
+        '*v1.Node: nodes is forbidden: User u"'
+    )
+    assert diagnosed(catalog, [*healthy, strange, forbidden]) == (
+        "KubeProxyApiserverForbidden",
+        'E proxier.go] "Never heard of" err="such a thing"',
+    )
+    row = Seen(scenario="h", build="b", how="well", synced=True, diagnosed=("KubeProxyX",))
+    assert row.problems() == ["h: diagnose does not say that all is well: KubeProxyX"]
 
 
 @pytest.fixture(scope="module")

@@ -136,7 +136,12 @@ async def _run(
             )
         last = after_failures if healthy else _nothing
         observer = Observer(
-            running, compiled.rules, patience, lambda row: click.echo(report.text(row)), last
+            running,
+            inputs.catalog,
+            compiled.rules,
+            patience,
+            lambda row: click.echo(report.text(row)),
+            last,
         )
         seen = await observer.observe(pairs)
         everywhere = {found.labels["alertname"] for found in running.notified("")}

@@ -200,17 +200,29 @@ class ApiServer:
         self.put("Endpoints", {"metadata": metadata, "subsets": subsets})
         self.slice(name, 1, found)
 
-    def slice(self, service: str, number: int, pods: Sequence[str], family: str = "IPv4") -> None:
+    def slice(
+        self,
+        service: str,
+        number: int,
+        pods: Sequence[str],
+        family: str = "IPv4",
+        port: Object | None = None,
+    ) -> None:
         """Some of the Pods behind a Service, as releases from 1.19 on read them."""
         metadata = {
             "name": f"{service}-{number}",
             "labels": {"kubernetes.io/service-name": service},
         }
         endpoints = [{"addresses": [pod], "conditions": {"ready": True}} for pod in pods]
-        ports = [{"name": "http", "port": _POD_PORT, "protocol": "TCP"}]
+        behind = port or {"name": "http", "port": _POD_PORT, "protocol": "TCP"}
         self.put(
             "EndpointSlice",
-            {"metadata": metadata, "addressType": family, "endpoints": endpoints, "ports": ports},
+            {
+                "metadata": metadata,
+                "addressType": family,
+                "endpoints": endpoints,
+                "ports": [behind],
+            },
         )
 
     def answer(self, connection: "_Connection", stream: int, method: str, target: str) -> None:

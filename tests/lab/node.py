@@ -132,6 +132,11 @@ class Node:
             )
         return f"env LD_LIBRARY_PATH={found} {folder}/usr/sbin/nft"
 
+    def tool(self, name: str) -> str:
+        """The beginning of a command line of one of an administrator's tools."""
+        folder = self.programs.tools
+        return f"env LD_LIBRARY_PATH={libraries(folder)} {folder}/usr/sbin/{name}"
+
     def command(self, name: str, text: str) -> None:
         """Put a shell script in the place of an iptables command; `$REAL` in it is the real one."""
         (self.commands / name).unlink()

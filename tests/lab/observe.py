@@ -4,9 +4,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from generator.base.durations import seconds
+from generator.catalog.model import Catalog
 from generator.compile.rule import CompiledAlert, Rules
+from generator.diagnose.findings import Findings
+from generator.diagnose.windows import Window
 from generator.fixes.known_builds import known_builds
 from generator.query.signature import compile_re2
 from tests.lab.node import Node
@@ -31,6 +35,7 @@ class Observer:
     def __init__(
         self,
         running: Stack,
+        catalog: Catalog,
         rules: Rules,
         patience: float,
         say: Callable[[Seen], None],
@@ -42,6 +47,7 @@ class Observer:
             say,
             afterwards,
         )
+        self._catalog = catalog
         self._alerts = {alert.rule.alert: alert for alert in rules.alerts}
         self._own_alerts = {alert.entry.id: alert.entry.alert for alert in rules.alerts}
         self._known_builds = {
@@ -101,7 +107,10 @@ class Observer:
         basis = Seen(scenario.name, str(scenario.build), scenario.how, scenario.failure)
         if not scenario.failure:
             return replace(
-                basis, synced=await self._running.synced(node), others=tuple(sorted(names))
+                basis,
+                synced=await self._running.synced(node),
+                others=tuple(sorted(names)),
+                diagnosed=diagnosed(self._catalog, [line for _, line in node.lines]),
             )
         wanted = self._wanted(scenario)
         seen = replace(
@@ -167,6 +176,16 @@ class Observer:
                 return f"{alert} {'was notified first' if early else 'held back'}"
             await asyncio.sleep(_POLL_SECONDS)
         return f"{alert} did not fire"
+
+
+def diagnosed(catalog: Catalog, lines: Sequence[str]) -> tuple[str, ...]:
+    """What `diagnose` makes of a log: the alerts that it names, and the errors that no entry explains."""
+    data = "".join(f"{line}\n" for line in lines).encode()
+    findings = Findings(catalog, datetime.now(UTC))
+    findings.read(Window(data, 0, len(data)), "kube-proxy")
+    diagnosis = findings.diagnosis()
+    alerts = [found.alert for found in diagnosis.found]
+    return (*alerts, *(one.text for one in diagnosis.unexplained))
 
 
 def _proof(node: Node, wanted: CompiledAlert) -> int | None:

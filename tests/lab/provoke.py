@@ -16,6 +16,8 @@ NFTABLES = "--proxy-mode=nftables"
 _SETTLE_SECONDS = 8
 _MOMENT_SECONDS = 1
 _OTHER_PORT = 6444
+_CONNECTIONS = 200_000  # fewer than the kernel keeps in a network namespace
+_CLEANUP_SECONDS = 40
 _HEALTH_PORT = 32111
 _SETS = "add table ip other; add set ip other s { type ifname; elements = { test }; }"
 
@@ -176,6 +178,35 @@ async def long_service_name(node: Node) -> None:
     ports = [{"name": port, "port": 80, "protocol": "TCP", "targetPort": 8080}]
     node.api.service(name, "10.96.3.1", {"ports": ports}, namespace="s" * 63, pods=[])
     await change_services(node, 5)
+
+
+async def slow_conntrack_cleanups(node: Node) -> None:
+    """Clients of a DNS Service keep more connections to a Pod that is gone than are deleted in five seconds."""
+    address, gone = "10.96.4.1", "10.244.9.9"
+    ports = [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}]
+    node.api.service("dns", address, {"ports": ports}, pods=[])
+    node.api.slice("dns", 1, ["10.244.4.1"], port=ports[0])
+    await node.start_kube_proxy("-v=4")
+    await asyncio.sleep(_SETTLE_SECONDS)
+    connections, filled = node.folder / "connections", node.folder / "filled"
+    connections.write_text(
+        "".join(
+            f"-A -s 10.1.{number // 250 % 250}.{number % 250 + 1} -d {address} -r {gone} "
+            f"-q 10.1.{number // 250 % 250}.{number % 250 + 1} -p udp --sport {1024 + number // 62_500} "
+            f"--dport 53 --reply-port-src 53 --reply-port-dst {1024 + number // 62_500} "
+            "-t 3600 -u SEEN_REPLY,CONFIRMED\n"
+            for number in range(_CONNECTIONS)
+        ),
+        encoding="utf-8",
+    )
+    node.cause()
+    for pod in range(2, 200):
+        filled.unlink(missing_ok=True)
+        await node.run("sh", "-c", f"{node.tool('conntrack')} -R {connections}; touch {filled}")
+        while not filled.exists():
+            await asyncio.sleep(_MOMENT_SECONDS)
+        node.api.slice("dns", 1, [f"10.244.4.{pod}"], port=ports[0])
+        await asyncio.sleep(_CLEANUP_SECONDS)
 
 
 def port_taken(port: int) -> Provoke:

@@ -43,11 +43,16 @@ class Seen:
         False  # only of healthy runs: kube-proxy ran to the end and had written its rules
     )
     others: tuple[str, ...] = ()
+    diagnosed: tuple[str, ...] = ()  # only of healthy runs: what `diagnose` names or cannot explain
     lines: tuple[str, ...] = ()  # what kube-proxy printed around the first telling line
 
     def problems(self) -> list[str]:
         """What is not as it should be; empty if all is well."""
         found = [f"{self.scenario}: {name} was notified and should not be" for name in self.others]
+        found += [
+            f"{self.scenario}: diagnose does not say that all is well: {said}"
+            for said in self.diagnosed
+        ]
         if not self.failure and not self.synced:
             found.append(
                 f"{self.scenario}: kube-proxy is not healthy: it does not answer, or has not written its rules"
@@ -97,7 +102,16 @@ def save(seen: Sequence[Seen], path: Path) -> None:
 
 def load(path: Path) -> list[Seen]:
     rows: Any = json.loads(path.read_text(encoding="utf-8"))
-    return [Seen(**{**row, "others": tuple(row.get("others", ()))}) for row in rows]
+    return [
+        Seen(
+            **{
+                **row,
+                "others": tuple(row.get("others", ())),
+                "diagnosed": tuple(row.get("diagnosed", ())),
+            }
+        )
+        for row in rows
+    ]
 
 
 def merge(known: Sequence[Seen], seen: Sequence[Seen], order: Sequence[str]) -> list[Seen]:

@@ -536,7 +536,17 @@ SCENARIOS = (
         "--config, in a user namespace with no inotify watch",
         "too-many-open-files",
     ),
+    *_on(
+        _NEW,
+        "legacy",
+        "slow-cleanups",
+        p.slow_conntrack_cleanups,
+        "-v=4; 200,000 connections of a UDP Service to a Pod that is gone, from a file (conntrack -R), again and again",
+        "conntrack-cleanup-slow",
+    ),
     *_on("1.37.2", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
+    *_on("1.16.15", "legacy", "healthy-restart", p.healthy(), _RESTARTED),
+    *_on(_ALL, "legacy nft", "healthy-restart", p.healthy(), _RESTARTED),
     *_on(_NEW, "legacy nft", "healthy-dual-stack", p.healthy(_DUAL, dual=True), _BOTH_FAMILIES),
     *_on_nftables("healthy-nftables", p.healthy(NFTABLES), _RESTARTED),
     *_on_nftables(
