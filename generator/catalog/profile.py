@@ -55,6 +55,8 @@ class LokiProfile:
     interval: str
     range: str
     ingest_delay: str
+    limit: int
+    keep_firing_for: str
 
     def source(self, stream: Stream) -> LogSource | None:
         return self.kernel if stream == "kernel" else LogSource(self.selector, self.labels)
@@ -67,6 +69,9 @@ class PrometheusProfile:
     node_selector: str
     labels: MetricLabels
     interval: str
+    limit: int
+    keep_firing_for: str
+    query_offset: str
 
     @property
     def node_label(self) -> str:
@@ -146,7 +151,8 @@ class ServerProfile:
 @dataclass(frozen=True)
 class Profile:
     """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings, `alert_annotations`
-    to its extra annotations. `disabled` are the ids left out today, `lapsed` those that were until a day that is over.
+    to its extra annotations. `rulers`: the releases of those that evaluate the rules, where named.
+    `disabled` are the ids left out today, `lapsed` those that were until a day that is over.
 
     `clusters` are those that must be there; without any, a cluster is one that has metrics.
     """
@@ -155,6 +161,7 @@ class Profile:
     kube_proxy: KubeProxyProfile
     loki: LokiProfile
     prometheus: PrometheusProfile
+    rulers: Mapping[str, str]
     alerts: Mapping[str, Mapping[str, float | str]]
     alert_annotations: Mapping[str, Mapping[str, str]]
     disabled: frozenset[str]

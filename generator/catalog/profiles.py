@@ -151,6 +151,7 @@ def _profile(parsed: Document, schema_text: str, today: str) -> Profile:
         prometheus=PrometheusProfile(
             **{**prometheus, "labels": MetricLabels(**prometheus["labels"])}
         ),
+        rulers=dict(data["rulers"]),
         alerts={name: _without(row, "annotations") for name, row in data["alerts"].items()},
         alert_annotations={
             name: row["annotations"] for name, row in data["alerts"].items() if "annotations" in row

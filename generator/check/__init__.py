@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from generator.base.problems import Problem, errors
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
-from generator.check import entries, inhibitions, logs, metrics, samples, site, steps
+from generator.check import entries, inhibitions, logs, metrics, rulers, samples, site, steps
 
 Check = Callable[[Catalog, Profile], Iterable[Problem]]
 
@@ -18,6 +18,7 @@ SITE_CHECKS: tuple[Check, ...] = (
     site.selectors_pin_kube_proxy,
     site.labels_are_no_words_of_loki,
     site.intervals_are_positive,
+    rulers.options_are_known_to_the_rulers,
     site.clusters_are_told_apart,
     site.labels_are_free,
     site.annotations_are_free,

@@ -18,6 +18,7 @@ from generator.query import promql
 from generator.query.signature import compile_re2
 
 _LARGEST = 10**15  # beyond it a float cannot count
+_ANY_ALERT: dict[str, Any] = {"for": "", "keep_firing_for": "", "severity": ""}
 
 
 def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -26,10 +27,10 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     known: dict[str, dict[str, Any]] = {}
     for entry in catalog.entries:
         if entry.logs:
-            known[entry.alert] = {"threshold": 0, "range": "", "for": "", "severity": ""}
+            known[entry.alert] = {"threshold": 0, "range": "", **_ANY_ALERT}
         for alert in entry.metric_alerts:
             defaults = {key: parameter.default for key, parameter in alert.parameters.items()}
-            known[alert.name] = {**defaults, "for": "", "severity": ""}
+            known[alert.name] = {**defaults, **_ANY_ALERT}
         if entry.heartbeat:
             known[entry.alert] = {"severity": ""}
     disabled = profile.disabled | {row.id for row in profile.lapsed}
@@ -37,7 +38,7 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     builds = [
         names.known_build(entry.alert) for entry in catalog.entries if named and known_builds(entry)
     ]
-    known |= {name: {"for": "", "severity": ""} for name in builds}
+    known |= dict.fromkeys(builds, _ANY_ALERT)
     for name, changes in profile.alerts.items():
         if name not in known:
             yield Problem(at("alerts", name), f"there is no alert '{name}'{_suggest(name, known)}")
@@ -58,7 +59,7 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                 yield Problem(
                     where, f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m"
                 )
-            elif key not in ("severity", "for") and isinstance(value, str) and seconds(value) == 0:
+            elif key not in _ANY_ALERT and isinstance(value, str) and seconds(value) == 0:
                 yield Problem(where, f"{key} must be longer than 0")
     ids = [*(entry.id for entry in catalog.entries), *builds]
     for key in sorted(disabled):
@@ -209,7 +210,10 @@ def intervals_are_positive(catalog: Catalog, profile: Profile) -> Iterable[Probl
         ("loki", "interval", profile.loki.interval),
         ("loki", "range", profile.loki.range),
         ("loki", "ingest_delay", profile.loki.ingest_delay),
+        ("loki", "keep_firing_for", profile.loki.keep_firing_for),
         ("prometheus", "interval", profile.prometheus.interval),
+        ("prometheus", "keep_firing_for", profile.prometheus.keep_firing_for),
+        ("prometheus", "query_offset", profile.prometheus.query_offset),
     )
     for section, key, text in durations:
         where = profile.document.at(section, key)

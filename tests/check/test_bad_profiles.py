@@ -51,7 +51,7 @@ CASES = {
     "prometheus: {node_selector: node}\n": 'site.yaml:1:14: \'node\' is not a selector such as {container="kube-proxy"}: not a selector like {job="kube-proxy"}',
     "loki: {selector: '{job=~\".+\"}'}\n": "site.yaml:1:8: {job=~\".+\"} selects Loki's own log, which quotes these rules and would fire them; name kube-proxy's streams",
     "alerts: {KubeProxyBrokenGat: {threshold: 1}}\n": "site.yaml:1:10: there is no alert 'KubeProxyBrokenGat'; did you mean 'KubeProxyBrokenGate'?",
-    "alerts: {KubeProxyBrokenGate: {threshhold: 1}}\n": "site.yaml:1:32: KubeProxyBrokenGate has no setting 'threshhold'; it has for, range, severity, threshold",
+    "alerts: {KubeProxyBrokenGate: {threshhold: 1}}\n": "site.yaml:1:32: KubeProxyBrokenGate has no setting 'threshhold'; it has for, keep_firing_for, range, severity, threshold",
     "alerts: {KubeProxyBrokenGate: {threshold: 1m}}\n": "site.yaml:1:32: threshold must be a number, 0 or more",
     "alerts: {KubeProxyBrokenGate: {threshold: -1}}\n": "site.yaml:1:32: threshold must be a number, 0 or more",
     "alerts: {KubeProxyBrokenGate: {range: 10}}\n": "site.yaml:1:32: range must be text such as 10m",
