@@ -1,7 +1,7 @@
 """The facts of a site as values. No IO; fields are named as in catalog/profile.schema.json, which describes them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -80,6 +80,19 @@ class PrometheusProfile:
 
 
 @dataclass(frozen=True)
+class Rulers:
+    """The releases of the programs that evaluate the rules, of those that the site names."""
+
+    loki: str | None = None
+    prometheus: str | None = None
+    cortex: str | None = None
+    vmalert: str | None = None
+
+    def named(self) -> Mapping[str, str]:
+        return {key: release for key, release in asdict(self).items() if release}
+
+
+@dataclass(frozen=True)
 class KubeProxyProfile:
     """How kube-proxy runs at a site. `log_file`: where its log is on the node if it prints none; `mode`: its proxy
     mode, if all nodes have the same.
@@ -102,6 +115,16 @@ class Disabled:
 
     id: str
     reason: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True)
+class DisabledCheck:
+    """A check that a site overrules, of these entries or (without any) of all; `until` is the last day."""
+
+    check: str
+    reason: str
+    of: tuple[str, ...] = ()
     until: str | None = None
 
 
@@ -151,8 +174,8 @@ class ServerProfile:
 @dataclass(frozen=True)
 class Profile:
     """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings, `alert_annotations`
-    to its extra annotations. `rulers`: the releases of those that evaluate the rules, where named.
-    `disabled` are the ids left out today, `lapsed` those that were until a day that is over.
+    to its extra annotations. `disabled` are the ids left out today, `lapsed` those that were until a day that is
+    over; so are `disabled_checks` and `lapsed_checks`.
 
     `clusters` are those that must be there; without any, a cluster is one that has metrics.
     """
@@ -161,11 +184,13 @@ class Profile:
     kube_proxy: KubeProxyProfile
     loki: LokiProfile
     prometheus: PrometheusProfile
-    rulers: Mapping[str, str]
+    rulers: Rulers
     alerts: Mapping[str, Mapping[str, float | str]]
     alert_annotations: Mapping[str, Mapping[str, str]]
     disabled: frozenset[str]
     lapsed: tuple[Disabled, ...]
+    disabled_checks: tuple[DisabledCheck, ...]
+    lapsed_checks: tuple[DisabledCheck, ...]
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     outputs: tuple[str, ...]

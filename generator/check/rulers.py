@@ -62,12 +62,13 @@ class _Asked:
 
 def options_are_known_to_the_rulers(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """An error where a ruler that is named does not know an option, a warning where its release is not known."""
+    releases = profile.rulers.named()
     for asked in _asked(catalog, profile):
         where = profile.document.at(*asked.at)
         able = _EVALUATE[asked.kind]
-        named = [key for key in able if key in profile.rulers]
+        named = [key for key in able if key in releases]
         for key in named or able[:1]:
-            ruler, release = RULERS[key], profile.rulers.get(key)
+            ruler, release = RULERS[key], releases.get(key)
             if asked.option in ruler.instead:
                 yield Problem(where, _never(ruler, asked, able))
             elif release is None:

@@ -186,7 +186,7 @@ def test_loki_2_refuses_the_whole_file_with_any_of_them(pinned_loki: Path, tmp_p
         while not loki.rules():
             assert time.monotonic() < deadline
             time.sleep(0.2)
-    asked = [
+    asked: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({"limit": 500}, {}),
         ({"query_offset": "1m"}, {}),
         ({}, {"keep_firing_for": "1h"}),
