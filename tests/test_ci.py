@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 import yaml
+from junitparser import Failure, JUnitXml
 
 from generator.prove import tools
 from tests.conftest import ROOT, Repository, obtained
@@ -310,10 +310,9 @@ def test_github_gets_how_each_test_ended(action: Action, site: Site) -> None:
     event = {"github.event.before": "0" * 40}
     ended, said = action(site.clone, event, profile="site.yaml", loki="http://127.0.0.1:9")
     assert ended["Unit tests of the log rules"] == 1, said
-    junit = ElementTree.parse(action.outputs()["junit"]).getroot()
-    (case,) = junit.iter("testcase")
-    assert case.find("failure") is not None
-    assert case.get("name") == "site.yaml:3:1"
+    ((case,),) = JUnitXml.fromfile(str(action.outputs()["junit"]))
+    assert case.name == "site.yaml:3:1"
+    assert isinstance(case.result[0], Failure)
 
 
 def test_github_cannot_compare_with_what_nobody_has(action: Action, site: Site) -> None:
@@ -332,8 +331,8 @@ def test_gitlab_shows_how_each_test_ended(runner: dict[str, str], site: Site) ->
     assert code == 1, said
     assert [issue["location"]["path"] for issue in report] == ["site.yaml"]
     reports = yaml_of(TEMPLATE)["kube-proxy-alerts-tests"]["artifacts"]["reports"]
-    (case,) = ElementTree.parse(site.clone / reports["junit"]).getroot().iter("testcase")
-    assert case.get("name") == "site.yaml:3:1"
+    ((case,),) = JUnitXml.fromfile(str(site.clone / reports["junit"]))
+    assert case.name == "site.yaml:3:1"
 
 
 def job(name: str, folder: Path, **variables: str) -> tuple[int, str, Any]:
