@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from junitparser import Failure, JUnitXml
 
 from generator.prove import tools
 from tests.conftest import ROOT, Repository, obtained
@@ -164,6 +165,8 @@ class Action:
         self.environment = {"GITHUB_ACTION_PATH": str(project), "RUNNER_TEMP": str(temp)}
         self.path = temp / "path"
         self.path.write_text("")
+        self.outputs_file = temp / "outputs"
+        self.outputs_file.write_text("")
         self.promtool = promtool
         self.install, *self.steps = yaml_of("action.yml")["runs"]["steps"]
         done = self.step(self.install, project, {})
@@ -180,6 +183,7 @@ class Action:
         values = {**given, **{f"inputs.{key}": value for key, value in inputs.items()}, **event}
         ended: dict[str, int] = {}
         said = ""
+        self.outputs_file.write_text("")
         for step in self.steps:
             runs = {
                 None: not any(ended.values()),
@@ -202,7 +206,22 @@ class Action:
             **own,
             PATH=os.pathsep.join(path),
             GITHUB_PATH=str(self.path),
+            GITHUB_OUTPUT=str(self.outputs_file),
         )
+
+    def outputs(self) -> dict[str, Path]:
+        """What the steps of the last run handed on, by the names that action.yml gives it."""
+        steps = {f"steps.{step['id']}.outputs": step for step in self.steps if "id" in step}
+        written = dict(line.split("=", 1) for line in self.outputs_file.read_text().splitlines())
+        found = {}
+        for name, output in yaml_of("action.yml")["outputs"].items():
+            source, _, key = (
+                output["value"].removeprefix("${{ ").removesuffix(" }}").rpartition(".")
+            )
+            assert source in steps
+            if key in written:
+                found[name] = Path(written[key])
+        return found
 
 
 def expression(text: str, values: Mapping[str, str]) -> str:
@@ -267,12 +286,53 @@ def test_github_marks_the_line_of_an_unsound_profile(action: Action, site: Site)
     assert "(HEAD; this clone has no commit before it)" in said
 
 
+def test_github_gets_the_problems_for_code_scanning(action: Action, site: Site) -> None:
+    """And a log without any where nothing is wrong, which closes what an earlier one opened."""
+    event = {"github.event.before": "0" * 40}
+    site.changed({})
+    action(site.clone, event, profile="site.yaml")
+    sarif = action.outputs()["sarif"]
+    assert json.loads(sarif.read_text(encoding="utf-8"))["runs"][0]["results"] == []
+    (site.clone / "site.yaml").write_text(PROFILE + "labls: {}\n")
+    action(site.clone, event, profile="site.yaml")
+    assert list(action.outputs()) == ["sarif"]  # no Loki, so no tests
+    (found,) = json.loads(sarif.read_text(encoding="utf-8"))["runs"][0]["results"]
+    assert found["message"]["text"] == "unknown key 'labls'; did you mean 'labels'?"
+    place = found["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "site.yaml"
+    assert place["region"]["startLine"] == 3
+
+
+def test_github_gets_how_each_test_ended(action: Action, site: Site) -> None:
+    """An unsound profile keeps the tests from running, which stands there too; no Loki is asked."""
+    site.changed({})
+    (site.clone / "site.yaml").write_text(PROFILE + "labls: {}\n")
+    event = {"github.event.before": "0" * 40}
+    ended, said = action(site.clone, event, profile="site.yaml", loki="http://127.0.0.1:9")
+    assert ended["Unit tests of the log rules"] == 1, said
+    ((case,),) = JUnitXml.fromfile(str(action.outputs()["junit"]))
+    assert case.name == "site.yaml:3:1"
+    assert isinstance(case.result[0], Failure)
+
+
 def test_github_cannot_compare_with_what_nobody_has(action: Action, site: Site) -> None:
     site.changed({})
     (site.clone / "site.yaml").write_text("labls: {}\n")
     ended, said = action(site.clone, {}, profile="site.yaml", base="v9")
     assert ended["Changelog"] == 2
     assert "git knows no commit v9 here; this clone is shallow, fetch it" in said
+
+
+def test_gitlab_shows_how_each_test_ended(runner: dict[str, str], site: Site) -> None:
+    site.changed({})
+    (site.clone / "site.yaml").write_text(PROFILE + "labls: {}\n")
+    loki = {"KUBE_PROXY_ALERTS_LOKI": "http://127.0.0.1:9"}
+    code, said, report = job("kube-proxy-alerts-tests", site.clone, **runner, **loki)
+    assert code == 1, said
+    assert [issue["location"]["path"] for issue in report] == ["site.yaml"]
+    reports = yaml_of(TEMPLATE)["kube-proxy-alerts-tests"]["artifacts"]["reports"]
+    ((case,),) = JUnitXml.fromfile(str(site.clone / reports["junit"]))
+    assert case.name == "site.yaml:3:1"
 
 
 def job(name: str, folder: Path, **variables: str) -> tuple[int, str, Any]:

@@ -1,7 +1,7 @@
 """The facts of a site as values. No IO; fields are named as in catalog/profile.schema.json, which describes them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -55,6 +55,8 @@ class LokiProfile:
     interval: str
     range: str
     ingest_delay: str
+    limit: int
+    keep_firing_for: str
 
     def source(self, stream: Stream) -> LogSource | None:
         return self.kernel if stream == "kernel" else LogSource(self.selector, self.labels)
@@ -67,11 +69,27 @@ class PrometheusProfile:
     node_selector: str
     labels: MetricLabels
     interval: str
+    limit: int
+    keep_firing_for: str
+    query_offset: str
 
     @property
     def node_label(self) -> str:
         """What alerts on a node call it; kube-proxy's targets need not have the label."""
         return self.labels.node or "node"
+
+
+@dataclass(frozen=True)
+class Rulers:
+    """The releases of the programs that evaluate the rules, of those that the site names."""
+
+    loki: str | None = None
+    prometheus: str | None = None
+    cortex: str | None = None
+    vmalert: str | None = None
+
+    def named(self) -> Mapping[str, str]:
+        return {key: release for key, release in asdict(self).items() if release}
 
 
 @dataclass(frozen=True)
@@ -97,6 +115,16 @@ class Disabled:
 
     id: str
     reason: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True)
+class DisabledCheck:
+    """A check that a site overrules, of these entries or (without any) of all; `until` is the last day."""
+
+    check: str
+    reason: str
+    of: tuple[str, ...] = ()
     until: str | None = None
 
 
@@ -146,7 +174,8 @@ class ServerProfile:
 @dataclass(frozen=True)
 class Profile:
     """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings, `alert_annotations`
-    to its extra annotations. `disabled` are the ids left out today, `lapsed` those that were until a day that is over.
+    to its extra annotations. `disabled` are the ids left out today, `lapsed` those that were until a day that is
+    over; so are `disabled_checks` and `lapsed_checks`.
 
     `clusters` are those that must be there; without any, a cluster is one that has metrics.
     """
@@ -155,10 +184,13 @@ class Profile:
     kube_proxy: KubeProxyProfile
     loki: LokiProfile
     prometheus: PrometheusProfile
+    rulers: Rulers
     alerts: Mapping[str, Mapping[str, float | str]]
     alert_annotations: Mapping[str, Mapping[str, str]]
     disabled: frozenset[str]
     lapsed: tuple[Disabled, ...]
+    disabled_checks: tuple[DisabledCheck, ...]
+    lapsed_checks: tuple[DisabledCheck, ...]
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     outputs: tuple[str, ...]

@@ -15,6 +15,7 @@ from generator.base.problems import Problem
 from generator.base.reader import Reader, is_file
 from generator.catalog.profile import (
     Disabled,
+    DisabledCheck,
     GrafanaProfile,
     KubeProxyProfile,
     KubernetesProfile,
@@ -26,6 +27,7 @@ from generator.catalog.profile import (
     Profile,
     PrometheusProfile,
     Receivers,
+    Rulers,
     ServerProfile,
 )
 
@@ -142,6 +144,8 @@ def _profile(parsed: Document, schema_text: str, today: str) -> Profile:
     loki, prometheus = data["loki"], data["prometheus"]
     disabled = [_disabled(row) for row in data["disabled"]]
     lapsed = tuple(row for row in disabled if row.until and row.until < today)
+    checks = [_disabled_check(name, row) for name, row in data["disabled_checks"].items()]
+    lapsed_checks = tuple(row for row in checks if row.until and row.until < today)
     return Profile(
         clusters=tuple(data["clusters"]),
         kube_proxy=KubeProxyProfile(**data["kube_proxy"]),
@@ -151,12 +155,15 @@ def _profile(parsed: Document, schema_text: str, today: str) -> Profile:
         prometheus=PrometheusProfile(
             **{**prometheus, "labels": MetricLabels(**prometheus["labels"])}
         ),
+        rulers=Rulers(**data["rulers"]),
         alerts={name: _without(row, "annotations") for name, row in data["alerts"].items()},
         alert_annotations={
             name: row["annotations"] for name, row in data["alerts"].items() if "annotations" in row
         },
         disabled=frozenset(row.id for row in disabled if row not in lapsed),
         lapsed=lapsed,
+        disabled_checks=tuple(row for row in checks if row not in lapsed_checks),
+        lapsed_checks=lapsed_checks,
         labels=data["labels"],
         annotations=data["annotations"],
         outputs=tuple(data["outputs"]),
@@ -172,6 +179,10 @@ def _profile(parsed: Document, schema_text: str, today: str) -> Profile:
 
 def _disabled(row: str | Mapping[str, str]) -> Disabled:
     return Disabled(row) if isinstance(row, str) else Disabled(**row)
+
+
+def _disabled_check(name: str, row: Mapping[str, Any]) -> DisabledCheck:
+    return DisabledCheck(name, row["reason"], tuple(row.get("of", ())), row.get("until"))
 
 
 def _without(row: Mapping[str, Any], key: str) -> Mapping[str, Any]:

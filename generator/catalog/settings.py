@@ -24,6 +24,11 @@ def log_settings(alert: str, signal: LogSignal, profile: Profile) -> LogSettings
     )
 
 
+def keep_firing_for(alert: str, general: str, profile: Profile) -> str:
+    """How long an alert goes on firing once it is over; `general` is what all of its kind do."""
+    return str(profile.alerts.get(alert, {}).get("keep_firing_for", general))
+
+
 def severity(alert: str, default: str, profile: Profile) -> str:
     return str(profile.alerts.get(alert, {}).get("severity", default))
 

@@ -3,12 +3,14 @@
 Adding a check: one function, and its line below.
 """
 
-from collections.abc import Callable, Iterable
+import difflib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 
 from generator.base.problems import Problem, errors
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
-from generator.check import entries, inhibitions, logs, metrics, samples, site, steps
+from generator.check import entries, inhibitions, logs, metrics, rulers, samples, site, steps
 
 Check = Callable[[Catalog, Profile], Iterable[Problem]]
 
@@ -18,10 +20,12 @@ SITE_CHECKS: tuple[Check, ...] = (
     site.selectors_pin_kube_proxy,
     site.labels_are_no_words_of_loki,
     site.intervals_are_positive,
+    rulers.options_are_known_to_the_rulers,
     site.clusters_are_told_apart,
     site.labels_are_free,
     site.annotations_are_free,
     site.disabled_ones_have_an_end,
+    site.disabled_checks_have_an_end,
     site.runbooks_have_a_home,
 )
 
@@ -47,8 +51,60 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+# What a site may overrule, each with a reason: what would work, but badly. The other checks keep from rules that no
+# ruler takes, and from values with which nothing can be compiled.
+MAY_BE_DISABLED: Mapping[str, Check] = {
+    one.__name__: one
+    for one in (
+        rulers.options_are_known_to_the_rulers,
+        site.runbooks_have_a_home,
+        entries.sources_are_cited,
+        steps.changes_are_named_and_undone,
+        steps.damage_is_stopped_first,
+        inhibitions.symptoms_are_not_graver,
+        inhibitions.logs_and_metrics_meet,
+        logs.windows_can_fire,
+        metrics.thresholds_can_fire,
+    )
+}
+
+
 def check(catalog: Catalog, profile: Profile, default: Profile) -> list[Problem]:
     """All problems of all checks. With a profile that is wrong, the catalog is checked for the default one."""
-    found = [problem for one in SITE_CHECKS for problem in one(catalog, profile)]
+    found = [*disabled_checks_exist(profile), *_problems(SITE_CHECKS, catalog, profile, profile)]
     usable = default if errors(found) else profile
-    return found + [problem for one in CHECKS for problem in one(catalog, usable)]
+    return found + _problems(CHECKS, catalog, usable, profile)
+
+
+def disabled_checks_exist(profile: Profile) -> Iterable[Problem]:
+    """Those that a profile disables are checks that may be disabled."""
+    for row in (*profile.disabled_checks, *profile.lapsed_checks):
+        if row.check not in MAY_BE_DISABLED:
+            close = difflib.get_close_matches(row.check, MAY_BE_DISABLED, n=1)
+            meant = f"did you mean '{close[0]}'?" if close else ", ".join(MAY_BE_DISABLED)
+            where = profile.document.at("disabled_checks", row.check)
+            yield Problem(where, f"there is no check '{row.check}' that may be disabled; {meant}")
+
+
+def _problems(
+    checks: Iterable[Check], catalog: Catalog, profile: Profile, asking: Profile
+) -> list[Problem]:
+    """What the checks find, without what the profile that asks for them overrules."""
+    overruled = {MAY_BE_DISABLED.get(row.check): row for row in asking.disabled_checks}
+    found: list[Problem] = []
+    for one in checks:
+        row = overruled.get(one)
+        if row is None:
+            found += one(catalog, profile)
+        elif row.of:
+            found += _of_others(one, row.of, catalog, profile)
+    return found
+
+
+def _of_others(
+    one: Check, ids: Collection[str], catalog: Catalog, profile: Profile
+) -> list[Problem]:
+    """What a check finds of the other entries: what it finds without these as well."""
+    others = tuple(entry for entry in catalog.entries if entry.id not in ids)
+    remaining = list(one(replace(catalog, entries=others), profile))
+    return [problem for problem in one(catalog, profile) if problem in remaining]

@@ -18,6 +18,7 @@ from generator.query import promql
 from generator.query.signature import compile_re2
 
 _LARGEST = 10**15  # beyond it a float cannot count
+_ANY_ALERT: dict[str, Any] = {"for": "", "keep_firing_for": "", "severity": ""}
 
 
 def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -26,10 +27,10 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     known: dict[str, dict[str, Any]] = {}
     for entry in catalog.entries:
         for name in entry.log_alerts():
-            known[name] = {"threshold": 0, "range": "", "for": "", "severity": ""}
+            known[name] = {"threshold": 0, "range": "", **_ANY_ALERT}
         for alert in entry.metric_alerts:
             defaults = {key: parameter.default for key, parameter in alert.parameters.items()}
-            known[alert.name] = {**defaults, "for": "", "severity": ""}
+            known[alert.name] = {**defaults, **_ANY_ALERT}
         if entry.heartbeat:
             known[entry.alert] = {"severity": ""}
     disabled = profile.disabled | {row.id for row in profile.lapsed}
@@ -37,7 +38,7 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     builds = [
         names.known_build(entry.alert) for entry in catalog.entries if named and known_builds(entry)
     ]
-    known |= {name: {"for": "", "severity": ""} for name in builds}
+    known |= dict.fromkeys(builds, _ANY_ALERT)
     for name, changes in profile.alerts.items():
         if name not in known:
             yield Problem(at("alerts", name), f"there is no alert '{name}'{_suggest(name, known)}")
@@ -58,7 +59,7 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                 yield Problem(
                     where, f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m"
                 )
-            elif key not in ("severity", "for") and isinstance(value, str) and seconds(value) == 0:
+            elif key not in _ANY_ALERT and isinstance(value, str) and seconds(value) == 0:
                 yield Problem(where, f"{key} must be longer than 0")
     ids = [*(entry.id for entry in catalog.entries), *builds]
     for key in sorted(disabled):
@@ -78,6 +79,25 @@ def disabled_ones_have_an_end(catalog: Catalog, profile: Profile) -> Iterable[Pr
                 profile.document.at("disabled", lapsed.id),
                 f"{lapsed.id} was disabled until {lapsed.until} ({lapsed.reason}) and is back; "
                 "take the row out, or name a later day",
+                "warning",
+            )
+
+
+def disabled_checks_have_an_end(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Disabled checks are of entries that exist; a warning once their day is over: they are back."""
+    ids = [entry.id for entry in catalog.entries]
+    for row in (*profile.disabled_checks, *profile.lapsed_checks):
+        where = profile.document.at("disabled_checks", row.check)
+        for key in row.of:
+            if key not in ids:
+                yield Problem(where, f"of: there is no entry '{key}'{_suggest(key, ids)}")
+        if row.until and not _is_day(row.until):
+            yield Problem(where, f"until: there is no day {row.until}")
+        elif row in profile.lapsed_checks:
+            yield Problem(
+                where,
+                f"{row.check} was disabled until {row.until} ({row.reason}) and is back; "
+                "take it out, or name a later day",
                 "warning",
             )
 
@@ -209,7 +229,10 @@ def intervals_are_positive(catalog: Catalog, profile: Profile) -> Iterable[Probl
         ("loki", "interval", profile.loki.interval),
         ("loki", "range", profile.loki.range),
         ("loki", "ingest_delay", profile.loki.ingest_delay),
+        ("loki", "keep_firing_for", profile.loki.keep_firing_for),
         ("prometheus", "interval", profile.prometheus.interval),
+        ("prometheus", "keep_firing_for", profile.prometheus.keep_firing_for),
+        ("prometheus", "query_offset", profile.prometheus.query_offset),
     )
     for section, key, text in durations:
         where = profile.document.at(section, key)

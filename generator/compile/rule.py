@@ -27,18 +27,25 @@ class RecordingRule:
 
 @dataclass(frozen=True)
 class AlertRule:
+    """`hold`: how long its condition must hold; `keep`: how long it fires on once that has ended."""
+
     alert: str
     expr: str
     hold: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    keep: str = "0s"
 
 
 @dataclass(frozen=True)
 class RuleGroup:
+    """`limit`: how many alerts or series a rule may give, 0 for any number; `query_offset`: how far back it looks."""
+
     name: str
     interval: str
     rules: tuple[RecordingRule | AlertRule, ...]
+    limit: int = 0
+    query_offset: str = "0s"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from generator.base.durations import seconds
 from generator.base.file import File, yaml_file
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup
 
@@ -18,9 +19,12 @@ def groups_data(groups: Iterable[RuleGroup]) -> list[dict[str, Any]]:
 
 
 def _group(group: RuleGroup) -> dict[str, Any]:
+    limit = {"limit": group.limit} if group.limit else {}
     return {
         "name": group.name,
         "interval": group.interval,
+        **limit,
+        **_lasting("query_offset", group.query_offset),
         "rules": [rule_data(rule) for rule in group.rules],
     }
 
@@ -30,11 +34,16 @@ def rule_data(rule: RecordingRule | AlertRule) -> dict[str, Any]:
     if isinstance(rule, RecordingRule):
         labels = {"labels": dict(rule.labels)} if rule.labels else {}
         return {"record": rule.record, "expr": rule.expr, **labels}
-    hold = {} if rule.hold == "0s" else {"for": rule.hold}
     return {
         "alert": rule.alert,
         "expr": rule.expr,
-        **hold,
+        **_lasting("for", rule.hold),
+        **_lasting("keep_firing_for", rule.keep),
         "labels": dict(rule.labels),
         "annotations": dict(rule.annotations),
     }
+
+
+def _lasting(key: str, duration: str) -> dict[str, str]:
+    """A key with its duration, and none for no time at all: old rulers refuse a file with a key unknown to them."""
+    return {key: duration} if seconds(duration) else {}

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from generator.base import names
+from generator.base.durations import seconds
 from generator.catalog import inhibition, placeholders
 from generator.catalog.inhibition import Place
 from generator.catalog.model import Catalog, Entry, LogSignal, MetricAlert, Unit
 from generator.catalog.profile import LogSource, Profile
 from generator.catalog.settings import (
+    keep_firing_for,
     known_build_hold,
     log_settings,
     metric_hold,
@@ -70,12 +72,14 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     records = _records(catalog, profile, alerts, values)
     if builds:
         records += (RecordingRule(names.BUILD_RECORD, builds_of(values)),)
-    interval = profile.prometheus.interval
-    recording = (RuleGroup(names.rule_group("records"), interval, records),) if records else ()
+    # The limit is for alerts; a record has a series for each kube-proxy, as many as there are.
+    recording = (
+        (replace(_group("records", "prometheus", records, profile), limit=0),) if records else ()
+    )
     return Rules(
         groups={
-            "loki": _groups(alerts, "loki", profile.loki.interval),
-            "prometheus": recording + _groups(alerts, "prometheus", interval),
+            "loki": _groups(alerts, "loki", profile),
+            "prometheus": recording + _groups(alerts, "prometheus", profile),
         },
         alerts=alerts,
         inhibitions=inhibitions,
@@ -88,16 +92,23 @@ def builds_of(values: Mapping[str, str]) -> str:
 
 
 def _groups(
-    alerts: Iterable[CompiledAlert], engine: Engine, interval: str
+    alerts: Iterable[CompiledAlert], engine: Engine, profile: Profile
 ) -> tuple[RuleGroup, ...]:
     """One group for each entry, so that a slow or broken one holds up no other."""
     by_entry: dict[str, list[AlertRule]] = {}
     for alert in alerts:
         if alert.engine == engine:
             by_entry.setdefault(alert.entry.id, []).append(alert.rule)
-    return tuple(
-        RuleGroup(names.rule_group(key), interval, tuple(rules)) for key, rules in by_entry.items()
-    )
+    return tuple(_group(key, engine, rules, profile) for key, rules in by_entry.items())
+
+
+def _group(
+    name: str, engine: Engine, rules: Iterable[RecordingRule | AlertRule], profile: Profile
+) -> RuleGroup:
+    """A group with the options that the site asks of its ruler."""
+    asked = profile.loki if engine == "loki" else profile.prometheus
+    offset = profile.prometheus.query_offset if engine == "prometheus" else "0s"
+    return RuleGroup(names.rule_group(name), asked.interval, tuple(rules), asked.limit, offset)
 
 
 def _records(
@@ -283,6 +294,7 @@ def _log_alert(
             ),
             AlertSetting("range", window, "Window the lines are counted in."),
             AlertSetting("for", hold, "How long the condition must hold; shorter than the range."),
+            *_kept(keep_firing_for(entry.alert, profile.loki.keep_firing_for, profile)),
         ),
         source=source,
         filters=filters,
@@ -301,6 +313,8 @@ def _metric_alert(
         for key, parameter in alert.parameters.items()
     ]
     settings.append(AlertSetting("for", hold, "How long the condition must hold."))
+    keep = keep_firing_for(alert.name, profile.prometheus.keep_firing_for, profile)
+    settings += _kept(keep)
     place = _node_place(profile) if alert.about == "node" else _metric_place(profile)
     summary = f"{_literal(entry.summary)}{place}"
     rule = _rule(entry, alert.name, expr, hold, profile, summary, observation)
@@ -308,11 +322,17 @@ def _metric_alert(
     return CompiledAlert(
         entry,
         "prometheus",
-        rule,
+        replace(rule, keep=keep),
         profile.prometheus.interval,
         tuple(settings),
         of_cluster=of_cluster,
     )
+
+
+def _kept(keep: str) -> Sequence[AlertSetting]:
+    if not seconds(keep):
+        return ()
+    return (AlertSetting("keep_firing_for", keep, "How long it goes on firing once it is over."),)
 
 
 def _known_build_alert(
@@ -326,6 +346,7 @@ def _known_build_alert(
     first_step = _literal(entry.first_step) if entry.by_builds_alone else upgrade
     fix = f"{{{{ $labels.fixed_in }}}} has the fix. First step: {first_step}"
     place = _metric_place(profile)
+    keep = keep_firing_for(name, profile.prometheus.keep_firing_for, profile)
     rule = AlertRule(
         name,
         expr,
@@ -336,11 +357,13 @@ def _known_build_alert(
             "description": f"{_where(builds)}{_notes(builds)} {fix}",
             "runbook_url": profile.runbook_url(name),
         },
+        keep=keep,
     )
     settings = (
         AlertSetting(
             "for", hold, "How long a build must be seen; a rollout that passes is not worth a word."
         ),
+        *_kept(keep),
     )
     when = conditions(entry, profile.kube_proxy.mode)
     return CompiledAlert(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from generator.catalog.profile import Profile
-from generator.catalog.settings import log_settings
+from generator.catalog.settings import keep_firing_for, log_settings
 from generator.compile import grafana_links, matched_line
 from generator.compile.rule import AlertRule, CompiledAlert, RuleGroup, Rules
 from generator.compile.rules import WATCHDOG_WINDOW, number
@@ -40,6 +40,7 @@ def rule(alert: CompiledAlert, profile: Profile) -> AlertRule:
             source.selector, filters, window, source.labels.names(), threshold, signal.recent
         ),
         annotations=shared | line,
+        keep=keep_firing_for(alert.rule.alert, profile.loki.keep_firing_for, profile),
     )
 
 

@@ -36,6 +36,28 @@ rule is needed: what the rules for Prometheus record is written out here."""
 _PROVIDER_NOTE = "Goes into provisioning/dashboards; the path is that of the folder with kube-proxy.dashboard.json."
 
 _FIRING = "Alerts firing"
+_LISTED = "Alerts firing now"
+# Of Grafana's panel "Alert list", which asks Grafana's rules API and no data source; states are named one by one.
+_LIST_OPTIONS = {
+    "alertName": "KubeProxy",
+    "alertInstanceLabelFilter": "",
+    "dashboardAlerts": False,
+    "datasource": "",
+    "groupBy": [],
+    "groupMode": "default",
+    "maxItems": 100,
+    "showInstances": True,
+    "sortOrder": 3,  # by importance
+    "stateFilter": {
+        "error": True,
+        "firing": True,
+        "noData": False,
+        "normal": False,
+        "pending": True,
+        "recovering": True,
+    },
+    "viewMode": "list",
+}
 
 Source = Literal["loki", "prometheus"]
 
@@ -60,14 +82,14 @@ class Panel:
     source: Source
     queries: tuple[Query, ...]
     unit: str = "short"
-    kind: Literal["lines", "bars", "table", "logs"] = "lines"
+    kind: Literal["lines", "bars", "table", "logs", "alerts"] = "lines"
     axes: tuple[str, ...] = ()
     link: str | None = None
     alerts: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
-        return _BOARD_WIDTH if self.kind == "logs" else _WIDTH
+        return _BOARD_WIDTH if self.kind in ("logs", "alerts") else _WIDTH
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
@@ -108,6 +130,7 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """What the dashboard shows, in its order; the queries hold Grafana's variables."""
     yield from _of_failures(rules, profile)
     yield _firing(profile)
+    yield _listed(profile)
     yield from _of_lines(rules, profile)
     site = placeholders.of_site(profile)
     by, chosen = site["by"], ", ".join([site["kube_proxy"], *_chosen(profile)])
@@ -187,7 +210,8 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
 def _firing(profile: Profile) -> Panel:
     return Panel(
         _FIRING,
-        "Alerts of kube-proxy that Prometheus evaluates; the watchdog is always among them.",
+        "Alerts of kube-proxy that Prometheus evaluates, over time; the watchdog is always among them. Empty where "
+        f"Grafana or Loki alone evaluates: see {_LISTED}.",
         "prometheus",
         (
             Query(
@@ -200,15 +224,27 @@ def _firing(profile: Profile) -> Panel:
     )
 
 
+def _listed(profile: Profile) -> Panel:
+    return Panel(
+        _LISTED,
+        "Alerts of kube-proxy that Grafana knows of: those it evaluates, and those of Loki and Prometheus where it "
+        "manages the alerts of the data source. The watchdogs are always among them.",
+        "prometheus",
+        (),
+        kind="alerts",
+        link=_runbooks(profile),
+    )
+
+
 def _runbooks(profile: Profile) -> str:
     return profile.page_url(names.RUNBOOK_INDEX)
 
 
 def _panel_of_each(rules: Rules, shown: Sequence[Panel]) -> Mapping[str, int]:
-    """By alert, the id of the panel that shows its reason; of those that have none, the one of all alerts."""
+    """By alert, the id of the panel that shows its reason; of those that have none, the list of all alerts."""
     found = {name: number for number, panel in enumerate(shown, 1) for name in panel.alerts}
-    (firing,) = [number for number, panel in enumerate(shown, 1) if panel.title == _FIRING]
-    return {row.rule.alert: found.get(row.rule.alert, firing) for row in rules.alerts}
+    (listed,) = [number for number, panel in enumerate(shown, 1) if panel.kind == "alerts"]
+    return {row.rule.alert: found.get(row.rule.alert, listed) for row in rules.alerts}
 
 
 def _since_last_success(by: str, chosen: str) -> str:
@@ -397,13 +433,16 @@ def _panel(panel: Panel) -> Any:
     from grafana_foundation_sdk.models import common
     from grafana_foundation_sdk.models import dashboard as model
 
-    built: Any = {"table": table.Panel, "logs": logs.Panel}.get(panel.kind, timeseries.Panel)()
+    kinds = {"alerts": build.Panel, "logs": logs.Panel, "table": table.Panel}
+    built: Any = kinds.get(panel.kind, timeseries.Panel)()
     built.title(panel.title).description(panel.description).datasource(_source(panel.source)).unit(
         panel.unit
     )
     if panel.kind == "logs":
         built.show_time(True).wrap_log_message(True).enable_log_details(True)
         built.sort_order(common.LogsSortOrder.DESCENDING)
+    if panel.kind == "alerts":
+        built.type("alertlist").options(_LIST_OPTIONS).targets([])
     if panel.kind == "bars":
         built.draw_style(common.GraphDrawStyle.BARS).fill_opacity(60)
     if panel.link:

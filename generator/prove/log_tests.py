@@ -152,8 +152,10 @@ def _for_promtool(number: int, rule: Rule) -> Rule:
         name: templates.asking_promtool(str(text))
         for name, text in (rule.get("annotations") or {}).items()
     }
+    # No Loki keeps an alert firing: it reads the key, if it knows it, and drops it.
+    evaluated = {key: value for key, value in rule.items() if key != "keep_firing_for"}
     return {
-        **rule,
+        **evaluated,
         "expr": _series_name(number),
         **({"annotations": annotations} if annotations else {}),
     }

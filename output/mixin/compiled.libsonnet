@@ -819,7 +819,7 @@
             "type": "prometheus",
             "uid": "${prometheus}"
           },
-          "description": "Alerts of kube-proxy that Prometheus evaluates; the watchdog is always among them.",
+          "description": "Alerts of kube-proxy that Prometheus evaluates, over time; the watchdog is always among them. Empty where Grafana or Loki alone evaluates: see Alerts firing now.",
           "fieldConfig": {
             "defaults": {
               "custom": {
@@ -868,6 +868,66 @@
         },
         {
           "datasource": {
+            "type": "prometheus",
+            "uid": "${prometheus}"
+          },
+          "description": "Alerts of kube-proxy that Grafana knows of: those it evaluates, and those of Loki and Prometheus where it manages the alerts of the data source. The watchdogs are always among them.",
+          "fieldConfig": {
+            "defaults": {
+              "unit": "short"
+            },
+            "overrides": []
+          },
+          "gridPos": {
+            "h": 8,
+            "w": 24,
+            "x": 0,
+            "y": 8
+          },
+          "id": 3,
+          "links": [
+            {
+              "asDropdown": false,
+              "icon": "",
+              "includeVars": false,
+              "keepTime": false,
+              "tags": [],
+              "targetBlank": true,
+              "title": "Runbook",
+              "tooltip": "",
+              "type": "link",
+              "url": "https://runbooks.example.com/kube-proxy/README.md"
+            }
+          ],
+          "options": {
+            "alertInstanceLabelFilter": "",
+            "alertName": "KubeProxy",
+            "dashboardAlerts": false,
+            "datasource": "",
+            "groupBy": [],
+            "groupMode": "default",
+            "maxItems": 100,
+            "showInstances": true,
+            "sortOrder": 3,
+            "stateFilter": {
+              "error": true,
+              "firing": true,
+              "noData": false,
+              "normal": false,
+              "pending": true,
+              "recovering": true
+            },
+            "viewMode": "list"
+          },
+          "repeatDirection": "h",
+          "targets": [],
+          "title": "Alerts firing now",
+          "transformations": [],
+          "transparent": false,
+          "type": "alertlist"
+        },
+        {
+          "datasource": {
             "type": "loki",
             "uid": "${loki}"
           },
@@ -882,9 +942,9 @@
             "h": 8,
             "w": 24,
             "x": 0,
-            "y": 8
+            "y": 16
           },
-          "id": 3,
+          "id": 4,
           "links": [
             {
               "asDropdown": false,
@@ -1068,9 +1128,9 @@
             "h": 8,
             "w": 12,
             "x": 0,
-            "y": 16
+            "y": 24
           },
-          "id": 4,
+          "id": 5,
           "links": [
             {
               "asDropdown": false,
@@ -1123,9 +1183,9 @@
             "h": 8,
             "w": 12,
             "x": 12,
-            "y": 16
+            "y": 24
           },
-          "id": 5,
+          "id": 6,
           "links": [
             {
               "asDropdown": false,
@@ -1175,9 +1235,9 @@
             "h": 8,
             "w": 12,
             "x": 0,
-            "y": 24
+            "y": 32
           },
-          "id": 6,
+          "id": 7,
           "links": [
             {
               "asDropdown": false,
@@ -1256,9 +1316,9 @@
             "h": 8,
             "w": 12,
             "x": 12,
-            "y": 24
+            "y": 32
           },
-          "id": 7,
+          "id": 8,
           "links": [
             {
               "asDropdown": false,
@@ -1311,9 +1371,9 @@
             "h": 8,
             "w": 12,
             "x": 0,
-            "y": 32
+            "y": 40
           },
-          "id": 8,
+          "id": 9,
           "repeatDirection": "h",
           "targets": [
             {
@@ -1345,9 +1405,9 @@
             "h": 8,
             "w": 12,
             "x": 12,
-            "y": 32
+            "y": 40
           },
-          "id": 9,
+          "id": 10,
           "links": [
             {
               "asDropdown": false,

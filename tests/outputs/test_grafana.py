@@ -70,6 +70,7 @@ def test_the_dashboard_shows_what_was_asked_for() -> None:
     assert [panel["title"] for panel in DASHBOARD["panels"]] == [
         "Failures by node",
         "Alerts firing",
+        "Alerts firing now",
         "Matching lines",
         "Time to write the rules",
         "Time since the last successful sync",
@@ -90,6 +91,18 @@ def test_a_panel_says_what_it_is_and_asks_the_chosen_source(panel: dict[str, Any
     assert all(re.fullmatch("[A-Z]+", letter) for letter in letters)
     for target in panel["targets"]:
         assert "$" not in filled(target["expr"]).replace("$$", "").replace('"$1"', "")
+
+
+def test_alerts_are_listed_whoever_evaluates_them() -> None:
+    """The series ALERTS is there only where Prometheus evaluates; Grafana's own panel asks no data source."""
+    (panel,) = [one for one in DASHBOARD["panels"] if one["type"] == "alertlist"]
+    assert panel["title"] == "Alerts firing now"
+    assert panel["targets"] == []
+    options = panel["options"]
+    assert all(options["alertName"] in rule["title"] for rule in RULES)
+    assert (options["datasource"], options["dashboardAlerts"]) == ("", False)  # of all sources
+    shown = {state for state, is_shown in options["stateFilter"].items() if is_shown}
+    assert shown == {"firing", "pending", "recovering", "error"}
 
 
 def test_panels_stand_side_by_side_and_on_no_other() -> None:
@@ -161,7 +174,7 @@ def test_an_alert_leads_to_the_panel_that_shows_its_reason() -> None:
     shown = {rule["title"]: titles[rule["panelId"]] for rule in RULES}
     assert shown["KubeProxyIptablesBackendMismatch"] == "Matching lines"
     assert shown["KubeProxyRulesStale"] == "Time since the last successful sync"
-    assert shown["KubeProxyMetricsMissing"] == "Alerts firing"
+    assert shown["KubeProxyMetricsMissing"] == "Alerts firing now"
     assert shown["KubeProxyIPVSStartupPanicKnownBuild"].startswith("Builds with a known failure")
     for rule in RULES:
         assert rule["dashboardUid"] == rule["annotations"]["__dashboardUid__"] == DASHBOARD["uid"]

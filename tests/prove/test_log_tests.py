@@ -156,6 +156,13 @@ def test_what_an_annotation_asks_is_known_for_each_series_and_its_answer_becomes
     }
 
 
+def test_no_rule_is_kept_firing_as_no_loki_does_it() -> None:
+    test = LogTest("a test", (), ({"eval_time": "1m", "alertname": "A"},))
+    rule = {**alerting_rules([RULES])[0], "keep_firing_for": "1h"}
+    rules, _ = as_promtool(test, [rule], [[]], {}, 30)
+    assert "keep_firing_for" not in rules.text
+
+
 def test_a_query_that_is_not_known_is_said_with_its_place() -> None:
     rule = {
         **alerting_rules([RULES])[0],
