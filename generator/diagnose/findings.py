@@ -205,7 +205,7 @@ class Findings:
             return
         if not line.time and self._span != _ALWAYS:
             self._undated += event.count
-        for owner in owners:
+        for owner in sorted(owners):
             named = self._known.get(place, Hints()).node or place
             self.count(owner, named, event.count)
             if line.text:

@@ -10,11 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base import names
 from generator.base.file import File
-from generator.catalog.model import Catalog, Entry
-from generator.catalog.wordings import signature
+from generator.catalog.model import Catalog
 from generator.compile.rule import CompiledAlert, Rules, by_urgency
 from generator.fixes import matrix
-from generator.pages import words
+from generator.pages import known, words
 from generator.pages.documents import as_pages
 from generator.pages.markup import as_html
 
@@ -51,17 +50,18 @@ def files(
         ),
         _page("docs.html.j2", "docs.html", documents=documentation),
         *(_page("document.html.j2", one.page, document=one) for one in documentation),
-        _script("signatures.js", f"const ENTRIES = {_for_a_script(_entries(rules, catalog))};\n"),
+        _script("known.js", f"const CATALOG = {_for_a_script(known.to_the_browser(rules, catalog))};\n"),
         _script("words.js", f"const PAGES = {_for_a_script(_words(rules.alerts, texts))};\n"),
         _script("re2js.js", f"/*!\n{_asset(_LICENCE)}*/\n{_asset(_LIBRARY)}"),
         *(
             _script(name, _asset(name))
             for name in (
-                "matcher.js",
+                "diagnosis.js",
                 "paste.js",
                 "runbook.js",
                 "search.js",
                 "versions.js",
+                "unwrap.js",
                 "site.css",
             )
         ),
@@ -100,40 +100,6 @@ def _words(alerts: Iterable[CompiledAlert], texts: Mapping[str, str]) -> list[di
 
 def _by_title(alert: CompiledAlert) -> tuple[str, str]:
     return alert.title, alert.rule.alert
-
-
-def _entries(rules: Rules, catalog: Catalog) -> list[dict[str, Any]]:
-    """What the browser needs to name the failures in a log: the entries that `diagnose` looks for in lines."""
-    found = []
-    for entry in catalog.entries:
-        if entry.logs and entry.kind != "watchdog":
-            compiled = signature(entry.logs)
-            found.append(
-                {
-                    "id": entry.id,
-                    "alert": entry.alert,
-                    "title": entry.title,
-                    "severity": entry.severity,
-                    "first_step": entry.first_step,
-                    "page": _page_of(entry, rules),
-                    "literals": compiled.literals,
-                    "any_of": compiled.any_of,
-                    "pattern": compiled.pattern,
-                    "exclude": compiled.exclude,
-                }
-            )
-    return found
-
-
-def _page_of(entry: Entry, rules: Rules) -> str | None:
-    """The page of the entry's own alert, else of another of its; none where the profile has disabled it."""
-    own = [
-        alert.rule.alert
-        for alert in rules.alerts
-        if alert.entry.id == entry.id and not alert.known_build
-    ]
-    own.sort(key=lambda alert: alert != entry.alert)
-    return names.alert_page(own[0]) if own else None
 
 
 def _catalog(rules: Rules) -> dict[str, Any]:
