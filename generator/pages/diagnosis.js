@@ -112,16 +112,16 @@ const Diagnosis = (() => {
       const { text, begin } = this;
       this.speaks = this.speaks || this.isSpeaking(begin, end);
       this.last = latest(this.last, this.lastTime(begin, end));
-      const starts = new Set();
+      const places = new Set();
       for (const key of this.keys) {
-        this.collect(starts, key, begin, end, () => true);
+        this.collect(places, key, begin, end, () => true);
         yield;
       }
-      for (const key of HEAD_TEXTS) this.collect(starts, key, begin, end, (at) => isHead(text, at));
+      for (const key of HEAD_TEXTS) this.collect(places, key, begin, end, (at) => isHead(text, at));
       let done = begin;
-      for (const start of [...starts].sort((one, other) => one - other)) {
-        if (start >= done) {
-          done = this.event(start);
+      for (const at of [...places].sort((one, other) => one - other)) {
+        if (at >= done) {
+          done = this.event(at);
           yield;
         }
       }
@@ -131,16 +131,15 @@ const Diagnosis = (() => {
       this.begin = end - kept;
     }
 
-    // Adds where the lines begin that hold a key.
-    collect(starts, key, begin, end, accepted) {
+    // Adds where a key is found, once a line.
+    collect(places, key, begin, end, accepted) {
       const searched = this.text.slice(begin, end + key.length);
       let at = searched.indexOf(key);
       while (at >= 0 && begin + at < end) {
         let next = at + 1;
         if (accepted(begin + at)) {
-          const [start, stop] = bounds(this.text, begin + at);
-          starts.add(Math.max(start, begin));
-          next = stop - begin;
+          places.add(begin + at);
+          next = bounds(this.text, begin + at)[1] - begin;
         }
         at = next < searched.length ? searched.indexOf(key, next) : -1;
       }
@@ -271,10 +270,10 @@ const Diagnosis = (() => {
     }
 
     isSpeaking(begin, end) {
-      const starts = new Set();
-      for (const key of SPEAKING_TEXTS) this.collect(starts, key, begin, end, () => true);
-      return [...starts].slice(0, LOOKS).some((start) => {
-        const [, stop] = bounds(this.text, start);
+      const places = new Set();
+      for (const key of SPEAKING_TEXTS) this.collect(places, key, begin, end, () => true);
+      return [...places].slice(0, LOOKS).some((at) => {
+        const [start, stop] = bounds(this.text, at);
         const text = this.text.slice(start, stop);
         return found(this.speaking, text) && !this.unwrapper.foreign(this.unwrapper.unwrap(text));
       });

@@ -117,7 +117,7 @@
     const link = element("a", page.title);
     link.href = page.page;
     const item = element("li", "");
-    item.append(link, " ", element("code", page.alert));
+    item.append(link, " ", element("code", page.name));
     return item;
   }
 

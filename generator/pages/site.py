@@ -14,7 +14,7 @@ from generator.catalog.model import Catalog
 from generator.compile.rule import CompiledAlert, Rules, by_urgency
 from generator.fixes import matrix
 from generator.pages import known, words
-from generator.pages.documents import as_pages
+from generator.pages.documents import as_pages, title
 from generator.pages.markup import as_html
 
 _RUNBOOKS = "runbooks/"
@@ -50,8 +50,12 @@ def files(
         ),
         _page("docs.html.j2", "docs.html", documents=documentation),
         *(_page("document.html.j2", one.page, document=one) for one in documentation),
-        _script("known.js", f"const CATALOG = {_for_a_script(known.to_the_browser(rules, catalog))};\n"),
-        _script("words.js", f"const PAGES = {_for_a_script(_words(rules.alerts, texts))};\n"),
+        _script(
+            "known.js", f"const CATALOG = {_for_a_script(known.to_the_browser(rules, catalog))};\n"
+        ),
+        _script(
+            "words.js", f"const PAGES = {_for_a_script(_words(rules.alerts, texts, documents))};\n"
+        ),
         _script("re2js.js", f"/*!\n{_asset(_LICENCE)}*/\n{_asset(_LIBRARY)}"),
         *(
             _script(name, _asset(name))
@@ -82,20 +86,27 @@ def _stops(alert: CompiledAlert, text: str) -> bool:
     return alert.urgency == "critical" and "\n## Stop the damage\n" in text
 
 
-def _words(alerts: Iterable[CompiledAlert], texts: Mapping[str, str]) -> list[dict[str, Any]]:
+def _words(
+    alerts: Iterable[CompiledAlert], texts: Mapping[str, str], documents: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """What the search knows of each page."""
     found = []
     for alert in alerts:
         name = alert.rule.alert
-        found.append(
-            {
-                "page": names.alert_page(name),
-                "alert": name,
-                "title": alert.title,
-                "words": words.weights(name, alert.title, texts[names.runbook_file(name)]),
-            }
-        )
+        text = texts[names.runbook_file(name)]
+        found.append(_searched(names.alert_page(name), name, alert.title, text))
+    for file, text in documents.items():
+        found.append(_searched(names.document_page(file), "documentation", title(text), text))
     return found
+
+
+def _searched(page: str, name: str, heading: str, text: str) -> dict[str, Any]:
+    return {
+        "page": page,
+        "name": name,
+        "title": heading,
+        "words": words.weights(name, heading, text),
+    }
 
 
 def _by_title(alert: CompiledAlert) -> tuple[str, str]:
