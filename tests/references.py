@@ -40,8 +40,8 @@ def entry() -> str:
     """docs/entry.md."""
     return reference(
         "failure",
-        "# Entry\n\nEvery key of an entry's failure.yaml; `[]` stands for each of a list. [start.md](start.md) tells how one is\n"
-        f"written, and `{TOOL} schema failure` prints the schema for editors.\n",
+        "# Entry\n\nEvery key of an entry's failure.yaml; `[]` stands for each of a list.\n"
+        f"[start.md](start.md) tells how one is written, and `{TOOL} schema failure` prints the schema for editors.\n",
     )
 
 
