@@ -29,17 +29,30 @@ def helped(*verb: str) -> str:
 
 def profile() -> str:
     """docs/profile.md."""
-    schema = json.loads(shipped.schemas()["profile"].read_text(encoding="utf-8"))
-    head = (
+    return reference(
+        "profile",
         "# Profile\n\nEvery key of a profile, with what counts where it is left out. [sites.md](sites.md) tells\n"
-        f"how they are used, and `{TOOL} schema profile` prints the schema for editors.\n\n"
-        "| Key | Value | Left out | What it says |\n|---|---|---|---|\n"
+        f"how they are used, and `{TOOL} schema profile` prints the schema for editors.\n",
     )
+
+
+def entry() -> str:
+    """docs/entry.md."""
+    return reference(
+        "failure",
+        "# Entry\n\nEvery key of an entry's failure.yaml; `[]` stands for each of a list.\n"
+        f"[start.md](start.md) tells how one is written, and `{TOOL} schema failure` prints the schema for editors.\n",
+    )
+
+
+def reference(name: str, head: str) -> str:
+    """A table of the keys that a schema knows."""
+    schema = json.loads(shipped.schemas()[name].read_text(encoding="utf-8"))
     rows = (
-        f"| `{name}` | {values(node)} | {default(node)} | {cell(node.get('description', ''))} |\n"
-        for name, node in keys(schema, schema)
+        f"| `{key}` | {values(node, schema)} | {default(node)} | {cell(node.get('description', ''))} |\n"
+        for key, node in keys(schema, schema)
     )
-    return head + "".join(rows)
+    return f"{head}\n| Key | Value | Left out | What it says |\n|---|---|---|---|\n" + "".join(rows)
 
 
 def keys(
@@ -52,6 +65,8 @@ def keys(
     for key, child in children.items():
         found = resolved(child, root)
         yield above + key, found
+        if "items" in found:
+            yield from keys(resolved(found["items"], root), root, f"{above}{key}[].")
         yield from keys(found, root, f"{above}{key}.")
 
 
@@ -64,10 +79,12 @@ def resolved(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, A
 WORDS = {"object": "mapping", "array": "list"}
 
 
-def values(node: Mapping[str, Any]) -> str:
+def values(node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
     """What a key may hold."""
     if "anyOf" in node:
-        return " or ".join(map(values, node["anyOf"]))
+        return " or ".join(values(resolved(one, root), root) for one in node["anyOf"])
+    if "const" in node:
+        return f"`{json.dumps(node['const'])}`"
     if "enum" in node:
         return ", ".join(f"`{json.dumps(one)}`" for one in node["enum"])
     kinds = [node["type"]] if isinstance(node["type"], str) else node["type"]
@@ -82,4 +99,4 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-PAGES = {"docs/commands.md": commands, "docs/profile.md": profile}
+PAGES = {"docs/commands.md": commands, "docs/profile.md": profile, "docs/entry.md": entry}

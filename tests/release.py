@@ -173,6 +173,8 @@ def with_epilog(one: Shown) -> Shown:
     shown = copy(one)
     sentences = [cleandoc(text) for text in (one.help, one.epilog) if text]
     shown.help = "\n\n".join(sentences).replace("\b\n", "")
+    # Left to itself click-man makes it with a function that click will drop.
+    shown.short_help = one.get_short_help_str()
     return shown
 
 

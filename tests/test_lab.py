@@ -93,7 +93,7 @@ def test_from_the_cause_to_the_notification(tmp_path: Path) -> None:
         f"{mismatch['description']}\n"
         f"Runbook: {mismatch['runbook_url']}"
     )
-    assert mismatch["runbook_url"].endswith("/runbooks/KubeProxyIptablesBackendMismatch.md")
+    assert mismatch["runbook_url"].endswith("/KubeProxyIptablesBackendMismatch.html")
     assert mismatch["symptom"] == "KubeProxyIptablesRestoreFailing held back"
 
     assert wait["alert"] == "KubeProxyIptablesRestoreWithoutWait"

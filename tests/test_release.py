@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import warnings
 from email import message_from_bytes
 from pathlib import Path
 from zipfile import ZipFile
@@ -20,7 +21,7 @@ from generator.base.problems import ToolError
 from generator.cli import COMMANDS
 from tests.conftest import ROOT, Repository
 from tests.documents import parsed
-from tests.release import SUMS, out_of_step, release
+from tests.release import SUMS, Commit, man_pages, out_of_step, release
 
 NAME = f"kube-proxy-alerts-{__version__}"
 PRESETS = sorted(path.stem for path in (ROOT / "catalog" / "presets").glob("*.yaml"))
@@ -261,6 +262,13 @@ def test_man_knows_every_command_with_options_and_examples(dist: Path, tmp_path:
     assert "\n\\fB\\-\\-section\\fP HEADING\n" in page
     assert "\n  kube-proxy-alerts explain sync-slow | less\n" in page
     assert f"{TOOL}-diagnose(1)" in pages[TOOL]
+
+
+def test_man_pages_are_made_with_nothing_that_will_be_dropped(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        man_pages(Commit(ROOT, 0), "1", tmp_path)
+    assert (tmp_path / "man1" / f"{TOOL}.1").is_file()
 
 
 def test_no_sentence_of_a_man_page_is_taken_for_a_macro(dist: Path) -> None:

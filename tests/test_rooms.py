@@ -14,6 +14,7 @@ import pytest
 
 import generator
 from tests.conftest import ROOT
+from tests.documents import blocks
 
 ROOMS = sorted(path.parent.name for path in (ROOT / "generator").glob("*/__init__.py"))
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
@@ -207,3 +208,12 @@ def test_only_commands_end_the_program() -> None:
         and not name.startswith("generator.commands.")
     }
     assert enders == {"generator.cli"}
+
+
+def test_the_picture_shows_the_rooms_in_the_order_of_the_contract() -> None:
+    """In CONTRIBUTING.md, each below those that may use it."""
+    layers = next(contract["layers"] for contract in CONTRACTS if contract["id"] == "flow")
+    picture = next(text for text in blocks("CONTRIBUTING.md", "text") if "↓" in text)
+    assert picture.split("\n    ↓\n") == [*layers[:-1], f"{layers[-1]}\n"]
+    drawn = set(re.findall(r"\w+", picture))
+    assert {*ROOMS, "__main__", "cli", "pipeline"} == drawn

@@ -222,7 +222,7 @@ class Findings:
             return
         if not line.time and self._span != _ALWAYS:
             self._undated += event.count
-        for owner in owners:
+        for owner in sorted(owners):
             named = self._known.get(place, Hints()).node or place
             entry = self._entry_of[owner]
             self.count(entry.id, named, event.count, entry.is_milder(owner))

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from generator.catalog.model import MODES
 
@@ -41,6 +42,15 @@ class Hints:
         """With what a later line tells: after an upgrade the new version counts."""
         news = {one.name: value for one in fields(later) if (value := getattr(later, one.name))}
         return replace(self, **news) if news else self
+
+
+def rules() -> dict[str, Any]:
+    """How hints are read, as data for another program that does the same."""
+    return {
+        "keys": KEYS,
+        "patterns": {name: pattern.pattern for name, pattern in _PATTERNS.items()},
+        "kernels": _KERNELS,
+    }
 
 
 def read(text: str) -> Hints:

@@ -55,7 +55,7 @@ _HEAD = re.compile(
 )
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
 # klog's head with its file, in text and in JSON, and the stack of a kube-proxy that died.
-_KLOG_ANYWHERE: Any = re2.compile(  # many times faster over much that does not match
+SPEAKING: Any = re2.compile(  # many times faster over much that does not match
     rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d{1,9} +\d+ [\w./-]{1,200}:\d+\]"
     rb'|caller\\?":\\?"[\w./-]{1,200}\.go:\d|k8s\.io/kubernetes/|"MESSAGE" ?: ?\['
 )
@@ -109,7 +109,7 @@ class Scanner:
     def __init__(self, signatures: Mapping[str, Signature], each: bool = False) -> None:
         """`each`: no event stands for several lines, as their times may matter one by one."""
         self._each = each
-        own = [_keys(signature) for signature in signatures.values()]
+        own = [keys_of(signature) for signature in signatures.values()]
         self._every = not all(own)
         self._signatures = Signatures(signatures)
         needed = tuple(dict.fromkeys(key for keys in own for key in keys))
@@ -199,7 +199,7 @@ class Scanner:
         """Whether there is a line that kube-proxy may have printed: klog's, and no other program is named."""
         data, at = window.data, window.begin
         for _ in range(_LOOKS):
-            head = _KLOG_ANYWHERE.search(data, at, window.end)
+            head = SPEAKING.search(data, at, window.end)
             if head is None:
                 return False
             if not foreign(_whole(data, head.start(), now)[0]):
@@ -517,7 +517,8 @@ def _heading(data: bytes, start: int, line: Line, now: datetime, memory: Memory)
         if not start:
             return None
         start, stop = _bounds(data, start - 1)
-        if _head(data, start, stop):
+        record = data.startswith(b"{", start)  # which names much else first
+        if _KLOG.search(data, start, stop) if record else _head(data, start, stop):
             origin = memory.origin(data, start, stop)
             if origin and _elsewhere(origin, line):
                 continue
@@ -543,7 +544,7 @@ def _unwrapped(data: bytes, start: int, stop: int, now: datetime) -> Line:
     return unwrap(data[start:stop].decode(errors="replace"), now)
 
 
-def _keys(signature: Signature) -> list[str]:
+def keys_of(signature: Signature) -> list[str]:
     """Texts of which each matching line holds one, however it is wrapped; none if there are no such texts."""
     longest = max(
         (run for literal in signature.literals for run in _runs(literal)), key=len, default=""

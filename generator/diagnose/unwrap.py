@@ -132,7 +132,9 @@ _CARRIERS = re.compile(
     r"proxy|hyperkube|k3s|rke2|rkt|runc|kubelite|microk8s|k0s|conmon|[0-9a-f]{12,64}\Z",
     re.IGNORECASE,
 )
-_POD_IN_FRONT = re.compile(r"(?<![\w.-])(kube-proxy-[a-z0-9][a-z0-9-]{0,60})(?![\w-])")
+_POD_IN_FRONT = re.compile(
+    r"(?:\A|[^\w.-])(?P<pod>kube-proxy-[a-z0-9][a-z0-9-]{0,60})(?:[^\w-]|\Z)"
+)
 _NAMED_IN_FRONT = (
     re.compile(r"\[(?P<pod>[a-z0-9][a-z0-9.-]{1,252})\]\s*\Z"),
     re.compile(
@@ -163,6 +165,40 @@ def unwrap(line: str, now: datetime) -> Line:
         inner = _behind_unknown(found.text)
         found = _joined(found, inner) if inner else found
     return found
+
+
+def rules() -> dict[str, Any]:
+    """What undoes wrappings, as data for another program that does the same; its patterns are RE2's too."""
+    return {
+        "depth": _DEPTH,
+        "fields": _FIELDS,
+        "front": _FRONT,
+        "colours": _COLOURS.pattern,
+        "fronts": [
+            {"begin": "".join(sorted(begin)), "pattern": _for_re2(pattern)}
+            for begin, pattern in _FRONTS
+        ],
+        "label": _LABEL.pattern,
+        "time_in_front": _TIME,
+        "heads": "|".join(f"(?:{_for_re2(head)})" for head in _HEADS),
+        "klog": KLOG.pattern,
+        "pod_in_front": _for_re2(_POD_IN_FRONT),
+        "named_in_front": list(map(_for_re2, _NAMED_IN_FRONT)),
+        "carriers": f"(?i){_for_re2(_CARRIERS)}",
+        "months": _MONTHS,
+        "nodes": _NODES,
+        "pods": _PODS,
+        "programs": _PROGRAMS,
+        "texts": TEXTS,
+        "times": _TIMES,
+        "docker": sorted(_DOCKER),
+    }
+
+
+def _for_re2(pattern: re.Pattern[str]) -> str:
+    """Python's end of a text, and its flag for a dot that takes a newline, as RE2 writes them."""
+    flag = "(?s)" if pattern.flags & re.DOTALL else ""
+    return flag + pattern.pattern.replace(r"\Z", r"\z")
 
 
 def _joined(outer: Line, inner: Line) -> Line:
@@ -273,7 +309,7 @@ def _behind_unknown(text: str) -> Line | None:
             groups = named.groupdict()
             line = replace(line, pod=groups.get("pod"), program=groups.get("program"))
             break
-    return replace(line, pod=pod[1]) if pod else line
+    return replace(line, pod=pod["pod"]) if pod else line
 
 
 def _without_quotes(front: str, text: str) -> str:

@@ -4,12 +4,14 @@
 (() => {
   const SLICE = 1 << 16; // characters of a text that was pasted, looked at in one go
   const BREATH = 12; // milliseconds of work before the page may do something else
-  const SEVERITIES = ["critical", "warning", "info"];
   const state = document.getElementById("state");
   const list = document.getElementById("found");
+  const rest = document.getElementById("rest");
   const search = document.getElementById("search");
   const hits = document.getElementById("hits");
   const MOST_HITS = 10;
+  const MOST_NODES = 5; // that are named
+  const LONGEST_NAME = 100; // of a node or a program; logs can say anything there
   let turn = 0; // of the newest log; an older one that is still read gives way
 
   const breathe = () => new Promise((go) => setTimeout(go));
@@ -34,11 +36,11 @@
     }
   }
 
-  // `query` is what was searched, if anything was.
-  async function read(pieces, query = "") {
+  // `source` is what the log is called; `query` is what was searched, if anything was.
+  async function read(pieces, source, query = "") {
     turn += 1;
     const own = turn;
-    const scan = new Matcher.Scan(ENTRIES);
+    const scan = new Diagnosis.Scan(CATALOG, source, Date.now());
     let since = performance.now();
     async function work(steps) {
       while (own === turn && !steps.next().done) {
@@ -49,8 +51,7 @@
         }
       }
     }
-    list.replaceChildren();
-    hits.replaceChildren();
+    clear();
     state.dataset.state = "reading";
     try {
       for await (const piece of pieces) await work(scan.add(piece));
@@ -59,7 +60,11 @@
       if (own === turn) say(`The log could not be read: ${error.message}`, "refused");
       return;
     }
-    if (own === turn) show(scan, query);
+    if (own === turn) show(scan.answer(), scan.lines, source, query);
+  }
+
+  function clear() {
+    for (const one of [list, rest, hits]) one.replaceChildren();
   }
 
   function say(text, word) {
@@ -67,18 +72,38 @@
     state.dataset.state = word;
   }
 
-  function show(scan, query) {
-    const rank = (entry) => SEVERITIES.indexOf(entry.severity);
-    const there = ENTRIES.filter((entry) => scan.found.has(entry.alert));
-    there.sort((one, other) => rank(one) - rank(other) || scan.found.get(other.alert).count - scan.found.get(one.alert).count);
-    list.replaceChildren(...there.map((entry) => row(entry, scan.found.get(entry.alert))));
-    if (query && !there.length) {
+  const counted = (count, one, more) => `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
+
+  function show(answer, lines, source, query) {
+    list.replaceChildren(...answer.found.map((one) => row(one, source)));
+    if (query && !answer.found.length) {
       showHits(query);
       return;
     }
-    const lines = `${scan.lines.toLocaleString("en")} ${scan.lines === 1 ? "line" : "lines"}`;
-    const many = there.length === 1 ? "1 documented failure is" : `${there.length || "No"} documented failures are`;
-    say(`${many} in ${lines}.`, "done");
+    rest.replaceChildren(...others(answer).map((text) => element("li", text)));
+    say(headline(answer, counted(lines, "line", "lines")), "done");
+    // For programs: the whole answer, of which the page shows what a person reads first.
+    document.dispatchEvent(new CustomEvent("diagnosed", { detail: answer }));
+  }
+
+  function headline({ verdict, found }, lines) {
+    if (verdict === "cannot tell") return `Cannot tell: no line of kube-proxy’s is in ${lines}.`;
+    const there = found.length ? counted(found.length, "documented failure is", "documented failures are") : "No documented failure is";
+    const also = verdict === "unexplained" ? ", but errors are there that no entry explains" : "";
+    return `${there} in ${lines}${also}.`;
+  }
+
+  // What is no documented failure.
+  function others({ unexplained, harmless, elsewhere, kube_proxies: proxies }) {
+    const versions = [...new Set(proxies.map(({ version }) => version).filter(Boolean))].map(short);
+    const said = [];
+    if (unexplained) said.push(`${counted(unexplained, "error", "errors")} that no entry explains; diagnose lists them.`);
+    for (const { program, alert, count } of elsewhere) {
+      said.push(`${counted(count, "line", "lines")} of ${short(program)} like ${alert}; not counted, another program.`);
+    }
+    for (const { id, reason, count } of harmless) said.push(`${count.toLocaleString("en")} × ${id}, harmless: ${reason}`);
+    if (versions.length) said.push(`Versions of kube-proxy in the log: ${versions.slice(0, MOST_NODES).join(", ")}.`);
+    return said;
   }
 
   function showHits(query) {
@@ -92,21 +117,37 @@
     const link = element("a", page.title);
     link.href = page.page;
     const item = element("li", "");
-    item.append(link, " ", element("code", page.alert));
+    item.append(link, " ", element("code", page.name));
     return item;
   }
 
-  function row(entry, { count, first }) {
-    const title = element(entry.page ? "a" : "span", entry.title);
-    if (entry.page) title.href = entry.page;
-    const where = `${entry.severity}, ${count.toLocaleString("en")} ${count === 1 ? "line" : "lines"}, first line ${first}`;
+  function row(one, source) {
+    const { page } = one;
+    const title = element(page ? "a" : "span", one.title);
+    if (page) title.href = page;
     const item = element("li", "");
-    item.dataset.entry = entry.id;
-    const step = element("p", entry.first_step);
+    item.dataset.entry = one.id;
+    const step = element("p", one.first_step);
     step.prepend(element("strong", "First: "));
-    item.append(title, " ", element("code", entry.alert), element("p", where), step);
+    const where = `${one.severity}, ${counted(one.count, "line", "lines")}, first line ${one.number}${placed(one.nodes, source)}`;
+    item.append(title, " ", element("code", one.alert), element("p", where), element("p", dated(one)), step);
     return item;
   }
+
+  function placed(nodes, source) {
+    const named = nodes.filter(({ name }) => name !== source);
+    const more = named.length > MOST_NODES ? ` and ${named.length - MOST_NODES} more` : "";
+    const names = named.slice(0, MOST_NODES).map(({ name, count }) => `${short(name)} (${count.toLocaleString("en")})`);
+    return named.length ? `, on ${names.join(", ")}${more}` : "";
+  }
+
+  function dated({ first, last, going_on: goingOn }) {
+    if (!first) return "The lines bear no time.";
+    const state = goingOn ? "still going on at the end of the log" : "over then";
+    return `${first === last ? `At ${first}` : `${first} to ${last}`}, ${state}.`;
+  }
+
+  const short = (name) => (name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name);
 
   function element(name, text) {
     const made = document.createElement(name);
@@ -114,11 +155,13 @@
     return made;
   }
 
+  const readFile = (file) => read(texts(file), file.name);
+
   function take(event, data) {
     const text = data.getData("text/plain");
     if (event.target === search && !data.files.length && text.length <= search.maxLength) return;
-    if (data.files.length) read(texts(data.files[0]));
-    else read(slices(text));
+    if (data.files.length) readFile(data.files[0]);
+    else read(slices(text), "pasted");
     event.preventDefault();
   }
 
@@ -126,18 +169,17 @@
   search.addEventListener("input", () => {
     const query = search.value.trim();
     if (query) {
-      read(slices(query), query);
+      read(slices(query), "searched", query);
       return;
     }
     turn += 1;
-    list.replaceChildren();
-    hits.replaceChildren();
+    clear();
     say("", "done");
   });
   document.addEventListener("paste", (event) => take(event, event.clipboardData));
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => take(event, event.dataTransfer));
   document.getElementById("open").addEventListener("change", (event) => {
-    if (event.target.files.length) read(texts(event.target.files[0]));
+    if (event.target.files.length) readFile(event.target.files[0]);
   });
 })();

@@ -10,12 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base import names
 from generator.base.file import File
-from generator.catalog.model import Catalog, Entry
-from generator.catalog.wordings import by_alert
+from generator.catalog.model import Catalog
 from generator.compile.rule import CompiledAlert, Rules, by_urgency
 from generator.fixes import matrix
-from generator.pages import words
-from generator.pages.documents import as_pages
+from generator.pages import known, words
+from generator.pages.documents import as_pages, title
 from generator.pages.markup import as_html
 
 _RUNBOOKS = "runbooks/"
@@ -51,17 +50,22 @@ def files(
         ),
         _page("docs.html.j2", "docs.html", documents=documentation),
         *(_page("document.html.j2", one.page, document=one) for one in documentation),
-        _script("signatures.js", f"const ENTRIES = {_for_a_script(_entries(rules, catalog))};\n"),
-        _script("words.js", f"const PAGES = {_for_a_script(_words(rules.alerts, texts))};\n"),
+        _script(
+            "known.js", f"const CATALOG = {_for_a_script(known.to_the_browser(rules, catalog))};\n"
+        ),
+        _script(
+            "words.js", f"const PAGES = {_for_a_script(_words(rules.alerts, texts, documents))};\n"
+        ),
         _script("re2js.js", f"/*!\n{_asset(_LICENCE)}*/\n{_asset(_LIBRARY)}"),
         *(
             _script(name, _asset(name))
             for name in (
-                "matcher.js",
+                "diagnosis.js",
                 "paste.js",
                 "runbook.js",
                 "search.js",
                 "versions.js",
+                "unwrap.js",
                 "site.css",
             )
         ),
@@ -82,59 +86,31 @@ def _stops(alert: CompiledAlert, text: str) -> bool:
     return alert.urgency == "critical" and "\n## Stop the damage\n" in text
 
 
-def _words(alerts: Iterable[CompiledAlert], texts: Mapping[str, str]) -> list[dict[str, Any]]:
+def _words(
+    alerts: Iterable[CompiledAlert], texts: Mapping[str, str], documents: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """What the search knows of each page."""
     found = []
     for alert in alerts:
         name = alert.rule.alert
-        found.append(
-            {
-                "page": names.alert_page(name),
-                "alert": name,
-                "title": alert.title,
-                "words": words.weights(name, alert.title, texts[names.runbook_file(name)]),
-            }
-        )
+        text = texts[names.runbook_file(name)]
+        found.append(_searched(names.alert_page(name), name, alert.title, text))
+    for file, text in documents.items():
+        found.append(_searched(names.document_page(file), "documentation", title(text), text))
     return found
+
+
+def _searched(page: str, name: str, heading: str, text: str) -> dict[str, Any]:
+    return {
+        "page": page,
+        "name": name,
+        "title": heading,
+        "words": words.weights(name, heading, text),
+    }
 
 
 def _by_title(alert: CompiledAlert) -> tuple[str, str]:
     return alert.title, alert.rule.alert
-
-
-def _entries(rules: Rules, catalog: Catalog) -> list[dict[str, Any]]:
-    """What the browser needs to name the failures in a log: the entries that `diagnose` looks for in lines."""
-    found = []
-    for entry in catalog.entries:
-        if entry.kind == "watchdog":
-            continue
-        for alert, compiled in by_alert(entry).items():
-            found.append(
-                {
-                    "id": entry.id,
-                    "alert": alert,
-                    "title": entry.title,
-                    "severity": entry.severity_of(alert),
-                    "first_step": entry.first_step,
-                    "page": _page_of(entry, alert, rules),
-                    "literals": compiled.literals,
-                    "any_of": compiled.any_of,
-                    "pattern": compiled.pattern,
-                    "exclude": compiled.exclude,
-                }
-            )
-    return found
-
-
-def _page_of(entry: Entry, wanted: str, rules: Rules) -> str | None:
-    """The page of the alert that is wanted, else of another of its; none where the profile has disabled it."""
-    own = [
-        alert.rule.alert
-        for alert in rules.alerts
-        if alert.entry.id == entry.id and not alert.known_build
-    ]
-    own.sort(key=lambda alert: alert != wanted)
-    return names.alert_page(own[0]) if own else None
 
 
 def _catalog(rules: Rules) -> dict[str, Any]:

@@ -27,13 +27,17 @@ class PageServer(ThreadingHTTPServer):
     daemon_threads = True  # a browser that keeps its connection open does not hold up the end
 
     def __init__(self, pages: Mapping[str, str], port: int) -> None:
-        self.pages = {path: text.encode() for path, text in pages.items()}
+        self.show(pages)
         try:
             super().__init__((LOOPBACK, port), _Handler)
         except OSError as error:
             raise ToolError(
                 f"port {port} cannot be had: {error.strerror}; choose another with --port, 0 for any"
             ) from error
+
+    def show(self, pages: Mapping[str, str]) -> None:
+        """From now on these and no others."""
+        self.pages = {path: text.encode() for path, text in pages.items()}
 
     @property
     def url(self) -> str:

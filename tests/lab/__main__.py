@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,12 @@ import click
 import yaml
 
 from generator.base.problems import ToolError, errors
+from generator.catalog import shipped
 from generator.catalog.load import load
 from generator.commands.shared import COULD_NOT_RUN, FOUND
+from generator.pages import site
 from generator.pipeline import compile_catalog
+from generator.servers.pages import PageServer
 from tests.lab import afterwards, namespaces, page, report, samples
 from tests.lab.namespaces import WORK
 from tests.lab.node import Node
@@ -21,6 +25,8 @@ from tests.lab.programs import Programs, programs
 from tests.lab.report import Seen
 from tests.lab.scenarios import SCENARIOS, SHORT, Scenario
 from tests.lab.stack import Receiver, stack
+
+_LONGEST_RUN = 4 * 3600  # seconds that the pages are served, if nobody ends the lab before
 
 
 @click.command(
@@ -101,16 +107,20 @@ async def _run(
     scenarios: Sequence[Scenario], found: Programs, patience: float
 ) -> tuple[list[Seen], list[str]]:
     receiver = Receiver()
+    pages = PageServer({}, 0)  # as `serve` starts it; its address stands in the pages that it gets
     profile = WORK / "profile.yaml"
-    site = {
-        "runbooks": {"base_url": f"{receiver.url}/runbooks"},
+    settings = {
+        "runbooks": {"base_url": pages.url, "style": "site"},
         "disabled": ["not-running"],  # needs kube-state-metrics, and the lab has no Pods
     }
-    profile.write_text(yaml.safe_dump(site), encoding="utf-8")
+    profile.write_text(yaml.safe_dump(settings), encoding="utf-8")
     inputs = load(profile=profile)
     compiled = compile_catalog(inputs, "output")
     if errors(compiled.problems) or not compiled.rules:
         raise ToolError("the catalog has errors; run `make check`")
+    written = site.files(compiled.files, compiled.rules, inputs.catalog, shipped.documents())
+    pages.show({file.path: file.text for file in written})
+    threading.Thread(target=pages.serve, args=(_LONGEST_RUN,), daemon=True).start()
     async with stack(found, receiver, profile, compiled.files, WORK) as running:
         pairs = [
             (scenario, Node(number, scenario.name, scenario.build, found.nodes, WORK, running.ship))

@@ -13,6 +13,7 @@ from generator.diagnose.findings import Findings
 from generator.diagnose.windows import Window
 from generator.fixes.known_builds import known_builds
 from generator.query.signature import compile_re2
+from generator.verify.headings import headings
 from tests.lab.node import Node
 from tests.lab.report import Seen
 from tests.lab.scenarios import Scenario
@@ -143,7 +144,7 @@ class Observer:
                 summary=notification.annotations["summary"],
                 description=notification.annotations["description"],
                 runbook_url=url,
-                runbook_served=f"# {wanted.rule.alert}" in page.splitlines(),
+                runbook_served=wanted.rule.alert in headings(page),
             )
         return seen
 

@@ -1,4 +1,4 @@
-"""What watches the nodes: Loki with its ruler, Prometheus, Alertmanager, a receiver, and the runbooks."""
+"""What watches the nodes: Loki with its ruler, Prometheus, Alertmanager, and a receiver."""
 
 import asyncio
 import contextlib
@@ -56,10 +56,9 @@ class Message:
 
 
 class Receiver:
-    """Takes notifications at /webhook and chat messages at /chat, and serves the runbooks at /runbooks/."""
+    """Takes notifications at /webhook and chat messages at /chat."""
 
     def __init__(self) -> None:
-        self.runbooks: Mapping[str, str] = {}
         self.notifications: list[Notification] = []
         self.messages: list[Message] = []
         receiver = self
@@ -82,12 +81,6 @@ class Receiver:
                     ]
                 self.send_response(200)
                 self.end_headers()
-
-            def do_GET(self) -> None:
-                page = receiver.runbooks.get(self.path.removeprefix("/runbooks/"))
-                self.send_response(200 if page else 404)
-                self.end_headers()
-                self.wfile.write((page or "").encode())
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -264,11 +257,8 @@ async def stack(
 ) -> AsyncIterator[Stack]:
     """Start everything on loopback, its rulers empty, and push the rules of the profile; all of it is gone afterwards.
 
-    Of the generated files Alertmanager gets its configuration, and the receiver the runbooks.
+    Of the generated files Alertmanager gets its configuration.
     """
-    receiver.runbooks = {
-        Path(file.path).name: file.text for file in files if file.path.startswith("runbooks/")
-    }
     populate(work, [file for file in files if file.path.startswith("alertmanager/")])
     rules, targets = work / "rules", work / "targets.json"
     rules.mkdir()

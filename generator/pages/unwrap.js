@@ -1,0 +1,347 @@
+"use strict";
+// What a program printed, inside all that collectors and tools wrap around it: generator/diagnose/unwrap.py for the
+// browser, with the same patterns. RE2 reads them: the browser's own regular expressions never see the log.
+
+const Unwrap = (() => {
+  const compile = (pattern) => RE2JS.RE2JS.compile(pattern);
+  const TIME = compile(
+    "\\A(\\d{4})-(\\d\\d)-(\\d\\d)[T ](\\d\\d):(\\d\\d):(\\d\\d)(?:[.,](\\d+))?(Z|[+-]\\d\\d:?\\d\\d)?\\z");
+  const QUOTED_AS_VALUE = compile("\"\\s*:\\s*\"\\z");
+  const JSON_TEXT = compile("(?s)\\A(?:[^\"\\\\]|\\\\.)*");
+  const CSV_TEXT = compile("\\A(?:[^\"]|\"\")*");
+  const FINEST = 1e11; // seconds; a larger number counts milliseconds or finer
+  const YEARS = 8; // the next 29th of February may be far
+  const DAY = 86_400_000;
+  const NOTHING = { time: null, node: null, pod: null, program: null, partial: false };
+
+  const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+  const isDigit = (char) => char >= "0" && char <= "9";
+  const lastName = (path) => path.slice(path.lastIndexOf(".") + 1);
+
+  function withoutEnd(text) {
+    let end = text.length;
+    while (end && (text[end - 1] === "\n" || text[end - 1] === "\r")) end -= 1;
+    return text.slice(0, end);
+  }
+
+  function parsed(text) {
+    try {
+      const record = JSON.parse(text);
+      return isRecord(record) ? record : null;
+    } catch {
+      return null;
+    }
+  }
+
+  function ofKlog(record) {
+    return typeof record.msg === "string" && "ts" in record && ("v" in record || "err" in record);
+  }
+
+  function isNumber(text) {
+    const [whole, fraction, ...more] = text.split(".");
+    const digits = (part) => part !== "" && [...part].every(isDigit);
+    return digits(whole) && (fraction === undefined || digits(fraction)) && !more.length;
+  }
+
+  const milliseconds = (fraction) => Number((fraction || "").slice(0, 3).padEnd(3, "0"));
+
+  // A time as text, or as a number since 1970 in seconds or finer; in milliseconds.
+  function moment(value) {
+    if (typeof value === "string" && !isNumber(value)) return timeOf(value);
+    let number = typeof value === "string" || typeof value === "number" ? Number(value) : 0;
+    while (Number.isFinite(number) && number > FINEST) number /= 1000;
+    return number > 0 && Number.isFinite(number) ? number * 1000 : null;
+  }
+
+  function timeOf(text) {
+    const found = TIME.matcher(text);
+    if (!found.find()) return null;
+    const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((at) => Number(found.group(at)));
+    const time = checked(year, month, day, hour, minute, second, milliseconds(found.group(7)));
+    const zone = found.group(8);
+    if (time === null || !zone || zone === "Z") return time;
+    const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2));
+    return time - (zone[0] === "-" ? -minutes : minutes) * 60_000;
+  }
+
+  function checked(year, month, day, hour, minute, second, fraction) {
+    const at = new Date(Date.UTC(year, month - 1, day, hour, minute, second, fraction));
+    const real = at.getUTCMonth() === month - 1 && at.getUTCDate() === day && at.getUTCHours() === hour;
+    return real && minute < 60 && second < 60 ? at.getTime() : null;
+  }
+
+  // Each value of a record by its path of keys, in lower case, those on top first; klog's own records whole.
+  function fieldsOf(record, most) {
+    const waiting = [["", record]];
+    const found = [];
+    for (const [path, value] of waiting) {
+      if (isRecord(value) && !ofKlog(value)) {
+        for (const [key, child] of Object.entries(value)) {
+          waiting.push([path ? `${path}.${key}`.toLowerCase() : key.toLowerCase(), child]);
+        }
+      } else if (Array.isArray(value) && !Number.isInteger(value[0])) {
+        waiting.push(...value.map((child) => [path, child]));
+      } else {
+        found.push([path, value]);
+      }
+      if (waiting.length > most) break;
+    }
+    return found;
+  }
+
+  // journald's JSON gives the bytes of a message that cannot be printed as numbers.
+  function textOf(value) {
+    if (typeof value === "string") return value;
+    const isByte = (one) => Number.isInteger(one) && one >= 0 && one < 256;
+    return Array.isArray(value) && value.every(isByte) ? new TextDecoder().decode(new Uint8Array(value)) : null;
+  }
+
+  function plainPath(path) {
+    let plain = "";
+    for (const char of path) {
+      const isPart = isDigit(char) || (char >= "a" && char <= "z");
+      if (isPart) plain += char;
+      else if (plain && !plain.endsWith("_")) plain += "_";
+    }
+    return plain.endsWith("_") ? plain.slice(0, -1) : plain;
+  }
+
+  // The text whose path of keys ends with the first of these names.
+  function named(values, names) {
+    let best = names.length;
+    let found = null;
+    for (const [path, value] of values) {
+      const plain = plainPath(path);
+      const rank = names.findIndex((name) => plain === name || plain.endsWith(`_${name}`));
+      if (rank >= 0 && rank < best && typeof value === "string" && value) {
+        best = rank;
+        found = value;
+      }
+    }
+    return found;
+  }
+
+  function joined(outer, inner) {
+    return {
+      text: withoutEnd(inner.text),
+      time: inner.time ?? outer.time,
+      node: outer.node || inner.node,
+      pod: outer.pod || inner.pod,
+      program: inner.program || outer.program,
+      partial: outer.partial || inner.partial,
+    };
+  }
+
+  // `now` decides the year of times that come without one.
+  class Unwrapper {
+    constructor(rules, now) {
+      this.rules = rules;
+      this.now = now;
+      this.months = rules.months;
+      this.fronts = rules.fronts.map(({ begin, pattern }) => ({ begin, pattern: compile(pattern) }));
+      for (const name of ["colours", "label", "time_in_front", "heads", "klog", "pod_in_front", "carriers"]) {
+        this[name] = compile(rules[name]);
+      }
+      this.namedInFront = rules.named_in_front.map(compile);
+    }
+
+    unwrap(line) {
+      const plain = line.includes("\x1b") ? this.colours.matcher(line).replaceAll("") : line;
+      let found = { ...NOTHING, text: withoutEnd(plain.replaceAll("\u00a0", " ")) };
+      for (let depth = 0; depth < this.rules.depth; depth += 1) {
+        const inner = this.inside(found.text);
+        if (!inner) break;
+        found = joined(found, inner);
+      }
+      const inner = this.begins(found.text) ? null : this.behindUnknown(found.text);
+      return inner ? joined(found, inner) : found;
+    }
+
+    // The head of klog's at the beginning of a text.
+    head(text) {
+      if (!"IWEF".includes(text.charAt(0))) return null;
+      const found = this.klog.matcher(text);
+      return found.lookingAt() ? found : null;
+    }
+
+    begins(text) {
+      return ["{\"ts\":", "panic: ", "fatal error: "].some((one) => text.startsWith(one)) || this.head(text) !== null;
+    }
+
+    isError(text) {
+      const head = this.head(text);
+      if (head) return "EF".includes(head.group("level"));
+      if (!text.startsWith("{\"ts\":")) return text.startsWith("panic: ") || text.startsWith("fatal error: ");
+      const record = parsed(text);
+      return record !== null && "err" in record && !("v" in record);
+    }
+
+    // A message without what differs each time that it is said: klog's time and process.
+    said(text) {
+      const head = this.head(text);
+      return head ? `${head.group("level")} ${text.slice(head.start("source"))}` : text;
+    }
+
+    printedAt(text) {
+      const head = this.head(text);
+      if (head) return this.inYear(Number(head.group("month")), Number(head.group("day")), head.group("clock"));
+      const record = text.startsWith("{\"ts\":") ? parsed(text) : null;
+      return record ? moment(record.ts) : null;
+    }
+
+    // The program that printed a line, by its wrapping, if that cannot be kube-proxy.
+    foreign(line) {
+      const name = line.program || line.pod;
+      return name && !this.carriers.matcher(name).find() ? name : null;
+    }
+
+    inside(text) {
+      if (this.head(text)) return null;
+      if (text.trimStart().startsWith("{")) {
+        const record = parsed(text);
+        const own = record && text.startsWith("{\"ts\":") && ofKlog(record);
+        return record && !own ? this.ofRecord(text, record) : null;
+      }
+      for (const { begin, pattern } of this.fronts) {
+        if (begin && !begin.includes(text.charAt(0))) continue;
+        const found = pattern.matcher(text);
+        if (found.matches()) return this.ofFront(groupsOf(pattern, found));
+      }
+      return null;
+    }
+
+    ofFront(groups) {
+      const labels = this.labels(groups.labels || "");
+      return {
+        text: groups.text || "",
+        time: this.timeInFront(groups),
+        node: groups.node || named(labels, this.rules.nodes),
+        pod: groups.pod || named(labels, this.rules.pods),
+        program: groups.program || named(labels, this.rules.programs),
+        partial: groups.tag === "P",
+      };
+    }
+
+    timeInFront({ short, time, unix, dated }) {
+      if (!short) return moment(time || unix || "") ?? this.timeWithin(dated || "");
+      const month = this.months.indexOf(short.slice(0, 3)) / 3 + 1;
+      return this.inYear(month, Number(short.slice(4, 6)), short.slice(7));
+    }
+
+    labels(text) {
+      const found = new Map();
+      const label = this.label.matcher(text);
+      while (label.find()) found.set(label.group(1).toLowerCase(), label.group(2));
+      return found;
+    }
+
+    // The line from the first head of a program on, and what the text before it tells.
+    behindUnknown(text) {
+      const head = this.headWithin(text.slice(0, this.rules.front * 2));
+      if (!head || head > this.rules.front) return null;
+      const front = text.slice(0, head);
+      const line = { ...NOTHING, text: withoutQuotes(front, text.slice(head)), time: this.timeWithin(front) };
+      for (const pattern of this.namedInFront) {
+        const found = pattern.matcher(front);
+        if (!found.find()) continue;
+        const groups = groupsOf(pattern, found);
+        line.pod = groups.pod ?? null;
+        line.program = groups.program ?? null;
+        break;
+      }
+      const pod = this.pod_in_front.matcher(front);
+      return pod.find() ? { ...line, pod: pod.group("pod") } : line;
+    }
+
+    headWithin(text) {
+      const found = this.heads.matcher(text);
+      return found.find() ? found.start() : 0;
+    }
+
+    timeWithin(front) {
+      const found = this.time_in_front.matcher(front);
+      return found.find() ? moment(found.group()) : null;
+    }
+
+    ofRecord(whole, record) {
+      const fields = fieldsOf(record, this.rules.fields);
+      const text = this.message(fields);
+      if (text === null || text === whole) return null;
+      const values = new Map();
+      for (const [path, value] of fields.reverse()) if (value) values.set(path, value);
+      const keys = Object.keys(record);
+      const docker = "log" in record && "stream" in record && keys.every((key) => this.rules.docker.includes(key));
+      return {
+        text,
+        time: this.timeAmong(values),
+        node: named(values, this.rules.nodes),
+        pod: named(values, this.rules.pods),
+        program: named(values, this.rules.programs),
+        // docker's driver cuts what is longer than 16 KiB, and ends a whole line with its newline.
+        partial: docker && !text.endsWith("\n"),
+      };
+    }
+
+    timeAmong(values) {
+      for (const key of this.rules.times) {
+        for (const [path, value] of values) {
+          const time = lastName(path) === key ? moment(value) : null;
+          if (time !== null) return time;
+        }
+      }
+      return null;
+    }
+
+    // What a program printed: with a head, else under a known key, else the longest text.
+    message(fields) {
+      const texts = [];
+      for (const [path, value] of fields) {
+        if (isRecord(value) && ofKlog(value)) return JSON.stringify({ ts: value.ts, ...value });
+        const text = textOf(value);
+        if (text !== null) texts.push([path, text]);
+      }
+      const headed = texts.find(([, text]) => this.begins(text.trimStart()));
+      if (headed) return headed[1].trimStart();
+      for (const key of this.rules.texts) {
+        const known = texts.find(([path]) => lastName(path) === key);
+        if (known) return known[1];
+      }
+      const sentences = texts.map(([, text]) => text).filter((text) => text.includes(" "));
+      return sentences.reduce((one, other) => (one !== null && one.length >= other.length ? one : other), null);
+    }
+
+    // A time without a year: the latest one that is not in the future (clocks may differ by a day).
+    inYear(month, day, clock) {
+      const [hour, minute, second] = clock.slice(0, 15).split(":");
+      const [whole, fraction] = second.split(".");
+      const latest = this.now + DAY;
+      const thisYear = new Date(this.now).getUTCFullYear();
+      for (let year = new Date(latest).getUTCFullYear(); year > thisYear - YEARS; year -= 1) {
+        const at = checked(year, month, day, Number(hour), Number(minute), Number(whole), milliseconds(fraction));
+        if (at !== null && at <= latest) return at;
+      }
+      return null;
+    }
+  }
+
+  function groupsOf(pattern, found) {
+    return Object.fromEntries(Object.keys(pattern.namedGroups()).map((name) => [name, found.group(name)]));
+  }
+
+  // A text of JSON or a field of CSV as it was before it was quoted.
+  function withoutQuotes(front, text) {
+    if (QUOTED_AS_VALUE.matcher(front).find()) {
+      const quoted = JSON_TEXT.matcher(text);
+      try {
+        return quoted.find() ? JSON.parse(`"${quoted.group()}"`) : text;
+      } catch {
+        return text;
+      }
+    }
+    if (!front.endsWith("\"") || front.includes("{")) return text;
+    const field = CSV_TEXT.matcher(text);
+    return field.find() ? field.group().replaceAll("\"\"", "\"") : text;
+  }
+
+  return { Unwrapper };
+})();
