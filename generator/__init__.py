@@ -14,7 +14,7 @@ rulers, verify. The rule of imports is a contract in pyproject.toml.
     history/   What changed in the rules between two commits.
     outputs/   RENDER and WRITE: one module an output; the folder, all of it or nothing.
     pages/     The runbooks as a web site, whose first page names the failures in a log that one pastes.
-    prove/     PROVE: the files through the real promtool and a real Loki.
+    prove/     PROVE: the files through the real promtool and a real Loki or VictoriaLogs.
     query/     LogQL, PromQL and the signature of a line. Knows nothing of kube-proxy.
     rulers/    LOAD: what differs on a ruler, push, rollback.
     scaffolds/ New entries and first profiles.

@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "serve": "Show the web site on this machine, for a look.",
     "show": "Show an entry and its rules.",
     "site": "Write the runbooks as a web site that names the failures in a log.",
-    "test": "Run the unit tests, those of log rules on a real Loki.",
+    "test": "Run the unit tests, those of log rules on a real Loki or VictoriaLogs.",
     "verify": "Prove that the rules are live.",
 }
 

@@ -11,6 +11,8 @@ from generator.compile.rule import Rules
 from generator.compile.rules import compile_rules
 from generator.outputs import links
 
+_LOG_RULES = {"loki": "loki", "victorialogs": "victoriametrics"}  # folder of the files: its output
+
 
 @dataclass(frozen=True)
 class Compiled:
@@ -51,8 +53,11 @@ def compile_catalog(inputs: Inputs, output: str) -> Compiled:
     return Compiled(tuple(problems), rules, by_output)
 
 
-def default_log_rules(inputs: Inputs) -> list[str]:
-    """The log rules of the same catalog for the default profile: what the entries' unit tests speak of."""
+def default_log_rules(inputs: Inputs, folder: str = "loki") -> list[str]:
+    """The log rules of the same catalog for the default profile: what the entries' unit tests speak of.
+
+    `folder` is that of their files: loki or victorialogs.
+    """
     rules = compile_rules(inputs.catalog, inputs.default_profile)
-    files = outputs.render_one("loki", rules, inputs.catalog, inputs.default_profile)
-    return [file.text for file in files]
+    files = outputs.render_one(_LOG_RULES[folder], rules, inputs.catalog, inputs.default_profile)
+    return [file.text for file in files if file.path.startswith(f"{folder}/")]

@@ -16,12 +16,12 @@ from hypothesis import settings
 
 from generator.catalog.load import load
 from generator.pipeline import compile_catalog
-from generator.prove import tools
+from generator.prove import local_victorialogs, tools
 from generator.prove.tools import Tool
 from generator.servers.loki import Loki
-from tests.lab import programs, servers
+from generator.servers.victorialogs import VictoriaLogs
+from tests.lab import programs
 from tests.lokis import RELEASES, StartLoki
-from tests.victorialogs import Filled
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
@@ -247,11 +247,15 @@ def real_loki(start_loki: StartLoki) -> Iterator[Loki]:
 
 
 @pytest.fixture(scope="session")
-def real_victoria_logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """A real VictoriaLogs, one for all tests of a process. Never skipped."""
-    tool = programs.VICTORIA_LOGS
-    binary = obtained(tool, tool.pinned[0], tmp_path_factory)
-    with servers.victoria_logs(binary, tmp_path_factory.mktemp("victoria-logs")) as running:
+def pinned_victoria_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """VictoriaLogs of the pinned version. Never skipped."""
+    return obtained(tools.VICTORIA_LOGS, tools.VICTORIA_LOGS.pinned[0], tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def real_victoria_logs(pinned_victoria_logs: Path) -> Iterator[VictoriaLogs]:
+    """A real VictoriaLogs, one for all tests of a process."""
+    with local_victorialogs.running(pinned_victoria_logs) as running:
         yield running
 
 

@@ -33,8 +33,9 @@ from generator.catalog.wordings import signature
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import rules_file
 from generator.pipeline import compile_catalog
-from generator.prove import local_loki, on_loki, tools
+from generator.prove import local_loki, over_time, tools
 from generator.prove.log_tests import alerting_rules
+from generator.prove.on_loki import OnLoki
 from generator.query import logql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
@@ -175,8 +176,10 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
         def fails(rule: AlertRule, entry: Entry = entry) -> bool:
             text = rules_file("rules.yaml", [RuleGroup("g", "30s", (rule,))]).text
             assert entry.log_tests
-            suite = on_loki.Suite(entry.log_tests, tuple(alerting_rules([text])))
-            return any(outcome.said for outcome in on_loki.run_tests(server, promtool, suite))
+            suite = over_time.Suite(entry.log_tests, tuple(alerting_rules([text])))
+            return any(
+                outcome.said for outcome in over_time.run_tests(OnLoki(server), promtool, suite)
+            )
 
         def expr(
             filters: Signature = whole,

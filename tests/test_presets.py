@@ -30,9 +30,10 @@ from generator.check.inhibitions import logs_and_metrics_meet
 from generator.compile.rule import Engine
 from generator.compile.rules import compile_rules
 from generator.pipeline import compile_catalog
-from generator.prove import log_tests, on_loki, tools
+from generator.prove import log_tests, over_time, tools
 from generator.prove.log_tests import Rule
-from generator.prove.on_loki import Suite
+from generator.prove.on_loki import OnLoki
+from generator.prove.over_time import Suite
 from generator.query import logql
 from generator.servers.loki import Loki, first_step
 from generator.steps.deployment import words
@@ -400,9 +401,8 @@ def test_logs_as_the_agent_ships_them_fire(
         checks.append({"eval_time": "15m", "alertname": entry.alert, "exp_alerts": [alert]})
         checks.append({"eval_time": "31m", "alertname": entry.alert, "exp_alerts": []})
     test = LogTest(name, tuple(streams), tuple(checks))
-    (outcome,) = on_loki.run_tests(
-        real_loki, promtool, Suite(LogTests(name, (), 60, (test,)), rules)
-    )
+    suite = Suite(LogTests(name, (), 60, (test,)), rules)
+    (outcome,) = over_time.run_tests(OnLoki(real_loki), promtool, suite)
     assert outcome.said == ""
 
 

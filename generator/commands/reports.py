@@ -15,7 +15,7 @@ from generator.base.problems import Problem
 from generator.commands.shared import masked, printable
 
 if TYPE_CHECKING:
-    from generator.prove.on_loki import Outcome
+    from generator.prove.over_time import Outcome
 
 
 def render(problems: Sequence[Problem], style: str) -> str:

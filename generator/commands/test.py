@@ -1,8 +1,9 @@
-"""`test`: unit tests, those of log rules on a real Loki."""
+"""`test`: unit tests, those of log rules on a real Loki or VictoriaLogs."""
 
 import os
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from generator.base import disk
-from generator.base.problems import Location, Problem, errors
+from generator.base.problems import Location, Problem, ToolError, errors
 from generator.commands import completion
 from generator.commands.completion import some_of
 from generator.commands.shared import (
@@ -32,11 +33,21 @@ from generator.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from generator.catalog.model import Catalog, Entry
-    from generator.prove.on_loki import Outcome, Suite
-    from generator.servers.loki import Loki
+    from generator.prove.over_time import Outcome, Store, Suite
+    from generator.servers.http import Client
+
+_OWN = "own"  # in place of an address: a VictoriaLogs that is started for the run
+
+
+def _address(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    """Without its value the option stands last, or it would take a file for the address."""
+    if given and given != _OWN and "://" not in given:
+        raise click.BadParameter(
+            f"{given!r} is no address such as http://victorialogs.example:9428; "
+            "to have one started for the run, put the option behind the files"
+        )
+    return given
 
 
 @click.command(
@@ -45,6 +56,7 @@ if TYPE_CHECKING:
         "test --catalog ours --only my-failure",
         "test --loki http://loki.example:3100",
         "test our-rules/tests.yaml --json",
+        "test --only iptables-lock-not-mounted --victorialogs",
         "test --junit tests.xml",
     ),
 )
@@ -63,6 +75,15 @@ if TYPE_CHECKING:
     metavar="URL",
     help="Use this Loki. The lines of the tests are pushed to it and stay, under labels that other rules do not see.",
 )
+@click.option(
+    "--victorialogs",
+    metavar="[URL]",
+    is_flag=False,
+    flag_value=_OWN,
+    callback=_address,
+    help="Test the rules for vmalert, in LogsQL, on a VictoriaLogs in place of a Loki: on this one, under a tenant "
+    "of each test, or, without an address, on one that is started for the run.",
+)
 @file_option("--junit", "How each test ended in JUnit's XML too, for the test report of a CI.")
 @json_option()
 @format_option
@@ -74,6 +95,7 @@ def command(
     catalogs: tuple[Path, ...],
     profile: Path | None,
     url: str | None,
+    victorialogs: str | None,
     junit: Path | None,
     as_json: bool,
     style: str,
@@ -84,14 +106,17 @@ def command(
 
     Tests with input_series go to promtool. Tests with input_streams, log lines, go to a real Loki: the one given, or
     a local one that is started for the run. Loki must also see every sample of the entries as the checks do.
+    VictoriaLogs can take its place: the tests are the same, the rules those for vmalert.
 
     In a Loki that is given, the lines stand under labels of other names, which the rules under test are rewritten for:
     no other rule selects them, and `init`, `verify` and `diagnose` pass them over. If one of its rules would see them
     all the same, nothing is pushed (exit code 2).
     """
     from generator.catalog.load import is_of_an_entry
-    from generator.prove import on_loki, tools
+    from generator.prove import over_time, tools
 
+    if url and victorialogs:
+        raise ToolError("the tests run on one store: give --loki or --victorialogs")
     promtool = tools.find(tools.PROMTOOL, say)
     wanted = _Wanted(style, junit)
     of_entries = [path for path in files if is_of_an_entry(path)]
@@ -102,24 +127,27 @@ def command(
     entries: Sequence[Entry] = ()
     if of_entries or only or not files:
         names = [name.strip() for words in only for name in words.split(",")]
-        catalog, entries, more = _tests_of_entries(catalogs, profile, names, of_entries, wanted)
+        catalog, entries, more = _tests_of_entries(
+            catalogs, profile, names, of_entries, wanted, victorialogs is not None
+        )
         suites += more
         outcomes += [
-            on_loki.Outcome(entry.tests_path, "promtool") for entry in entries if entry.unit_tests
+            over_time.Outcome(entry.tests_path, "promtool") for entry in entries if entry.unit_tests
         ]
     compared, unseen = 0, list[Problem]()
     if suites or any(entry.samples for entry in entries):
-        with _loki(url) as loki:
-            if url:
-                on_loki.unseen(loki, suites)
+        with _store(url, victorialogs, suites) as store:
             for suite in suites:
-                outcomes += on_loki.run_tests(loki, promtool, suite, hidden=url is not None)
+                outcomes += over_time.run_tests(store, promtool, suite)
             if catalog:
-                unseen, compared = on_loki.samples_agree(loki, catalog, entries)
+                unseen, compared = over_time.samples_agree(store, catalog, entries)
     failures = [
         Problem(Location(row.file), f"{row.test}: {row.said}") for row in outcomes if row.said
     ]
-    outcomes += [on_loki.Outcome(str(row.where), "samples on Loki", row.message) for row in unseen]
+    name = "VictoriaLogs" if victorialogs else "Loki"
+    outcomes += [
+        over_time.Outcome(str(row.where), f"samples on {name}", row.message) for row in unseen
+    ]
     failed = [outcome for outcome in outcomes if outcome.said]
     if junit:
         _write(junit, outcomes)
@@ -133,7 +161,7 @@ def command(
             if outcome.said:
                 tell(textwrap.indent(outcome.said, "    "))
     seen = (
-        f"; Loki sees {compared} sample lines as the checks do" if compared and not failed else ""
+        f"; {name} sees {compared} sample lines as the checks do" if compared and not failed else ""
     )
     say(f"{len(outcomes) - len(failed)} tests pass, {len(failed)} fail{seen}")
     if failed:
@@ -143,10 +171,10 @@ def command(
 def _tests_of_files(
     files: Sequence[Path], promtool: Path, wanted: "_Wanted"
 ) -> tuple[list["Suite"], list["Outcome"]]:
-    """The suites for Loki, and how promtool's own tests ended."""
+    """The suites of log lines, and how promtool's own tests ended."""
     from generator.base import subprocesses
     from generator.catalog.load import load_tests
-    from generator.prove import on_loki
+    from generator.prove import over_time
 
     read = [(path, load_tests(path)) for path in files]
     _stop_on_errors([problem for _, file in read for problem in file.problems], wanted)
@@ -157,10 +185,10 @@ def _tests_of_files(
                 [str(promtool), "test", "rules", path.name], path.parent
             )
             outcomes.append(
-                on_loki.Outcome(path.as_posix(), "promtool", "" if passed else said.strip())
+                over_time.Outcome(path.as_posix(), "promtool", "" if passed else said.strip())
             )
     return [
-        on_loki.suite(file.log_tests, file.rules) for _, file in read if file.log_tests
+        over_time.suite(file.log_tests, file.rules) for _, file in read if file.log_tests
     ], outcomes
 
 
@@ -170,11 +198,12 @@ def _tests_of_entries(
     names: Sequence[str],
     files: Sequence[Path],
     wanted: "_Wanted",
+    logsql: bool,
 ) -> tuple["Catalog", Sequence["Entry"], list["Suite"]]:
     """The catalog, its entries that are tested (those named and those of the files; all, if there are neither), and
-    their suites for Loki, after promtool has passed the tests that are its own."""
+    their suites of log lines, after promtool has passed the tests that are its own."""
     from generator.pipeline import default_log_rules
-    from generator.prove import on_loki
+    from generator.prove import over_time
 
     read, compiled = compile_for(
         [*catalogs, *_catalogs_of(files, catalogs)], profile, "output", log_tests=True
@@ -190,9 +219,9 @@ def _tests_of_entries(
     found, proof = validate_compiled(read, compiled.files, "output", skip=False, entries=entries)
     _stop_on_errors(found, wanted)
     say(proof)
-    rules = default_log_rules(read)
+    rules = default_log_rules(read, "victorialogs" if logsql else "loki")
     tests = [entry.log_tests for entry in entries if entry.log_tests]
-    return read.catalog, entries, [on_loki.suite(one, rules) for one in tests]
+    return read.catalog, entries, [over_time.suite(one, rules) for one in tests]
 
 
 def _catalogs_of(files: Sequence[Path], known: Sequence[Path]) -> list[Path]:
@@ -236,7 +265,7 @@ def _stop_on_errors(problems: Sequence[Problem], wanted: _Wanted) -> None:
 
     A CI shows what it finds in the file, so what kept the tests from running stands there as well.
     """
-    from generator.prove.on_loki import Outcome
+    from generator.prove.over_time import Outcome
 
     found = sorted(errors(problems))
     if found and wanted.junit:
@@ -252,13 +281,32 @@ def _write(path: Path, outcomes: Sequence["Outcome"]) -> None:
     disk.put(path, reports.junit(outcomes))
 
 
-def _loki(url: str | None) -> "AbstractContextManager[Loki]":
-    from contextlib import nullcontext
+@contextmanager
+def _store(
+    loki: str | None, victorialogs: str | None, suites: Sequence["Suite"]
+) -> Iterator["Store"]:
+    """The store of logs that is named, or one that is started for the run."""
+    from generator.prove import local_loki, local_victorialogs, tools
+    from generator.prove.on_loki import OnLoki, unseen
+    from generator.prove.on_victorialogs import OnVictoriaLogs
+    from generator.servers.loki import Loki
+    from generator.servers.victorialogs import VictoriaLogs
 
-    from generator.prove import local_loki, tools
-    from generator.servers import access, loki
+    if victorialogs == _OWN:
+        with local_victorialogs.running(tools.find(tools.VICTORIA_LOGS, say)) as own:
+            yield OnVictoriaLogs(own)
+    elif victorialogs:
+        yield OnVictoriaLogs(VictoriaLogs(_client("victorialogs", victorialogs)))
+    elif loki:
+        given = Loki(_client("loki", loki))
+        unseen(given, suites)
+        yield OnLoki(given, hidden=True)
+    else:
+        with local_loki.running(tools.find(tools.LOKI, say)) as started:
+            yield OnLoki(started)
 
-    there = access.endpoint("loki", url, {}, os.environ) if url else None
-    if there is None:
-        return local_loki.running(tools.find(tools.LOKI, say))
-    return nullcontext(loki.Loki(client_of(there)))
+
+def _client(kind: str, url: str) -> "Client":
+    from generator.servers import access
+
+    return client_of(access.named([kind], {kind: url}, (), {}, os.environ)[kind])

@@ -1,1 +1,1 @@
-"""PROVE: the files through the real promtool and a real Loki."""
+"""PROVE: the files through the real promtool and a real Loki or VictoriaLogs."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def running(
     Its ruler evaluates the rule files, or what is in the rule store (as Loki's configuration says it), and sends alerts
     to the address of an Alertmanager. It can be left out. The configuration is that of the binary's version.
     """
-    with tempfile.TemporaryDirectory() as folder, _interrupted_by_sigterm():
+    with tempfile.TemporaryDirectory() as folder, interrupted_by_sigterm():
         work = Path(folder)
         for name in ("index", "cache", "chunks", "compactor", "rules", "scratch"):
             (work / name).mkdir()
@@ -82,50 +82,66 @@ def running(
         populate(
             work / "rules", [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules]
         )
-        with (work / "log").open("wb") as log:
-            command = [str(binary), f"-config.file={work / 'loki.yaml'}"]
-            try:
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    preexec_fn=die_with_parent,
-                )
-            except OSError as error:
-                raise ToolError(f"{binary}: {error.strerror}") from error
-        try:
-            with Client(
+        command = [str(binary), f"-config.file={work / 'loki.yaml'}"]
+        with (
+            started(command, work / "log") as process,
+            Client(
                 Endpoint("Loki", f"http://127.0.0.1:{http}", prefix="/prometheus"), tries=1
-            ) as client:
-                loki = Loki(client)
-                _wait(loki, process, work / "log")
-                yield loki
-        finally:
-            process.kill()  # there is nothing to save
-            process.wait()
+            ) as client,
+        ):
+            loki = Loki(client)
+            _wait(loki, process, work / "log")
+            yield loki
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program that prints into a file and ends with the block. Raises ToolError if it cannot be started."""
+    with log.open("wb") as said:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                preexec_fn=die_with_parent,
+            )
+        except OSError as error:
+            raise ToolError(f"{command[0]}: {error.strerror}") from error
+    try:
+        yield process
+    finally:
+        process.kill()  # there is nothing to save
+        process.wait()
 
 
 def _wait(loki: Loki, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Until it takes a line; its own /ready says so only a minute later."""
+
+    def takes_a_line() -> None:
+        now = str(time.time_ns())
+        loki.push([{"stream": {"kube_proxy_alerts": "start"}, "values": [[now, "started"]]}])
+
+    wait(takes_a_line, process, log, "loki", "it must be a Loki 2, or use --loki")
+
+
+def wait(
+    ask: Callable[[], None], process: "subprocess.Popen[bytes]", log: Path, name: str, fix: str
+) -> None:
+    """Until a program that was started does what it is asked. Raises ToolError if it ends, or takes too long."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
-            now = str(time.time_ns())
-            return loki.push(
-                [{"stream": {"kube_proxy_alerts": "start"}, "values": [[now, "started"]]}]
-            )
+            return ask()
         except ToolError as error:
             if process.poll() is not None:
                 said = log.read_text(errors="replace").strip().splitlines() or [
                     "it printed nothing"
                 ]
-                raise ToolError(
-                    f"loki ended at its start: {said[-1][:500]}; it must be a Loki 2, or use --loki"
-                ) from error
+                raise ToolError(f"{name} ended at its start: {said[-1][:500]}; {fix}") from error
             if time.monotonic() > deadline:
                 raise ToolError(
-                    f"loki does not take lines within {_START_SECONDS} s: {error}"
+                    f"{name} does not take lines within {_START_SECONDS} s: {error}"
                 ) from error
         time.sleep(0.1)
 
@@ -146,7 +162,7 @@ def die_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
+def interrupted_by_sigterm() -> Iterator[None]:
     """SIGTERM ends the block as Ctrl-C does, so that what follows it is done."""
 
     def interrupt(number: int, frame: object) -> None:

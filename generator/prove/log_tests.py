@@ -1,8 +1,9 @@
-"""Unit tests of Loki rules: what is pushed, what is asked, and the same test in promtool's words. No IO.
+"""Unit tests of log rules: what is pushed, what is asked, and the same test in promtool's words. No IO.
 
-Loki has no unit tests. Here Loki itself evaluates each rule's expression at every step, and promtool, which holds the
-rule engine that Loki's ruler uses too, takes the answers as series: it knows `for`, resolution, templates, and how to
-say what it expected and what it got. What a template asks (`query`) is asked of Loki too, at every step.
+Loki has no unit tests, nor has VictoriaLogs. Here the store itself evaluates each rule's expression at every step, and
+promtool, which holds the rule engine that Loki's ruler uses too, takes the answers as series: it knows `for`,
+resolution, templates, and how to say what it expected and what it got. What a template asks (`query`) is asked of the
+store too, at every step. That vmalert's engine judges alike is shown by the tests.
 """
 
 import json
@@ -61,17 +62,17 @@ def length(test: LogTest, interval: float) -> float:
     return max([steps(test, interval) * interval, *lines])
 
 
-def query(expr: str, test: LogTest, name: str, hidden: bool) -> str:
-    """The expression of a rule over the streams that `push` gives for the test of this name, and over no others."""
+def query(expr: str, streams: Sequence[LogStream], name: str, hidden: bool) -> str:
+    """The LogQL of a rule over the streams that `push` gives for the test of this name, and over no others."""
     if hidden:
         expr = logql.renamed(
-            expr, HIDDEN, sorted({label for stream in test.streams for label in stream.labels})
+            expr, HIDDEN, sorted({label for stream in streams for label in stream.labels})
         )
     return logql.within(expr, TEST_LABEL, name)
 
 
 def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any]:
-    """A stream as Loki's push API takes it. `base` is the start of the test in nanoseconds.
+    """A stream as the push API of Loki takes it, and VictoriaLogs. `base` is the start of the test in nanoseconds.
 
     Hidden, its labels have names that nobody else uses. Loki finds no stream by labels that it does not have, so only
     the rules under test see it, and nothing takes it for a log of the site.
@@ -88,6 +89,11 @@ def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any
         else stream.labels
     )
     return {"stream": {**labels, TEST_LABEL: name}, "values": values}
+
+
+def span(stream: LogStream, base: int) -> tuple[int, int]:
+    """When the first line of a stream whose lines have one time is, as `push` gives it, and when they have ended."""
+    return base - len(stream.lines) + 1, base + 1
 
 
 def asked(rule: Rule, answer: Iterable[Series]) -> list[str]:
@@ -111,9 +117,9 @@ def as_promtool(
     asked: Mapping[str, Sequence[Series]],
     interval: float,
 ) -> list[File]:
-    """The test for promtool: each rule reads a series, and the series holds what Loki answered for its expression.
+    """The test for promtool: each rule reads a series, and the series holds what the store answered for its expression.
 
-    `asked` holds Loki's answers to what the annotations ask for.
+    `asked` holds its answers to what the annotations ask for.
     """
     count = steps(test, interval)
     written = [_for_promtool(number, rule) for number, rule in enumerate(rules)]
@@ -162,7 +168,7 @@ def _for_promtool(number: int, rule: Rule) -> Rule:
 
 
 def _series_name(number: int) -> str:
-    return f"loki_rule_{number}"
+    return f"log_rule_{number}"
 
 
 def _shown(labels: Mapping[str, str]) -> dict[str, str]:

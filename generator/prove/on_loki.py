@@ -1,123 +1,66 @@
-"""Proves Loki rules with a real Loki: unit tests over time, and that Loki sees every sample as this tool does."""
+"""A real Loki as the store on which log rules are proven."""
 
-import tempfile
-import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from generator.base import subprocesses
-from generator.base.disk import populate
 from generator.base.names import TEST_LABEL
-from generator.base.problems import Location, Problem, ToolError
-from generator.catalog.model import Catalog, Entry, LogTest, LogTests
-from generator.catalog.wordings import signature
-from generator.catalog.wrappings import DRESSES
+from generator.base.problems import ToolError
+from generator.catalog.model import LogStream
 from generator.prove import log_tests
-from generator.prove.log_tests import Rule
+from generator.prove.over_time import Suite
 from generator.query import logql
-from generator.servers.loki import Loki, Series, first_step
+from generator.query.signature import Signature
+from generator.servers.loki import Loki, Series
 
 _NANO = 1_000_000_000
-_SHOWN = 20  # matching lines in a report
 _ADDED = {"service_name": "unknown_service"}  # by Loki 3 to streams that have no such label
-_MARGIN = 60  # seconds between a test's end and now, as Loki refuses lines of the future
 
 
-@dataclass(frozen=True)
-class Suite:
-    """A file of tests, and the alerting rules that it is about."""
+class OnLoki:
+    """Keeps the streams of each test apart by a label, and hidden in a Loki that others use."""
 
-    tests: LogTests
-    rules: tuple[Rule, ...]
+    name = "Loki"
 
+    def __init__(self, loki: Loki, hidden: bool = False) -> None:
+        self._loki, self._hidden = loki, hidden
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a test ended; `said` tells what was expected and what came, and is empty if that is the same."""
-
-    file: str
-    test: str
-    said: str = ""
-
-
-def suite(tests: LogTests, rule_files: Iterable[str]) -> Suite:
-    """Raises ToolError if one of the texts is no rule file."""
-    try:
-        return Suite(tests, tuple(log_tests.alerting_rules(rule_files)))
-    except ValueError as error:
-        raise ToolError(f"{tests.path}: {error}") from error
+    def hold(self, streams: Sequence[LogStream], start: int) -> "_Held":
+        mark, base = uuid.uuid4().hex, start * _NANO
+        self._loki.push(
+            [log_tests.push(stream, mark, base, self._hidden) for stream in streams if stream.lines]
+        )
+        return _Held(self._loki, streams, mark, start, self._hidden)
 
 
-def run_tests(loki: Loki, promtool: Path, suite: Suite, hidden: bool = False) -> Iterator[Outcome]:
-    """Run the tests of a file one after the other, hidden in a Loki that others use.
+class _Held:
+    def __init__(
+        self, loki: Loki, streams: Sequence[LogStream], mark: str, start: int, hidden: bool
+    ) -> None:
+        self._loki, self._streams, self._mark = loki, streams, mark
+        self._start, self._hidden = start, hidden
 
-    Raises ToolError if Loki or promtool cannot.
-    """
-    for test in suite.tests.tests:
-        try:
-            said = _run(
-                loki, promtool, suite.tests, test, log_tests.looked_at(test, suite.rules), hidden
-            )
-        except ValueError as error:
-            said = str(error)
-        yield Outcome(suite.tests.path, test.name, said)
+    def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
+        return self._loki.evaluate(self._own(expr), self._start, step, count)
 
-
-def _run(
-    loki: Loki, promtool: Path, tests: LogTests, test: LogTest, rules: Sequence[Rule], hidden: bool
-) -> str:
-    name = uuid.uuid4().hex
-    count = log_tests.steps(test, tests.interval)
-    length = log_tests.length(test, tests.interval)
-    start = first_step(time.time() - length - _MARGIN, tests.interval)
-    loki.push(
-        [
-            log_tests.push(stream, name, start * _NANO, hidden)
-            for stream in test.streams
-            if stream.lines
+    def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
+        begin = self._start * _NANO
+        end = begin + round(length * _NANO)
+        return [
+            ((at - begin) / _NANO, line)
+            for query in logql.log_queries(self._own(expr))
+            for at, line in self._loki.lines(query, begin, end)
         ]
-    )
-    exprs = [log_tests.query(rule["expr"], test, name, hidden) for rule in rules]
 
-    def evaluated(expr: str) -> list[Series]:
-        return loki.evaluate(expr, start, tests.interval, count)
+    def found(self, filters: Signature) -> set[int]:
+        (stream,) = self._streams
+        query = " ".join([f'{{{TEST_LABEL}="{self._mark}"}}', *logql.filters(filters)])
+        begin, end = log_tests.span(stream, self._start * _NANO)
+        rows = self._loki.lines(query, begin, end)
+        return {at - begin for at, _ in rows}
 
-    answers = [evaluated(expr) for expr in exprs]
-    texts = [
-        text
-        for rule, answer in zip(rules, answers, strict=True)
-        for text in log_tests.asked(rule, answer)
-    ]
-    asked = {
-        text: evaluated(log_tests.query(text, test, name, hidden)) for text in dict.fromkeys(texts)
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        populate(work, log_tests.as_promtool(test, rules, answers, asked, tests.interval))
-        passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], work)
-    if passed:
-        return ""
-    report = [line for line in said.splitlines() if line.strip() and "tests.yaml" not in line]
-    for rule, expr in zip(rules, exprs, strict=True):
-        report += [
-            f"    query of {rule['alert']}:",
-            *(f"        {line}" for line in rule["expr"].splitlines()),
-        ]
-        end = (start + _MARGIN) * _NANO + round(length * _NANO)
-        matched = [
-            line
-            for query in logql.log_queries(expr)
-            for line in loki.lines(query, start * _NANO, end)
-        ]
-        report += ["    lines that matched:" if matched else "    no line matched"]
-        report += [
-            f"        {(at - start * _NANO) / _NANO:.0f}s  {line}" for at, line in matched[:_SHOWN]
-        ]
-        report += [f"        and {len(matched) - _SHOWN} more"] if len(matched) > _SHOWN else []
-    return "\n".join(report)
+    def _own(self, expr: str) -> str:
+        return log_tests.query(expr, self._streams, self._mark, self._hidden)
 
 
 def unseen(loki: Loki, suites: Iterable[Suite]) -> None:
@@ -142,34 +85,3 @@ def _sees(rule: Mapping[str, Any], streams: Sequence[Mapping[str, str]]) -> bool
         return logql.selects(str(rule["query"]), streams)
     except ValueError:
         return True  # what cannot be read may select anything
-
-
-def samples_agree(
-    loki: Loki, catalog: Catalog, entries: Iterable[Entry]
-) -> tuple[list[Problem], int]:
-    """A problem for each sample line of some entries that Loki sees otherwise than the line-level check, for any entry
-    of the catalog; and how many were compared."""
-    name = uuid.uuid4().hex
-    start = time.time_ns() - 3600 * _NANO
-    signatures = {entry.id: signature(entry.logs) for entry in catalog.entries if entry.logs}
-    rows = [
-        (Location(sample.path, number, 1), dress(line))
-        for entry in entries
-        for sample in entry.samples
-        for number, line in enumerate(sample.lines, 1)
-        for dress in DRESSES
-        if line
-    ]
-    values = [[str(start + number), line] for number, (_, line) in enumerate(rows)]
-    for begin in range(0, len(values), 1000):
-        loki.push([{"stream": {TEST_LABEL: name}, "values": values[begin : begin + 1000]}])
-    problems = []
-    for owner, filters in signatures.items():
-        query = " ".join([f'{{{TEST_LABEL}="{name}"}}', *logql.filters(filters)])
-        seen = {at - start for at, _ in loki.lines(query, start, start + len(rows))}
-        ours = {number for number, (_, line) in enumerate(rows) if filters.matches(line)}
-        for number in sorted(seen ^ ours):
-            who = "Loki" if number in seen else "the line-level check"
-            where, line = rows[number]
-            problems.append(Problem(where, f"only {who} finds {owner} in: {line[:300]}"))
-    return problems, len(rows)

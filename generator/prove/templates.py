@@ -1,6 +1,6 @@
 """What the templates of a rule's annotations ask the ruler's engine (the function `query`), for given labels. No IO.
 
-promtool knows PromQL only. So its templates are made to ask for a series that holds the answer of Loki.
+promtool knows PromQL only. So its templates are made to ask for a series that holds the answer of the store.
 """
 
 import json
@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-ANSWERS = "loki_answers"  # the series that hold what Loki answered, each with the query in a label
+ANSWERS = (
+    "log_answers"  # the series that hold what the store answered, each with the query in a label
+)
 _QUERY = "query"
 _TOKEN = re.compile(
     r'(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)|\$labels\.(?P<label>[a-zA-Z_]\w*)|(?P<word>\$?[\w.]+)|(?P<sign>\S)',
@@ -67,7 +69,7 @@ def queries(template: str) -> list[Asked]:
 
 
 def asking_promtool(template: str) -> str:
-    """The template with each query asking for the series that holds Loki's answer to it."""
+    """The template with each query asking for the series that holds the store's answer to it."""
     for asked in reversed(queries(template)):
         series = f'(printf "{ANSWERS}{{{_QUERY}=%q}}" {template[asked.start : asked.end]})'
         template = template[: asked.start] + series + template[asked.end :]

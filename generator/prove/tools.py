@@ -56,6 +56,12 @@ LOKI = Tool(
     "github.com/grafana/loki/cmd/loki",
     "-X github.com/grafana/loki/pkg/build.Version={version}",
 )
+VICTORIA_LOGS = Tool(
+    "victoria-logs",
+    ("1.52",),
+    "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs",
+    "-X github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version=victoria-logs-v{version}.1",
+)
 
 
 def find(tool: Tool, say: Say) -> Path:

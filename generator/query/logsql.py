@@ -5,12 +5,15 @@ Its strings are Go's, as those of LogQL, and so are its patterns. Its stream sel
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
+from generator.query import lexer
 from generator.query.logql import quote
 from generator.query.signature import Signature, escape
 
 LINES = "kube_proxy_lines"  # what is counted; vmalert shows the name in the label `stats_result`
 _RECENT = "kube_proxy_recent_lines"
+_WINDOW = re.compile(r"_time:[0-9][0-9a-zµ.]*")
 # VictoriaLogs searches for the plain text at the beginning of a pattern, and then tries the rest as if the line began
 # there: of `AB\b` it finds nothing in `AB-`. With this before it a pattern means the same and has no such beginning.
 _NO_BEGINNING = ".?"
@@ -63,6 +66,27 @@ def count(
     return "\n".join([lines(selector, signature, window), *pipes]) + "\n"
 
 
+def log_query(expr: str) -> str:
+    """What an expression counts: its query up to the statistics, without the window."""
+    words = lexer.words(expr)
+    pairs = pairwise(words)
+    pipes = [first.start for first, second in pairs if (first.text, second.text) == ("|", "stats")]
+    query = expr[: min(pipes, default=len(expr))]
+    names = [word.start for word in words if word.kind == "name" and word.start < len(query)]
+    for start in reversed(names):
+        window = _WINDOW.match(query, start)
+        if window:
+            query = query[:start] + query[window.end() :]
+    return query.strip() or "*"
+
+
 def always(window: str) -> str:
-    """An expression that is always true: a count without groups has an answer, 0, where nothing is."""
-    return f'{{kube_proxy_alerts="watchdog"}} _time:{window}\n| stats count() as {LINES}\n'
+    """An expression that is always true: a count without groups has an answer, 0, where nothing is.
+
+    It gives the label that Loki's has of its selector.
+    """
+    return (
+        f'{{kube_proxy_alerts="watchdog"}} _time:{window}\n'
+        f"| stats count() as {LINES}\n"
+        "| format `watchdog` as kube_proxy_alerts\n"
+    )

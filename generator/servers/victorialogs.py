@@ -1,16 +1,31 @@
 """Speaks to a VictoriaLogs over HTTP."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, Self
 
 from generator.base.shapes import TEXT, Schema, Shape, ShapeError, record
 from generator.servers import answers
 from generator.servers.http import Client
+from generator.servers.loki import Series, parts
 
+_PUSH = "/insert/loki/api/v1/push"
+_FLUSH = "/internal/force_flush"
 _QUERY = "/select/logsql/query"
 _STATS = "/select/logsql/stats_query"
 _NANO = 1_000_000_000
+_SEEN_SECONDS = 30  # within which it shows what it has taken; a second is usual
+_POLL_SECONDS = 0.05
+_NOT_OURS = (
+    400,
+    401,
+    403,
+    404,
+    405,
+)  # of a part of it that only takes lines, or to whom it does not allow that
+_RESULT = "__name__"  # the label with the name of what was counted
 _TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\z"}
 _LINE = Shape(record({"_msg": TEXT}, _time=_TIME))
 
@@ -21,11 +36,76 @@ class VictoriaLogs:
     A tenant is `AccountID:ProjectID`. Its methods raise ToolError if it cannot be reached or refuses.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, tenant: str | None = None) -> None:
         self.url = client.url
         self._client = client
-        account, _, project = (client.endpoint.tenant or "0:0").partition(":")
-        self._headers = {"AccountID": account, "ProjectID": project or "0"}
+        self.tenant = tenant or client.endpoint.tenant or "0:0"
+        self._account, _, project = self.tenant.partition(":")
+        self._headers = {"AccountID": self._account, "ProjectID": project or "0"}
+
+    def of_project(self, project: int) -> Self:
+        """The same VictoriaLogs, and there another project of the account."""
+        return type(self)(self._client, f"{self._account}:{project}")
+
+    def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
+        """Hand over streams as Loki's push API takes them; the lines are kept as they are, JSON too."""
+        as_they_are = {"disable_message_parsing": "1"}
+        for part in parts(streams):
+            body = {"streams": part}
+            self._client.request(
+                "POST", _PUSH, json=body, params=as_they_are, headers=self._headers
+            )
+        # By itself it does so after a second; where this is refused, that is waited for.
+        self._client.request("GET", _FLUSH, allow=_NOT_OURS)
+
+    def wait(self, count: int, labels: Mapping[str, str]) -> None:
+        """Until so many lines of the streams with these labels are found. Raises ToolError if they do not come.
+
+        A stream selector finds new streams about a second later than a filter finds their lines.
+        """
+        stream = f"{{{', '.join(f'{name}={json.dumps(value)}' for name, value in labels.items())}}}"
+        deadline = time.monotonic() + _SEEN_SECONDS
+        while True:
+            seen = sum(int(value) for _, value in self.counts(f"{stream} | stats count() as n", {}))
+            if seen >= count:
+                return
+            if time.monotonic() > deadline:
+                raise self._client.error(
+                    f"shows {seen} of {count} lines that it was given within {_SEEN_SECONDS} s; "
+                    "does it keep lines of that age (-retentionPeriod)?"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
+        """The answers to an expression at `count` steps after the first, each as vmalert gets it; `start` in seconds.
+
+        Raises ValueError if an answer has several values for the same labels.
+        """
+        found: dict[tuple[tuple[str, str], ...], dict[int, str]] = {}
+        for number in range(count + 1):
+            moment = start * _NANO + round(number * step * _NANO)
+            for labels, value in self._at(expr, moment):
+                values = found.setdefault(tuple(sorted(labels.items())), {})
+                if number in values:
+                    raise ValueError(
+                        "VictoriaLogs gives several results for the same labels, which vmalert tells apart by "
+                        f"`stats_result`; let the query give one: {expr}"
+                    )
+                values[number] = value
+        return [Series(dict(labels), values) for labels, values in found.items()]
+
+    def _at(self, expr: str, moment: int) -> list[tuple[dict[str, str], str]]:
+        """The answer to an expression at a time in nanoseconds: labels, without the name of what was counted."""
+        asked = {"query": expr, "time": str(moment)}
+        found = self._client.json(_STATS, answers.VECTOR, params=asked, headers=self._headers)
+        rows = found["data"]["result"]
+        return [
+            (
+                {name: text for name, text in row["metric"].items() if name != _RESULT},
+                str(row["value"][1]),
+            )
+            for row in rows
+        ]
 
     def counts(
         self,

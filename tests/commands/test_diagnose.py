@@ -26,12 +26,12 @@ from generator.fixes.advice import Facts
 from generator.prove.local_loki import free_ports
 from generator.servers.http import Client, Endpoint
 from generator.servers.loki import Loki
+from generator.servers.victorialogs import VictoriaLogs
 from tests.catalog.test_lines import CAPTURES, FIRES, KNOWN, SILENT, name
 from tests.cluster.test_objects import kube_proxy, pod
 from tests.conftest import ROOT, Run, obtained
 from tests.kubernetes_api import serve
 from tests.lab import programs, servers
-from tests.victorialogs import Filled
 
 CATALOG = load().catalog
 SCHEMA = json.loads((ROOT / "catalog" / "diagnosis.schema.json").read_text(encoding="utf-8"))
@@ -387,7 +387,7 @@ SITES = {"labels": "{}", "no labels": "{cluster: null, namespace: null, pod: nul
 
 @pytest.mark.parametrize("labels", SITES.values(), ids=SITES)
 def test_victorialogs_answers_as_loki_does(
-    labels: str, run: Run, real_loki: Loki, real_victoria_logs: Filled, tmp_path: Path
+    labels: str, run: Run, real_loki: Loki, real_victoria_logs: VictoriaLogs, tmp_path: Path
 ) -> None:
     site = uuid.uuid4().hex
     (tmp_path / "site.yaml").write_text(
@@ -436,7 +436,7 @@ def test_victorialogs_answers_as_loki_does(
 
 @pytest.mark.parametrize("labels", SITES.values(), ids=SITES)
 def test_victorialogs_without_such_lines_has_no_failure(
-    labels: str, run: Run, real_victoria_logs: Filled, tmp_path: Path
+    labels: str, run: Run, real_victoria_logs: VictoriaLogs, tmp_path: Path
 ) -> None:
     (tmp_path / "site.yaml").write_text(
         f"loki: {{selector: '{{site=\"nowhere\"}}', labels: {labels}}}\n"
@@ -446,12 +446,12 @@ def test_victorialogs_without_such_lines_has_no_failure(
 
 
 def test_victorialogs_is_asked_for_the_tenant_of_the_profile(
-    run: Run, real_victoria_logs: Filled, tmp_path: Path
+    run: Run, real_victoria_logs: VictoriaLogs, tmp_path: Path
 ) -> None:
     (tmp_path / "site.yaml").write_text("servers: {victorialogs: {tenant: '7:2'}}\n")
     stream = {"container": "kube-proxy", "namespace": "kube-system", "node_name": "of-7-2"}
     with Client(Endpoint("VictoriaLogs", real_victoria_logs.url, tenant="7:2")) as client:
-        store = Filled(client)
+        store = VictoriaLogs(client)
         store.push([{"stream": stream, "values": [[str(time.time_ns()), LINE]]}])
         store.wait(1, stream)
     asked = ["--victorialogs", real_victoria_logs.url, "--since", "5m"]

@@ -10,7 +10,7 @@ from junitparser import Failure, JUnitXml
 
 from generator.base.problems import Location, Problem
 from generator.commands.reports import junit, sarif
-from generator.prove.on_loki import Outcome
+from generator.prove.over_time import Outcome
 from tests.conftest import ROOT, TINY, Run
 
 HOSTILE = "a\x1b[31m & <b> ]]> \x00 \udc80 \ufffe 'q' \"q\"\n  second line"

@@ -57,18 +57,19 @@ ALERTMANAGER = Tool(
     "-X github.com/prometheus/common/version.Version={version}.1",
     pins=_PINS,
 )
-VICTORIA_LOGS = Tool(
-    "victoria-logs",
-    ("1.52",),
-    "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs",
-    "-X github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version=victoria-logs-v{version}.1",
-    pins=_PINS,
-)
 VMALERT = Tool(
     "vmalert",
     ("1.140",),  # the newest that builds from its module alone
     "github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert",
     "-X github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version=vmalert-v{version}.0",
+    pins=_PINS,
+)
+
+VMALERT_STEPS = Tool(
+    "vmalert-steps",  # a program of ours that lets the code of vmalert evaluate rules at times that are past
+    VMALERT.pinned,
+    ".",
+    VMALERT.ldflags,
     pins=_PINS,
 )
 

@@ -12,8 +12,6 @@ import yaml
 
 from generator.base.problems import ToolError
 from generator.prove import local_loki
-from generator.servers.http import Client, Endpoint
-from tests.victorialogs import Filled
 
 BUCKET = "rules"
 _START_SECONDS = 60
@@ -168,24 +166,6 @@ def alertmanager(binary: Path, config: Path, work: Path) -> Iterator[str]:
     ]
     with server(work, "alertmanager", command, f"http://127.0.0.1:{port}/-/ready"):
         yield f"http://127.0.0.1:{port}"
-
-
-@contextlib.contextmanager
-def victoria_logs(binary: Path, work: Path) -> Iterator[Filled]:
-    """A VictoriaLogs with an empty store that keeps lines of any age."""
-    (port,) = local_loki.free_ports(1)
-    address = f"http://127.0.0.1:{port}"
-    command = [
-        str(binary),
-        f"-httpListenAddr=127.0.0.1:{port}",
-        f"-storageDataPath={work / 'victoria-logs'}",
-        "-retentionPeriod=100y",
-    ]
-    with (
-        server(work, "victoria-logs", command, f"{address}/health"),
-        Client(Endpoint("VictoriaLogs", address), tries=1) as client,
-    ):
-        yield Filled(client)
 
 
 @contextlib.contextmanager

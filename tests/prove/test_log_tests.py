@@ -87,12 +87,12 @@ def test_in_a_loki_of_others_a_stream_has_no_label_that_they_use_and_the_rule_se
         TEST_LABEL: "t1",
     }
     rule = 'sum by (pod) (count_over_time({container="kube-proxy"} |= "x" [5m])) > 0'
-    assert query(rule, test, "t1", hidden=True) == (
+    assert query(rule, test.streams, "t1", hidden=True) == (
         'sum by (pod) (count_over_time({kube_proxy_alerts_test_container="kube-proxy", kube_proxy_alerts_test=`t1`}'
         " | label_format container=kube_proxy_alerts_test_container, pod=kube_proxy_alerts_test_pod"
         ' |= "x" [5m])) > 0'
     )
-    assert query(rule, test, "t1", hidden=False) == rule.replace(
+    assert query(rule, test.streams, "t1", hidden=False) == rule.replace(
         "}", ", kube_proxy_alerts_test=`t1`}"
     )
 
@@ -111,7 +111,7 @@ def test_lokis_answers_become_series_and_gaps_are_marked() -> None:
                 "rules": [
                     {
                         "alert": "A",
-                        "expr": "loki_rule_0",
+                        "expr": "log_rule_0",
                         "for": "1m",
                         "labels": {"severity": "info"},
                     }
@@ -127,8 +127,8 @@ def test_lokis_answers_become_series_and_gaps_are_marked() -> None:
                 "name": "a test",
                 "interval": "30000ms",
                 "input_series": [
-                    {"series": 'loki_rule_0{node="n\\"1"}', "values": "_ 2 3 stale 1 stale _"},
-                    {"series": "loki_rule_0{}", "values": "_ _ _ _ _ _ _"},
+                    {"series": 'log_rule_0{node="n\\"1"}', "values": "_ 2 3 stale 1 stale _"},
+                    {"series": "log_rule_0{}", "values": "_ _ _ _ _ _ _"},
                 ],
                 "alert_rule_test": [{"eval_time": "3m", "alertname": "A", "exp_alerts": []}],
             }
@@ -148,10 +148,10 @@ def test_what_an_annotation_asks_is_known_for_each_series_and_its_answer_becomes
     rules, tests = as_promtool(test, [rule], [answer], answers, 30)
     (written,) = yaml.safe_load(rules.text)["groups"][0]["rules"]
     assert written["annotations"] == {
-        "line": '{{ query (printf "loki_answers{query=%q}" (printf `x{node=%q}` $labels.node)) }}'
+        "line": '{{ query (printf "log_answers{query=%q}" (printf `x{node=%q}` $labels.node)) }}'
     }
     assert yaml.safe_load(tests.text)["tests"][0]["input_series"][2] == {
-        "series": 'loki_answers{text="said", query="x{node=\\"n1\\"}"}',
+        "series": 'log_answers{text="said", query="x{node=\\"n1\\"}"}',
         "values": "_ 7 stale",
     }
 

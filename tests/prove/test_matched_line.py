@@ -14,12 +14,13 @@ import yaml
 
 from generator.base.disk import populate
 from generator.base.file import File
+from generator.prove import local_victorialogs, tools
 from generator.servers.loki import Loki
+from generator.servers.victorialogs import VictoriaLogs
 from tests import posts
 from tests.conftest import compiled_for, obtained
 from tests.lab import programs, servers
 from tests.lokis import RELEASES
-from tests.victorialogs import Filled
 
 T = TypeVar("T")
 ALERT = "KubeProxyIptablesBackendMismatch"
@@ -116,7 +117,7 @@ def rules(profile: str, site: str, folder: Path, engine: str) -> File:
 @pytest.fixture(scope="module", params=[*RELEASES, "VictoriaLogs"])
 def ruled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Loki | Filled, Ruler]]:
+) -> Iterator[tuple[Loki | VictoriaLogs, Ruler]]:
     """Where the lines below are, and what is sent of them."""
     work = tmp_path_factory.mktemp("sites")
     found = Ruler()
@@ -130,7 +131,7 @@ def ruled(
 
 
 @pytest.fixture
-def ruler(ruled: tuple[Loki | Filled, Ruler]) -> Ruler:
+def ruler(ruled: tuple[Loki | VictoriaLogs, Ruler]) -> Ruler:
     return ruled[1]
 
 
@@ -146,22 +147,21 @@ def on_loki(name: str, url: str, work: Path, factory: pytest.TempPathFactory) ->
 @contextmanager
 def on_victoria_logs(
     _: str, url: str, work: Path, factory: pytest.TempPathFactory
-) -> Iterator[Filled]:
+) -> Iterator[VictoriaLogs]:
     logs, vmalert = (
-        obtained(tool, tool.pinned[0], factory)
-        for tool in (programs.VICTORIA_LOGS, programs.VMALERT)
+        obtained(tool, tool.pinned[0], factory) for tool in (tools.VICTORIA_LOGS, programs.VMALERT)
     )
     (work / "rules").mkdir()
     files = [rules(profile, site, work / site, "victorialogs") for site, profile in SITES.items()]
     populate(work / "rules", files)
     with (
-        servers.victoria_logs(logs, work) as victoria_logs,
+        local_victorialogs.running(logs) as victoria_logs,
         servers.vmalert(vmalert, work / "rules" / "*.yaml", victoria_logs.url, url, work),
     ):
         yield victoria_logs
 
 
-def push(store: Loki | Filled) -> None:
+def push(store: Loki | VictoriaLogs) -> None:
     streams = [
         (
             {

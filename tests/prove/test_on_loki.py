@@ -16,7 +16,8 @@ from generator.catalog.model import Exclusion, LogSignal, LogTests, Variant
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
 from generator.pipeline import compile_catalog
-from generator.prove import on_loki
+from generator.prove import over_time
+from generator.prove.on_loki import OnLoki
 from generator.query import logql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
@@ -42,7 +43,7 @@ def promtool(pinned_promtool: Path) -> Path:
 def test_the_catalogs_log_tests_pass_on_a_real_loki(
     tests: LogTests, real_loki: Loki, promtool: Path
 ) -> None:
-    outcomes = list(on_loki.run_tests(real_loki, promtool, on_loki.suite(tests, RULES)))
+    outcomes = list(over_time.run_tests(OnLoki(real_loki), promtool, over_time.suite(tests, RULES)))
     assert [outcome.said for outcome in outcomes if outcome.said] == []
     assert [outcome.test for outcome in outcomes] == [test.name for test in tests.tests]
 
@@ -50,7 +51,9 @@ def test_the_catalogs_log_tests_pass_on_a_real_loki(
 def test_loki_sees_every_sample_in_every_dress_as_the_line_level_check_does(
     real_loki: Loki,
 ) -> None:
-    problems, compared = on_loki.samples_agree(real_loki, INPUTS.catalog, INPUTS.catalog.entries)
+    problems, compared = over_time.samples_agree(
+        OnLoki(real_loki), INPUTS.catalog, INPUTS.catalog.entries
+    )
     assert [str(problem) for problem in problems] == []
     assert compared == len(DRESSES) * sum(
         bool(line)
@@ -160,9 +163,8 @@ def run_one(
     read = load_tests(tmp_path / "tests.yaml")
     assert read.problems == ()
     assert read.log_tests
-    (outcome,) = on_loki.run_tests(
-        loki, promtool, on_loki.suite(read.log_tests, read.rules), hidden
-    )
+    suite = over_time.suite(read.log_tests, read.rules)
+    (outcome,) = over_time.run_tests(OnLoki(loki, hidden), promtool, suite)
     return outcome.said
 
 

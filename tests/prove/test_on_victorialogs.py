@@ -17,9 +17,9 @@ from generator.catalog.wrappings import DRESSES
 from generator.query import logql, logsql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
+from generator.servers.victorialogs import VictoriaLogs
 from tests.catalog.test_lines import FIRES, SILENT, lines
 from tests.patterns import patterns, variants
-from tests.victorialogs import Filled
 
 INPUTS = load()
 ENTRIES = [entry for entry in INPUTS.catalog.entries if entry.logs]
@@ -38,7 +38,7 @@ _PART = 1000
 class Both:
     """Lines in a Loki and a VictoriaLogs, each told by its time."""
 
-    def __init__(self, loki: Loki, victoria_logs: Filled, texts: list[str]) -> None:
+    def __init__(self, loki: Loki, victoria_logs: VictoriaLogs, texts: list[str]) -> None:
         self._loki, self._victoria_logs, self.texts = loki, victoria_logs, texts
         self._labels = {TEST_LABEL: uuid.uuid4().hex}
         self._start = time.time_ns() - 3600 * 1_000_000_000
@@ -67,7 +67,7 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both(real_loki: Loki, real_victoria_logs: Filled) -> Both:
+def both(real_loki: Loki, real_victoria_logs: VictoriaLogs) -> Both:
     return Both(real_loki, real_victoria_logs, SEEN)
 
 
@@ -94,7 +94,7 @@ Found = Callable[[Signature], set[str]]
 
 
 @pytest.fixture(scope="module")
-def short(real_loki: Loki, real_victoria_logs: Filled) -> Found:
+def short(real_loki: Loki, real_victoria_logs: VictoriaLogs) -> Found:
     return Both(real_loki, real_victoria_logs, SHORT).in_victoria_logs
 
 
@@ -135,7 +135,7 @@ def test_an_assertion_sees_the_whole_line(pattern: str, short: Found) -> None:
     ],
 )
 def test_any_character_is_found(
-    line: str, pattern: str, real_loki: Loki, real_victoria_logs: Filled
+    line: str, pattern: str, real_loki: Loki, real_victoria_logs: VictoriaLogs
 ) -> None:
     both = Both(real_loki, real_victoria_logs, [line, "other"])
     assert both.in_victoria_logs(Signature((), (), pattern, ())) == {line}

@@ -28,8 +28,8 @@ def test_promtool_is_asked_for_the_answer_to_the_same_text() -> None:
     assert asking_promtool(
         "x {{ query `a` | first | value }} y {{ query (printf `b%s` $labels.c) }}"
     ) == (
-        'x {{ query (printf "loki_answers{query=%q}" `a`) | first | value }} y '
-        '{{ query (printf "loki_answers{query=%q}" (printf `b%s` $labels.c)) }}'
+        'x {{ query (printf "log_answers{query=%q}" `a`) | first | value }} y '
+        '{{ query (printf "log_answers{query=%q}" (printf `b%s` $labels.c)) }}'
     )
 
 

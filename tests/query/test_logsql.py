@@ -1,6 +1,8 @@
 """LogsQL text; what VictoriaLogs makes of it is in prove/test_on_victorialogs.py."""
 
-from generator.query.logsql import always, count, filters
+import pytest
+
+from generator.query.logsql import always, count, filters, log_query
 from generator.query.signature import Signature
 
 OPEN = Signature(("open.",), (), None, ())
@@ -44,7 +46,25 @@ def test_recent_lines_are_counted_beside_and_are_no_alert_of_their_own() -> None
     )
 
 
-def test_the_watchdog_needs_no_line() -> None:
+def test_the_watchdog_needs_no_line_and_has_the_label_that_loki_gives_it() -> None:
     assert always("5m") == (
-        '{kube_proxy_alerts="watchdog"} _time:5m\n| stats count() as kube_proxy_lines\n'
+        '{kube_proxy_alerts="watchdog"} _time:5m\n'
+        "| stats count() as kube_proxy_lines\n"
+        "| format `watchdog` as kube_proxy_alerts\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("expr", "counted"),
+    [
+        ('{a="b"} _time:5m ~`x` | stats by (pod) count() as n | filter n:>0', '{a="b"}  ~`x`'),
+        ("~`| stats _time:5m` _time:1.5h", "~`| stats _time:5m`"),
+        ("x | unpack_json | filter y:1 _time:1d | stats count() if (_time:2m) as n", "x | unpack_json | filter y:1"),
+        ("_time:10m | stats count() as n", "*"),
+        ("stats", "stats"),
+    ],
+)  # fmt: skip
+def test_what_an_expression_counts_is_its_query_without_window_and_statistics(
+    expr: str, counted: str
+) -> None:
+    assert log_query(expr) == counted

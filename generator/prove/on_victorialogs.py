@@ -1,0 +1,73 @@
+"""A real VictoriaLogs as the store on which log rules for vmalert are proven.
+
+Each test has a tenant of its own, so no rule of the site sees its lines, and its expressions are asked as they are.
+"""
+
+import random
+import time
+from collections.abc import Sequence
+
+from generator.base.names import TEST_LABEL
+from generator.base.problems import ToolError
+from generator.catalog.model import LogStream
+from generator.prove import log_tests
+from generator.query import logsql
+from generator.query.signature import Signature
+from generator.servers.loki import Series
+from generator.servers.victorialogs import VictoriaLogs
+
+_NANO = 1_000_000_000
+# A window of VictoriaLogs holds the moment in which it begins and not the one in which it ends; Loki's the other way
+# round. With this, in nanoseconds, a line counts in the same evaluations.
+_EARLIER = 1
+_TENANTS = 2**32  # projects that an account can have
+
+
+class OnVictoriaLogs:
+    """Keeps the streams of each test apart as those of a project of its own."""
+
+    name = "VictoriaLogs"
+
+    def __init__(self, store: VictoriaLogs) -> None:
+        """Raises ToolError if what stands there does not keep tenants apart: rules of the site would see the tests."""
+        self._store = store
+        one, other = self._apart(), self._apart()
+        mark = {TEST_LABEL: one.tenant}
+        one.push([{"stream": mark, "values": [[str(time.time_ns()), "started"]]}])
+        one.wait(1, mark)
+        if other.counts("* | stats count() as n", mark) != [({"__name__": "n"}, "0")]:
+            raise ToolError(
+                f"{store.url} does not keep tenants apart, as something before it sets AccountID and ProjectID; "
+                "rules there might see the lines of the tests. Name VictoriaLogs itself, or leave the address out, "
+                "and one is started for the tests"
+            )
+
+    def hold(self, streams: Sequence[LogStream], start: int) -> "_Held":
+        own = self._apart()
+        base = start * _NANO - _EARLIER
+        filled = [stream for stream in streams if stream.lines]
+        own.push([log_tests.push(stream, own.tenant, base, hidden=False) for stream in filled])
+        own.wait(sum(len(stream.lines) for stream in filled), {TEST_LABEL: own.tenant})
+        return _Held(own, streams, start)
+
+    def _apart(self) -> VictoriaLogs:
+        return self._store.of_project(random.randrange(_TENANTS))  # noqa: S311 - no secret
+
+
+class _Held:
+    def __init__(self, store: VictoriaLogs, streams: Sequence[LogStream], start: int) -> None:
+        self.store, self._streams, self._start = store, streams, start
+
+    def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
+        return self.store.evaluate(expr, self._start, step, count)
+
+    def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
+        begin = self._start * _NANO - _EARLIER
+        rows = self.store.lines(logsql.log_query(expr), {}, begin, begin + round(length * _NANO))
+        return [((at - begin) / _NANO, line) for at, line in rows]
+
+    def found(self, filters: Signature) -> set[int]:
+        (stream,) = self._streams
+        begin, end = log_tests.span(stream, self._start * _NANO - _EARLIER)
+        rows = self.store.lines(" ".join(logsql.filters(filters)), {}, begin, end)
+        return {at - begin for at, _ in rows}

@@ -1,0 +1,152 @@
+"""Proves log rules with a real store of logs: unit tests over time, and that it sees every sample as this tool does.
+
+The store evaluates the expressions, promtool judges the rest: `generator.prove.log_tests` says how.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from generator.base import subprocesses
+from generator.base.disk import populate
+from generator.base.problems import Location, Problem, ToolError
+from generator.catalog.model import Catalog, Entry, LogStream, LogTest, LogTests
+from generator.catalog.wordings import signature
+from generator.catalog.wrappings import DRESSES
+from generator.prove import log_tests
+from generator.prove.log_tests import Rule
+from generator.query.signature import Signature
+from generator.servers.loki import Series, first_step
+
+_SHOWN = 20  # matching lines in a report
+_MARGIN = 60  # seconds between a test's end and now, as stores refuse lines of the future
+_HOUR = 3600
+
+
+class Held(Protocol):
+    """The streams of one test in a store; what is asked here sees no other lines. Times are seconds of the test."""
+
+    def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
+        """The answers to an expression at the start of the test and `count` steps after it."""
+
+    def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
+        """The lines that an expression counts, with their times."""
+
+    def found(self, filters: Signature) -> set[int]:
+        """Which lines of the one stream pass the filters of a signature: their numbers from 0."""
+
+
+class Store(Protocol):
+    """A store of logs whose engine evaluates the expressions of rules. Raises ToolError if it cannot."""
+
+    name: str
+
+    def hold(self, streams: Sequence[LogStream], start: int) -> Held:
+        """Hand over the streams of a test that starts at a time in seconds."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A file of tests, and the alerting rules that it is about."""
+
+    tests: LogTests
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a test ended; `said` tells what was expected and what came, and is empty if that is the same."""
+
+    file: str
+    test: str
+    said: str = ""
+
+
+def suite(tests: LogTests, rule_files: Iterable[str]) -> Suite:
+    """Raises ToolError if one of the texts is no rule file."""
+    try:
+        return Suite(tests, tuple(log_tests.alerting_rules(rule_files)))
+    except ValueError as error:
+        raise ToolError(f"{tests.path}: {error}") from error
+
+
+def run_tests(store: Store, promtool: Path, suite: Suite) -> Iterator[Outcome]:
+    """Run the tests of a file one after the other. Raises ToolError if the store or promtool cannot."""
+    for test in suite.tests.tests:
+        try:
+            rules = log_tests.looked_at(test, suite.rules)
+            said = _run(store, promtool, test, rules, suite.tests.interval)
+        except ValueError as error:
+            said = str(error)
+        yield Outcome(suite.tests.path, test.name, said)
+
+
+def _run(
+    store: Store, promtool: Path, test: LogTest, rules: Sequence[Rule], interval: float
+) -> str:
+    count = log_tests.steps(test, interval)
+    length = log_tests.length(test, interval)
+    start = first_step(time.time() - length - _MARGIN, interval)
+    held = store.hold(test.streams, start)
+    answers = [held.evaluate(rule["expr"], interval, count) for rule in rules]
+    texts = [
+        text
+        for rule, answer in zip(rules, answers, strict=True)
+        for text in log_tests.asked(rule, answer)
+    ]
+    asked = {text: held.evaluate(text, interval, count) for text in dict.fromkeys(texts)}
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        populate(work, log_tests.as_promtool(test, rules, answers, asked, interval))
+        passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], work)
+    return "" if passed else "\n".join(_report(said, rules, held, length))
+
+
+def _report(said: str, rules: Sequence[Rule], held: Held, length: float) -> Iterator[str]:
+    """What promtool expected and got, and for each rule its query and the lines that this counts."""
+    yield from (line for line in said.splitlines() if line.strip() and "tests.yaml" not in line)
+    for rule in rules:
+        yield f"    query of {rule['alert']}:"
+        yield from (f"        {line}" for line in rule["expr"].splitlines())
+        matched = held.counted(rule["expr"], length + _MARGIN)
+        yield "    lines that matched:" if matched else "    no line matched"
+        yield from (f"        {at:.0f}s  {line}" for at, line in matched[:_SHOWN])
+        if len(matched) > _SHOWN:
+            yield f"        and {len(matched) - _SHOWN} more"
+
+
+def samples_agree(
+    store: Store, catalog: Catalog, entries: Iterable[Entry]
+) -> tuple[list[Problem], int]:
+    """A problem for each sample line of some entries that the store sees otherwise than the line-level check, for any
+    entry of the catalog; and how many were compared."""
+    signatures = {entry.id: signature(entry.logs) for entry in catalog.entries if entry.logs}
+    rows = [
+        (Location(sample.path, number, 1), dress(line))
+        for entry in entries
+        for sample in entry.samples
+        for number, line in enumerate(sample.lines, 1)
+        for dress in DRESSES
+        if line
+    ]
+    stream = LogStream({}, tuple((0.0, line) for _, line in rows))
+    held = store.hold([stream], int(time.time()) - _HOUR)
+    return list(_differences(store.name, held, signatures, rows)), len(rows)
+
+
+def _differences(
+    name: str,
+    held: Held,
+    signatures: Mapping[str, Signature],
+    rows: Sequence[tuple[Location, str]],
+) -> Iterator[Problem]:
+    for owner, filters in signatures.items():
+        seen = held.found(filters)
+        ours = {number for number, (_, line) in enumerate(rows) if filters.matches(line)}
+        for number in sorted(seen ^ ours):
+            who = name if number in seen else "the line-level check"
+            where, line = rows[number]
+            yield Problem(where, f"only {who} finds {owner} in: {line[:300]}")
