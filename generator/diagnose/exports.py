@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,10 +18,19 @@ _DEPTH = 20
 _TYPED = ("stringValue", "intValue", "doubleValue", "boolValue")
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _ARRAY = re.compile(rb"\s*\[\s*[\[{\"]")
-_QUOTED = re.compile(rb"\s*(?:b?[\"']|\[b?')")
-# A new line as programming languages write it, or the border of two texts of a list, before klog's head.
-_ESCAPED = re.compile(rb"(?:\\n|[\"'], ?b?[\"'])(?=[IWEF][01]\d[0-3]\d \d\d:\d\d:)")
+# What stands for a new line before klog's head: as programming languages write it, the border of two texts of a list,
+# HTML's, or a carriage return alone.
+_ESCAPED = re.compile(
+    rb"(?:\\+n|[\"'], ?b?[\"']|<br ?/?>|\r(?!\n))(?=[IWEF][01]\d[0-3]\d \d\d:\d\d:)"
+)
+_ESCAPES = (
+    (re.compile(rb"\\+n|<br ?/?>|\r(?!\n)"), b"\n"),
+    (re.compile(rb"\\+t"), b"\t"),
+    (re.compile(rb'\\+"'), b'"'),
+)
 _OBJECT = re.compile(rb"\s*\{")
+
+_DELIMITERS = {"csv": ",", "tsv": "\t", "csv with semicolons": ";"}
 
 Record = Mapping[str, Any]
 
@@ -34,35 +44,45 @@ class BrokenExportError(ValueError):
 
 
 def kind(first: bytes) -> str | None:
-    """Whether the first bytes of a file are those of a JSON document or of a table with a heading: json, csv or tsv.
+    """Whether the first bytes of a file are those of a JSON document or of a table with a heading, and which.
 
-    Or those of a text as a programming language quotes it: quoted.
+    Or those of a text whose line breaks are written in another way: quoted.
     """
     if _ARRAY.match(first):
         return "json"
     line = first.lstrip().partition(b"\n")[0].strip()
     if _OBJECT.match(first):
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            return "json" if line == b"{" or line.endswith((b"{", b"[", b",")) else None
-        return (
-            "json"
-            if isinstance(record, dict) and not _speaks(record) and _holds_records(record)
-            else None
-        )
-    if _QUOTED.match(first) and _ESCAPED.search(line):
-        return "quoted"
-    text = line.decode(errors="replace").lstrip("\ufeff")
-    for name, delimiter in (("csv", ","), ("tsv", "\t")):
-        cells = [cell.strip('" ').lower() for cell in text.split(delimiter)]
-        if (
-            len(cells) > 1
-            and not KLOG.search(text)
-            and any(cell.rpartition(".")[2] in TEXTS for cell in cells)
-        ):
+        return "json" if _is_document(line) or _ESCAPED.search(first) else None
+    for name, delimiter in _DELIMITERS.items():
+        if _is_table(first.decode(errors="replace").lstrip("\ufeff"), delimiter):
             return name
-    return None
+    return "quoted" if _ESCAPED.search(first) else None
+
+
+def _is_document(line: bytes) -> bool:
+    """Whether a line that begins with an object is not one record of several lines of them."""
+    try:
+        record, end = json.JSONDecoder().raw_decode(line.decode(errors="replace"))
+    except (ValueError, RecursionError):
+        return line == b"{" or line.endswith((b"{", b"[", b","))
+    if line.decode(errors="replace")[end:].lstrip().startswith("{"):
+        return True  # records without a line break between them
+    return isinstance(record, dict) and not _speaks(record) and _holds_records(record)
+
+
+def _is_table(text: str, delimiter: str) -> bool:
+    """Whether a text begins with a heading: it names a column of messages, or stands above a row with a message."""
+    heading, _, rows = text.partition("\n")
+    names = [cell.strip('" \r').lower() for cell in heading.split(delimiter)]
+    if len(names) < 2 or KLOG.search(heading):
+        return False
+    if any(name.rpartition(".")[2] in TEXTS for name in names):
+        return True
+    try:
+        row = next(csv.reader(io.StringIO(rows), delimiter=delimiter), [])
+    except csv.Error:
+        return False
+    return len(row) == len(names) and any(begins(cell) for cell in row)
 
 
 def lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -72,11 +92,7 @@ def lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
         return
     decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
     texts = (decode(block) for block in blocks)
-    records = (
-        _of_json(texts)
-        if of_kind == "json"
-        else _of_table(texts, "," if of_kind == "csv" else "\t")
-    )
+    records = _of_json(texts) if of_kind == "json" else _of_table(texts, _DELIMITERS[of_kind])
     for record in records:
         yield from _lines(record)
 
@@ -85,12 +101,9 @@ def _of_quoted(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of texts in quotes, such as Python's repr and Go's %q."""
     left = b""
     for block in blocks:
-        text = (
-            _ESCAPED.sub(b"\n", left + block)
-            .replace(b"\\n", b"\n")
-            .replace(b"\\t", b"\t")
-            .replace(b'\\"', b'"')
-        )
+        text = _ESCAPED.sub(b"\n", left + block)
+        for escape, plain in _ESCAPES:
+            text = escape.sub(plain, text)
         border = max(0, len(text) - _BORDER)
         at = text.rfind(b"\n", 0, border) + 1 or border
         yield text[:at]
@@ -114,7 +127,9 @@ def _lines(record: Record) -> Iterator[bytes]:
 
 
 def _is_label(value: Any) -> bool:
-    return isinstance(value, str | int | float) and len(str(value)) < _LABEL
+    text = str(value)
+    short = isinstance(value, str | int | float) and len(text) < _LABEL
+    return short and not begins(text)  # a record may have its message twice
 
 
 def _of_json(texts: Iterator[str]) -> Iterator[Record]:
@@ -194,7 +209,7 @@ def _of_columns(table: Record, above: Record) -> Iterator[Record]:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """A value without OpenTelemetry's forms: lists of keys and values, and values that name their type."""
+    """A value without forms of its own: lists of names and values, and values that name their type."""
     if depth > _DEPTH:
         return value
     if isinstance(value, dict):
@@ -203,8 +218,9 @@ def _plain(value: Any, depth: int = 0) -> Any:
         return {key: _plain(child, depth + 1) for key, child in value.items()}
     if not isinstance(value, list):
         return value
-    if value and all(isinstance(row, dict) and row.keys() == {"key", "value"} for row in value):
-        return {str(row["key"]): _plain(row["value"], depth + 1) for row in value}
+    for name in ("key", "field", "name"):
+        if value and all(isinstance(row, dict) and row.keys() == {name, "value"} for row in value):
+            return {str(row[name]): _plain(row["value"], depth + 1) for row in value}
     return [_plain(child, depth + 1) for child in value]
 
 
@@ -214,7 +230,9 @@ def _holds_records(value: Any, depth: int = 0) -> bool:
         return False
     if isinstance(value, dict):
         return any(_holds_records(child, depth + 1) for child in value.values())
-    return isinstance(value, list) and any(isinstance(child, dict) for child in value)
+    if not isinstance(value, list):
+        return False
+    return any(isinstance(child, dict) or _holds_records(child, depth + 1) for child in value)
 
 
 def _of_table(texts: Iterator[str], delimiter: str) -> Iterator[Record]:

@@ -15,12 +15,15 @@ from generator.diagnose.hints import Hints
 from generator.diagnose.memory import CRI_CUT, FRONT_BYTES, Known, Memory, Origin, Verdict, timeless
 from generator.diagnose.unwrap import (
     Line,
+    apart,
     begins,
     foreign,
     is_error,
     moment,
+    parts,
     printed_at,
     said,
+    time_in,
     unwrap,
 )
 from generator.diagnose.windows import AROUND, Window
@@ -59,12 +62,18 @@ SPEAKING: Any = re2.compile(  # many times faster over much that does not match
     rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d{1,9} +\d+ [\w./-]{1,200}:\d+\]"
     rb'|caller\\?":\\?"[\w./-]{1,200}\.go:\d|k8s\.io/kubernetes/|"MESSAGE" ?: ?\['
 )
+_NAMED_HEAD: Any = re2.compile(rb"\S [IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d")
+_BLANKS = (b" ", b"\t")
 _LAST_LINES = 20
 _LOOKS = (
     1000  # lines of other programs in a window, after which there is probably none of kube-proxy
 )
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
-_EXPORT_NODE = re.compile(rb"^_HOSTNAME=(\S+)$", re.MULTILINE)
+_EXPORT_NODE = re.compile(rb"^ *_HOSTNAME=(\S+)$", re.MULTILINE)
+_EXPORT_PROGRAM = re.compile(rb"^ *SYSLOG_IDENTIFIER=(\S+)$", re.MULTILINE)
+_MESSAGE = re.compile(rb" *MESSAGE[=\n]")
+_FIELD = re.compile(rb" *(?!MESSAGE[=\n])[A-Z_][A-Z0-9_]*=|\n")
+_VERBOSE_TITLE = re.compile(rb"^\S.*\[s=", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
 _HEADS = frozenset(f"{level}{month:02}" for level in "EF" for month in range(1, 13))
 _JSON_ERROR = '"err'
@@ -135,11 +144,19 @@ class Scanner:
         alike: dict[int, _Alike] = {}
         again: dict[Known, _Again] = {}
         pieces = bool(CRI_CUT.search(data))
+        named: bool | None = None  # whether wrappings stand before heads
         for number, (at, key) in enumerate(places):
             if at < done:
                 continue
             start, stop = _bounds(data, at)
-            known = None if self._each else self._memory.recall(data, start, stop, pieces)
+            # What stands around or before such a line tells who printed it.
+            journal, indented = _in_journal(data, start), data[start : start + 1] in _BLANKS
+            if indented and named is None:
+                named = bool(_NAMED_HEAD.search(data))
+            dependent = journal or (indented and named)
+            known = (
+                None if self._each or dependent else self._memory.recall(data, start, stop, pieces)
+            )
             if known:
                 done = stop
                 if known[0].owners:
@@ -152,6 +169,8 @@ class Scanner:
             text, lines = 0, None
             if key in _ERRORS and not self._each:
                 text = _alike(data, start, stop, key, _errors_only(places, number, stop))
+                if journal:
+                    text = hash((text, *_printer(data, start, stop)))
                 before = alike.get(text)
                 if before:
                     before.count += 1
@@ -160,9 +179,9 @@ class Scanner:
                     continue
                 lines = self._lines.get(text)
             event, done = self._event(data, at, now, lines)
-            if not event.error or event.owners:
+            if not dependent and (not event.error or event.owners):
                 self._remember(data, start, stop, done, event)
-            elif text:
+            if text and event.error and not event.owners:
                 alike[text] = _Alike(at, event)
                 self._keep(text, event.rest)
             if event.owners or event.error or event.hints != _NOTHING:
@@ -321,6 +340,13 @@ def _alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> int:
     return hash((around, message.translate(None, _DIGITS) if plain else message))
 
 
+def _printer(data: bytes, start: int, stop: int) -> tuple[bytes | None, ...]:
+    """The node and the program of a record of the journal."""
+    record = _journal_record(data, start, stop)
+    found = (pattern.search(record) for pattern in (_EXPORT_NODE, _EXPORT_PROGRAM))
+    return tuple(one[1] if one else None for one in found)
+
+
 class _Alike:
     """How often an error came again in a window, and where last."""
 
@@ -452,18 +478,23 @@ def _rest(
 ) -> Iterator[str]:
     """The lines that belong to an error: up to the next message, without what another program or node printed."""
     front = _front(data, start, stop)
+    journal = _in_journal(data, start)
     limit = min(len(data), stop + _REST_BYTES)
     others = 0
     for _ in range(_REST_LINES):
         if stop >= limit:
             return
         start, stop = _bounds(data, stop)
-        if front is not None and _front(data, start, stop) == front:
+        if journal and _FIELD.match(data, start):
+            continue
+        if front is not None and not journal and _front(data, start, stop) == front:
             return  # a message behind the same wrapping; there is no need to take it off
         origin = memory.origin(data, start, stop)
         elsewhere = origin is not None and _elsewhere(origin, first)
         line = first if elsewhere else _unwrapped(data, start, stop, now)
-        if elsewhere or _elsewhere(line, first):
+        if parts(line.text):
+            return
+        if elsewhere or _elsewhere(line, first) or apart(first, line.text):
             others += 1
             if others > _OTHERS:
                 return
@@ -501,14 +532,18 @@ def _bounds(data: bytes, at: int) -> tuple[int, int]:
 def _with_neighbours(
     data: bytes, start: int, stop: int, line: Line, now: datetime, memory: Memory
 ) -> Line:
-    """The line, with what its neighbours know of it: the time of the message that it belongs to, journald's fields."""
-    if data.startswith(b"MESSAGE", start) or data.endswith(b"\nMESSAGE\n", 0, start):
-        return _exported(data, start, stop, line)
+    """The line, with what its neighbours know of it: the time of the message that it belongs to."""
     if line.time:
         return line
     time = printed_at(line.text, now)
     before = None if time else _heading(data, start, line, now, memory)
-    return replace(line, time=before.time or printed_at(before.text, now) if before else time)
+    if before is None:
+        return replace(line, time=time)
+    line = replace(line, time=before.time or printed_at(before.text, now))
+    if data[start : start + 1] not in _BLANKS or line.node or line.pod or line.program:
+        return line
+    # The journal writes a message of several lines so: the others are indented.
+    return replace(line, node=before.node, pod=before.pod, program=before.program)
 
 
 def _heading(data: bytes, start: int, line: Line, now: datetime, memory: Memory) -> Line | None:
@@ -517,31 +552,57 @@ def _heading(data: bytes, start: int, line: Line, now: datetime, memory: Memory)
         if not start:
             return None
         start, stop = _bounds(data, start - 1)
+        if data.startswith((b"==", b"--"), start) and parts(
+            _unwrapped(data, start, stop, now).text
+        ):
+            return None
         record = data.startswith(b"{", start)  # which names much else first
         if _KLOG.search(data, start, stop) if record else _head(data, start, stop):
             origin = memory.origin(data, start, stop)
             if origin and _elsewhere(origin, line):
                 continue
             before = _unwrapped(data, start, stop, now)
-            if not _elsewhere(before, line):
+            if not _elsewhere(before, line) and not apart(before, line.text):
                 return before
     return None
 
 
-def _exported(data: bytes, start: int, stop: int, line: Line) -> Line:
-    """A message in journald's export format, whose records are blocks of fields."""
-    record = data[
-        max(0, data.rfind(b"\n\n", 0, start)) : data.find(b"\n\n", stop - 1) + 1 or len(data)
-    ]
-    time, node = _EXPORT_TIME.search(record), _EXPORT_NODE.search(record)
-    at = moment(time[1].decode()) if time else None
-    return replace(
-        line, time=at or line.time, node=node[1].decode(errors="replace") if node else line.node
+def _unwrapped(data: bytes, start: int, stop: int, now: datetime) -> Line:
+    line = unwrap(data[start:stop].decode(errors="replace"), now)
+    return (
+        _with_fields(line, _journal_record(data, start, stop)) if _in_journal(data, start) else line
     )
 
 
-def _unwrapped(data: bytes, start: int, stop: int, now: datetime) -> Line:
-    return unwrap(data[start:stop].decode(errors="replace"), now)
+def _in_journal(data: bytes, start: int) -> bool:
+    """Whether a line is the message of a record that journalctl wrote as a block of fields."""
+    return bool(_MESSAGE.match(data, start)) or data.endswith(b"\nMESSAGE\n", 0, start)
+
+
+def _journal_record(data: bytes, start: int, stop: int) -> bytes:
+    """The block of fields around a message: with -o export between empty lines, with -o verbose indented."""
+    nearest = max(0, start - AROUND)
+    if data.startswith(b" ", start):
+        begin = data.rfind(b"[s=", nearest, start)
+        title = data.rfind(b"\n", nearest, max(begin, nearest)) + 1 or nearest
+        after = _VERBOSE_TITLE.search(data, stop - 1)
+        return data[title : after.start() if after else len(data)]
+    end = data.find(b"\n\n", stop - 1, stop + AROUND) + 1
+    return data[max(nearest, data.rfind(b"\n\n", nearest, start)) : end or len(data)]
+
+
+def _with_fields(line: Line, record: bytes) -> Line:
+    """A message with the fields of its record in the journal."""
+    time, node, program = (
+        found[1].decode(errors="replace") if (found := pattern.search(record)) else None
+        for pattern in (_EXPORT_TIME, _EXPORT_NODE, _EXPORT_PROGRAM)
+    )
+    return replace(
+        line,
+        time=(moment(time) if time else None) or time_in(record[:100].decode(errors="replace")),
+        node=node or line.node,
+        program=line.program or program,
+    )
 
 
 def keys_of(signature: Signature) -> list[str]:

@@ -43,6 +43,7 @@ _POD = re.compile(
     r"(?:^|[/:])(?:[a-z0-9-]+_(?P<a>[a-z0-9.-]+)_[0-9a-f-]+/[^/]+/[0-9]+\.log|(?P<b>[a-z0-9.-]+)_[a-z0-9-]+_[^/]+\.log|"
     r"(?P<c>kube-proxy-[a-z0-9]+)/)"
 )
+_UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNBROKEN = "\u00a0".encode()  # the space of web pages and chats
 _ZIP = b"PK\x03\x04"
@@ -150,8 +151,8 @@ def _open(
         yield from _archive(name, stream, note, members, depth + 1)
     elif first.startswith(_ZIP) and depth < _DEPTH:
         yield from _zip(name, stream, note, depth + 1)
-    elif encoding := _utf16(first[:_HEAD]):
-        yield Source(name, _transcoded(stream, encoding))
+    elif encoding := _encoding(first[:_HEAD]):
+        yield from _open(name, _transcoded(stream, encoding), note)
     elif form := exports.kind(first):
         yield Source(name, _exported(name, form, stream, note), None, _pod(name), numbered=False)
     elif columns := folding.width(first):
@@ -412,8 +413,10 @@ def _member_names(path: Path) -> list[str]:
     return names
 
 
-def _utf16(head: bytes) -> str | None:
-    """The encoding, if it is UTF-16, with a mark or without: then of each two bytes one is mostly zero."""
+def _encoding(head: bytes) -> str | None:
+    """UTF-32 or UTF-16, with a mark or without: then of each two bytes one is mostly zero."""
+    if head.startswith(_UTF32):
+        return "utf-32"
     if head.startswith(_UTF16):
         return "utf-16"
     least = max(8, len(head) * 2 // 5)

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -19,7 +19,8 @@ _FRONT = 400  # characters in which an unknown wrapping is looked for
 class Line:
     """What the program printed, and what the wrapping says of it. `partial`: the rest comes with the next line.
 
-    `program` is the container or the program that the wrapping names.
+    `program` is the container or the program that the wrapping names; `front` is what stood before the head and
+    is no wrapping that is known.
     """
 
     text: str
@@ -28,12 +29,15 @@ class Line:
     pod: str | None = None
     program: str | None = None
     partial: bool = False
+    front: str = field(default="", compare=False)
 
 
 _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _NODE, _PROGRAM = r"(?P<node>[\w.-]{1,253})", r"(?P<program>[A-Za-z_(][\w./@()-]{0,99})"
+_POD = r"[a-z0-9][a-z0-9.]{0,252}(?:-[a-z0-9.]{1,252}){1,20}"  # no word of a sentence has a hyphen
+_CONTAINER = r"[a-z0-9][a-z0-9-]{0,62}"
 _DIGITS, _LOWER = "0123456789", "abcdefghijklmnopqrstuvwxyz"
 _LETTERS = _LOWER + _LOWER.upper()
 # Each wrapping in front of a line, with the characters it can begin with (none: any); groups are fields of Line.
@@ -62,7 +66,15 @@ _FRONTS = tuple(
             r"(?P<dated>[^\[\]]{0,60}?\d\d:\d\d(?::\d\d)?[^\[\]]{0,30}?) "
             rf"{_NODE} {_PROGRAM}\[\d+\]: (?P<text>.*)",
         ),
+        (  # kail
+            _LOWER,
+            rf"[a-z0-9-]{{1,63}}/(?P<pod>{_POD})\[(?P<program>{_CONTAINER})\]: (?P<text>.*)",
+        ),
         (_LETTERS, rf"{_PROGRAM}\[\d+\]: (?P<text>.*)"),
+        (  # journalctl -o short-monotonic and short-delta
+            "[",
+            rf"\[ *\d+\.\d+(?: <[^<>]*>)?\] {_NODE} {_PROGRAM}\[\d+\]: (?P<text>.*)",
+        ),
         (
             "[",
             rf"\[(?:[A-Z][a-z]{{2}}) (?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d) \d{{4}}\] (?P<text>.*)",
@@ -71,6 +83,11 @@ _FRONTS = tuple(
             "[",
             r"\[pod/(?P<pod>[^/\]]+)/(?P<program>[^/\]]+)\] (?P<text>.*)",
         ),  # kubectl logs --prefix
+        (  # kubetail
+            "[",
+            rf"\[(?P<pod>{_POD})[ :/](?P<program>{_CONTAINER})\] (?P<text>.*)",
+        ),
+        ("[", rf"\[(?P<perhaps_pod>{_POD})\] (?P<text>.*)"),  # kubetail, of pods with one container
         (  # stern
             _LOWER,
             r"(?P<pod>[a-z0-9.-]{0,200}kube-proxy[a-z0-9.-]{0,200}) (?:› )?(?P<program>[a-z0-9-]{1,63})(?: [|│])? "
@@ -80,15 +97,31 @@ _FRONTS = tuple(
             _LOWER,
             r"[a-z0-9-]{1,63} › (?P<pod>[a-z0-9.-]{1,253}) (?:› ?)?(?P<program>[a-z0-9-]{1,63})(?: [|│])? (?P<text>.*)",
         ),
+        (  # stern, perhaps with a namespace; a pod has the first word of its container's name in its own
+            _LOWER,
+            r"(?:[a-z0-9-]{1,63} )?(?P<pod>(?P<word>[a-z0-9]+)(?:-[a-z0-9.]+){0,20}-[a-z0-9]{5}) (?:› )?"
+            r"(?P<program>(?P=word)(?:-[a-z0-9-]{1,63})?) (?P<text>.*)",
+        ),
+        (  # docker service logs
+            _LOWER,
+            rf"(?P<perhaps_program>[a-z][\w.-]{{0,99}}?)\.\d+\.[a-z0-9]{{3,25}}@{_NODE} +[|│] (?P<text>.*)",
+        ),
+        (  # docker compose
+            _LOWER,
+            r"(?P<perhaps_program>[a-z][\w.-]{0,99}?)[-_]\d{1,3} +[|│] (?P<text>.*)",
+        ),
         (_DIGITS, rf"(?P<time>{_TIME}) (?P<text>.*)"),  # kubectl logs --timestamps
-        ("M", r"MESSAGE=(?P<text>.*)"),  # journalctl -o export
+        ("│┃", r"[│┃] (?P<text>.*)"),  # a box, such as that of k9s
+        ("M ", r" *MESSAGE=(?P<text>.*)"),  # journalctl -o export and verbose
         ("", r"[^\x00\n].{0,6}\x00(?P<text>[^\x00].*)"),  # the same with its length in eight bytes
     )
 )
+# What tail, kubectl cluster-info dump, journalctl and grep -A put between what they print.
+_BORDER = re.compile(r"==> .+ <==|={3,} (?:START|END) logs .+|-- .{1,100} --|--")
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 # Keys of records and labels, in lower case with _ for what is no letter; the end of a path of keys is enough.
-_NODES = ("node_name", "node", "nodename", "host", "hostname", "host_name", "instance")
+_NODES = ("node_name", "node", "nodename", "host", "hostname", "host_name", "instance", "computer")
 _PODS = ("pod", "pod_name", "podname")
 _PROGRAMS = (
     "container_name",
@@ -99,6 +132,18 @@ _PROGRAMS = (
     "appname",
     "app_name",
     "ident",
+)
+# Keys of names that may be those of a program, or of anything else.
+_PERHAPS_PROGRAMS = (
+    "comm",
+    "systemd_unit",
+    "unit",
+    "service",
+    "app",
+    "application",
+    "logname",
+    "logstreamname",
+    "logstream",
 )
 _DOCKER = {"log", "stream", "time", "attrs"}
 TEXTS = (
@@ -127,24 +172,39 @@ KLOG = re.compile(
     r"(?P<level>[IWEF])(?P<month>[01]\d)(?P<day>[0-3]\d) (?P<clock>\d\d:\d\d:\d\d\.\d+) +\d+ (?P<source>\S+):\d+\] "
 )
 _HEADS = (KLOG, re.compile(r'\{"ts":'), re.compile(r"(?:panic|fatal error): "))
-# What runs kube-proxy inside itself, or passes its output on under its own name.
+# kube-proxy, also as a part of a name, and what runs it inside itself or passes its output on under its own name.
 _CARRIERS = re.compile(
-    r"proxy|hyperkube|k3s|rke2|rkt|runc|kubelite|microk8s|k0s|conmon|[0-9a-f]{12,64}\Z",
+    r"(?:kube|k8s|kubernetes)[-_./]?proxy|\A/?proxy(?![a-z])|\Asdn\Z|"
+    r"hyperkube|k3s|rke2|rkt|runc|kubelite|microk8s|k0s|conmon|[0-9a-f]{12,64}\Z",
     re.IGNORECASE,
 )
 _POD_IN_FRONT = re.compile(
     r"(?:\A|[^\w.-])(?P<pod>kube-proxy-[a-z0-9][a-z0-9-]{0,60})(?:[^\w-]|\Z)"
 )
+# What else runs on nodes, for names of which it is not known whether they are those of programs.
+_NEIGHBOURS = re.compile(
+    r"(?<![a-z])(?:kubelet|containerd|dockerd?|podman|cri-?o|calico|felix|tigera|cilium|hubble|flannel|flanneld|"
+    r"weave|antrea|kube-(?:apiserver|controller-manager|scheduler|router|dns|state-metrics|vip|ovn|flannel|multus)|"
+    r"etcd|core-?dns|node-local-dns|dnsmasq|nginx|haproxy|envoy|traefik|istio|linkerd|metallb|multus|aws-node|"
+    r"vpc-cni|ovn|openvswitch|node-problem-detector|keepalived|systemd|firewalld|fail2ban)(?![a-z])",
+    re.IGNORECASE,
+)
+# The end of a name that Kubernetes makes up for a Pod has neither vowels nor what looks like one.
+_MADE_UP = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}\Z")
+# Files of kubelet's that print with klog too; kube-proxy has none of these names.
+_KUBELET = re.compile(r"[IWEF]\d{4} \S+ +\d+ kubelet\w*\.go:|\{\"ts\":[^,]+,\"caller\":\"kubelet/")
 _NAMED_IN_FRONT = (
-    re.compile(r"\[(?P<pod>[a-z0-9][a-z0-9.-]{1,252})\]\s*\Z"),
+    re.compile(rf"\[(?P<perhaps_pod>{_POD})\]\s*\Z"),
     re.compile(
-        r"(?:\A|\s)(?P<pod>[a-z0-9][a-z0-9.-]{1,252})[:/](?P<program>[a-z][a-z0-9-]{1,62})[:\s]*\Z"
+        rf"(?:\A|\s)(?P<perhaps_pod>{_POD})[:/](?!std(?:out|err)\b)(?P<perhaps_program>{_CONTAINER})[:\s]*\Z"
     ),
-    re.compile(
-        r"\A(?P<program>[a-z][a-z0-9._-]{1,62}?)(?:[-_]\d{1,3})?\s+\|\s*\Z"
-    ),  # docker compose
 )
 _TIME_IN_FRONT = re.compile(_TIME)
+_JSON_TEXT = re.compile(r'[^"\\]*(?:\\.[^"\\]*)+"[\s,\]}]*\Z')
+_LINE_NUMBER = re.compile(r"(?<![^\s:])\d+(?=[:\s])")
+_WORDS = re.compile(r"[^\W_][\w.-]*|.", re.DOTALL)
+_RECORD = re.compile(r'\{ ?"(?!ts":)')
+_DECODER = json.JSONDecoder()
 
 
 def unwrap(line: str, now: datetime) -> Line:
@@ -164,6 +224,8 @@ def unwrap(line: str, now: datetime) -> Line:
     if not begins(found.text):
         inner = _behind_unknown(found.text)
         found = _joined(found, inner) if inner else found
+    if _KUBELET.match(found.text) and not foreign(found):
+        found = replace(found, program="kubelet")
     return found
 
 
@@ -209,6 +271,7 @@ def _joined(outer: Line, inner: Line) -> Line:
         outer.pod or inner.pod,
         inner.program or outer.program,
         outer.partial or inner.partial,
+        inner.front,
     )
 
 
@@ -246,6 +309,11 @@ def is_error(text: str) -> bool:
     return text.startswith(("panic: ", "fatal error: "))
 
 
+def parts(text: str) -> bool:
+    """Whether a line parts the logs of several files or of several times."""
+    return bool(_BORDER.fullmatch(text))
+
+
 def begins(text: str) -> bool:
     """Whether a new message of a program begins here, and no continuation of one."""
     return bool(KLOG.match(text)) or text.startswith(('{"ts":', "panic: ", "fatal error: "))
@@ -281,40 +349,102 @@ def _of_front(groups: Mapping[str, str | None], now: datetime) -> Line:
     if short:
         time = _in_year(_MONTHS.index(short[:3]) // 3 + 1, int(short[4:6]), short[7:], now)
     else:
-        time = moment(groups.get("time") or groups.get("unix")) or _time_in(
+        time = moment(groups.get("time") or groups.get("unix")) or time_in(
             groups.get("dated") or ""
         )
-    return Line(
+    line = Line(
         groups["text"] or "",
         time,
         groups.get("node") or _named(labels, _NODES),
         groups.get("pod") or _named(labels, _PODS),
-        groups.get("program") or _named(labels, _PROGRAMS),
+        groups.get("program") or _program(labels),
         groups.get("tag") == "P",
     )
+    return _with_perhaps(line, groups)
+
+
+def _with_perhaps(line: Line, groups: Mapping[str, str | None]) -> Line:
+    """With names of which it is not sure what they name: where they tell no program, they are that of a node."""
+    pod, program = groups.get("perhaps_pod"), groups.get("perhaps_program")
+    if pod and not _of_program(pod):
+        return replace(line, node=line.node or pod)
+    if program and not _of_program(program):
+        return line if pod else replace(line, node=line.node or program)
+    return replace(line, pod=line.pod or pod, program=line.program or program)
+
+
+def _of_program(name: str) -> bool:
+    return any(pattern.search(name) for pattern in (_CARRIERS, _NEIGHBOURS, _MADE_UP))
+
+
+def _program(values: Mapping[str, Any]) -> str | None:
+    """The program that a record names; under a key of other names too, only one that is known."""
+    named = _named(values, _PROGRAMS)
+    if named:
+        return named
+    perhaps = _NEIGHBOURS.search(_named(values, _PERHAPS_PROGRAMS) or "")
+    return perhaps[0] if perhaps else None
 
 
 def _behind_unknown(text: str) -> Line | None:
     """The line from the first head of a program on, and what the text before it tells."""
+    record = _record_behind(text)
+    if record:
+        return record
     heads = [head for pattern in _HEADS if (head := pattern.search(text[: _FRONT * 2]))]
     at = min((head.start() for head in heads), default=0)
     if not at or at > _FRONT:
         return None
     front = text[:at]
-    line = Line(_without_quotes(front, text[at:]), _time_in(front))
+    line = Line(_without_quotes(front, text[at:]), time_in(front), front=front)
     pod = _POD_IN_FRONT.search(front)
     for pattern in _NAMED_IN_FRONT:
         named = pattern.search(front)
         if named:
-            groups = named.groupdict()
-            line = replace(line, pod=groups.get("pod"), program=groups.get("program"))
+            line = _with_perhaps(line, named.groupdict())
             break
     return replace(line, pod=pod["pod"]) if pod else line
 
 
+def _record_behind(text: str) -> Line | None:
+    """The message of a record in JSON behind a front that is not known."""
+    begin = _RECORD.search(text[:_FRONT])
+    if begin is None:
+        return None
+    try:
+        record, _ = _DECODER.raw_decode(text, begin.start())
+    except (ValueError, RecursionError):
+        return None
+    line = _of_record(text, record) if _names_a_text(record) else None
+    return replace(line, time=line.time or time_in(text[: begin.start()])) if line else None
+
+
+def _names_a_text(record: Mapping[str, Any]) -> bool:
+    """Whether a record has a text under a key for messages, and not only texts of any kind."""
+    return any(key.lower() in TEXTS and isinstance(value, str) for key, value in record.items())
+
+
+def apart(headed: Line, line: str) -> bool:
+    """Whether a line has the front of another origin than one with a head: of the same form, with another name."""
+    front = _unnumbered(headed.front)
+    if not re.search(r"[^\W_]", front):
+        return False
+    form = "".join(
+        r"[\w.-]+" if part[0].isalnum() else re.escape(part) for part in _WORDS.findall(front)
+    )
+    here = re.match(form, _unnumbered(line))
+    return here is not None and here[0] != front
+
+
+def _unnumbered(text: str) -> str:
+    """Without the times and the numbers of lines that stand before a message."""
+    return _LINE_NUMBER.sub("", _TIME_IN_FRONT.sub("", text[:_FRONT]))
+
+
 def _without_quotes(front: str, text: str) -> str:
     """A text of JSON or a field of CSV as it was before it was quoted."""
-    if re.search(r'"\s*:\s*"\Z', front):
+    in_json = re.search(r'"\s*:\s*"\Z', front) or (front.endswith('"') and _JSON_TEXT.match(text))
+    if in_json:
         quoted = re.match(r'(?:[^"\\]|\\.)*', text)
         with suppress(ValueError):
             return str(json.loads(f'"{quoted[0]}"')) if quoted else text
@@ -325,7 +455,7 @@ def _without_quotes(front: str, text: str) -> str:
     return field[0].replace('""', '"') if field else text
 
 
-def _time_in(front: str) -> datetime | None:
+def time_in(front: str) -> datetime | None:
     found = _TIME_IN_FRONT.search(front)
     return moment(found[0]) if found else None
 
@@ -347,7 +477,7 @@ def _of_record(whole: str, record: Mapping[str, Any]) -> Line | None:
         next((time for time in times if time), None),
         _named(values, _NODES),
         _named(values, _PODS),
-        _named(values, _PROGRAMS),
+        _program(values),
         # docker's driver cuts what is longer than 16 KiB, and ends a whole line with its newline.
         {"log", "stream"} <= record.keys() <= _DOCKER and not text.endswith("\n"),
     )
@@ -386,9 +516,9 @@ def message(values: Sequence[tuple[str, Any]]) -> str | None:
         text = _text(value)
         if text is not None:
             texts.append((path, text))
-    for _, text in texts:
-        if begins(text.lstrip()):
-            return text.lstrip()
+    headed = [text.lstrip() for _, text in texts if begins(text.lstrip())]
+    if headed:
+        return max(headed, key=len)  # a record may have a short and a full message
     for key in TEXTS:
         for path, text in texts:
             if path.rpartition(".")[2] == key:
