@@ -3,19 +3,18 @@
 import gc
 import signal
 
-from generator.base import streams
+from generator.base import signals, streams
 
 
 def main() -> None:
     gc.disable()  # nearly everything a run makes lives until its end; a search costs a tenth
     streams.prepare()
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing to clean up yet, nothing to show
     from generator.cli import main as run
 
-    signal.signal(signal.SIGINT, before)
-    run()
+    with signals.caught():
+        run()
 
 
 if __name__ == "__main__":

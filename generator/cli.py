@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from generator import __version__
-from generator.base import streams
+from generator.base import signals, streams
 from generator.base.names import PROJECT, TOOL
 from generator.base.problems import ToolError
 from generator.commands.shared import COULD_NOT_RUN, STDOUT, say
@@ -39,9 +39,6 @@ COMMANDS: Mapping[str, str] = {
 }
 
 
-INTERRUPTED = 130  # as shells say it
-
-
 class _Group(click.Group):
     """Imports a command when it is asked for; turns its ToolError into a message and exit code 2."""
 
@@ -55,12 +52,12 @@ class _Group(click.Group):
         except click.ClickException as error:
             error.show()
             code = error.exit_code
-        except (click.Abort, KeyboardInterrupt):
-            code = INTERRUPTED
+        except (click.Abort, KeyboardInterrupt) as ended:
+            code = signals.exit_code(ended)
         except (
             SystemExit
-        ) as ended:  # 0: a shell asked what completes; else the reader of a pipe has seen enough
-            code = COULD_NOT_RUN if ended.code else 0
+        ) as left:  # 0: a shell asked what completes; else the reader of a pipe has seen enough
+            code = COULD_NOT_RUN if left.code else 0
         except OSError as error:  # the machine refuses what every command relies on: a full disk, a removed folder
             refused = ": ".join(
                 str(part) for part in (error.filename, error.strerror or error) if part

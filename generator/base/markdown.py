@@ -1,15 +1,21 @@
 """Texts as Markdown that renders to exactly those texts (CommonMark with GitHub's tables)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _FENCE = re.compile(r"\s*```")
+_SPAN = re.compile(r"(?<!`)(`+)(?!`)( ?)(.+?)( ?)(?<!`)\1(?!`)", re.DOTALL)
+_MARKER = re.compile(r"^([-+]|[0-9]{1,9}[.)])(?=\s|$)")  # of a list
+_ADDRESS = re.compile(
+    r"(?i)((?:https?|ftp)(?=://)|www(?=\.))"
+)  # which GitHub makes a link, with what follows
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|&~]|(?:(?<=^)|(?<=\s))#)")
 
 
 def text(plain: str) -> str:
     """Plain text inside a paragraph, a heading or a list item."""
-    return _SPECIAL.sub(r"\\\1", plain)
+    escaped = _ADDRESS.sub(r"\1\\", _SPECIAL.sub(r"\\\1", plain))
+    return _MARKER.sub(lambda marker: f"{marker[1][:-1]}\\{marker[1][-1]}", escaped)
 
 
 def code(verbatim: str) -> str:
@@ -55,6 +61,21 @@ def parts(text: str, fences: bool = False) -> Iterator[tuple[bool, str]]:
         else:
             kept.append(line)
     yield in_code, "".join(kept)
+
+
+STUCK = "\ue000"  # stands for a space that no line may end at
+
+
+def unbroken(prose: str) -> str:
+    """With `STUCK` in place of each space in code: a command that is broken does not run when copied."""
+    return with_code(prose, lambda code: re.sub("[ \t]*\n[ \t]*| ", STUCK, code))
+
+
+def with_code(prose: str, change: Callable[[str], str]) -> str:
+    """The prose with its code spans changed."""
+    return _SPAN.sub(
+        lambda span: "".join([*span.group(1, 2), change(span[3]), *span.group(4, 1)]), prose
+    )
 
 
 def _longest_run(verbatim: str) -> int:

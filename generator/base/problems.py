@@ -16,7 +16,9 @@ class Location:
     column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        # A name may hold line breaks; what follows one would look like a message, or like a command to the CI.
+        name = " ".join(self.path.splitlines())
+        return f"{name}:{self.line}:{self.column}" if self.line else name
 
 
 @dataclass(frozen=True, order=True)

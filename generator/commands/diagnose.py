@@ -20,6 +20,7 @@ from generator.commands.shared import (
     client_of,
     colour_option,
     compile_or_stop,
+    console,
     examples,
     inputs,
     json_option,
@@ -166,6 +167,7 @@ def command(
     findings = Findings(read.catalog, now, span)
     seen: dict[str, Any] = {"bytes": 0, "sources": [], "servers": []}
     logs: Iterator[Source] = iter(())
+    failed: Sequence[ToolError] = ()
     if paths or not (with_kubectl or servers):
         if not paths and on_terminal(sys.stdin):
             named = ", ".join(f"--{kind} URL" for kind in _SERVERS)
@@ -183,7 +185,11 @@ def command(
     if servers:
         read, rules, _ = compile_or_stop(catalogs, profile)
         asked = Span(span.begin or now - _IN_SERVERS, span.end or now)
-        seen["servers"] = _ask(read, rules, findings, servers, asked)
+        seen["servers"], failed = _ask(read, rules, findings, servers, asked)
+        if not (seen["sources"] or seen["servers"]):
+            raise failed[0]
+    for error in failed:
+        notes.add(f"{error}; what is said comes from the rest")
 
     diagnosis = findings.diagnosis()
     if diagnosis.undated:
@@ -213,7 +219,7 @@ def command(
             say(f"{TOOL}: {note}")
     if diagnosis.found or (strict and data["verdict"] == "unexplained"):
         ctx.exit(FOUND)
-    if data["verdict"] == "cannot tell":
+    if failed or data["verdict"] == "cannot tell":
         ctx.exit(COULD_NOT_RUN)
 
 
@@ -277,10 +283,9 @@ def _progress(source: "Source") -> Iterator[Callable[[int], None]]:
     if not on_terminal(sys.stderr) or (source.size or 0) < _PROGRESS_BYTES:
         yield lambda count: None
         return
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console(stderr=True), transient=True) as progress:
         task = progress.add_task(Path(source.name).name, total=source.size)
         yield lambda count: progress.update(task, advance=count)
 
@@ -328,26 +333,34 @@ def _ask(
     findings: "Findings",
     servers: Mapping[str, str],
     span: "Span",
-) -> list[str]:
-    """Ask the servers that are named by an option, credentials come as for the other commands; what they are called."""
+) -> tuple[list[str], list[ToolError]]:
+    """Ask the servers that are named by an option, credentials come as for the other commands.
+
+    What those are called that answered, and why others did not: what is known by then is not lost.
+    """
     from generator.diagnose import asking
     from generator.servers import access
 
-    names = []
+    names: list[str] = []
+    failed: list[ToolError] = []
     for kind, url in servers.items():
         endpoint = access.endpoint(kind, url, read.profile.servers, os.environ)
         if endpoint is None:
             continue
         client = client_of(endpoint)
-        match kind:
-            case "loki":
-                asking.in_logs(asking.InLoki(client), rules, span, findings)
-            case "victorialogs":
-                asking.in_logs(asking.InVictoriaLogs(client), rules, span, findings)
-            case _:
-                asking.in_prometheus(client, rules, read.profile, findings)
-        names.append(client.name)
-    return names
+        try:
+            match kind:
+                case "loki":
+                    asking.in_logs(asking.InLoki(client), rules, span, findings)
+                case "victorialogs":
+                    asking.in_logs(asking.InVictoriaLogs(client), rules, span, findings)
+                case _:
+                    asking.in_prometheus(client, rules, read.profile, findings)
+        except ToolError as error:
+            failed.append(error)
+        else:
+            names.append(client.name)
+    return names, failed
 
 
 def _print(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:
@@ -356,19 +369,17 @@ def _print(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:
         for _, line in lines:
             tell(line)
         return
-    from rich.console import Console
-
-    console = Console(highlight=False, emoji=False, force_terminal=colour or None)
+    screen = console(colour)
 
     def show() -> None:
         for style, line in lines:
-            console.print(printable(line), style=style or None, markup=False, soft_wrap=True)
+            screen.print(printable(line), style=style or None, markup=False, soft_wrap=True)
 
-    if not paged or len(lines) < console.height or not on_terminal(sys.stdout):
+    if not paged or len(lines) < screen.height or not on_terminal(sys.stdout):
         show()
         return
     os.environ.setdefault("LESS", "FRX")  # colours, and no page where the text fits
-    with console.capture() as captured:
+    with screen.capture() as captured:
         show()
     click.echo_via_pager(captured.get(), color=True)
 

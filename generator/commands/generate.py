@@ -60,6 +60,7 @@ def command(
     no_validate: bool,
 ) -> None:
     """Compile the catalog into the output folder, after every check and promtool have passed."""
+    from generator.commands.reports import literal
     from generator.outputs import write
 
     read, compiled = compile_for(catalogs, profile, output.as_posix())
@@ -82,7 +83,7 @@ def command(
             if style in ("json", "gitlab"):
                 say(changes.removesuffix("\n"))
             else:
-                tell(changes, nl=False)
+                tell(literal(changes, style), nl=False)
             repair = _repair(catalogs, profile, output, all_outputs)
             say(f"{output} is not what the catalog gives; repair it with:\n  {repair}")
             ctx.exit(FOUND)

@@ -56,8 +56,9 @@ def command(entry_id: str, kind: str, alert: str | None, catalogs: tuple[Path, .
         raise click.exceptions.Exit(FOUND)
     schemas = beside.schemas(catalog, "failure", "tests")
     files = scaffold.files(entry_id, name, kind, schema=bool(schemas))
+    put = beside.put(catalog, schemas)  # before the entry, which is whole or not there
     write.create(folder, files)
-    for path in [*(folder / file.path for file in files), *beside.put(catalog, schemas)]:
+    for path in [*(folder / file.path for file in files), *put]:
         tell(path.as_posix())
     added = [] if _is_shipped(catalog) else ["--catalog", str(catalog)]
     say("fill in every TODO, then run:")

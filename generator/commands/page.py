@@ -8,7 +8,7 @@ import click
 
 from generator.base import markdown
 from generator.base.names import TOOL
-from generator.commands.shared import FOUND, Decorator, on_terminal, printable, say, tell
+from generator.commands.shared import FOUND, Decorator, console, on_terminal, printable, say, tell
 
 
 def section_option(such_as: str) -> Decorator:
@@ -57,17 +57,44 @@ def _without_code(text: str) -> str:
 
 def _print(text: str, colour: bool) -> None:
     """Prose in the width of the screen; code as it is, so that it can be copied whole."""
-    from rich.console import Console
     from rich.markdown import Markdown
 
-    console = Console(emoji=False, force_terminal=colour or None)
-    for is_code, part in markdown.parts(text):
-        if is_code:
-            for line in textwrap.dedent(part).splitlines():
-                console.print(
-                    line, style="bold cyan", markup=False, highlight=False, soft_wrap=True
-                )
-            console.print()
-        elif part.strip():
-            console.print(Markdown(part, hyperlinks=False))
-            console.print()
+    screen = console(colour)
+    with screen.capture() as captured:
+        for is_code, part in markdown.parts(text):
+            if is_code:
+                for line in textwrap.dedent(part).splitlines():
+                    screen.print(line, style="bold cyan", markup=False, soft_wrap=True)
+                screen.print()
+            elif part.strip():
+                screen.print(Markdown(_marked(part), hyperlinks=False))
+                screen.print()
+    click.echo(_unmarked(captured.get()), nl=False, color=True)
+
+
+_EDGE = "\N{WORD JOINER}"  # of code in a sentence; has no width
+_WHOLE = re.compile(f"{_EDGE}[^{_EDGE}]*{_EDGE}")
+_STYLE = r"\x1b\[[0-9;]*m"
+_BREAK = re.compile(rf"(?:{_STYLE}|[ ▌])*\n(?:{_STYLE}|[ ▌])*")
+_FILLED = re.compile(rf"(?:{_STYLE}| )+$", re.MULTILINE)  # rich fills up its lines
+
+
+def _marked(prose: str) -> str:
+    """With marks for the code in it, which rich would break where a line ends, or where it is longer than one."""
+    lines = markdown.unbroken(prose).splitlines(keepends=True)
+    return "".join(line if line.startswith("|") else _edged(line) for line in lines)
+
+
+def _edged(line: str) -> str:
+    return markdown.with_code(line, lambda code: f"{_EDGE}{code}{_EDGE}")
+
+
+def _unmarked(shown: str) -> str:
+    """Without the marks, and each piece of code in one line."""
+    whole = _WHOLE.sub(lambda code: _BREAK.sub(_styles, code[0]), shown)
+    return _FILLED.sub(_styles, whole.replace(_EDGE, "")).replace(markdown.STUCK, " ")
+
+
+def _styles(found: re.Match[str]) -> str:
+    """The styles in what is left out."""
+    return "".join(re.findall(_STYLE, found[0]))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -42,6 +43,14 @@ def _github(problem: Problem) -> str:
     if problem.where.line:
         place += f",line={problem.where.line},col={problem.where.column}"
     return f"::{problem.severity}{place}::{data}"
+
+
+def literal(text: str, style: str) -> str:
+    """A text of many lines as it is: GitHub takes a line that begins with `::` for a command, until told to stop."""
+    if style != "github":
+        return text
+    token = secrets.token_hex(16)  # which the text cannot know
+    return f"::stop-commands::{token}\n{text}::{token}::\n"
 
 
 def _gitlab(problem: Problem) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from generator.base.problems import Problem, ToolError, errors
 from generator.commands.completion import some_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from generator.base.file import File
     from generator.catalog.load import Inputs
     from generator.catalog.model import Entry
@@ -133,6 +135,21 @@ def _colour(_: click.Context, __: click.Parameter, given: str) -> bool:
         os.environ["NO_COLOR"] = "1"
     forced = os.environ.get("FORCE_COLOR", "") not in ("", "0") and not os.environ.get("NO_COLOR")
     return given == "always" or (given == "auto" and forced)
+
+
+def console(colour: bool = False, **more: Any) -> "Console":
+    """What prints on a terminal, or as if on one; texts stay as they are, and NO_COLOR leaves no escape at all."""
+    from rich.console import Console
+
+    plain = bool(os.environ.get("NO_COLOR")) and not colour
+    return Console(
+        emoji=False,
+        highlight=False,
+        force_terminal=colour or None,
+        no_color=False if colour else None,
+        color_system=None if plain else "auto",
+        **more,
+    )
 
 
 colour_option = click.option(
@@ -487,7 +504,6 @@ def table(
         for row in rows:
             tell("\t".join(row[column] for column in columns))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
@@ -495,7 +511,7 @@ def table(
         table.add_column(column, overflow="fold", no_wrap=column in _NAMES)
     for row in rows:
         table.add_row(*(printable(row[column]) for column in narrow or columns))
-    Console(emoji=False).print(table, markup=False)
+    console().print(table, markup=False)
 
 
 def exactly(word: str, known: Mapping[str, Value], listed_by: str = "list") -> Value:

@@ -230,7 +230,8 @@ def as_text(data: Data, width: int, details: bool = False) -> Iterator[tuple[str
         title = f"{number}. {found['alert']} ({found['severity']}): {found['title']}"
         yield from ((_COLOURS[found["severity"]], line) for line in _folded(title, width, "   "))
         for name, text in [*_summary(found), *(_details(found) if details else ())]:
-            yield from (("", line) for line in _wrapped(name, text, width))
+            shown = _plain(text) if name in _PROSE else text
+            yield from (("", line) for line in _wrapped(name, shown, width))
     if data["unexplained"]:
         yield "", ""
         yield "bold", _unexplained_headline(data)
@@ -334,13 +335,7 @@ def _counted(data: Data) -> str:
 
 
 def _folded(text: str, width: int, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        max(width, 40),
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [""]
+    return _lines(text, width, "", indent) or [""]
 
 
 _COLOURS = {"critical": "bold red", "warning": "bold yellow", "info": "bold cyan"}
@@ -363,7 +358,8 @@ def _summary(found: Data) -> Iterator[tuple[str, str]]:
         yield "explains", ", ".join(found["explains"])
     if found["few"]:
         yield "but", found["few"]
-    yield "runbook", found["runbook"]
+    runbook = found["runbook"]
+    yield "runbook", markdown.code(runbook) if runbook.startswith(TOOL) else runbook
 
 
 def _details(found: Data) -> Iterator[tuple[str, str]]:
@@ -375,9 +371,9 @@ def _details(found: Data) -> Iterator[tuple[str, str]]:
         for line in _message(proof):
             yield "", _short(line.strip())
     for cause in found["causes"]:
-        yield "cause", _plain(cause)
+        yield "cause", cause
     for text in found["rule_out"]:
-        yield "rule out", _plain(text)
+        yield "rule out", text
 
 
 def _message(proof: Data) -> list[str]:
@@ -386,8 +382,9 @@ def _message(proof: Data) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Markdown of the catalog as a person reads it in a terminal."""
-    return re.sub(r"\[([^\]]+)\]\(https?://[^)]+\)", r"\1", " ".join(text.split())).replace("`", "")
+    """Markdown of the catalog as a person reads it in a terminal; its code is never broken."""
+    unbroken = markdown.unbroken(" ".join(text.split())).replace("`", "")
+    return re.sub(r"\[([^\]]+)\]\(https?://[^)]+\)", r"\1", unbroken)
 
 
 def _fix_lines(fix: Data) -> Iterator[str]:
@@ -490,7 +487,7 @@ def as_markdown(data: Data) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_PROSE = ("cause", "rule out", "do first")  # which the catalog holds as Markdown
+_PROSE = ("cause", "rule out", "do first", "runbook")  # which are Markdown
 
 
 def _ids(rows: Iterable[Data]) -> list[str]:
@@ -499,14 +496,20 @@ def _ids(rows: Iterable[Data]) -> list[str]:
 
 def _wrapped(name: str, text: str, width: int) -> list[str]:
     first = f"   {name:<10} "
-    return textwrap.wrap(
-        " ".join(text.split()),
+    return _lines(" ".join(text.split()), width, first, " " * len(first))
+
+
+def _lines(text: str, width: int, first: str, others: str) -> list[str]:
+    """Folded between words; a word, an address or a command that is longer stays whole."""
+    lines = textwrap.wrap(
+        text,
         max(width, 40),
         initial_indent=first,
-        subsequent_indent=" " * len(first),
+        subsequent_indent=others,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace(markdown.STUCK, " ") for line in lines]
 
 
 def _short(text: str) -> str:

@@ -110,7 +110,7 @@ def replace(folder: Path, files: Iterable[File]) -> bool:
     with refusals_told(folder):
         place = _place(folder)
         old, wanted = _both(place, files)
-        if old == wanted and not (place / _INSIDE).exists():
+        if old == wanted and not _left(place):
             return False
         if _stays(place):
             _replace_inside(place, new)
@@ -132,7 +132,7 @@ def create(folder: Path, files: Sequence[File]) -> None:
     """Make a new folder that holds these files, in one step. Raises ToolError if it is there, or the disk refuses."""
     with refusals_told(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder.parent / f".{folder.name}.{TOOL}") as work:
+        with _alone(_beside(folder)) as work:
             staged = work / "new"
             _remove(staged, files)
             try:
@@ -282,10 +282,20 @@ def _stays(folder: Path) -> bool:
     )
 
 
+def _beside(folder: Path) -> Path:
+    """Where a run works that exchanges the folder as a whole."""
+    return folder.parent / f".{folder.name}.{TOOL}"
+
+
+def _left(folder: Path) -> bool:
+    """Whether a run was killed at the folder, or works at it."""
+    return (folder / _INSIDE).exists() or _beside(folder).exists()
+
+
 def _replace_whole(folder: Path, files: Sequence[File]) -> None:
     """Stage the tree beside the folder, and exchange the two."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.parent / f".{folder.name}.{TOOL}") as work:
+    with _alone(_beside(folder)) as work:
         staged, aside = work / "new", work / "old"
         if aside.exists() and not folder.exists():
             aside.rename(folder)  # a run died between two renames: the old tree comes back

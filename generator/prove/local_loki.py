@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from generator.base import signals
 from generator.base.disk import populate
 from generator.base.file import File
 from generator.base.problems import ToolError
@@ -64,7 +65,7 @@ def running(
     Its ruler evaluates the rule files, or what is in the rule store (as Loki's configuration says it), and sends alerts
     to the address of an Alertmanager. It can be left out. The configuration is that of the binary's version.
     """
-    with tempfile.TemporaryDirectory() as folder, interrupted_by_sigterm():
+    with tempfile.TemporaryDirectory() as folder, signals.caught():
         work = Path(folder)
         for name in ("index", "cache", "chunks", "compactor", "rules", "scratch"):
             (work / name).mkdir()
@@ -159,17 +160,3 @@ def die_with_parent() -> None:
     """Also where this process is killed and can clean up nothing (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def interrupted_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, so that what follows it is done."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

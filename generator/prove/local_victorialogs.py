@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from generator.base import signals
 from generator.prove import local_loki
 from generator.servers.http import Client, Endpoint
 from generator.servers.victorialogs import VictoriaLogs
@@ -20,7 +21,7 @@ def running(binary: Path) -> Iterator[VictoriaLogs]:
     Raises ToolError if it fails.
     """
     (port,) = local_loki.free_ports(1)
-    with tempfile.TemporaryDirectory() as folder, local_loki.interrupted_by_sigterm():
+    with tempfile.TemporaryDirectory() as folder, signals.caught():
         work = Path(folder)
         command = [
             str(binary),

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import logging
 import ssl
 import urllib.request
 import zlib
@@ -13,6 +14,9 @@ from typing import Any, TypeVar
 
 import httpx
 from httpx_retries import Retry, RetryTransport
+
+# What it says of a server's odd headers would stand on standard error without a word on who said it.
+logging.getLogger("httpx_retries").addHandler(logging.NullHandler())
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 30  # without a byte

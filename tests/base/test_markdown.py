@@ -1,5 +1,6 @@
 """Texts come back from rendered Markdown exactly as they went in."""
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -96,3 +97,34 @@ def test_no_page_shows_the_marks_of_code_as_text() -> None:
         if child.type == "text"
     ]
     assert [row for row in texts if "`" in row[1]] == []
+
+
+MARKERS = st.sampled_from(["- ", "+ ", "* ", "1. ", "12) ", "# ", "> ", "1.", "-"])
+
+
+@given(st.builds("{}{}".format, MARKERS, lines))
+def test_plain_text_that_begins_as_a_list_would(text: str) -> None:
+    found = tokens(markdown.text(text))
+    assert [token.type for token in found] == ["paragraph_open", "inline", "paragraph_close"]
+    assert shown(found[1]) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("see http://a.test/x", r"see http\://a.test/x"),
+        ("see HTTPS://a.test", r"see HTTPS\://a.test"),
+        ("<http://a.test>", r"\<http\://a.test\>"),
+        ("www.a.test", r"www\.a.test"),
+    ],
+)
+def test_a_bare_address_is_no_link_on_github(text: str, escaped: str) -> None:
+    """cmark-gfm 0.29 makes a link of each without the backslash, and of none with it."""
+    assert markdown.text(text) == escaped
+    assert shown(tokens(escaped)[1]) == text
+
+
+def test_code_in_a_sentence_has_no_place_to_break() -> None:
+    prose = "Run `kubectl get\n  pods -A`, then ``a ` b``; not this"
+    kept = "Run `kubectl*get*pods*-A`, then ``a*`*b``; not this".replace("*", markdown.STUCK)
+    assert markdown.unbroken(prose) == kept

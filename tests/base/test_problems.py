@@ -71,3 +71,10 @@ def test_what_stands_in_no_file_names_none() -> None:
         "path": ".",
         "lines": {"begin": 1},
     }
+
+
+def test_a_place_is_one_line_whatever_the_folder_is_called() -> None:
+    """What follows a line break would be a message of its own, and a command to the CI that reads the log."""
+    where = Location("ours\n##[error]x\r\u2028::error::y/failure.yaml", 2, 1)
+    assert render([Problem(where, "wrong")], "text").count("\n") == 1
+    assert len(render([Problem(where, "wrong")], "text").splitlines()) == 1

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from generator.cli import COMMANDS, main
-from tests.conftest import ROOT, TINY, Proven, Run
+from tests.catalog.test_lines import FIRES
+from tests.conftest import ROOT, TINY, Proven, Run, completed
 from tests.terminal import shown
 
 
@@ -485,3 +486,90 @@ def test_a_fault_of_our_own_is_not_taken_for_a_problem_of_the_input(
         "kube-proxy-alerts: this is a fault of kube-proxy-alerts, not of yours; please report it "
         "where you have the program from, with these lines\n"
     )
+
+
+def test_a_page_gives_no_command_to_the_ci(run: Run, tmp_path: Path) -> None:
+    """GitHub's runner trims a line before it looks for `::`, so a line of a diff can be one."""
+    out = ("--output", "rules", "--no-validate")
+    assert run("generate", *out, cwd=tmp_path).returncode == 0
+    page = tmp_path / "rules" / "runbooks" / "KubeProxySyncSlow.md"
+    page.write_text(page.read_text(encoding="utf-8") + "::error file=x::from a page\n")
+    shown = run("generate", *out, "--check", "--format", "github", cwd=tmp_path).stdout.splitlines()
+    (begin,) = (line for line in shown if line.startswith("::stop-commands::"))
+    token = begin.removeprefix("::stop-commands::")
+    assert len(token) >= 32
+    literal = shown[shown.index(begin) + 1 : shown.index(f"::{token}::")]
+    assert "-::error file=x::from a page" in literal
+    before = shown[: shown.index(begin)]
+    assert {line.partition("::")[2].split(" ")[0].partition("::")[0] for line in before} == {
+        "warning",
+        "error",
+    }
+    assert shown[-1] == f"::{token}::"
+    text = run("generate", *out, "--check", cwd=tmp_path).stdout
+    assert "stop-commands" not in text
+
+
+COMMAND = "kubectl -n kube-system get pods -l k8s-app=kube-proxy -o wide"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+@pytest.mark.parametrize("colours", ["", "1"], ids=["coloured", "plain"])
+def test_a_command_in_a_sentence_can_be_copied(columns: int, colours: str) -> None:
+    """Where the terminal's line is shorter, the terminal folds it, and copies it as one."""
+    code, text = shown(columns, "explain", "iptables-backend-mismatch", NO_COLOR=colours)
+    assert code == 0
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert COMMAND in plain
+    assert not any(line.endswith(" ") for line in plain.splitlines())
+
+
+LOG = str(FIRES[0].relative_to(ROOT))
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_a_diagnosis_breaks_no_command(columns: int) -> None:
+    code, text = shown(columns, "diagnose", "-v", LOG, NO_COLOR="1", PAGER="cat")
+    assert code == 1
+    assert re.search(r"^ {3}runbook {4}kube-proxy-alerts explain KubeProxy\w+$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("list",), ("explain", "sync-slow"), ("docs", "diagnose"), ("diagnose", "-v", LOG)],
+    ids=lambda words: words[0],
+)
+def test_without_colours_there_is_no_escape_at_all(words: tuple[str, ...]) -> None:
+    assert "\x1b" in shown(100, *words, PAGER="cat", NO_COLOR="")[1]
+    assert "\x1b" not in shown(100, *words, PAGER="cat", NO_COLOR="1")[1]
+
+
+def test_a_terminal_shows_what_the_log_says(tmp_path: Path) -> None:
+    """`:a:`, `:100:` and the like are names of emoji, and parts of addresses."""
+    said = "[fd00:a:b::1] h:100:x :smiley: [bold]x[/bold] [red]"
+    held = (
+        "Another app is currently holding the xtables lock. Perhaps you want to use the -w option?"
+    )
+    (tmp_path / "log").write_text(f"{HEAD} Failed to execute iptables-restore: {held} {said}\n")
+    for words in (("-v",), ("--markdown",), ("--json",)):
+        _, text = shown(200, "diagnose", *words, str(tmp_path / "log"), NO_COLOR="1", PAGER="cat")
+        for word in said.split():
+            assert word in text
+    title = "Addresses such as fd00:a:b::1 and h:100:x"
+    assert run_new(tmp_path, title)
+    _, text = shown(200, "list", "--catalog", str(tmp_path / "ours"), NO_COLOR="1")
+    assert title in text
+
+
+HEAD = "E0102 03:04:05.678901       1 proxier.go:1507]"
+
+
+def run_new(folder: Path, title: str) -> bool:
+    """A catalog `ours` with an entry of this title."""
+    done = completed(
+        [sys.executable, "-m", "generator", "new", "mine", "--catalog", str(folder / "ours")], ROOT
+    )
+    file = folder / "ours" / "mine" / "failure.yaml"
+    text = re.sub("^title: .*", f"title: '{title}'", file.read_text(), flags=re.MULTILINE)
+    file.write_text(text)
+    return done.returncode == 0

@@ -691,3 +691,23 @@ def test_a_log_that_a_terminal_folded_is_read_as_it_was(run: Run, tmp_path: Path
     assert data["notes"] == [
         f"{tmp_path}/log: its lines were folded at 80 columns; they are put together again"
     ]
+
+
+def test_a_server_that_is_down_loses_nothing_that_others_told(run: Run) -> None:
+    down = ("--loki", "http://127.0.0.1:1")
+    done = run("diagnose", str(MISMATCH), *down)
+    assert done.returncode == 1
+    assert "1. KubeProxyIptablesBackendMismatch" in done.stdout
+    assert "Loki at http://127.0.0.1:1 cannot be reached" in done.stderr
+    data = json.loads(run("diagnose", str(MISMATCH), *down, "--json").stdout)
+    assert data["read"]["servers"] == []
+    assert any("cannot be reached" in note for note in data["notes"])
+
+
+def test_without_a_finding_a_server_that_is_down_is_no_all_clear(run: Run) -> None:
+    healthy = str(next(CAPTURES.glob("healthy/*.log")))
+    down = ("--loki", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1")
+    assert run("diagnose", healthy).returncode == 0
+    assert run("diagnose", healthy, *down).returncode == 2
+    alone = run("diagnose", *down)
+    assert (alone.returncode, alone.stdout) == (2, "")

@@ -178,3 +178,12 @@ def test_a_profile_on_standard_output_writes_nothing(run: Run, tmp_path: Path) -
     assert done.returncode == 0
     assert "yaml-language-server" not in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_a_schema_cannot_be_written_there_is_no_entry(run: Run, tmp_path: Path) -> None:
+    """Else the second try, on a disk that is no longer full, says that the entry exists already."""
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "tests.schema.json").symlink_to("gone/tests.schema.json")
+    (tmp_path / "ours" / "gone").symlink_to("/dev/full/no-folder")
+    assert run("new", "mine", "--catalog", "ours", cwd=tmp_path).returncode == 2
+    assert not (tmp_path / "ours" / "mine").exists()

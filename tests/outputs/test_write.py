@@ -446,3 +446,11 @@ def test_a_profile_is_written_where_a_file_can_be(
     assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["fifo"]
+
+
+def test_an_unchanged_tree_is_freed_of_what_a_killed_run_left(tmp_path: Path) -> None:
+    write.replace(tmp_path / "out", OLD)
+    disk.populate(tmp_path / ".out.kube-proxy-alerts" / "new", [File("a.md", "cut")])
+    write.replace(tmp_path / "out", OLD)
+    assert everything(tmp_path) == ["out", "out/.generated", "out/a.md", "out/sub", "out/sub/b.md"]
+    assert tree(tmp_path / "out") == texts(OLD)

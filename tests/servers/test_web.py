@@ -11,6 +11,7 @@ from generator.base.problems import ToolError
 from generator.servers import answers, web
 from generator.servers.http import Client, Endpoint
 from generator.verify import probe
+from tests.conftest import Run
 from tests.misbehaving import answering, whole
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -224,3 +225,13 @@ def test_a_missing_file_of_authorities_ends_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
     with answering([whole(b"page")]) as url:
         assert probe.pages([url])[url].text == "page"
+
+
+def test_a_library_says_nothing_of_its_own(run: Run) -> None:
+    """It warns of a header that is no time, on standard error and without a word on whose it is."""
+    odd = b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: soon\r\n\r\n"
+    with answering([odd]) as url:
+        done = run("diff", "--loki", url)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"kube-proxy-alerts: Loki at {url} answers 503 ")
+    assert len(done.stderr.splitlines()) == 1
