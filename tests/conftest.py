@@ -61,7 +61,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
         fixtures = FIXTURES_THAT_START.intersection(item.fixturenames)
         if fixtures or NAMES_THAT_START.intersection(vars(item.module)):
             item.add_marker(pytest.mark.starts)
-    if config.getoption("loki") != "2":  # what starts no Loki would only be run again
+    if config.getoption("loki") == "2":
+        items[:] = [item for item in items if not item.get_closest_marker("loki3")]
+    else:  # what starts no Loki would only be run again
         items[:] = [item for item in items if "start_loki" in item.fixturenames]
 
 

@@ -93,10 +93,8 @@ class InLoki:
 
     @staticmethod
     def _query(wanted: Wanted, place: Mapping[str, str]) -> str:
-        selector = wanted.selector
-        for label, value in place.items():
-            selector = logql.within(selector, label, value)
-        return " ".join([selector, *logql.filters(wanted.filters)])
+        query = logql.of_place(wanted.selector, place)
+        return " ".join([query, *logql.filters(wanted.filters)])
 
 
 class InVictoriaLogs:

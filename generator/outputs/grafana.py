@@ -322,9 +322,15 @@ def _of_lines(rules: Rules, profile: Profile) -> Iterator[Panel]:
 
 
 def _streams(source: LogSource, profile: Profile) -> str:
-    """The streams of a log, of what is chosen above the dashboard."""
+    """The lines of a log, of what is chosen above the dashboard.
+
+    A label may be structured metadata, which a stream lacks and a filter sees.
+    """
     chosen = _chosen_streams(source.labels, profile)
-    return f"{{{', '.join([promql.inside(source.selector), *chosen])}}}"
+    matchers = [f'{label}=~"${name}|"' for name, label in chosen]
+    filters = [f'| {label}=~"${name}"' for name, label in chosen]
+    selector = f"{{{', '.join([promql.inside(source.selector), *matchers])}}}"
+    return " ".join([selector, *filters])
 
 
 def _of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
@@ -360,12 +366,10 @@ def _chosen(profile: Profile) -> list[str]:
     return [f'{label}=~"${name}"' for name, label in _choices(profile)]
 
 
-def _chosen_streams(labels: LogLabels, profile: Profile) -> list[str]:
-    """The same for the streams of a log."""
+def _chosen_streams(labels: LogLabels, profile: Profile) -> list[tuple[str, str]]:
+    """What is chosen above the dashboard, and the label of a log that it is compared with."""
     pairs = (("cluster", labels.cluster), ("node", labels.node), ("pod", labels.pod))
-    return [
-        f'{label}=~"${name}"' for name, label in pairs if label and name in dict(_choices(profile))
-    ]
+    return [(name, label) for name, label in pairs if label and name in dict(_choices(profile))]
 
 
 def _choices(profile: Profile) -> list[tuple[str, str]]:

@@ -61,7 +61,21 @@ def _for_the_engine(pattern: str) -> str:
 
 def within(expr: str, label: str, value: str) -> str:
     """The expression with a further matcher in each of its stream selectors."""
-    matcher = f"{label}={quote(value)}"
+    return _with_matcher(expr, f"{label}={quote(value)}")
+
+
+def of_place(selector: str, place: Mapping[str, str]) -> str:
+    """The lines of streams that have these values, empty for labels that a line must not have.
+
+    A label may be structured metadata, which a stream lacks and a filter sees; streams that have another value are
+    not read.
+    """
+    for label, value in place.items():
+        selector = _with_matcher(selector, f"{label}=~{quote(f'({escape(value)})?')}")
+    return " ".join([selector, *(f"| {label}={quote(value)}" for label, value in place.items())])
+
+
+def _with_matcher(expr: str, matcher: str) -> str:
     parts, end = [], 0
     for begin, close in _selectors(expr):
         comma = ", " if expr[begin + 1 : close].strip() else ""

@@ -42,6 +42,7 @@ MATRIX = Shape(
     record(data=record(result=each(record(metric=LABELS, values=each(row(NUMBER, VALUE))))))
 )
 LINES = Shape(record(data=record(result=each(record(values=each(row(NANOSECONDS, TEXT)))))))
+STREAMS = Shape(record(data=record(result=each(record(stream=LABELS)))))  # of the same lines
 
 ALERTS = Shape(each(record(labels=LABELS, status=record())))
 STATUS = Shape(record(config=record(original=TEXT)))

@@ -25,10 +25,7 @@ _SHIP: Mapping[Stream, str] = {
     "there; the entry's alerts on metrics stay",
 }
 _NODE_LABELS = ("node", "node_name", "nodename", "host", "hostname", "instance")
-_SET_LABEL = (
-    "let the collector set one and name it in the profile, or say null there; "
-    "structured metadata of Loki 3 is not seen"
-)
+_SET_LABEL = "let the collector set one and name it in the profile, or say null there"
 
 
 @dataclass(frozen=True)
@@ -84,6 +81,8 @@ class Job:
 @dataclass(frozen=True)
 class Facts:
     """What was found, by selector; None where no server was asked. `kernel` are the streams of the nodes' kernels.
+
+    What stands beside each line of a stream (structured metadata of Loki 3) is among its labels, with an empty value.
 
     `others` says of a metric of another program whether it tells of kube-proxy's container, or of the nodes ("here"),
     of others only ("elsewhere"), or is unknown ("nowhere").

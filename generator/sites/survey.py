@@ -8,13 +8,15 @@ from typing import Any
 
 from generator.base.names import TEST_LABEL
 from generator.base.shapes import Shape
-from generator.catalog.profile import Profile
+from generator.catalog.profile import LogSource, Profile
+from generator.query import logql
 from generator.servers import answers
 from generator.servers.http import Client
 from generator.sites.fitting import OTHERS, Facts, Job, Labels, State
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
 _SERIES_SECONDS = 3600
+_LINES = 100  # that are looked at for what stands beside them
 _WORD = "kube-proxy"
 _KERNEL = ("kernel", "kern")  # the journal's transport, and syslog's facility
 _SYNCS = "kubeproxy_sync_proxy_rules_(duration_seconds|latency_microseconds)_count"
@@ -27,8 +29,9 @@ def look(
     prometheus: Client | None,
 ) -> Facts:
     """What the servers given hold: by the selectors of the profiles, or where these find nothing by a word."""
-    streams = _streams(loki, [row.loki.selector for row in logs], _by_word) if loki else None
-    kernels = [row.loki.kernel.selector for row in logs if row.loki.kernel]
+    own = [LogSource(row.loki.selector, row.loki.labels) for row in logs]
+    streams = _streams(loki, own, _by_word) if loki else None
+    kernels = [row.loki.kernel for row in logs if row.loki.kernel]
     kernel = _streams(loki, kernels, _of_kernel) if loki and kernels else None
     if prometheus is None:
         return Facts(streams, kernel=kernel)
@@ -41,16 +44,21 @@ def look(
 
 
 def _streams(
-    loki: Client, selectors: Sequence[str], search: Callable[[str, Sequence[str]], str | None]
+    loki: Client, sources: Sequence[LogSource], search: Callable[[str, Sequence[str]], str | None]
 ) -> dict[str, tuple[Labels, ...]]:
     """The streams of each selector, and where these have none those that a search over the labels' values finds."""
     since = {"start": (int(time.time()) - _BACK_SECONDS) * 1_000_000_000}
+    names = {label for source in sources for label in source.labels.names()}
 
     def streams(selector: str) -> tuple[Labels, ...]:
         rows = _listed(loki, "/loki/api/v1/series", {"match[]": selector, **since}, answers.SERIES)
-        return tuple(row for row in rows if TEST_LABEL not in row)  # which are no log of the site
+        own = [row for row in rows if TEST_LABEL not in row]  # the others are no log of the site
+        if all(names <= row.keys() for row in own):
+            return tuple(own)
+        beside = dict.fromkeys(names & _metadata(loki, selector, since), "")
+        return tuple({**beside, **row} for row in own)
 
-    found = {selector: streams(selector) for selector in dict.fromkeys(selectors)}
+    found = {source.selector: streams(source.selector) for source in sources}
     if any(found.values()):
         return found
     labels = [
@@ -65,6 +73,19 @@ def _streams(
     return dict(
         sorted(found.items(), key=lambda row: '="' not in row[0])
     )  # one value before a pattern
+
+
+def _metadata(loki: Client, selector: str, since: Mapping[str, Any]) -> frozenset[str]:
+    """The labels that each of the last lines has, also those that no stream has: structured metadata of Loki 3."""
+    parameters = {
+        "query": logql.within(selector, TEST_LABEL, ""),
+        "direction": "backward",
+        "limit": _LINES,
+        **since,
+    }
+    answer = loki.json("/loki/api/v1/query_range", answers.STREAMS, params=parameters)
+    rows = [frozenset(row["stream"]) for row in answer["data"]["result"]]
+    return frozenset.intersection(*rows) if rows else frozenset()
 
 
 def _by_word(label: str, values: Sequence[str]) -> str | None:

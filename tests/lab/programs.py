@@ -111,6 +111,13 @@ OPERATOR = Tool(
     pins=_PINS,
     module="prometheus-operator",
 )
+COLLECTOR = Tool(
+    "otelcol",  # an OpenTelemetry Collector with few parts, put together by a program of ours
+    ("0.165",),
+    ".",
+    "",
+    pins=_PINS,
+)
 OBJECT_STORE = Tool(
     "gofakes3",  # holds the rules that a ruler is given
     ("1.2",),

@@ -11,6 +11,7 @@ from generator.query.logql import (
     count,
     filters,
     log_queries,
+    of_place,
     quote,
     renamed,
     selects,
@@ -108,6 +109,14 @@ def test_a_matcher_is_added_to_each_stream_selector_and_to_nothing_else(
     expr: str, expected: str
 ) -> None:
     assert within(expr, "t", "1") == expected
+
+
+def test_the_lines_of_a_place_are_found_by_labels_of_streams_and_by_what_stands_beside_the_lines() -> (
+    None
+):
+    assert of_place('{a="b"}', {"node": "n.1", "pod": ""}) == (
+        '{a="b", node=~`(n\\.1)?`, pod=~`()?`} | node=`n.1` | pod=``'
+    )
 
 
 def test_what_an_expression_counts() -> None:

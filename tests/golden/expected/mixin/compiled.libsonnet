@@ -138,7 +138,7 @@
           "repeatDirection": "h",
           "targets": [
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `gate`\n      |~ \"(?:gate `broken` \\\\(rust\\\\))|(?:gate \\\"?is\\\"? broken)\"\n      !~ `gate of .* is broken.?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `gate`\n      |~ \"(?:gate `broken` \\\\(rust\\\\))|(?:gate \\\"?is\\\"? broken)\"\n      !~ `gate of .* is broken.?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} broken-gate",
               "queryType": "range",
               "refId": "A"
@@ -307,7 +307,7 @@
           "repeatDirection": "h",
           "targets": [
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `gate` |~ \"(?:gate `broken` \\\\(rust\\\\))|(?:gate \\\"?is\\\"? broken)\" !~ `gate of .* is broken.?`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `gate` |~ \"(?:gate `broken` \\\\(rust\\\\))|(?:gate \\\"?is\\\"? broken)\" !~ `gate of .* is broken.?`",
               "queryType": "range",
               "refId": "A"
             }
