@@ -671,7 +671,7 @@
               "refId": "D"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Failed to |backing off`\n      |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|read tcp [^ ]+ read: connection reset by peer)))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: EOF))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Failed to |backing off`\n      |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|context deadline exceeded|net/http: (TLS handshake timeout|request canceled|timeout awaiting)|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|context deadline exceeded|net/http: (TLS handshake timeout|request canceled|timeout awaiting)|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} apiserver-unreachable",
               "queryType": "range",
               "refId": "E"
@@ -683,7 +683,7 @@
               "refId": "F"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `nf_conntrack`\n      |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/`\n      |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `nf_conntrack`\n      |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/`\n      |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )`\n      !~ `Failed to set sysctl: |write sysctl key .?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} conntrack-sysctl-denied",
               "queryType": "range",
               "refId": "G"
@@ -725,7 +725,7 @@
               "refId": "M"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ ` match |not supported, missing kernel module|t initialize ip|unknown option`\n      |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table)|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ ` match |not supported, missing kernel module|t initialize ip|unknown option`\n      |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table .{1,30}(do you need to insmod|Module is wrong version))|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} iptables-module-missing",
               "queryType": "range",
               "refId": "N"
@@ -767,13 +767,13 @@
               "refId": "T"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `signal: |Assertion `\n      |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [a-z0-9_]+\\.c:[0-9]+: .*Assertion .* failed)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `signal: |Assertion `\n      |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [A-Za-z0-9_./-]+\\.c:[0-9]+: .*Assertion .* failed)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} nftables-nft-crash",
               "queryType": "range",
               "refId": "U"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `unable to create`\n      |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not run nftables command: `\n      !~ `could not run nftables command: signal: .?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `unable to create`\n      |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not check kernel version: |could not run nftables command: `\n      !~ `could not run nftables command: signal: .?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} nftables-unavailable",
               "queryType": "range",
               "refId": "V"
@@ -926,7 +926,7 @@
               "refId": "D"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Failed to |backing off` |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|read tcp [^ ]+ read: connection reset by peer)))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: EOF))`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Failed to |backing off` |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|context deadline exceeded|net/http: (TLS handshake timeout|request canceled|timeout awaiting)|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|context deadline exceeded|net/http: (TLS handshake timeout|request canceled|timeout awaiting)|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))`",
               "queryType": "range",
               "refId": "E"
             },
@@ -936,7 +936,7 @@
               "refId": "F"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `nf_conntrack` |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/` |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `nf_conntrack` |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/` |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )` !~ `Failed to set sysctl: |write sysctl key .?`",
               "queryType": "range",
               "refId": "G"
             },
@@ -971,7 +971,7 @@
               "refId": "M"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ ` match |not supported, missing kernel module|t initialize ip|unknown option` |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table)|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ ` match |not supported, missing kernel module|t initialize ip|unknown option` |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table .{1,30}(do you need to insmod|Module is wrong version))|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`",
               "queryType": "range",
               "refId": "N"
             },
@@ -1006,12 +1006,12 @@
               "refId": "T"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `signal: |Assertion ` |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [a-z0-9_]+\\.c:[0-9]+: .*Assertion .* failed)`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `signal: |Assertion ` |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [A-Za-z0-9_./-]+\\.c:[0-9]+: .*Assertion .* failed)`",
               "queryType": "range",
               "refId": "U"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `unable to create` |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not run nftables command: ` !~ `could not run nftables command: signal: .?`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `unable to create` |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not check kernel version: |could not run nftables command: ` !~ `could not run nftables command: signal: .?`",
               "queryType": "range",
               "refId": "V"
             },
