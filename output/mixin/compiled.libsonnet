@@ -671,7 +671,7 @@
               "refId": "D"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Failed to |backing off`\n      |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|context deadline exceeded|net/http: (TLS handshake timeout|request canceled|timeout awaiting)|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|context deadline exceeded|net/http: (TLS handshake timeout|request canceled|timeout awaiting)|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Failed to |backing off`\n      |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} apiserver-unreachable",
               "queryType": "range",
               "refId": "E"
@@ -926,7 +926,7 @@
               "refId": "D"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Failed to |backing off` |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|context deadline exceeded|net/http: (TLS handshake timeout|request canceled|timeout awaiting)|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|context deadline exceeded|net/http: (TLS handshake timeout|request canceled|timeout awaiting)|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Failed to |backing off` |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))`",
               "queryType": "range",
               "refId": "E"
             },
