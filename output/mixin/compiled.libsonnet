@@ -647,163 +647,163 @@
           "repeatDirection": "h",
           "targets": [
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `x509: |remote error: tls: `\n      |~ `(?:Failed to (list|watch|retrieve node info)\\b.*x509: )|(?:Failed to (list|watch|retrieve node info)\\b.*remote error: tls: [a-z ]*certificate)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |~ `x509: |remote error: tls: `\n      |~ `(?:Failed to (list|watch|retrieve node info)\\b.*x509: )|(?:Failed to (list|watch|retrieve node info)\\b.*remote error: tls: [a-z ]*certificate)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} apiserver-certificate-invalid",
               "queryType": "range",
               "refId": "A"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `closed`\n      |= `connection`\n      |~ `(?:(?i:failed to (list|watch)\\b).*(?i:stream error).*may be caused by closed connection)|(?:(?i:failed to (list|watch)\\b).*use of closed network connection)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `closed`\n      |= `connection`\n      |~ `(?:(?i:failed to (list|watch)\\b).*(?i:stream error).*may be caused by closed connection)|(?:(?i:failed to (list|watch)\\b).*use of closed network connection)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} apiserver-connection-broken",
               "queryType": "range",
               "refId": "B"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= ` is forbidden: User `\n      |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User `\n      !~ `servicecidrs.?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= ` is forbidden: User `\n      |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User `\n      !~ `servicecidrs.?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} apiserver-forbidden",
               "queryType": "range",
               "refId": "C"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= ` is forbidden: User `\n      |= `servicecidrs`\n      |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User `\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= ` is forbidden: User `\n      |= `servicecidrs`\n      |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User `\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} apiserver-forbidden",
               "queryType": "range",
               "refId": "D"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Unauthorized|the server has asked for the client to provide credentials`\n      |~ `(?:Failed to (list|watch)\\b.*[: =\"]Unauthorized\\b)|(?:Failed to watch\\b.*the server has asked for the client to provide credentials)|(?:Failed to retrieve node info.*[: =\"]Unauthorized\\b)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |~ `Unauthorized|the server has asked for the client to provide credentials`\n      |~ `(?:Failed to (list|watch)\\b.*[: =\"]Unauthorized\\b)|(?:Failed to watch\\b.*the server has asked for the client to provide credentials)|(?:Failed to retrieve node info.*[: =\"]Unauthorized\\b)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} apiserver-unauthorized",
               "queryType": "range",
               "refId": "E"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Failed to |backing off`\n      |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|read tcp [^ ]+ read: connection reset by peer)))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: EOF))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |~ `Failed to |backing off`\n      |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} apiserver-unreachable",
               "queryType": "range",
               "refId": "F"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `took`\n      |= ` conntrack entries`\n      |~ `(Finished reconciling|Failed to clear all) conntrack entries.*\\btook\\W{1,6}([0-9hm]*[0-9][hm][0-9.]+s|([5-9]|[1-9][0-9]+)(\\.[0-9]+)?s)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `took`\n      |= ` conntrack entries`\n      |~ `(Finished reconciling|Failed to clear all) conntrack entries.*\\btook\\W{1,6}([0-9hm]*[0-9][hm][0-9.]+s|([5-9]|[1-9][0-9]+)(\\.[0-9]+)?s)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} conntrack-cleanup-slow",
               "queryType": "range",
               "refId": "G"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `nf_conntrack`\n      |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/`\n      |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `nf_conntrack`\n      |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/`\n      |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )`\n      !~ `Failed to set sysctl: |write sysctl key .?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} conntrack-sysctl-denied",
               "queryType": "range",
               "refId": "H"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(sum by (cluster, node_name) (\n  count_over_time(\n    {transport=\"kernel\", cluster=~\"$cluster\", node_name=~\"$node\"}\n      |= `dropping packet`\n      |= `nf_conntrack: table full`\n      |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(sum by (cluster, node_name) (\n  count_over_time(\n    {transport=\"kernel\", cluster=~\"$cluster|\", node_name=~\"$node|\"} | cluster=~\"$cluster\" | node_name=~\"$node\"\n      |= `dropping packet`\n      |= `nf_conntrack: table full`\n      |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} conntrack-table-full",
               "queryType": "range",
               "refId": "I"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `bind: address already in use`\n      |~ `(?i:failed to start healthcheck)\\b`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `bind: address already in use`\n      |~ `(?i:failed to start healthcheck)\\b`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} healthcheck-port-in-use",
               "queryType": "range",
               "refId": "J"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `KUBE-MARK-DROP`\n      |~ `(?:load target .{0,6}KUBE-MARK-DROP)|(?:Chain .{0,6}KUBE-MARK-DROP.{0,6} does not exist)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `KUBE-MARK-DROP`\n      |~ `(?:load target .{0,6}KUBE-MARK-DROP)|(?:Chain .{0,6}KUBE-MARK-DROP.{0,6} does not exist)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} iptables-backend-mismatch",
               "queryType": "range",
               "refId": "K"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `holding the xtables lock`\n      |~ `holding the xtables lock\\. Stopped waiting after [0-9]+s`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `holding the xtables lock`\n      |~ `holding the xtables lock\\. Stopped waiting after [0-9]+s`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} iptables-lock-held-too-long",
               "queryType": "range",
               "refId": "L"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `-restore: line |tables-restore: input error on line |: Resource temporarily unavailable|t open lock file|failed to open iptables lock`\n      |~ `(?:ip6?tables(-legacy|-nft)?-restore: line (xxx|[0-9]+) failed)|(?:ip6?tables-restore: input error on line [0-9]+)|(?:ip6?tables(-legacy)?: Resource temporarily unavailable)|(?:Fatal: can.t open lock file)|(?:failed to open iptables lock)`\n      !~ `Failed to execute iptables-restore for (nat|filter):.?`\n      !~ `Failed to execute iptables-restore.{0,6} err=.*table=.{0,6}(nat|filter)`\n      !~ `Failed to execute iptables-restore.{0,12}table.{0,12}(nat|filter)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |~ `-restore: line |tables-restore: input error on line |: Resource temporarily unavailable|t open lock file|failed to open iptables lock`\n      |~ `(?:ip6?tables(-legacy|-nft)?-restore: line (xxx|[0-9]+) failed)|(?:ip6?tables-restore: input error on line [0-9]+)|(?:ip6?tables(-legacy)?: Resource temporarily unavailable)|(?:Fatal: can.t open lock file)|(?:failed to open iptables lock)`\n      !~ `Failed to execute iptables-restore for (nat|filter):.?`\n      !~ `Failed to execute iptables-restore.{0,6} err=.*table=.{0,6}(nat|filter)`\n      !~ `Failed to execute iptables-restore.{0,12}table.{0,12}(nat|filter)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} iptables-lock-not-mounted",
               "queryType": "range",
               "refId": "M"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `unknown option`\n      |~ `ip6tables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `unknown option`\n      |~ `ip6tables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} iptables-mark-kernel-bug",
               "queryType": "range",
               "refId": "N"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ ` match |not supported, missing kernel module|t initialize ip|unknown option`\n      |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table)|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |~ ` match |not supported, missing kernel module|t initialize ip|unknown option`\n      |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table .{1,30}(do you need to insmod|Module is wrong version))|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} iptables-module-missing",
               "queryType": "range",
               "refId": "O"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `tables lock`\n      |~ `(?:holding the xtables lock\\. Perhaps you want to use the -w option)|(?:failed to acquire (new|old) iptables lock:).?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `tables lock`\n      |~ `(?:holding the xtables lock\\. Perhaps you want to use the -w option)|(?:failed to acquire (new|old) iptables lock:).?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} iptables-restore-without-wait",
               "queryType": "range",
               "refId": "P"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= ` is incompatible, use `\n      |~ `(chain|table|Table) .{1,80} is incompatible, use .{1,6}nft`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= ` is incompatible, use `\n      |~ `(chain|table|Table) .{1,80} is incompatible, use .{1,6}nft`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} iptables-rules-incompatible",
               "queryType": "range",
               "refId": "Q"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `\\(runtime error: slice bounds out of range\\)|slice bounds out of range \\[:-1\\]|Unexpected chain line in iptables-save output:|pkg/util/iptables\\.GetChainLines\\(|pkg/util/iptables/save_restore\\.go:`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |~ `\\(runtime error: slice bounds out of range\\)|slice bounds out of range \\[:-1\\]|Unexpected chain line in iptables-save output:|pkg/util/iptables\\.GetChainLines\\(|pkg/util/iptables/save_restore\\.go:`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} iptables-save-parse-panic",
               "queryType": "range",
               "refId": "R"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `\\[signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=|pkg/proxy/ipvs\\.\\(\\*Proxier\\)\\.syncService\\(`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |~ `\\[signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=|pkg/proxy/ipvs\\.\\(\\*Proxier\\)\\.syncService\\(`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} ipvs-startup-panic",
               "queryType": "range",
               "refId": "S"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `can't use the IPVS proxier: `\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `can't use the IPVS proxier: `\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} ipvs-unavailable",
               "queryType": "range",
               "refId": "T"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `comment too long, `\n      |~ `Error: comment too long, [0-9]+ characters maximum allowed`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `comment too long, `\n      |~ `Error: comment too long, [0-9]+ characters maximum allowed`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} nftables-comment-too-long",
               "queryType": "range",
               "refId": "U"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `signal: |Assertion `\n      |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [a-z0-9_]+\\.c:[0-9]+: .*Assertion .* failed)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |~ `signal: |Assertion `\n      |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [A-Za-z0-9_./-]+\\.c:[0-9]+: .*Assertion .* failed)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} nftables-nft-crash",
               "queryType": "range",
               "refId": "V"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `unable to create`\n      |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not run nftables command: `\n      !~ `could not run nftables command: signal: .?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `unable to create`\n      |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not check kernel version: |could not run nftables command: `\n      !~ `could not run nftables command: signal: .?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} nftables-unavailable",
               "queryType": "range",
               "refId": "W"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Failed to retrieve node info|host IP unknown|Timed out waiting for node|timeout waiting for`\n      |~ `(?:Failed to retrieve node info.*\\bnodes [^ ]+ not found)|(?:Failed to retrieve node IPs?\\b.*host IP unknown)|(?:Timed out waiting for node (%q )?to (exist|be assigned IPs))|(?:timeout waiting for (PodCIDR allocation|node [^ ]+ to exist))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |~ `Failed to retrieve node info|host IP unknown|Timed out waiting for node|timeout waiting for`\n      |~ `(?:Failed to retrieve node info.*\\bnodes [^ ]+ not found)|(?:Failed to retrieve node IPs?\\b.*host IP unknown)|(?:Timed out waiting for node (%q )?to (exist|be assigned IPs))|(?:timeout waiting for (PodCIDR allocation|node [^ ]+ to exist))`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} node-unknown",
               "queryType": "range",
               "refId": "X"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `bind: address already in use`\n      |~ `(?:(?i:healthz server failed|failed to start (node|proxier|proxy) healthz on ))|(?:starting metrics server failed).?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `bind: address already in use`\n      |~ `(?:(?i:healthz server failed|failed to start (node|proxier|proxy) healthz on ))|(?:starting metrics server failed).?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} ports-in-use",
               "queryType": "range",
               "refId": "Y"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |~ `Reloading after iptables flush|Error: No such file or directory`\n      |~ `(?:Reloading after iptables flush)|(?:/dev/stdin:[0-9]+:[0-9]+(-[0-9]+)?: Error: No such file or directory)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |~ `Reloading after iptables flush|Error: No such file or directory`\n      |~ `(?:Reloading after iptables flush)|(?:/dev/stdin:[0-9]+:[0-9]+(-[0-9]+)?: Error: No such file or directory)`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} rules-flushed",
               "queryType": "range",
               "refId": "Z"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"}\n      |= `failed complete: `\n      |~ `too many open files|no space left on device`\n      |~ `(?:failed complete: (fsnotify [a-z ]+: )?too many open files)|(?:failed complete: (fsnotify [a-z ]+: )?no space left on device)`\n      !~ `too many open files in system.?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `failed complete: `\n      |~ `too many open files|no space left on device`\n      |~ `(?:failed complete: (fsnotify [a-z ]+: )?too many open files)|(?:failed complete: (fsnotify [a-z ]+: )?no space left on device)`\n      !~ `too many open files in system.?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} too-many-open-files",
               "queryType": "range",
               "refId": "AA"
@@ -972,137 +972,137 @@
           "repeatDirection": "h",
           "targets": [
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `x509: |remote error: tls: ` |~ `(?:Failed to (list|watch|retrieve node info)\\b.*x509: )|(?:Failed to (list|watch|retrieve node info)\\b.*remote error: tls: [a-z ]*certificate)`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |~ `x509: |remote error: tls: ` |~ `(?:Failed to (list|watch|retrieve node info)\\b.*x509: )|(?:Failed to (list|watch|retrieve node info)\\b.*remote error: tls: [a-z ]*certificate)`",
               "queryType": "range",
               "refId": "A"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `closed` |= `connection` |~ `(?:(?i:failed to (list|watch)\\b).*(?i:stream error).*may be caused by closed connection)|(?:(?i:failed to (list|watch)\\b).*use of closed network connection)`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `closed` |= `connection` |~ `(?:(?i:failed to (list|watch)\\b).*(?i:stream error).*may be caused by closed connection)|(?:(?i:failed to (list|watch)\\b).*use of closed network connection)`",
               "queryType": "range",
               "refId": "B"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= ` is forbidden: User ` |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User ` !~ `servicecidrs.?`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= ` is forbidden: User ` |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User ` !~ `servicecidrs.?`",
               "queryType": "range",
               "refId": "C"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= ` is forbidden: User ` |= `servicecidrs` |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User `",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= ` is forbidden: User ` |= `servicecidrs` |~ `Failed to (list|watch|retrieve node info)\\b.* is forbidden: User `",
               "queryType": "range",
               "refId": "D"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Unauthorized|the server has asked for the client to provide credentials` |~ `(?:Failed to (list|watch)\\b.*[: =\"]Unauthorized\\b)|(?:Failed to watch\\b.*the server has asked for the client to provide credentials)|(?:Failed to retrieve node info.*[: =\"]Unauthorized\\b)`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |~ `Unauthorized|the server has asked for the client to provide credentials` |~ `(?:Failed to (list|watch)\\b.*[: =\"]Unauthorized\\b)|(?:Failed to watch\\b.*the server has asked for the client to provide credentials)|(?:Failed to retrieve node info.*[: =\"]Unauthorized\\b)`",
               "queryType": "range",
               "refId": "E"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Failed to |backing off` |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|read tcp [^ ]+ read: connection reset by peer)))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: EOF))`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |~ `Failed to |backing off` |~ `(?:Failed to (list|watch)\\b.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))|(?:(dial tcp.* - backing off|backing off\\W.*dial tcp))|(?:Failed to retrieve node info.*(dial tcp|Get [^ ]+: (EOF|unexpected EOF|(read|write) tcp [^ ]+ (read|write): (broken pipe|connection (reset by peer|timed out)))))`",
               "queryType": "range",
               "refId": "F"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `took` |= ` conntrack entries` |~ `(Finished reconciling|Failed to clear all) conntrack entries.*\\btook\\W{1,6}([0-9hm]*[0-9][hm][0-9.]+s|([5-9]|[1-9][0-9]+)(\\.[0-9]+)?s)`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `took` |= ` conntrack entries` |~ `(Finished reconciling|Failed to clear all) conntrack entries.*\\btook\\W{1,6}([0-9hm]*[0-9][hm][0-9.]+s|([5-9]|[1-9][0-9]+)(\\.[0-9]+)?s)`",
               "queryType": "range",
               "refId": "G"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `nf_conntrack` |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/` |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `nf_conntrack` |~ ` /proc/sys/net/netfilter/nf_conntrack_| /sys/module/nf_conntrack/parameters/` |~ `(?:(open|write|read) /proc/sys/net/netfilter/nf_conntrack_[a-z_]+: )|(?:(open|write|read) /sys/module/nf_conntrack/parameters/[a-z_]+: )` !~ `Failed to set sysctl: |write sysctl key .?`",
               "queryType": "range",
               "refId": "H"
             },
             {
-              "expr": "{transport=\"kernel\", cluster=~\"$cluster\", node_name=~\"$node\"} |= `dropping packet` |= `nf_conntrack: table full` |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`",
+              "expr": "{transport=\"kernel\", cluster=~\"$cluster|\", node_name=~\"$node|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" |= `dropping packet` |= `nf_conntrack: table full` |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`",
               "queryType": "range",
               "refId": "I"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `bind: address already in use` |~ `(?i:failed to start healthcheck)\\b`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `bind: address already in use` |~ `(?i:failed to start healthcheck)\\b`",
               "queryType": "range",
               "refId": "J"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `KUBE-MARK-DROP` |~ `(?:load target .{0,6}KUBE-MARK-DROP)|(?:Chain .{0,6}KUBE-MARK-DROP.{0,6} does not exist)`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `KUBE-MARK-DROP` |~ `(?:load target .{0,6}KUBE-MARK-DROP)|(?:Chain .{0,6}KUBE-MARK-DROP.{0,6} does not exist)`",
               "queryType": "range",
               "refId": "K"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `holding the xtables lock` |~ `holding the xtables lock\\. Stopped waiting after [0-9]+s`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `holding the xtables lock` |~ `holding the xtables lock\\. Stopped waiting after [0-9]+s`",
               "queryType": "range",
               "refId": "L"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `-restore: line |tables-restore: input error on line |: Resource temporarily unavailable|t open lock file|failed to open iptables lock` |~ `(?:ip6?tables(-legacy|-nft)?-restore: line (xxx|[0-9]+) failed)|(?:ip6?tables-restore: input error on line [0-9]+)|(?:ip6?tables(-legacy)?: Resource temporarily unavailable)|(?:Fatal: can.t open lock file)|(?:failed to open iptables lock)` !~ `Failed to execute iptables-restore for (nat|filter):.?` !~ `Failed to execute iptables-restore.{0,6} err=.*table=.{0,6}(nat|filter)` !~ `Failed to execute iptables-restore.{0,12}table.{0,12}(nat|filter)`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |~ `-restore: line |tables-restore: input error on line |: Resource temporarily unavailable|t open lock file|failed to open iptables lock` |~ `(?:ip6?tables(-legacy|-nft)?-restore: line (xxx|[0-9]+) failed)|(?:ip6?tables-restore: input error on line [0-9]+)|(?:ip6?tables(-legacy)?: Resource temporarily unavailable)|(?:Fatal: can.t open lock file)|(?:failed to open iptables lock)` !~ `Failed to execute iptables-restore for (nat|filter):.?` !~ `Failed to execute iptables-restore.{0,6} err=.*table=.{0,6}(nat|filter)` !~ `Failed to execute iptables-restore.{0,12}table.{0,12}(nat|filter)`",
               "queryType": "range",
               "refId": "M"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `unknown option` |~ `ip6tables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark)`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `unknown option` |~ `ip6tables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark)`",
               "queryType": "range",
               "refId": "N"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ ` match |not supported, missing kernel module|t initialize ip|unknown option` |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table)|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |~ ` match |not supported, missing kernel module|t initialize ip|unknown option` |~ `(?:Couldn.t (load|find) match .[a-z_0-9]+.)|(?:Extension ([A-LN-Za-z][A-Za-z0-9_]*|M[B-Zb-z][A-Za-z0-9_]*|MA[A-QS-Z][A-Za-z0-9_]*) (revision [0-9]+ |is )not supported, missing kernel module)|(?:can.t initialize ip6?tables table .{1,30}(do you need to insmod|Module is wrong version))|(?:iptables(-legacy|-nft)?-restore v[0-9.]+ .{0,20}unknown option .{1,8}--(xor-mark|or-mark|set-xmark))`",
               "queryType": "range",
               "refId": "O"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `tables lock` |~ `(?:holding the xtables lock\\. Perhaps you want to use the -w option)|(?:failed to acquire (new|old) iptables lock:).?`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `tables lock` |~ `(?:holding the xtables lock\\. Perhaps you want to use the -w option)|(?:failed to acquire (new|old) iptables lock:).?`",
               "queryType": "range",
               "refId": "P"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= ` is incompatible, use ` |~ `(chain|table|Table) .{1,80} is incompatible, use .{1,6}nft`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= ` is incompatible, use ` |~ `(chain|table|Table) .{1,80} is incompatible, use .{1,6}nft`",
               "queryType": "range",
               "refId": "Q"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `\\(runtime error: slice bounds out of range\\)|slice bounds out of range \\[:-1\\]|Unexpected chain line in iptables-save output:|pkg/util/iptables\\.GetChainLines\\(|pkg/util/iptables/save_restore\\.go:`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |~ `\\(runtime error: slice bounds out of range\\)|slice bounds out of range \\[:-1\\]|Unexpected chain line in iptables-save output:|pkg/util/iptables\\.GetChainLines\\(|pkg/util/iptables/save_restore\\.go:`",
               "queryType": "range",
               "refId": "R"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `\\[signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=|pkg/proxy/ipvs\\.\\(\\*Proxier\\)\\.syncService\\(`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |~ `\\[signal SIGSEGV: segmentation violation code=0x1 addr=0x50 pc=|pkg/proxy/ipvs\\.\\(\\*Proxier\\)\\.syncService\\(`",
               "queryType": "range",
               "refId": "S"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `can't use the IPVS proxier: `",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `can't use the IPVS proxier: `",
               "queryType": "range",
               "refId": "T"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `comment too long, ` |~ `Error: comment too long, [0-9]+ characters maximum allowed`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `comment too long, ` |~ `Error: comment too long, [0-9]+ characters maximum allowed`",
               "queryType": "range",
               "refId": "U"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `signal: |Assertion ` |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [a-z0-9_]+\\.c:[0-9]+: .*Assertion .* failed)`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |~ `signal: |Assertion ` |~ `(?:(nftables sync failed|Unable to delete stale chains).*signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:failed to run nft: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:unable to create .*could not run nftables command: signal: (segmentation fault|aborted|bus error|illegal instruction))|(?:nft: [A-Za-z0-9_./-]+\\.c:[0-9]+: .*Assertion .* failed)`",
               "queryType": "range",
               "refId": "V"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `unable to create` |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not run nftables command: ` !~ `could not run nftables command: signal: .?`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `unable to create` |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not check kernel version: |could not run nftables command: ` !~ `could not run nftables command: signal: .?`",
               "queryType": "range",
               "refId": "W"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Failed to retrieve node info|host IP unknown|Timed out waiting for node|timeout waiting for` |~ `(?:Failed to retrieve node info.*\\bnodes [^ ]+ not found)|(?:Failed to retrieve node IPs?\\b.*host IP unknown)|(?:Timed out waiting for node (%q )?to (exist|be assigned IPs))|(?:timeout waiting for (PodCIDR allocation|node [^ ]+ to exist))`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |~ `Failed to retrieve node info|host IP unknown|Timed out waiting for node|timeout waiting for` |~ `(?:Failed to retrieve node info.*\\bnodes [^ ]+ not found)|(?:Failed to retrieve node IPs?\\b.*host IP unknown)|(?:Timed out waiting for node (%q )?to (exist|be assigned IPs))|(?:timeout waiting for (PodCIDR allocation|node [^ ]+ to exist))`",
               "queryType": "range",
               "refId": "X"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `bind: address already in use` |~ `(?:(?i:healthz server failed|failed to start (node|proxier|proxy) healthz on ))|(?:starting metrics server failed).?`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `bind: address already in use` |~ `(?:(?i:healthz server failed|failed to start (node|proxier|proxy) healthz on ))|(?:starting metrics server failed).?`",
               "queryType": "range",
               "refId": "Y"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |~ `Reloading after iptables flush|Error: No such file or directory` |~ `(?:Reloading after iptables flush)|(?:/dev/stdin:[0-9]+:[0-9]+(-[0-9]+)?: Error: No such file or directory)`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |~ `Reloading after iptables flush|Error: No such file or directory` |~ `(?:Reloading after iptables flush)|(?:/dev/stdin:[0-9]+:[0-9]+(-[0-9]+)?: Error: No such file or directory)`",
               "queryType": "range",
               "refId": "Z"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster\", node_name=~\"$node\", pod=~\"$pod\"} |= `failed complete: ` |~ `too many open files|no space left on device` |~ `(?:failed complete: (fsnotify [a-z ]+: )?too many open files)|(?:failed complete: (fsnotify [a-z ]+: )?no space left on device)` !~ `too many open files in system.?`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `failed complete: ` |~ `too many open files|no space left on device` |~ `(?:failed complete: (fsnotify [a-z ]+: )?too many open files)|(?:failed complete: (fsnotify [a-z ]+: )?no space left on device)` !~ `too many open files in system.?`",
               "queryType": "range",
               "refId": "AA"
             }

@@ -18,6 +18,9 @@ METRICS = PrometheusProfile(
     '{job="node-exporter"}',
     LABELS,
     "30s",
+    limit=0,
+    keep_firing_for="",
+    query_offset="",
 )
 DEFAULT = load().profile
 SITE = replace(DEFAULT, prometheus=METRICS)
