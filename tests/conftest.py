@@ -63,8 +63,12 @@ NAMES_THAT_START = {
 }
 
 
+class OutOfTime(BaseException):
+    """Ends a test with made-up inputs; what hypothesis takes for a failure is an Exception, this is none."""
+
+
 def for_seconds(test: Callable[..., None], seconds: float) -> Callable[..., None]:
-    """A test that passes what comes after its time, unless an example failed: that one is made smaller first."""
+    """A test that raises OutOfTime after its time, unless an example failed: that one is made smaller first."""
     end = math.inf
     failed = False
 
@@ -73,7 +77,7 @@ def for_seconds(test: Callable[..., None], seconds: float) -> Callable[..., None
         nonlocal end, failed
         end = min(end, time.monotonic() + seconds)
         if time.monotonic() > end and not failed:
-            return
+            raise OutOfTime
         try:
             test(*values, **named)
         except HypothesisException:
@@ -94,6 +98,8 @@ def pytest_runtest_call(item: pytest.Function) -> Iterator[None]:
     made_up.inner_test = for_seconds(whole, FUZZ_SECONDS)  # each set of parameters has its own time
     try:
         return (yield)
+    except OutOfTime:
+        return None
     finally:
         made_up.inner_test = whole
 

@@ -3,13 +3,14 @@
 import pytest
 from hypothesis.errors import UnsatisfiedAssumption
 
-from tests.conftest import for_seconds
+from tests.conftest import OutOfTime, for_seconds
 
 
 def test_a_test_that_is_out_of_time_tries_no_more() -> None:
     tried: list[int] = []
     out_of_time = for_seconds(tried.append, -1)
-    out_of_time(1)
+    with pytest.raises(OutOfTime):
+        out_of_time(1)
     assert tried == []
     in_time = for_seconds(tried.append, 60)
     in_time(1)
@@ -42,4 +43,5 @@ def test_an_example_that_was_not_wanted_is_no_failure(monkeypatch: pytest.Monkey
     with pytest.raises(UnsatisfiedAssumption):
         bounded(1)
     now = 2.0
-    bounded(0)
+    with pytest.raises(OutOfTime):
+        bounded(0)
