@@ -47,7 +47,7 @@ lab: $(VENV)/.ready ## provoke every failure in real kube-proxy builds, an hour;
 mutants: $(VENV)/.ready ## weaken every rule, piece by piece, and show that the tests notice
 	$(BIN)/python -m tests.mutants
 
-fuzz: $(VENV)/.ready ## run the tests that make up their own inputs, a hundred times as long
+fuzz: $(VENV)/.ready ## run the tests that make up their own inputs with up to a hundred times as many, 40 s each
 	$(BIN)/pytest -m hypothesis --hypothesis-profile=long
 
 bench: $(VENV)/.ready ## speed against sigma-cli and how cost grows; what the rules cost Loki; diagnose against ripgrep

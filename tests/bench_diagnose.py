@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count, cycle, islice
+from itertools import chain, count, cycle, islice
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -55,6 +55,33 @@ def healthy_log(path: Path, megabytes: int) -> None:
             file.write(text[: max(left, 1)] if left < len(text) else text)
 
 
+def journald_json(number: int, line: str) -> str:
+    return (
+        json.dumps(
+            {
+                "__REALTIME_TIMESTAMP": f"{1795496101000000 + number}",
+                "_HOSTNAME": f"node-{number % 40}",
+                "SYSLOG_IDENTIFIER": "kube-proxy",
+                "MESSAGE": line,
+            }
+        )
+        + "\n"
+    )
+
+
+def csv_row(number: int, line: str) -> str:
+    quoted = line.replace('"', '""')
+    return f'2026-11-24T05:{number // 60 % 60:02}:{number % 60:02}Z,node-{number % 40},"{quoted}"\n'
+
+
+# Wrappings that cost by themselves: the healthy log of the comparison has them too. What stands above the lines.
+DRESSES: dict[str, tuple[str, Callable[[int, str], str]]] = {
+    "journald's JSON": ("", journald_json),
+    "a table (CSV)": ("time,host,message\n", csv_row),
+}
+OPTIONS = {"40 Pods, --since": ("--since", "2020-01-01T00:00:00Z")}
+
+
 def sick_logs(folder: Path) -> dict[str, Path]:
     """Logs of nothing but errors, by what they are; in the wrappings that fleets are read in, 40 Pods at once."""
     shown = [line for file in SICK for line in file.read_text(errors="replace").split("\n") if line]
@@ -76,18 +103,29 @@ def sick_logs(folder: Path) -> dict[str, Path]:
         f"Nov 24 05:{n // 60 % 60:02}:{n % 60:02} node-{n % 40} kube-proxy[7]: {line}\n"
         for n, line in cycle(numbered)
     )
+    by_10_000 = (
+        f"[pod/kube-proxy-{number % 10_000:05}/kube-proxy] {line}\n"
+        for number, line in enumerate(cycle(shown))
+    )
     one = next(line for line in shown if line.startswith("E") and "xtables lock" in line)
     again = (f"E1124 05:{n // 60 % 60:02}:{n % 60:02}.1{one[20:]}\n" for n in count())
     words = random.Random(1)
     message = (f"{words.getrandbits(256):064x}".translate(LETTERS) for _ in count())
     different = (f"E1124 05:02:22.1       1 a.go:7] {text}\n" for text in message)
-    logs = {
+    logs: dict[str, Iterator[str]] = {
         "errors of 40 Pods": by_pod,
         "the same in journald": by_node,
         "the same in docker": (f"{line}\n" for line in docker),
         "one error on and on": again,
         "different errors": different,
+        "errors of 10,000 Pods": by_10_000,
+        "40 Pods, --since": (
+            f"[pod/kube-proxy-{number % 40:02}/kube-proxy] {line}\n"
+            for number, line in cycle(numbered)
+        ),
     }
+    for name, (heading, dress) in DRESSES.items():
+        logs[name] = chain([heading], (dress(*row) for row in cycle(numbered)))
     paths = {}
     for name, lines in logs.items():
         paths[name] = folder / f"{name}.log"
@@ -100,6 +138,22 @@ def sick_logs(folder: Path) -> dict[str, Path]:
     return paths
 
 
+def dressed(path: Path, heading: str, dress: Callable[[int, str], str], size: int) -> None:
+    """Put the lines of a log into a wrapping, as far as they then fit the size."""
+    plain = path.with_suffix(".plain")
+    path.rename(plain)
+    left = size - len(heading)
+    # Line by line: what this process holds would count as the memory of those that it starts.
+    with plain.open(encoding="utf-8", errors="replace") as lines, path.open("w") as file:
+        file.write(heading)
+        for number, line in enumerate(lines):
+            text = dress(number, line.rstrip("\n"))
+            left -= len(text)
+            if left < 0:
+                return
+            file.write(text)
+
+
 def sickness(folder: Path) -> list[dict[str, Any]]:
     """Processor time of each sick log, and of a healthy one of its size, one after the other; memory in KiB."""
     rows = []
@@ -107,10 +161,11 @@ def sickness(folder: Path) -> list[dict[str, Any]]:
         size = path.stat().st_size
         healthy = folder / "as large.log"
         healthy_log(healthy, round(size / 1_000_000))
-        sick = measure(
-            [sys.executable, "-m", "generator", "diagnose", "--json", str(path)], codes=(0, 1)
-        )
-        well = measure([sys.executable, "-m", "generator", "diagnose", "--json", str(healthy)])
+        if name in DRESSES:
+            dressed(healthy, *DRESSES[name], size)
+        command = [sys.executable, "-m", "generator", "diagnose", "--json", *OPTIONS.get(name, ())]
+        sick = measure([*command, str(path)], codes=(0, 1))
+        well = measure([*command, str(healthy)])
         rows.append(
             {
                 "log": name,

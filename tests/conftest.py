@@ -1,10 +1,13 @@
 """Shared by all tests: the command as a user runs it, a small catalog, and both promtools."""
 
+import functools
+import math
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 import yaml
 from filelock import FileLock
 from hypothesis import settings
+from hypothesis.errors import HypothesisException
 
 from generator.catalog.load import load
 from generator.pipeline import compile_catalog
@@ -30,6 +34,9 @@ TINY = ROOT / "tests" / "golden" / "catalog"
 settings.register_profile("short", deadline=None)
 settings.load_profile("short")
 settings.register_profile("long", max_examples=10_000, deadline=None)  # of `make fuzz`
+FUZZ_SECONDS = (
+    40  # of each test in `make fuzz`: what tries a whole catalog at once gets fewer examples
+)
 
 # Where the tests run in the background of a script, SIGINT is ignored, and so it would be by all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -54,6 +61,47 @@ NAMES_THAT_START = {
     "answering",
     "serve",
 }
+
+
+class OutOfTime(BaseException):
+    """Ends a test with made-up inputs; what hypothesis takes for a failure is an Exception, this is none."""
+
+
+def for_seconds(test: Callable[..., None], seconds: float) -> Callable[..., None]:
+    """A test that raises OutOfTime after its time, unless an example failed: that one is made smaller first."""
+    end = math.inf
+    failed = False
+
+    @functools.wraps(test)
+    def bounded(*values: object, **named: object) -> None:
+        nonlocal end, failed
+        end = min(end, time.monotonic() + seconds)
+        if time.monotonic() > end and not failed:
+            raise OutOfTime
+        try:
+            test(*values, **named)
+        except HypothesisException:
+            raise
+        except Exception:
+            failed = True
+            raise
+
+    return bounded
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Function) -> Iterator[None]:
+    made_up = getattr(getattr(item, "obj", None), "hypothesis", None)
+    if made_up is None or item.config.getoption("--hypothesis-profile") != "long":
+        return (yield)
+    whole = made_up.inner_test
+    made_up.inner_test = for_seconds(whole, FUZZ_SECONDS)  # each set of parameters has its own time
+    try:
+        return (yield)
+    except OutOfTime:
+        return None
+    finally:
+        made_up.inner_test = whole
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
