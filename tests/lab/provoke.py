@@ -194,7 +194,7 @@ async def slow_conntrack_cleanups(node: Node) -> None:
             f"-A -s 10.1.{number // 250 % 250}.{number % 250 + 1} -d {address} -r {gone} "
             f"-q 10.1.{number // 250 % 250}.{number % 250 + 1} -p udp --sport {1024 + number // 62_500} "
             f"--dport 53 --reply-port-src 53 --reply-port-dst {1024 + number // 62_500} "
-            "-t 3600 -u SEEN_REPLY,CONFIRMED\n"
+            "-t 3600 -u SEEN_REPLY\n"
             for number in range(_CONNECTIONS)
         ),
         encoding="utf-8",
