@@ -18,7 +18,7 @@ def profile() -> str:
 
 def uncommented(text: str) -> str:
     """With each key that stands in a comment, and what is below it."""
-    head, _, rest = text.partition("\n\n")
+    _head, _, rest = text.partition("\n\n")
     lines = [
         line.removeprefix("# ")
         for line in rest.splitlines()
