@@ -433,7 +433,7 @@ def _panel(panel: Panel) -> Any:
     from grafana_foundation_sdk.models import common
     from grafana_foundation_sdk.models import dashboard as model
 
-    kinds = {"alerts": build.Panel, "logs": logs.Panel, "table": table.Panel}
+    kinds: dict[str, Any] = {"alerts": build.Panel, "logs": logs.Panel, "table": table.Panel}
     built: Any = kinds.get(panel.kind, timeseries.Panel)()
     built.title(panel.title).description(panel.description).datasource(_source(panel.source)).unit(
         panel.unit

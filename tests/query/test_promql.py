@@ -18,6 +18,9 @@ METRICS = PrometheusProfile(
     '{job="node-exporter"}',
     LABELS,
     "30s",
+    0,
+    "0s",
+    "0s",
 )
 DEFAULT = load().profile
 SITE = replace(DEFAULT, prometheus=METRICS)
