@@ -1,10 +1,12 @@
 """Which outputs there are, and which of them a profile names."""
 
 import json
+import re
 
 from generator import outputs
 from generator.catalog.load import load, shipped_catalog
 from generator.pipeline import compile_catalog
+from tests.conftest import ROOT
 
 SCHEMA = json.loads((shipped_catalog() / "profile.schema.json").read_text(encoding="utf-8"))
 
@@ -27,3 +29,17 @@ def test_files_are_those_of_the_outputs_named() -> None:
         "rules.lock.json",
     }
     assert compiled.of_outputs(["all"]) == compiled.files
+
+
+def test_each_file_has_a_row_in_the_documentation_and_each_row_a_test_that_is_there() -> None:
+    lines = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.split(" | ") for line in lines if line.startswith("| `")]
+    rows = [row for row in rows if "/" in row[0] or "rules.lock.json" in row[0]]
+    named = {name for row in rows for name in re.findall(r"`([^`]+)`", row[0])}
+    files = {file.path for file in compile_catalog(load(), "output").files}
+    pages = {path for path in files if path.startswith("runbooks/")}
+    assert named == (files - pages) | {"runbooks/*.md"}
+    for row in rows:
+        tests = re.findall(r"\]\(\.\./(tests/[^)]+)\)", row[-1])
+        assert tests, row[0]
+        assert all((ROOT / path).is_file() for path in tests), row[0]
