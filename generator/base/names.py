@@ -22,6 +22,7 @@ TEST_LABEL = "kube_proxy_alerts_test"  # of the streams that `test` pushes; its 
 SERVERS = {
     "loki": "Loki",
     "victorialogs": "VictoriaLogs",
+    "vmalert": "vmalert",
     "mimir": "Mimir",
     "cortex": "Cortex",
     "prometheus": "Prometheus",

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 _KINDS = ("loki", "mimir", "cortex", "prometheus")
 
 
+_IN_FILES = (
+    "vmalert takes rules from files alone, so nothing can be pushed into it: put victorialogs/kube-proxy.rules.yaml of "
+    "the output where its -rule points and ask it for /-/reload, or with the VictoriaMetrics operator apply "
+    "kubernetes/victorialogs.vmrule.yaml; `kube-proxy-alerts verify --vmalert URL` compares what it has loaded"
+)
+
+
 @dataclass(frozen=True)
 class Difference:
     """A ruler, what it holds of ours, what it should hold, and the changes between."""
@@ -39,12 +46,23 @@ def _one_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
+_VMALERT = "Not possible: vmalert takes rules from files alone; says what to do in its place."
+
+
+def _only_files(_: click.Context, __: click.Parameter, url: str | None) -> None:
+    if url:
+        raise ToolError(_IN_FILES)
+
+
 def ruler_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is compiled, and into which rulers it belongs."""
     options = (
         inputs,
         server_options(*_KINDS),
         only_option(*_KINDS),
+        click.option(
+            "--vmalert", metavar="URL", callback=_only_files, expose_value=False, help=_VMALERT
+        ),
         click.option(
             "--rules-dir",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -98,6 +116,8 @@ def rulers(
         raise ToolError(
             "--rules-dir needs the address of the Prometheus that reads it: --prometheus URL"
         )
+    if not found and "vmalert" in profile.servers:
+        raise ToolError(_IN_FILES)
     if not found:
         raise ToolError(
             "no ruler is named; give --loki URL and the like, or `servers:` in the profile"

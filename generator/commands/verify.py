@@ -27,18 +27,18 @@ from generator.commands.shared import (
 if TYPE_CHECKING:
     from generator.base.file import File
     from generator.catalog.load import Inputs
-    from generator.compile.rule import Engine, Rules
+    from generator.compile.rule import Engine, Language, Rules
     from generator.servers.http import Client
     from generator.sites.fitting import Facts
     from generator.verify.judgement import Check, Finding
     from generator.verify.routing import Site
 
-_KINDS = ("loki", "mimir", "cortex", "prometheus", "alertmanager")
+_KINDS = ("loki", "victorialogs", "vmalert", "mimir", "cortex", "prometheus", "alertmanager")
 _MARKS = {"ok": "ok", "fault": "FAULT", "warning": "warning", "not checked": "NOT CHECKED"}
 _COLOURS = {"ok": "green", "fault": "red", "warning": "yellow", "not checked": "yellow"}
 # The servers whose ruler evaluates the rules of an engine; the first that is named does.
 _RULERS: Mapping["Engine", Sequence[str]] = {
-    "loki": ("loki",),
+    "loki": ("loki", "vmalert"),
     "prometheus": ("mimir", "cortex", "prometheus"),
 }
 
@@ -47,6 +47,7 @@ _RULERS: Mapping["Engine", Sequence[str]] = {
     epilog=examples(
         "verify --profile site.yaml",
         "verify --loki http://loki.example:3100 --alertmanager http://alertmanager.example:9093",
+        "verify --victorialogs http://victorialogs.example:9428 --vmalert http://vmalert.example:8880",
         "verify --profile site.yaml --only prometheus,alertmanager --json",
     ),
 )
@@ -148,7 +149,7 @@ def _findings(
     from generator.verify import judgement, probe
 
     facts: dict[Engine, Facts] = {}
-    yield from _of_rules(rules, asked)
+    yield from _of_rules(read, rules, asked)
     yield from _of_watchdogs(rules, asked)
     yield from _of_selectors(read, rules, asked, facts)
     yield from _of_routes(read, rules, files, asked, facts)
@@ -164,15 +165,24 @@ def _ruler(engine: "Engine", asked: _Asked) -> str | None:
     return next((kind for kind in _RULERS[engine] if kind in asked.clients), None)
 
 
+def _store(engine: "Engine", asked: _Asked) -> str | None:
+    """The kind of server that holds what the rules of an engine select: its ruler, but for vmalert."""
+    ruler = _ruler(engine, asked)
+    if engine == "loki" and ruler in (None, "vmalert"):
+        return "victorialogs" if "victorialogs" in asked.clients else None
+    return ruler
+
+
 def _not_asked(check: "Check", engine: str) -> "Finding":
     from generator.verify.judgement import not_checked
 
     return not_checked(check, engine, "no address", "give it as an option, or in the profile")
 
 
-def _of_rules(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
+def _of_rules(read: "Inputs", rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
     from datetime import UTC, datetime
 
+    from generator.compile import victorialogs
     from generator.verify import judgement, probe
 
     for engine, groups in rules.groups.items():
@@ -183,11 +193,15 @@ def _of_rules(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
             yield _not_asked("rules", engine)
             continue
 
+        language: Language = engine
+        if ruler == "vmalert":
+            language, groups = "victorialogs", victorialogs.groups(rules, read.profile)
+
         def judge(
-            client: "Client", engine: "Engine" = engine, groups: Any = groups
+            client: "Client", language: "Language" = language, groups: Any = groups
         ) -> Iterable["Finding"]:
             loaded, name = probe.loaded_groups(client), client.endpoint.name
-            return judgement.rules_are_live(engine, name, groups, loaded, datetime.now(UTC))
+            return judgement.rules_are_live(language, name, groups, loaded, datetime.now(UTC))
 
         yield from asked.ask("rules", ruler, engine, judge)
         for other in _RULERS[engine]:
@@ -204,12 +218,12 @@ def _of_watchdogs(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
     if "alertmanager" not in asked.clients:
         yield _not_asked("watchdogs", "alertmanager")
         return
-    engines = [engine for engine in rules.groups if _ruler(engine, asked)]
+    rulers = {engine: _ruler(engine, asked) for engine in rules.groups}
     yield from asked.ask(
         "watchdogs",
         "alertmanager",
         "alertmanager",
-        lambda client: judgement.watchdogs_arrived(rules, engines, probe.firing(client)),
+        lambda client: judgement.watchdogs_arrived(rules, rulers, probe.firing(client)),
     )
 
 
@@ -217,26 +231,31 @@ def _of_selectors(
     read: "Inputs", rules: "Rules", asked: _Asked, facts: dict["Engine", "Facts"]
 ) -> Iterator["Finding"]:
     """Keeps in `facts` what was seen."""
+    from generator.servers.victorialogs import VictoriaLogs
     from generator.sites import fitting, survey
     from generator.verify import judgement
 
     for engine, groups in rules.groups.items():
-        ruler = _ruler(engine, asked)
+        store = _store(engine, asked)
         if not groups:
             continue
-        if ruler is None:
+        if store is None:
             yield _not_asked("selectors", engine)
             continue
 
-        def judge(client: "Client", engine: "Engine" = engine) -> Iterable["Finding"]:
-            if engine == "loki":
+        def judge(
+            client: "Client", engine: "Engine" = engine, store: str = store
+        ) -> Iterable["Finding"]:
+            if store == "victorialogs":
+                facts[engine] = survey.in_victorialogs(read.profile, VictoriaLogs(client))
+            elif engine == "loki":
                 facts[engine] = survey.look([read.profile], client, [], None)
             else:
                 facts[engine] = survey.look([], None, [read.profile], client.as_prometheus)
             gaps = fitting.findings(read.catalog, read.profile, facts[engine])
             return judgement.selectors_match(gaps, client.endpoint.name)
 
-        yield from asked.ask("selectors", ruler, engine, judge)
+        yield from asked.ask("selectors", store, engine, judge)
 
 
 def _of_routes(

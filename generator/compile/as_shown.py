@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from generator.base import durations
-from generator.compile.rule import Engine
+from generator.compile.rule import Language
 from generator.query import lexer, logql_tree, promql
 
 Group = Mapping[str, Any]
@@ -16,10 +16,10 @@ def rule_name(rule: Group) -> str:
     return str(rule.get("alert") or rule.get("record") or "")
 
 
-def shown_otherwise(engine: Engine, rule: Group, shown: Group) -> list[str]:
+def shown_otherwise(language: Language, rule: Group, shown: Group) -> list[str]:
     """What of a rule a server shows otherwise than its file says; `shown` is in the form of Prometheus's rules API."""
     differs = {
-        "its expression": not same(engine, str(rule["expr"]), str(shown.get("query", ""))),
+        "its expression": not same(language, str(rule["expr"]), str(shown.get("query", ""))),
         "its labels": dict(rule.get("labels") or {}) != dict(shown.get("labels") or {}),
         "its annotations": dict(rule.get("annotations") or {})
         != dict(shown.get("annotations") or {}),
@@ -51,9 +51,11 @@ def meaning(value: Any, key: str = "") -> Any:
     return value.strip() if key == "expr" else value
 
 
-def same(engine: Engine, one: str, other: str) -> bool:
+def same(language: Language, one: str, other: str) -> bool:
     """Whether two expressions mean the same. What the parser does not know is compared word for word."""
-    tree = logql_tree.tree if engine == "loki" else promql.tree_of
+    if language == "victorialogs":  # vmalert shows it as it is written
+        return lexer.plain(one) == lexer.plain(other)
+    tree = logql_tree.tree if language == "loki" else promql.tree_of
     try:
         return bool(tree(one) == tree(other))
     except ValueError:

@@ -12,6 +12,9 @@ from generator.query import recorded
 from generator.query.signature import Signature
 
 Engine = Literal["loki", "prometheus"]
+Language = Literal[
+    "loki", "prometheus", "victorialogs"
+]  # of expressions, as their files are called
 _SECTIONS = {severity: f"Severity {severity}" for severity in SEVERITIES} | {
     "watchdog": "Watchdogs, always firing"
 }

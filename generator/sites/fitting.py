@@ -85,13 +85,14 @@ class Facts:
     What stands beside each line of a stream (structured metadata of Loki 3) is among its labels, with an empty value.
 
     `others` says of a metric of another program whether it tells of kube-proxy's container, or of the nodes ("here"),
-    of others only ("elsewhere"), or is unknown ("nowhere").
+    of others only ("elsewhere"), or is unknown ("nowhere"). `logs` is the store of logs that was asked.
     """
 
     streams: Mapping[str, tuple[Labels, ...]] | None = None
     jobs: Mapping[str, Job] | None = None
     others: Mapping[str, State] = field(default_factory=dict)
     kernel: Mapping[str, tuple[Labels, ...]] | None = None
+    logs: str = "Loki"
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def _of_logs(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Findi
         )
         source = profile.loki.source(stream)
         if source and alerts and found is not None:
-            yield from _of_streams(stream, source, found, alerts, profile)
+            yield from _of_streams(stream, source, found, alerts, profile, facts.logs)
 
 
 def _of_streams(
@@ -206,6 +207,7 @@ def _of_streams(
     found: Mapping[str, tuple[Labels, ...]],
     alerts: tuple[str, ...],
     profile: Profile,
+    store: str,
 ) -> Iterator[Finding]:
     """What the rules on one log would not see. That of the kernel is used where a site has it."""
     selector, labels = source.selector, source.labels
@@ -213,7 +215,7 @@ def _of_streams(
     if not streams:
         others = [other for other, rows in found.items() if rows]
         seen = f"; perhaps {others[0]}, which has streams" if others else ""
-        what = f"Loki has no stream {selector}"
+        what = f"{store} has no stream {selector}"
         yield Finding(what, f"{_SHIP[stream]}{seen}", alerts, needed=stream == "kube-proxy")
     elif not any(_has(streams, label) for label in (labels.node, labels.pod) if label):
         whose = "the node or the Pod" if stream == "kube-proxy" else "the node"

@@ -1,4 +1,4 @@
-"""Asks a site's Loki and Prometheus what they hold of kube-proxy."""
+"""Asks a site's Loki or VictoriaLogs and its Prometheus what they hold of kube-proxy."""
 
 import json
 import time
@@ -12,6 +12,7 @@ from generator.catalog.profile import LogSource, Profile
 from generator.query import logql
 from generator.servers import answers
 from generator.servers.http import Client
+from generator.servers.victorialogs import VictoriaLogs
 from generator.sites.fitting import OTHERS, Facts, Job, Labels, State
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
@@ -41,6 +42,31 @@ def look(
         selectors = dict.fromkeys(getattr(row.prometheus, other.selector) for row in metrics)
         others |= {metric: _state(prometheus, metric, selectors) for metric in other.shown_by}
     return Facts(streams, jobs, others, kernel)
+
+
+def in_victorialogs(profile: Profile, store: VictoriaLogs) -> Facts:
+    """What a VictoriaLogs has under the selectors of a profile; another one that would fit is not sought.
+
+    Labels need not be those of its streams, so they are looked for in the lines.
+    """
+    sources = [profile.loki.source("kube-proxy"), profile.loki.source("kernel")]
+    streams, kernel = (
+        {source.selector: _places(store, source)} if source else None for source in sources
+    )
+    return Facts(streams, kernel=kernel, logs="VictoriaLogs")
+
+
+def _places(store: VictoriaLogs, source: LogSource) -> tuple[Labels, ...]:
+    """The labels of the profile that lines have, for each place that they come from."""
+    now = time.time_ns()
+    query = f"{source.selector} | stats by ({', '.join(source.labels.names())}) count() as n"
+    rows = store.counts(query, {}, now - _BACK_SECONDS * 1_000_000_000, now)
+    filled = [
+        {name: text for name, text in labels.items() if text and name != "__name__"}
+        for labels, count in rows
+        if int(count)
+    ]
+    return tuple(filled)
 
 
 def _streams(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from generator.base.durations import seconds
 from generator.compile import as_shown
-from generator.compile.rule import AlertRule, Engine, RecordingRule, RuleGroup, Rules
+from generator.compile.rule import AlertRule, Engine, Language, RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import rule_data
 from generator.sites.fitting import Finding as Gap
 from generator.verify.headings import headings
@@ -64,7 +64,7 @@ def not_checked(check: Check, subject: str, said: str, fix: str = "") -> Finding
 
 
 def rules_are_live(
-    engine: Engine,
+    language: Language,
     server: str,
     wanted: Sequence[RuleGroup],
     loaded: Sequence[Json] | None,
@@ -78,7 +78,7 @@ def rules_are_live(
         yield Finding("rules", server, "fault", "no ruler runs there, or its rules API is off", fix)
         return
     if not loaded:
-        fix = "push the rules, or let the ruler read the folder they are in"
+        fix = f"{_load(language)}, or let the ruler read the folder they are in"
         yield Finding("rules", server, "fault", "its ruler runs and has loaded no rule at all", fix)
         return
     there: dict[str, list[tuple[Json, Json]]] = {}
@@ -87,7 +87,7 @@ def rules_are_live(
             there.setdefault(rule["name"], []).append((group, rule))
     rules = [(group, rule) for group in wanted for rule in group.rules]
     problems = [
-        _problem_of_rule(engine, server, group, rule, there.get(_name(rule), []), now)
+        _problem_of_rule(language, server, group, rule, there.get(_name(rule), []), now)
         for group, rule in rules
     ]
     yield from (problem for problem in problems if problem)
@@ -101,8 +101,21 @@ def _name(rule: AlertRule | RecordingRule) -> str:
     return rule.alert if isinstance(rule, AlertRule) else rule.record
 
 
+def _load(language: Language) -> str:
+    """How rules get into a ruler, and where it is seen what is not in it."""
+    if language == "victorialogs":
+        return "let vmalert read victorialogs/kube-proxy.rules.yaml (-rule, and /-/reload after a change)"
+    return "push the rules"
+
+
+def _compare(language: Language, seen: str) -> str:
+    if language == "victorialogs":
+        return _load(language)
+    return f"push the rules again; `kube-proxy-alerts diff` shows {seen}"
+
+
 def _problem_of_rule(
-    engine: Engine,
+    language: Language,
     server: str,
     group: RuleGroup,
     rule: AlertRule | RecordingRule,
@@ -115,7 +128,7 @@ def _problem_of_rule(
     if not found:
         return fault(
             f"not loaded in {server}",
-            "push the rules again; `kube-proxy-alerts diff` shows what is missing",
+            _compare(language, "what is missing"),
         )
     if len(found) > 1:
         places = ", ".join(
@@ -126,12 +139,12 @@ def _problem_of_rule(
             "remove all but one",
         )
     around, loaded = found[0]
-    different = as_shown.shown_otherwise(engine, rule_data(rule), loaded)
+    different = as_shown.shown_otherwise(language, rule_data(rule), loaded)
     if float(around.get("interval") or 0) not in (0, seconds(group.interval)):
         different.append("its interval")
     if different:
         said = f"loaded in {server} in another version: {' and '.join(different)}"
-        return fault(said, "push the rules again; `kube-proxy-alerts diff` shows the difference")
+        return fault(said, _compare(language, "the difference"))
     if loaded.get("health") not in ("ok", "unknown"):
         fix = "the message is the ruler's own; look at its log and its limits"
         return fault(f"failing in {server}: {loaded.get('lastError') or loaded.get('health')}", fix)
@@ -161,11 +174,12 @@ def _age(time: str, now: datetime) -> float | None:
 
 
 def watchdogs_arrived(
-    rules: Rules, engines: Iterable[str], alerts: Sequence[Json]
+    rules: Rules, rulers: Mapping[Engine, str | None], alerts: Sequence[Json]
 ) -> Iterator[Finding]:
     """The alerts that always fire have come through to Alertmanager, so others would.
 
-    `engines` are those whose server is named: of another one nobody knows whether the site has it.
+    `rulers` says which server evaluates the rules of an engine, as far as it is named: of another one nobody knows
+    whether the site has it.
     """
     firing = {alert["labels"].get("alertname") for alert in alerts}
     for alert in rules.alerts:
@@ -174,9 +188,9 @@ def watchdogs_arrived(
         name = alert.rule.alert
         if name in firing:
             yield Finding("watchdogs", name, "ok", "arrived in Alertmanager")
-        elif alert.engine in engines:
+        elif ruler := rulers.get(alert.engine):
             said = "always firing, and not arrived in Alertmanager"
-            yield Finding("watchdogs", name, "fault", said, _alertmanager_setting(alert.engine))
+            yield Finding("watchdogs", name, "fault", said, _alertmanager_setting(ruler))
         else:
             yield not_checked(
                 "watchdogs",
@@ -185,8 +199,10 @@ def watchdogs_arrived(
             )
 
 
-def _alertmanager_setting(engine: str) -> str:
-    if engine == "loki":
+def _alertmanager_setting(ruler: str) -> str:
+    if ruler == "vmalert":
+        return "set -notifier.url of vmalert to Alertmanager, and look at its log"
+    if ruler == "loki":
         return (
             "set ruler.alertmanager_url in Loki, with ruler.enable_alertmanager_v2: true, "
             "and look at the ruler's log"

@@ -1,9 +1,10 @@
-"""VictoriaLogs finds by LogsQL what Loki finds by LogQL: the same lines."""
+"""VictoriaLogs finds by LogsQL what Loki 2 and Loki 3 find by LogQL: the same lines."""
 
 import itertools
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,8 @@ from generator.query.signature import Signature
 from generator.servers.loki import Loki
 from generator.servers.victorialogs import VictoriaLogs
 from tests.catalog.test_lines import FIRES, SILENT, lines
+from tests.conftest import obtained
+from tests.lokis import RELEASES
 from tests.patterns import patterns, variants
 
 INPUTS = load()
@@ -67,18 +70,30 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both(real_loki: Loki, real_victoria_logs: VictoriaLogs) -> Both:
-    return Both(real_loki, real_victoria_logs, SEEN)
+def beside_each_loki(
+    real_victoria_logs: VictoriaLogs, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Both]]:
+    """All lines in VictoriaLogs and in a Loki, for each release of Loki."""
+    with ExitStack() as running:
+        found = {}
+        for name, release in RELEASES.items():
+            binary = obtained(release.tool, release.tool.pinned[0], tmp_path_factory)
+            loki = running.enter_context(release.start(binary)())
+            found[name] = Both(loki, real_victoria_logs, SEEN)
+        yield found
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
-def test_both_find_the_same_lines_of_all_samples_and_captures(entry: Entry, both: Both) -> None:
+def test_all_find_the_same_lines_of_all_samples_and_captures(
+    entry: Entry, beside_each_loki: Mapping[str, Both]
+) -> None:
     assert entry.logs
     filters = signature(entry.logs)
-    found = both.in_victoria_logs(filters)
-    assert found == both.in_loki(filters)
-    assert found == {text for text in SEEN if filters.matches(text)}
-    assert found
+    expected = {text for text in SEEN if filters.matches(text)}
+    assert expected
+    found = {f"Loki {name}": both.in_loki(filters) for name, both in beside_each_loki.items()}
+    found["VictoriaLogs"] = beside_each_loki["2"].in_victoria_logs(filters)
+    assert found == dict.fromkeys(("Loki 2", "Loki 3", "VictoriaLogs"), expected)
 
 
 # Lines of one to three words, some of which are parts of others.

@@ -135,7 +135,9 @@ READERS: dict[str, tuple[Any, Callable[[Client], object]]] = {
     "rules": (SHOWN, _verified),
     "alerts": (
         ALERTS,
-        lambda client: list(judgement.watchdogs_arrived(RULES, ["loki"], probe.firing(client))),
+        lambda client: list(
+            judgement.watchdogs_arrived(RULES, {"loki": "loki"}, probe.firing(client))
+        ),
     ),
     "status": (STATUS, _routes),
     "metrics": (VECTOR, _asked),
