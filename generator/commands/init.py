@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from generator.servers.http import Endpoint
     from generator.sites.fitting import Choice, Engine, Facts, Finding
 
-_DEFAULTS: Mapping["Engine", str] = {"loki": "promtail", "prometheus": "kube-prometheus-stack"}
+_DEFAULTS: Mapping["Engine", str] = {"loki": "alloy", "prometheus": "kube-prometheus-stack"}
 _STDOUT = "-"
 
 

@@ -210,10 +210,10 @@ def test_a_site_that_has_everything(
 @pytest.mark.parametrize(
     ("runs", "extends"),
     [
-        ("eks", ["promtail", "kube-prometheus-stack", "eks"]),
+        ("eks", ["alloy", "kube-prometheus-stack", "eks"]),
         (
             "rke2",
-            ["rke2", "promtail", "kube-prometheus-stack"],
+            ["rke2", "alloy", "kube-prometheus-stack"],
         ),  # it names logs and metrics too, and they count more
     ],
 )
@@ -353,7 +353,7 @@ def test_a_site_that_has_nothing_is_told_what_is_blind_and_what_to_change(
     )
     assert "KubeProxySyncSlow" in said[4]
     assert "KubeProxyMetricsMissing" not in said[4]
-    assert written(tmp_path) == {"extends": ["promtail", "mimir"], "loki": {"kernel": None}}
+    assert written(tmp_path) == {"extends": ["alloy", "mimir"], "loki": {"kernel": None}}
 
 
 def test_targets_that_do_not_answer_and_other_programs_that_are_not_there(
@@ -408,7 +408,7 @@ def test_a_profile_that_is_there_stays(run: Run, tmp_path: Path) -> None:
     )
     assert (tmp_path / "site.yaml").read_text() == "precious"
     assert run("init", "--force", cwd=tmp_path).returncode == 0
-    assert written(tmp_path) == {"extends": ["promtail", "kube-prometheus-stack"], **RELEASE}
+    assert written(tmp_path) == {"extends": ["alloy", "kube-prometheus-stack"], **RELEASE}
 
 
 def test_the_profile_on_standard_output(run: Run, tmp_path: Path) -> None:

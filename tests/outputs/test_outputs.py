@@ -17,7 +17,7 @@ def test_a_profile_can_name_each_output_and_no_other() -> None:
 
 
 def test_the_default_is_what_the_default_stack_uses() -> None:
-    """Promtail or Alloy with Loki, kube-prometheus-stack, its Alertmanager and its Grafana."""
+    """Alloy or Promtail with Loki, kube-prometheus-stack, its Alertmanager and its Grafana."""
     used = {"alertmanager", "grafana", "kubernetes", "lock", "loki", "prometheus", "runbooks"}
     assert set(load().profile.outputs) == used
 
