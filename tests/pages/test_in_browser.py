@@ -298,15 +298,27 @@ def test_the_log_is_no_part_of_the_page_and_meets_no_regular_expression_of_the_b
 HEALTHY = "I1124 04:52:19.864465   30155 proxier.go:871] Syncing iptables rules took 12.5ms\n"
 MANY = 1_250_000  # such lines, 100 MB
 BEATS = """() => {
-  window.longest = 0;
-  let last = performance.now();
-  setInterval(() => {
+  const began = performance.now();
+  let last = began;
+  const beats = { count: 0, longest: 0 };
+  const beat = setInterval(() => {
     const now = performance.now();
-    window.longest = Math.max(window.longest, now - last);
+    beats.count += 1;
+    beats.longest = Math.max(beats.longest, now - last);
     last = now;
   }, 5);
+  window.heard = () => {
+    clearInterval(beat);
+    return { ...beats, whole: performance.now() - began };
+  };
 }"""
-FROZEN = 3_000  # milliseconds; what reads without a pause needs several times as long, whatever the machine
+
+
+def assert_the_page_went_on(page: Page) -> None:
+    """Its clock beat all the time; a page that reads without a pause stands still for nearly the whole of it."""
+    heard = page.evaluate("heard()")
+    assert heard["count"] > 30
+    assert heard["longest"] < heard["whole"] / 2
 
 
 def test_a_big_file_is_read_while_the_page_goes_on_working(
@@ -319,7 +331,7 @@ def test_a_big_file_is_read_while_the_page_goes_on_working(
     page.wait_for_selector("#state[data-state=done]", timeout=120_000)
     assert page.inner_text("#state") == "1 documented failure is in 1,250,001 lines."
     assert "1 line, first line 1250001" in page.inner_text("#found")
-    assert 0 < page.evaluate("longest") < FROZEN
+    assert_the_page_went_on(page)
 
 
 def test_100_mb_are_pasted_while_the_page_goes_on_working(page: Page, address: str) -> None:
@@ -334,7 +346,7 @@ def test_100_mb_are_pasted_while_the_page_goes_on_working(page: Page, address: s
     page.keyboard.press("Control+V")
     page.wait_for_selector("#state[data-state=done]", timeout=120_000)
     assert page.inner_text("#state") == "1 documented failure is in 1,250,001 lines."
-    assert 0 < page.evaluate("longest") < FROZEN
+    assert_the_page_went_on(page)
     assert page.input_value("#paste") == ""
     assert len(page.content()) < 100_000
 
