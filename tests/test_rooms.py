@@ -193,9 +193,9 @@ def test_only_commands_print() -> None:
         for name, path in modules().items()
     }
     assert {name: said for name, said in found.items() if said} == {
-        "generator.commands.shared": {"click.echo", "Console(emoji=False).print"},  # `table`
-        "generator.commands.page": {"console.print"},
-        "generator.commands.diagnose": {"console.print", "click.echo_via_pager"},
+        "generator.commands.shared": {"click.echo", "console().print"},  # `table`
+        "generator.commands.page": {"screen.print", "click.echo"},
+        "generator.commands.diagnose": {"screen.print", "click.echo_via_pager"},
         "generator.cli": {"error.show"},  # click's own messages about options
     }
 
