@@ -779,7 +779,7 @@
               "refId": "V"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `unable to create`\n      |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not check kernel version: |could not run nftables command: `\n      !~ `could not run nftables command: signal: .?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(label_replace(sum by (cluster, node_name, pod) (\n  count_over_time(\n    {container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\"\n      |= `unable to create`\n      |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not run nftables command: `\n      !~ `could not run nftables command: signal: .?`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"pod\", \"(.+)\"), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} nftables-unavailable",
               "queryType": "range",
               "refId": "W"
@@ -1082,7 +1082,7 @@
               "refId": "V"
             },
             {
-              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `unable to create` |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not check kernel version: |could not run nftables command: ` !~ `could not run nftables command: signal: .?`",
+              "expr": "{container=\"kube-proxy\", cluster=~\"$cluster|\", node_name=~\"$node|\", pod=~\"$pod|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" | pod=~\"$pod\" |= `unable to create` |~ `could not find nftables binary|nft version must be|kube-proxy in nftables mode requires kernel|could not run nftables command: ` !~ `could not run nftables command: signal: .?`",
               "queryType": "range",
               "refId": "W"
             },
