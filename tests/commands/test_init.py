@@ -320,7 +320,10 @@ BIND = (
     "or --metrics-bind-address=0.0.0.0:10249; its default is 127.0.0.1:10249"
 )
 LOG_ALERTS = ", ".join(
-    row.alert for row in load().catalog.entries if row.logs and row.logs.stream == "kube-proxy"
+    alert
+    for row in load().catalog.entries
+    if row.logs and row.logs.stream == "kube-proxy"
+    for alert in row.log_alerts()
 )
 
 

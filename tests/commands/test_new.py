@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema_rs
@@ -10,7 +12,7 @@ import pytest
 import yaml
 
 from generator.catalog.shipped import schemas
-from tests.conftest import Run
+from tests.conftest import ROOT, Run
 
 
 @pytest.fixture
@@ -180,10 +182,18 @@ def test_a_profile_on_standard_output_writes_nothing(run: Run, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_a_schema_cannot_be_written_there_is_no_entry(run: Run, tmp_path: Path) -> None:
+def test_where_a_schema_cannot_be_written_there_is_no_entry(tmp_path: Path) -> None:
     """Else the second try, on a disk that is no longer full, says that the entry exists already."""
-    (tmp_path / "ours").mkdir()
-    (tmp_path / "ours" / "tests.schema.json").symlink_to("gone/tests.schema.json")
-    (tmp_path / "ours" / "gone").symlink_to("/dev/full/no-folder")
-    assert run("new", "mine", "--catalog", "ours", cwd=tmp_path).returncode == 2
+    new = [sys.executable, "-m", "generator", "new", "mine", "--catalog", "ours"]
+    full = 'ulimit -f 8; exec "$@"'  # KiB: an entry has room, a schema has none
+    done = subprocess.run(
+        ["bash", "-c", full, "bash", *new],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "File too large" in done.stderr
     assert not (tmp_path / "ours" / "mine").exists()
