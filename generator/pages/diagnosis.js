@@ -74,6 +74,8 @@ const Diagnosis = (() => {
       this.keys = new Set(alerts.flatMap(({ keys }) => (keys.length ? keys : [""])));
       for (const key of [...catalog.hints.keys, ...ERROR_TEXTS, ...LISTS]) this.keys.add(key);
       this.limits = catalog.search;
+      this.documents = catalog.documents.map(compile);
+      this.isDocument = null; // not known before something is read
       for (const [name, pattern] of Object.entries(catalog.search.patterns)) this[name] = compile(pattern);
       this.source = source;
       this.text = "";
@@ -106,6 +108,7 @@ const Diagnosis = (() => {
     // The lines that begin before `end`; those before stay as long as they may be needed.
     *read(end) {
       const { text, begin } = this;
+      if (this.isDocument === null) this.isDocument = this.seemsDocument(text.slice(0, AROUND));
       this.speaks = this.speaks || this.isSpeaking(begin, end);
       this.last = latest(this.last, this.lastTime(begin, end));
       const places = new Set();
@@ -125,6 +128,11 @@ const Diagnosis = (() => {
       const kept = Math.max(0, end - AROUND);
       this.text = text.slice(kept);
       this.begin = end - kept;
+    }
+
+    // Whether a log may be one that diagnose takes apart before it looks at lines.
+    seemsDocument(text) {
+      return this.documents.some((pattern) => found(pattern, text));
     }
 
     // Whether an error's head of klog's is at a place, and no part of a word.
@@ -406,13 +414,14 @@ const Diagnosis = (() => {
     verdict() {
       if (this.found.size) return "found";
       if (this.unexplained) return "unexplained";
-      return this.speaks ? "none" : "cannot tell";
+      return this.speaks && !this.isDocument ? "none" : "cannot tell"; // of what is not read in full
     }
 
     // As `diagnose --json` has it, as far as this page tells it.
     answer() {
       return {
         verdict: this.verdict(),
+        read_as_lines: this.isDocument === true,
         found: this.ranked().map((one) => ({
           id: one.entry.id,
           ...alertOf(one),

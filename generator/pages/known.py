@@ -7,7 +7,7 @@ from generator.base import names
 from generator.catalog.model import Catalog, Entry, LogSignal
 from generator.catalog.wordings import by_alert
 from generator.compile.rule import Rules
-from generator.diagnose import hints, scan, unwrap
+from generator.diagnose import exports, hints, scan, unwrap
 from generator.query.signature import Signature
 
 
@@ -26,6 +26,7 @@ def to_the_browser(rules: Rules, catalog: Catalog) -> dict[str, Any]:
         "wrappings": unwrap.rules(),
         "hints": hints.rules(),
         "search": scan.rules(),
+        "documents": exports.rules(),
     }
 
 

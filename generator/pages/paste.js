@@ -86,7 +86,10 @@
     document.dispatchEvent(new CustomEvent("diagnosed", { detail: answer }));
   }
 
-  function headline({ verdict, found }, lines) {
+  function headline({ verdict, found, read_as_lines: asLines }, lines) {
+    if (verdict === "cannot tell" && asLines) {
+      return `Cannot tell: what is in ${lines} is a document or a table, which this page reads as lines; diagnose takes it apart.`;
+    }
     if (verdict === "cannot tell") return `Cannot tell: no line of kube-proxy’s is in ${lines}.`;
     const there = found.length ? counted(found.length, "documented failure is", "documented failures are") : "No documented failure is";
     const also = verdict === "unexplained" ? ", but errors are there that no entry explains" : "";
