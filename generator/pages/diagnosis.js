@@ -428,6 +428,7 @@ const Diagnosis = (() => {
           kind: one.entry.kind,
           title: one.entry.title,
           first_step: one.entry.first_step,
+          fix: one.entry.fix,
           count: one.count,
           first: iso(one.first),
           last: iso(one.last),

@@ -8,6 +8,7 @@ from generator.catalog.model import Catalog, Entry, LogSignal
 from generator.catalog.wordings import by_alert
 from generator.compile.rule import Rules
 from generator.diagnose import exports, hints, scan, unwrap
+from generator.diagnose.report import fix_of_unknown
 from generator.query.signature import Signature
 
 
@@ -36,6 +37,7 @@ def _entry(entry: Entry, logs: LogSignal, rules: Rules, catalog: Catalog) -> dic
         "kind": entry.kind,
         "title": entry.title,
         "first_step": entry.first_step,
+        "fix": fix_of_unknown(entry),
         "causes": [cause.id for cause in catalog.causes.get(entry.id, ())],
         "kernel": logs.stream == "kernel",
         "alerts": [

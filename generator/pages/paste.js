@@ -130,11 +130,17 @@
     if (page) title.href = page;
     const item = element("li", "");
     item.dataset.entry = one.id;
-    const step = element("p", one.first_step);
-    step.prepend(element("strong", "First: "));
+    const advice = [named("First: ", one.first_step)];
+    if (one.fix) advice.push(named("Fix: ", one.fix));
     const where = `${one.severity}, ${counted(one.count, "line", "lines")}, first line ${one.number}${placed(one.nodes, source)}`;
-    item.append(title, " ", element("code", one.alert), element("p", where), element("p", dated(one)), step);
+    item.append(title, " ", element("code", one.alert), element("p", where), element("p", dated(one)), ...advice);
     return item;
+  }
+
+  function named(name, text) {
+    const made = element("p", text);
+    made.prepend(element("strong", name));
+    return made;
   }
 
   function placed(nodes, source) {

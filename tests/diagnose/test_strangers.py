@@ -90,7 +90,7 @@ def export(program: str, *lines: str, node: str = NODE) -> str:
     )
 
 
-SHAPES = {
+SHAPES: dict[str, tuple[str | bytes, str | None]] = {
     "kubetail": (each(f"[{POD}] "), POD),
     "kubetail with the container": (each(f"[{POD} kube-proxy] "), POD),
     "kubetail with a colon": (each(f"[{POD}:kube-proxy] "), POD),
@@ -189,7 +189,7 @@ def test_every_failure_and_error_is_told_once_with_its_place_and_time(
     assert made.elsewhere == ()
 
 
-OF_OTHERS = [
+OF_OTHERS: list[tuple[str, str]] = [
     (f"[calico-node-x7k2p] {APP}", "calico-node-x7k2p"),
     (f"[calico-node-x7k2p calico-node] {APP}", "calico-node"),
     (f"kube-system/calico-node-x7k2p[calico-node]: {APP}", "calico-node"),

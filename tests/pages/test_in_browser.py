@@ -41,6 +41,11 @@ SAMPLES = [*sorted(ROOT.glob("catalog/*/samples/*/*.log")), *FIRES, *SILENT]
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
 HEALTHY = "I1124 04:52:19.864465   30155 proxier.go:871] Syncing iptables rules took 12.5ms\n"
 CHAIN = "E1124 04:55:01.693781   11948 proxier.go:1285] Chain 'KUBE-MARK-DROP' does not exist"
+SERVICE_CIDRS = (
+    'E1124 04:55:01.693781       1 reflector.go:204] "Failed to watch" err="failed to list *v1.ServiceCIDR: '
+    'servicecidrs.networking.k8s.io is forbidden: User \\"system:kube-proxy\\" cannot list resource '
+    '\\"servicecidrs\\" in API group \\"networking.k8s.io\\" at the cluster scope" type="*v1.ServiceCIDR"\n'
+)
 # Of a failure, what the page tells beside the number of its first line; the rest needs tables or lines of the log.
 TOLD = (
     "id",
@@ -211,6 +216,29 @@ def test_a_failure_is_named_with_its_first_step_and_its_page(page: Page, address
     assert page.inner_text("h1") == "KubeProxyIptablesBackendMismatch"
 
 
+LOCK_NOT_MOUNTED = sorted(ROOT.glob("catalog/iptables-lock-not-mounted/samples/fires/*.log"))[0]
+BY_VERSION = "Fix: depends on the version: read the table in the runbook"
+FIXES = {  # by a log of the failure; none where neither a version nor a setting ends it
+    CHAIN: BY_VERSION,
+    strangers.LINES[1]: BY_VERSION,
+    LOCK_NOT_MOUNTED.read_text(encoding="utf-8"): (
+        "Fix: Volume /run/xtables.lock of every Pod that calls iptables: hostPath /run/xtables.lock, "
+        "type FileOrCreate, mounted at /run/xtables.lock, readOnly false"
+    ),
+    SERVICE_CIDRS: None,
+}
+
+
+@ONCE
+def test_a_failure_is_named_with_what_ends_it(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    for line, fix in FIXES.items():
+        page.evaluate(PASTE, line)
+        assert page.locator("#found li").count() == 1, line
+        said = page.locator("#found li p").all_inner_texts()
+        assert [text for text in said if text.startswith("Fix: ")] == ([fix] if fix else [])
+
+
 def test_a_healthy_log_and_an_empty_one_are_said_to_have_no_failure(
     page: Page, address: str
 ) -> None:
@@ -284,11 +312,6 @@ def test_in_other_wrappings_too(
     assert pasted(page, text) == diagnosed(Path("pasted"))
 
 
-SERVICE_CIDRS = (
-    'E1124 04:55:01.693781       1 reflector.go:204] "Failed to watch" err="failed to list *v1.ServiceCIDR: '
-    'servicecidrs.networking.k8s.io is forbidden: User \\"system:kube-proxy\\" cannot list resource '
-    '\\"servicecidrs\\" in API group \\"networking.k8s.io\\" at the cluster scope" type="*v1.ServiceCIDR"\n'
-)
 # Logs as strangers pass them on, which diagnose takes apart first: documents, tables, texts within texts, other
 # encodings. The page reads them as lines.
 TAKEN_APART = {
