@@ -20,9 +20,9 @@ _BETWEEN = re.compile(r"[\s,\[\]]*")
 _ARRAY = re.compile(rb"\s*\[\s*[\[{\"]")
 # What stands for a new line before klog's head: as programming languages write it, the border of two texts of a list,
 # HTML's, or a carriage return alone.
-_ESCAPED = re.compile(
-    rb"(?:\\+n|[\"'], ?b?[\"']|<br ?/?>|\r(?!\n))(?=[IWEF][01]\d[0-3]\d \d\d:\d\d:)"
-)
+_NEW_LINE = r"""(?:\\+n|["'], ?b?["']|<br ?/?>|\r)"""
+_HEAD = r"[IWEF][01]\d[0-3]\d \d\d:\d\d:"
+_ESCAPED = re.compile(f"{_NEW_LINE}(?={_HEAD})".encode())
 _ESCAPES = (
     (re.compile(rb"\\+n|<br ?/?>|\r(?!\n)"), b"\n"),
     (re.compile(rb"\\+t"), b"\t"),
@@ -57,6 +57,19 @@ def kind(first: bytes) -> str | None:
         if _is_table(first.decode(errors="replace").lstrip("\ufeff"), delimiter):
             return name
     return "quoted" if _ESCAPED.search(first) else None
+
+
+def rules() -> list[str]:
+    """Patterns of RE2 for a program that takes nothing apart: what begins so may be what is taken apart here."""
+    names = "|".join(map(re.escape, TEXTS))
+    return [
+        r"\A\s*\[\s*[\[{\"]",
+        rf"{_NEW_LINE}{_HEAD}",
+        r"\A\s*\{[^\n]*[\[{,]?\s*\n\s*[\"}]",  # an object in several lines
+        r"\A\s*\{[^\n]*\[\s*[\[{]",  # one with a list of records or of rows
+        r"\A\s*\{[^\n]*\}[ ,]*\{",  # several in one line
+        rf'(?i)\A\x{{FEFF}}?(?:[^\n]*[,;\t])?[" ]*(?:[\w.@-]*\.)?(?:{names})[" \r]*(?:[,;\t][^\n]*)?\n',
+    ]
 
 
 def _is_document(line: bytes) -> bool:

@@ -23,6 +23,7 @@ _ELSEWHERE = {  # what shows an entry that cannot be seen in what was read
     "metrics": "only metrics show (--prometheus URL)",
     "builds": "only the version tells (advise)",
 }
+_TABLE = "read the table in the runbook"
 _WIDTH = 400  # characters of a log line in it
 
 
@@ -182,6 +183,12 @@ def _fix(found: Found, given: Facts) -> dict[str, Any]:
             for setting in found.entry.fixes.settings
         ],
     }
+
+
+def fix_of_unknown(entry: Entry) -> str | None:
+    """What is said of the fix where nothing is known of the version, in one sentence; None if there is nothing."""
+    lines = list(_fix_lines(_fix(Found(entry), Facts()), _TABLE))
+    return "; ".join(lines) or None
 
 
 def _told(facts: Facts) -> tuple[str, str, str | None, str | None]:
@@ -387,7 +394,8 @@ def _plain(text: str) -> str:
     return re.sub(r"\[([^\]]+)\]\(https?://[^)]+\)", r"\1", unbroken)
 
 
-def _fix_lines(fix: Data) -> Iterator[str]:
+def _fix_lines(fix: Data, ask: str = f"add --kube-proxy-version, or {_TABLE}") -> Iterator[str]:
+    """`ask` says what to do where the version decides and is not known."""
     alike: dict[tuple[str, str | None], list[Data]] = {}
     for row in fix["for_versions"]:
         alike.setdefault((row["verdict"], row["upgrade"]), []).append(row)
@@ -400,7 +408,7 @@ def _fix_lines(fix: Data) -> Iterator[str]:
         else:
             yield f"{who}: {rows[0]['why']}"
     if not fix["for_versions"] and fix["tables"]:
-        yield "depends on the version: add --kube-proxy-version, or read the table in the runbook"
+        yield f"depends on the version: {ask}"
     for setting in fix["settings"]:
         yield f"{setting['name']}: {setting['change_to']}"
 

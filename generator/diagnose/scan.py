@@ -52,10 +52,12 @@ _HINTS = frozenset(hints.KEYS)
 _DOCKER_CUT = re.compile(rb'"log\\*" *:')  # it may be quoted in another record
 # docker's driver writes the newline of a line that it did not cut.
 _DOCKER_WHOLE = re.compile(rb'\{"log": ?"[^"\\]*(?:\\.[^"\\]*)*\\n", ?"stream":')
-# In front of klog's head stands no word, but perhaps AM or PM, what JSON writes for a tab, or a colour's end.
+# An error's head with the two characters before it: no word, but perhaps AM or PM, what JSON writes for a tab, or a
+# colour's end.
 _HEAD = re.compile(
-    rb"(?:(?<![0-9A-Za-z_])|(?<=[AP]M)|(?<=\\[nrt])|(?<=[\[0-9;][mK]))[EF][01]\d[0-3]\d \d\d:\d\d:"
+    rb"(?:\A|[^0-9A-Za-z_]|[AP]M|\\[nrt]|[\[0-9;][mK])[EF][01]\d[0-3]\d \d\d:\d\d:\Z"
 )
+_BEFORE_HEAD, _HEAD_BYTES = 2, 12
 _KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
 # klog's head with its file, in text and in JSON, and the stack of a kube-proxy that died.
 SPEAKING: Any = re2.compile(  # many times faster over much that does not match
@@ -72,7 +74,7 @@ _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^ *_HOSTNAME=(\S+)$", re.MULTILINE)
 _EXPORT_PROGRAM = re.compile(rb"^ *SYSLOG_IDENTIFIER=(\S+)$", re.MULTILINE)
 _MESSAGE = re.compile(rb" *MESSAGE[=\n]")
-_FIELD = re.compile(rb" *(?!MESSAGE[=\n])[A-Z_][A-Z0-9_]*=|\n")
+_FIELD = re.compile(rb" *[A-Z_][A-Z0-9_]*=|\n")  # or the empty line between records
 _VERBOSE_TITLE = re.compile(rb"^\S.*\[s=", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
 _HEADS = frozenset(f"{level}{month:02}" for level in "EF" for month in range(1, 13))
@@ -110,6 +112,34 @@ class Setting:
 
 
 _NOTHING = Hints()
+
+
+def rules() -> dict[str, Any]:
+    """What finds lines, as data for another program that does the same; the patterns are RE2's too."""
+    return {
+        "around_head": [_BEFORE_HEAD, _HEAD_BYTES],
+        "lines_back": _LINES_BACK,
+        "last_lines": _LAST_LINES,
+        "rest_lines": _REST_LINES,
+        "others": _OTHERS,
+        "pieces": _PIECES,
+        "looks": _LOOKS,
+        "patterns": {
+            "speaking": SPEAKING.pattern.decode(),
+            "errorHead": _for_re2(_HEAD),
+            "message": rf"\A(?:{_for_re2(_MESSAGE)})",
+            "field": rf"\A(?:{_for_re2(_FIELD)})",
+            "verboseTitle": _for_re2(_VERBOSE_TITLE),
+            "journalTime": _for_re2(_EXPORT_TIME),
+            "journalNode": _for_re2(_EXPORT_NODE),
+            "journalProgram": _for_re2(_EXPORT_PROGRAM),
+        },
+    }
+
+
+def _for_re2(pattern: re.Pattern[bytes]) -> str:
+    flag = "(?m)" if pattern.flags & re.MULTILINE else ""
+    return flag + pattern.pattern.decode().replace(r"\Z", r"\z")
 
 
 class Scanner:
@@ -280,7 +310,7 @@ class Scanner:
         ]
         for at, key in others.places(window):
             if (
-                _HEAD.match(data, at)
+                _HEAD.search(data[max(0, at - _BEFORE_HEAD) : at + _HEAD_BYTES])
                 if key in _HEADS
                 else key not in _HINTS or self._news(data, at)
             ):
@@ -485,7 +515,7 @@ def _rest(
         if stop >= limit:
             return
         start, stop = _bounds(data, stop)
-        if journal and _FIELD.match(data, start):
+        if journal and _FIELD.match(data, start) and not _MESSAGE.match(data, start):
             continue
         if front is not None and not journal and _front(data, start, stop) == front:
             return  # a message behind the same wrapping; there is no need to take it off

@@ -36,11 +36,17 @@ _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _NODE, _PROGRAM = r"(?P<node>[\w.-]{1,253})", r"(?P<program>[A-Za-z_(][\w./@()-]{0,99})"
-_POD = r"[a-z0-9][a-z0-9.]{0,252}(?:-[a-z0-9.]{1,252}){1,20}"  # no word of a sentence has a hyphen
+_POD = r"[a-z0-9][a-z0-9.]{0,252}(?:-[a-z0-9.]+)+"  # no word of a sentence has a hyphen
 _CONTAINER = r"[a-z0-9][a-z0-9-]{0,62}"
 _DIGITS, _LOWER = "0123456789", "abcdefghijklmnopqrstuvwxyz"
 _LETTERS = _LOWER + _LOWER.upper()
+# A pod and its container as stern names them: a pod has the first word of its container's name in its own.
+_STERN = (
+    r"(?P<pod>(?P<word>[a-z0-9]+)(?:-[a-z0-9.]+){0,20}-[a-z0-9]{5}) (?:› )?"
+    r"(?P<program>(?P<same_word>[a-z0-9]+)(?:-[a-z0-9-]{1,63})?) (?P<text>.*)"
+)
 # Each wrapping in front of a line, with the characters it can begin with (none: any); groups are fields of Line.
+# RE2 reads all patterns here too (rules()), so none looks around or back.
 _FRONTS = tuple(
     (frozenset(begin), re.compile(pattern, re.DOTALL))
     for begin, pattern in (
@@ -97,11 +103,8 @@ _FRONTS = tuple(
             _LOWER,
             r"[a-z0-9-]{1,63} › (?P<pod>[a-z0-9.-]{1,253}) (?:› ?)?(?P<program>[a-z0-9-]{1,63})(?: [|│])? (?P<text>.*)",
         ),
-        (  # stern, perhaps with a namespace; a pod has the first word of its container's name in its own
-            _LOWER,
-            r"(?:[a-z0-9-]{1,63} )?(?P<pod>(?P<word>[a-z0-9]+)(?:-[a-z0-9.]+){0,20}-[a-z0-9]{5}) (?:› )?"
-            r"(?P<program>(?P=word)(?:-[a-z0-9-]{1,63})?) (?P<text>.*)",
-        ),
+        (_LOWER, rf"[a-z0-9-]{{1,63}} {_STERN}"),  # behind a namespace
+        (_LOWER, _STERN),
         (  # docker service logs
             _LOWER,
             rf"(?P<perhaps_program>[a-z][\w.-]{{0,99}}?)\.\d+\.[a-z0-9]{{3,25}}@{_NODE} +[|│] (?P<text>.*)",
@@ -119,7 +122,7 @@ _FRONTS = tuple(
 # What tail, kubectl cluster-info dump, journalctl and grep -A put between what they print.
 _BORDER = re.compile(r"==> .+ <==|={3,} (?:START|END) logs .+|-- .{1,100} --|--")
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_LABEL = re.compile(r'([\w]+)="((?:[^"\\]|\\.)*)"')
 # Keys of records and labels, in lower case with _ for what is no letter; the end of a path of keys is enough.
 _NODES = ("node_name", "node", "nodename", "host", "hostname", "host_name", "instance", "computer")
 _PODS = ("pod", "pod_name", "podname")
@@ -174,7 +177,7 @@ KLOG = re.compile(
 _HEADS = (KLOG, re.compile(r'\{"ts":'), re.compile(r"(?:panic|fatal error): "))
 # kube-proxy, also as a part of a name, and what runs it inside itself or passes its output on under its own name.
 _CARRIERS = re.compile(
-    r"(?:kube|k8s|kubernetes)[-_./]?proxy|\A/?proxy(?![a-z])|\Asdn\Z|"
+    r"(?:kube|k8s|kubernetes)[-_./]?proxy|\A/?proxy(?:[^a-z]|\Z)|\Asdn\Z|"
     r"hyperkube|k3s|rke2|rkt|runc|kubelite|microk8s|k0s|conmon|[0-9a-f]{12,64}\Z",
     re.IGNORECASE,
 )
@@ -183,27 +186,37 @@ _POD_IN_FRONT = re.compile(
 )
 # What else runs on nodes, for names of which it is not known whether they are those of programs.
 _NEIGHBOURS = re.compile(
-    r"(?<![a-z])(?:kubelet|containerd|dockerd?|podman|cri-?o|calico|felix|tigera|cilium|hubble|flannel|flanneld|"
+    r"(?:\A|[^a-z])(?P<name>kubelet|containerd|dockerd?|podman|cri-?o|calico|felix|tigera|cilium|hubble|flannel|flanneld|"
     r"weave|antrea|kube-(?:apiserver|controller-manager|scheduler|router|dns|state-metrics|vip|ovn|flannel|multus)|"
     r"etcd|core-?dns|node-local-dns|dnsmasq|nginx|haproxy|envoy|traefik|istio|linkerd|metallb|multus|aws-node|"
-    r"vpc-cni|ovn|openvswitch|node-problem-detector|keepalived|systemd|firewalld|fail2ban)(?![a-z])",
+    r"vpc-cni|ovn|openvswitch|node-problem-detector|keepalived|systemd|firewalld|fail2ban)(?:[^a-z]|\Z)",
     re.IGNORECASE,
 )
 # The end of a name that Kubernetes makes up for a Pod has neither vowels nor what looks like one.
 _MADE_UP = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}\Z")
+_OF_PROGRAM = (_CARRIERS, _NEIGHBOURS, _MADE_UP)
 # Files of kubelet's that print with klog too; kube-proxy has none of these names.
-_KUBELET = re.compile(r"[IWEF]\d{4} \S+ +\d+ kubelet\w*\.go:|\{\"ts\":[^,]+,\"caller\":\"kubelet/")
+_KUBELET = re.compile(
+    r"[IWEF]\d{4} \S+ +\d+ kubelet[\w]*\.go:|\{\"ts\":[^,]+,\"caller\":\"kubelet/"
+)
+# The first one found counts; the second is a file and a stream, which name nothing.
 _NAMED_IN_FRONT = (
     re.compile(rf"\[(?P<perhaps_pod>{_POD})\]\s*\Z"),
-    re.compile(
-        rf"(?:\A|\s)(?P<perhaps_pod>{_POD})[:/](?!std(?:out|err)\b)(?P<perhaps_program>{_CONTAINER})[:\s]*\Z"
-    ),
+    re.compile(rf"(?:\A|\s){_POD}[:/]std(?:out|err)[:\s]*\Z"),
+    re.compile(rf"(?:\A|\s)(?P<perhaps_pod>{_POD})[:/](?P<perhaps_program>{_CONTAINER})[:\s]*\Z"),
 )
 _TIME_IN_FRONT = re.compile(_TIME)
-_JSON_TEXT = re.compile(r'[^"\\]*(?:\\.[^"\\]*)+"[\s,\]}]*\Z')
-_LINE_NUMBER = re.compile(r"(?<![^\s:])\d+(?=[:\s])")
+_JSON_VALUE = re.compile(r'"\s*:\s*"\Z')
+_JSON_TEXT = re.compile(r'\A[^"\\]*(?:\\.[^"\\]*)+"[\s,\]}]*\Z')
+_QUOTED_IN_JSON = re.compile(r'\A(?:[^"\\]|\\.)*')
+_QUOTED_IN_CSV = re.compile(r'\A(?:[^"]|"")*')
+_LINE_NUMBERS = re.compile(r"(\A|[\s:])(?:\d+[:\s])+")
+_LETTER = re.compile(r"[^\W_]")
 _WORDS = re.compile(r"[^\W_][\w.-]*|.", re.DOTALL)
-_RECORD = re.compile(r'\{ ?"(?!ts":)')
+_WORD = r"[\w.-]+"
+_RECORD = re.compile(
+    r'\{ ?"(?:[^t]|t[^s]|ts[^"]|ts"[^:])'
+)  # any but klog's own, which begin with ts
 _DECODER = json.JSONDecoder()
 
 
@@ -235,32 +248,61 @@ def rules() -> dict[str, Any]:
         "depth": _DEPTH,
         "fields": _FIELDS,
         "front": _FRONT,
-        "colours": _COLOURS.pattern,
         "fronts": [
             {"begin": "".join(sorted(begin)), "pattern": _for_re2(pattern)}
             for begin, pattern in _FRONTS
         ],
-        "label": _LABEL.pattern,
-        "time_in_front": _TIME,
-        "heads": "|".join(f"(?:{_for_re2(head)})" for head in _HEADS),
-        "klog": KLOG.pattern,
-        "pod_in_front": _for_re2(_POD_IN_FRONT),
-        "named_in_front": list(map(_for_re2, _NAMED_IN_FRONT)),
-        "carriers": f"(?i){_for_re2(_CARRIERS)}",
+        "named_in_front": [_for_re2(pattern) for pattern in _NAMED_IN_FRONT],
+        "of_program": [_for_re2(pattern) for pattern in _OF_PROGRAM],
+        "patterns": {name: _for_re2(pattern) for name, pattern in _PATTERNS.items()},
+        "word": _letters_for_re2(_WORD),
         "months": _MONTHS,
         "nodes": _NODES,
         "pods": _PODS,
         "programs": _PROGRAMS,
+        "perhaps_programs": _PERHAPS_PROGRAMS,
         "texts": TEXTS,
         "times": _TIMES,
         "docker": sorted(_DOCKER),
     }
 
 
+# By the names that another program knows them by.
+_PATTERNS = {
+    "colours": _COLOURS,
+    "label": _LABEL,
+    "timeInFront": _TIME_IN_FRONT,
+    "heads": re.compile("|".join(f"(?:{head.pattern})" for head in _HEADS)),
+    "klog": KLOG,
+    "kubelet": _KUBELET,
+    "podInFront": _POD_IN_FRONT,
+    "carriers": _CARRIERS,
+    "neighbours": _NEIGHBOURS,
+    "border": re.compile(rf"\A(?:{_BORDER.pattern})\Z"),
+    "jsonValue": _JSON_VALUE,
+    "jsonText": _JSON_TEXT,
+    "quotedInJson": _QUOTED_IN_JSON,
+    "quotedInCsv": _QUOTED_IN_CSV,
+    "lineNumbers": _LINE_NUMBERS,
+    "letter": _LETTER,
+    "words": _WORDS,
+    "record": _RECORD,
+}
+
+
 def _for_re2(pattern: re.Pattern[str]) -> str:
-    """Python's end of a text, and its flag for a dot that takes a newline, as RE2 writes them."""
-    flag = "(?s)" if pattern.flags & re.DOTALL else ""
-    return flag + pattern.pattern.replace(r"\Z", r"\z")
+    """Python's end of a text, its letters of all languages and its flags, as RE2 writes them."""
+    flags = "".join(
+        letter for letter, flag in (("s", re.DOTALL), ("i", re.IGNORECASE)) if pattern.flags & flag
+    )
+    return (f"(?{flags})" if flags else "") + _letters_for_re2(pattern.pattern).replace(
+        r"\Z", r"\z"
+    )
+
+
+def _letters_for_re2(pattern: str) -> str:
+    r"""RE2's \w knows no letters beyond ASCII; here it stands in classes only."""
+    return pattern.replace(r"[^\W_]", r"[\p{L}\p{N}]").replace(r"\w", r"\p{L}\p{N}_")
 
 
 def _joined(outer: Line, inner: Line) -> Line:
@@ -323,9 +365,7 @@ def opens(text: str) -> bool:
     """Whether a line is the first of a record: with a head, whatever stands before it, or with a wrapping."""
     if begins(text) or text.startswith("{") or KLOG.search(text[:_FRONT]):
         return True
-    return any(
-        pattern.fullmatch(text) for begin, pattern in _FRONTS if not begin or text[:1] in begin
-    )
+    return _front(text) is not None
 
 
 def _inside(text: str, now: datetime) -> Line | None:
@@ -336,10 +376,17 @@ def _inside(text: str, now: datetime) -> Line | None:
         if record is None or (text.startswith('{"ts":') and _of_klog(record)):
             return None
         return _of_record(text, record)
+    groups = _front(text)
+    return _of_front(groups, now) if groups else None
+
+
+def _front(text: str) -> Mapping[str, str | None] | None:
+    """What the first wrapping that stands in front of a line says; names that must have a word in common have it."""
     for begin, pattern in _FRONTS:
         found = pattern.fullmatch(text) if not begin or text[:1] in begin else None
-        if found:
-            return _of_front(found.groupdict(), now)
+        groups = found.groupdict() if found else {}
+        if groups and groups.get("word") == groups.get("same_word"):
+            return groups
     return None
 
 
@@ -374,7 +421,7 @@ def _with_perhaps(line: Line, groups: Mapping[str, str | None]) -> Line:
 
 
 def _of_program(name: str) -> bool:
-    return any(pattern.search(name) for pattern in (_CARRIERS, _NEIGHBOURS, _MADE_UP))
+    return any(pattern.search(name) for pattern in _OF_PROGRAM)
 
 
 def _program(values: Mapping[str, Any]) -> str | None:
@@ -383,7 +430,7 @@ def _program(values: Mapping[str, Any]) -> str | None:
     if named:
         return named
     perhaps = _NEIGHBOURS.search(_named(values, _PERHAPS_PROGRAMS) or "")
-    return perhaps[0] if perhaps else None
+    return perhaps["name"] if perhaps else None
 
 
 def _behind_unknown(text: str) -> Line | None:
@@ -427,10 +474,10 @@ def _names_a_text(record: Mapping[str, Any]) -> bool:
 def apart(headed: Line, line: str) -> bool:
     """Whether a line has the front of another origin than one with a head: of the same form, with another name."""
     front = _unnumbered(headed.front)
-    if not re.search(r"[^\W_]", front):
+    if not _LETTER.search(front):
         return False
     form = "".join(
-        r"[\w.-]+" if part[0].isalnum() else re.escape(part) for part in _WORDS.findall(front)
+        _WORD if _LETTER.match(part) else re.escape(part) for part in _WORDS.findall(front)
     )
     here = re.match(form, _unnumbered(line))
     return here is not None and here[0] != front
@@ -438,20 +485,20 @@ def apart(headed: Line, line: str) -> bool:
 
 def _unnumbered(text: str) -> str:
     """Without the times and the numbers of lines that stand before a message."""
-    return _LINE_NUMBER.sub("", _TIME_IN_FRONT.sub("", text[:_FRONT]))
+    return _LINE_NUMBERS.sub(r"\1", _TIME_IN_FRONT.sub("", text[:_FRONT]))
 
 
 def _without_quotes(front: str, text: str) -> str:
     """A text of JSON or a field of CSV as it was before it was quoted."""
-    in_json = re.search(r'"\s*:\s*"\Z', front) or (front.endswith('"') and _JSON_TEXT.match(text))
+    in_json = _JSON_VALUE.search(front) or (front.endswith('"') and _JSON_TEXT.match(text))
     if in_json:
-        quoted = re.match(r'(?:[^"\\]|\\.)*', text)
+        quoted = _QUOTED_IN_JSON.match(text)
         with suppress(ValueError):
             return str(json.loads(f'"{quoted[0]}"')) if quoted else text
         return text
     if not front.endswith('"') or "{" in front:
         return text
-    field = re.match(r'(?:[^"]|"")*', text)
+    field = _QUOTED_IN_CSV.match(text)
     return field[0].replace('""', '"') if field else text
 
 

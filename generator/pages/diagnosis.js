@@ -12,9 +12,11 @@ const Diagnosis = (() => {
   const CUT = [" stdout P ", " stderr P ", "\"log"];
   const SEVERITIES = ["critical", "warning", "info"];
   const STILL = 10 * 60_000; // milliseconds before the end of a log, in which a failure goes on
-  const [LINES_BACK, LAST_LINES, REST_LINES, OTHERS] = [12, 20, 200, 50];
-  const [PIECES, LOOKS, PLACES, PROGRAMS] = [64, 1000, 10_000, 1000];
+  const [PLACES, PROGRAMS] = [10_000, 1000];
   const [JUDGED, JUDGED_LENGTH, MESSAGE] = [20_000, 2000, 1 << 14];
+  const BLANKS = [" ", "\t"];
+  const BARE_MESSAGE = "\nMESSAGE\n"; // of the journal's, with its length in front
+  const TITLE = 100; // characters of the first line of a record of the journal's, which bears a time
   const compile = (pattern) => RE2JS.RE2JS.compile(pattern);
   const found = (pattern, text) => pattern.matcher(text).find();
 
@@ -50,14 +52,6 @@ const Diagnosis = (() => {
     return [Math.max(newline + 1, nearest), end < 0 ? farthest : Math.min(end + 1, farthest)];
   }
 
-  // Whether klog's head goes on behind its letter: E1124 04:55:
-  function isHead(text, at) {
-    return [..."0000 00:00:"].every((wanted, place) => {
-      const char = text.charAt(at + 1 + place);
-      return wanted === "0" ? char >= "0" && char <= "9" : char === wanted;
-    });
-  }
-
   function elsewhere(line, other) {
     return ["program", "pod", "node"].some((of) => line[of] && other[of] && line[of] !== other[of]);
   }
@@ -71,14 +65,18 @@ const Diagnosis = (() => {
   class Scan {
     constructor(catalog, source, now) {
       this.entries = new Map(catalog.entries.map((entry) => [entry.id, entry]));
-      this.signatures = catalog.entries.map((entry) => [entry.id, compiled(entry.signature)]);
+      const alerts = catalog.entries.flatMap((entry) => entry.alerts.map((alert) => ({ entry, ...alert })));
+      this.alerts = alerts.map((alert) => ({ ...alert, signature: compiled(alert.signature) }));
       this.harmless = catalog.harmless.map((one) => ({ ...one, pattern: compile(one.pattern), count: 0 }));
       this.unwrapper = new Unwrap.Unwrapper(catalog.wrappings, now);
       this.hints = Object.entries(catalog.hints.patterns).map(([name, pattern]) => [name, compile(pattern)]);
       this.kernels = catalog.hints.kernels.map(([pattern, system]) => [compile(pattern), system]);
-      this.keys = new Set(catalog.entries.flatMap((entry) => (entry.keys.length ? entry.keys : [""])));
+      this.keys = new Set(alerts.flatMap(({ keys }) => (keys.length ? keys : [""])));
       for (const key of [...catalog.hints.keys, ...ERROR_TEXTS, ...LISTS]) this.keys.add(key);
-      this.speaking = compile(catalog.speaking);
+      this.limits = catalog.search;
+      this.documents = catalog.documents.map(compile);
+      this.isDocument = null; // not known before something is read
+      for (const [name, pattern] of Object.entries(catalog.search.patterns)) this[name] = compile(pattern);
       this.source = source;
       this.text = "";
       this.begin = 0;
@@ -110,6 +108,7 @@ const Diagnosis = (() => {
     // The lines that begin before `end`; those before stay as long as they may be needed.
     *read(end) {
       const { text, begin } = this;
+      if (this.isDocument === null) this.isDocument = this.seemsDocument(text.slice(0, AROUND));
       this.speaks = this.speaks || this.isSpeaking(begin, end);
       this.last = latest(this.last, this.lastTime(begin, end));
       const places = new Set();
@@ -117,7 +116,7 @@ const Diagnosis = (() => {
         this.collect(places, key, begin, end, () => true);
         yield;
       }
-      for (const key of HEAD_TEXTS) this.collect(places, key, begin, end, (at) => isHead(text, at));
+      for (const key of HEAD_TEXTS) this.collect(places, key, begin, end, (at) => this.isHead(at));
       let done = begin;
       for (const at of [...places].sort((one, other) => one - other)) {
         if (at >= done) {
@@ -129,6 +128,17 @@ const Diagnosis = (() => {
       const kept = Math.max(0, end - AROUND);
       this.text = text.slice(kept);
       this.begin = end - kept;
+    }
+
+    // Whether a log may be one that diagnose takes apart before it looks at lines.
+    seemsDocument(text) {
+      return this.documents.some((pattern) => found(pattern, text));
+    }
+
+    // Whether an error's head of klog's is at a place, and no part of a word.
+    isHead(at) {
+      const [before, length] = this.limits.around_head;
+      return found(this.errorHead, this.text.slice(Math.max(0, at - before), at + length));
     }
 
     // Adds where a key is found, once a line.
@@ -150,14 +160,51 @@ const Diagnosis = (() => {
       const { owners, hints } = this.judge(line.text);
       const error = this.unwrapper.isError(line.text);
       if (owners.length || error || hints) {
-        const whole = owners.length || error ? this.withNeighbours(line, start, stop) : line;
+        const whole = owners.length || error ? this.withNeighbours(line, start) : line;
         this.count({ line: whole, owners, hints, error, start, stop });
       }
       return stop;
     }
 
     lineAt(start, stop) {
-      return this.unwrapper.unwrap(this.text.slice(start, stop));
+      const line = this.unwrapper.unwrap(this.text.slice(start, stop));
+      return this.inJournal(start) ? this.withFields(line, this.journalRecord(start, stop)) : line;
+    }
+
+    // Whether a line is the message of a record that journalctl wrote as a block of fields.
+    inJournal(start) {
+      if (start >= BARE_MESSAGE.length && this.text.startsWith(BARE_MESSAGE, start - BARE_MESSAGE.length)) return true;
+      const begin = this.text.charAt(start);
+      return (begin === "M" || begin === " ") && found(this.message, this.text.slice(...bounds(this.text, start)));
+    }
+
+    // The block of fields around a message: with -o export between empty lines, with -o verbose indented.
+    journalRecord(start, stop) {
+      const { text } = this;
+      const nearest = Math.max(0, start - AROUND);
+      const farthest = stop + AROUND;
+      if (text.charAt(start) === " ") {
+        const titled = Math.max(nearest, text.lastIndexOf("[s=", start));
+        const after = this.verboseTitle.matcher(text.slice(stop, farthest));
+        return text.slice(bounds(text, titled)[0], after.find() ? stop + after.start() : farthest);
+      }
+      const before = start > 1 ? text.lastIndexOf("\n\n", start - 2) : -1;
+      const end = text.indexOf("\n\n", stop - 1);
+      return text.slice(Math.max(nearest, before), end < 0 ? farthest : Math.min(end + 1, farthest));
+    }
+
+    // A message with the fields of its record in the journal.
+    withFields(line, record) {
+      const [time, node, program] = [this.journalTime, this.journalNode, this.journalProgram].map((pattern) => {
+        const field = pattern.matcher(record);
+        return field.find() ? field.group(1) : null;
+      });
+      return {
+        ...line,
+        time: Unwrap.moment(time) ?? this.unwrapper.timeWithin(record.slice(0, TITLE)),
+        node: node || line.node,
+        program: line.program || program,
+      };
     }
 
     // The line at a place, with its pieces if the container runtime cut it, and where they begin and end.
@@ -166,12 +213,12 @@ const Diagnosis = (() => {
       const line = this.lineAt(start, stop);
       const pieces = [line.text];
       let { partial, time } = line;
-      for (let before = this.cutBefore(start); before && pieces.length < PIECES; before = this.cutBefore(start)) {
+      for (let before = this.cutBefore(start); before && pieces.length < this.limits.pieces; before = this.cutBefore(start)) {
         pieces.unshift(before.line.text);
         time = before.line.time;
         start = before.start;
       }
-      while (partial && stop < this.text.length && pieces.length < 2 * PIECES) {
+      while (partial && stop < this.text.length && pieces.length < 2 * this.limits.pieces) {
         const [begin, end] = bounds(this.text, stop);
         const following = this.lineAt(begin, end);
         pieces.push(following.text);
@@ -191,11 +238,11 @@ const Diagnosis = (() => {
       return line.partial ? { line, start: begin } : null;
     }
 
-    // The entries that a line proves, and what it tells of its kube-proxy.
+    // The alerts that a line proves, and what it tells of its kube-proxy.
     judge(text) {
       const key = this.unwrapper.said(text);
       if (this.judged.has(key)) return this.judged.get(key);
-      const owners = this.signatures.filter(([, signature]) => matches(signature, text)).map(([id]) => id);
+      const owners = this.alerts.filter(({ signature }) => matches(signature, text));
       const verdict = { owners, hints: this.hintsOf(text) };
       if (this.judged.size < JUDGED && key.length < JUDGED_LENGTH) this.judged.set(key, verdict);
       return verdict;
@@ -216,52 +263,48 @@ const Diagnosis = (() => {
       return Object.keys(told).length ? told : null;
     }
 
-    // With what its neighbours know of a line: the time of the message that it belongs to, journald's fields.
-    withNeighbours(line, start, stop) {
-      const { text } = this;
-      if (text.startsWith("MESSAGE", start) || text.slice(0, start).endsWith("\nMESSAGE\n")) {
-        return this.exported(line, start, stop);
-      }
+    // With what its neighbours know of a line: the time of the message that it belongs to.
+    withNeighbours(line, start) {
       if (line.time !== null) return line;
       const own = this.unwrapper.printedAt(line.text);
       const before = own === null ? this.heading(line, start) : null;
-      return { ...line, time: before ? before.time ?? this.unwrapper.printedAt(before.text) : own };
-    }
-
-    // A message in journald's export format, whose records are blocks of fields.
-    exported(line, start, stop) {
-      const begin = Math.max(0, this.text.lastIndexOf("\n\n", start - 1));
-      const end = this.text.indexOf("\n\n", stop - 1);
-      const record = this.text.slice(begin, end < 0 ? this.text.length : end + 1).split("\n");
-      const field = (name) => record.find((one) => one.startsWith(name))?.slice(name.length);
-      const micros = field("__REALTIME_TIMESTAMP=");
-      return { ...line, time: micros ? Number(micros) / 1000 : line.time, node: field("_HOSTNAME=") ?? line.node };
+      if (!before) return { ...line, time: own };
+      const timed = { ...line, time: before.time ?? this.unwrapper.printedAt(before.text) };
+      const indented = BLANKS.includes(this.text[start]);
+      if (!indented || line.node || line.pod || line.program) return timed;
+      // The journal writes a message of several lines so: the others are indented.
+      return { ...timed, node: before.node, pod: before.pod, program: before.program };
     }
 
     // The line with klog's head before the one that begins at a place, if they are of the same program.
     heading(line, at) {
       let start = at;
-      for (let back = 0; back < LINES_BACK && start; back += 1) {
+      for (let back = 0; back < this.limits.lines_back && start; back += 1) {
         let stop;
         [start, stop] = bounds(this.text, start - 1);
         const before = this.lineAt(start, stop);
-        if (this.unwrapper.head(before.text) && !elsewhere(before, line)) return before;
+        if (this.unwrapper.parts(before.text)) return null;
+        const other = elsewhere(before, line) || this.unwrapper.apart(before, line.text);
+        if (this.unwrapper.head(before.text) && !other) return before;
       }
       return null;
     }
 
     // The lines that belong to an error: up to the next message, without what another program or node printed.
-    *rest(first, end) {
+    *rest(first, at, end) {
+      const journal = this.inJournal(at);
       const limit = Math.min(this.text.length, end + AROUND);
       let stop = end;
       let others = 0;
-      for (let count = 0; count < REST_LINES && stop < limit; count += 1) {
+      for (let count = 0; count < this.limits.rest_lines && stop < limit; count += 1) {
         let start;
         [start, stop] = bounds(this.text, stop);
+        if (journal && this.isField(start, stop)) continue;
         const line = this.lineAt(start, stop);
-        if (elsewhere(line, first)) {
+        if (this.unwrapper.parts(line.text)) return;
+        if (elsewhere(line, first) || this.unwrapper.apart(first, line.text)) {
           others += 1;
-          if (others > OTHERS) return;
+          if (others > this.limits.others) return;
         } else {
           if (this.unwrapper.begins(line.text)) return;
           yield line.text;
@@ -269,20 +312,25 @@ const Diagnosis = (() => {
       }
     }
 
+    // Whether a line of a record of the journal's is a field beside its message.
+    isField(start, stop) {
+      const text = this.text.slice(start, stop);
+      return found(this.field, text) && !found(this.message, text);
+    }
+
     isSpeaking(begin, end) {
       const places = new Set();
       for (const key of SPEAKING_TEXTS) this.collect(places, key, begin, end, () => true);
-      return [...places].slice(0, LOOKS).some((at) => {
-        const [start, stop] = bounds(this.text, at);
-        const text = this.text.slice(start, stop);
-        return found(this.speaking, text) && !this.unwrapper.foreign(this.unwrapper.unwrap(text));
+      return [...places].slice(0, this.limits.looks).some((at) => {
+        const isOwn = found(this.speaking, this.text.slice(...bounds(this.text, at)));
+        return isOwn && !this.unwrapper.foreign(this.whole(at)[0]);
       });
     }
 
     // The time of the last line that bears one, of the last few.
     lastTime(begin, end) {
       let at = end;
-      for (let back = 0; back < LAST_LINES && at > begin; back += 1) {
+      for (let back = 0; back < this.limits.last_lines && at > begin; back += 1) {
         const [line, start] = this.whole(at - 1);
         const time = line.time ?? this.unwrapper.printedAt(line.text);
         if (time !== null) return time;
@@ -293,35 +341,35 @@ const Diagnosis = (() => {
 
     count({ line, owners, hints, error, start, stop }) {
       const program = this.unwrapper.foreign(line);
-      const own = owners.filter((id) => !program || (program === "kernel" && this.entries.get(id).kernel));
+      const own = owners.filter(({ entry }) => !program || (program === "kernel" && entry.kernel));
       if (program) {
-        for (const id of owners) if (!own.includes(id)) this.ofAnother(program, id);
+        for (const alert of owners) if (!own.includes(alert)) this.ofAnother(program, alert);
         if (!own.length) return;
       }
       const place = line.node || line.pod || this.source;
       if (hints) this.known.set(place, { ...this.known.get(place), ...hints });
       this.last = latest(this.last, line.time);
-      for (const id of own) this.tally(id, this.known.get(place)?.node || place, line, start);
-      if (error && !owners.length) this.unknown(line, [...this.rest(line, stop)]);
+      for (const alert of own) this.tally(alert, this.known.get(place)?.node || place, line.time, start);
+      if (error && !owners.length) this.unknown(line, [...this.rest(line, start, stop)]);
     }
 
-    tally(id, place, { text, time }, start) {
-      if (!this.found.has(id)) {
+    tally({ entry, mild }, place, time, start) {
+      if (!this.found.has(entry.id)) {
         const number = this.lines + 1 + newlines(this.text, this.begin, start);
-        this.found.set(id, { entry: this.entries.get(id), count: 0, mild: 0, first: null, last: null, places: new Map(), number });
+        this.found.set(entry.id, { entry, count: 0, mild: 0, first: null, last: null, places: new Map(), number });
       }
-      const one = this.found.get(id);
+      const one = this.found.get(entry.id);
       one.count += 1;
-      one.mild += Number(one.entry.milder !== null && text.includes(one.entry.milder.holds));
+      one.mild += Number(mild);
       one.first = earliest(one.first, time);
       one.last = latest(one.last, time);
       if (one.places.has(place) || one.places.size < PLACES) one.places.set(place, (one.places.get(place) || 0) + 1);
     }
 
-    ofAnother(program, id) {
-      const key = `${program}\n${id}`;
+    ofAnother(program, { entry, alert }) {
+      const key = `${program}\n${alert}`;
       if (!this.elsewhere.has(key) && this.elsewhere.size < PROGRAMS) {
-        this.elsewhere.set(key, { program, id, alert: this.entries.get(id).alert, count: 0 });
+        this.elsewhere.set(key, { program, id: entry.id, alert: entry.alerts[0].alert, count: 0 });
       }
       if (this.elsewhere.has(key)) this.elsewhere.get(key).count += 1;
     }
@@ -366,19 +414,21 @@ const Diagnosis = (() => {
     verdict() {
       if (this.found.size) return "found";
       if (this.unexplained) return "unexplained";
-      return this.speaks ? "none" : "cannot tell";
+      return this.speaks && !this.isDocument ? "none" : "cannot tell"; // of what is not read in full
     }
 
     // As `diagnose --json` has it, as far as this page tells it.
     answer() {
       return {
         verdict: this.verdict(),
+        read_as_lines: this.isDocument === true,
         found: this.ranked().map((one) => ({
           id: one.entry.id,
           ...alertOf(one),
           kind: one.entry.kind,
           title: one.entry.title,
           first_step: one.entry.first_step,
+          fix: one.entry.fix,
           count: one.count,
           first: iso(one.first),
           last: iso(one.last),
@@ -403,7 +453,7 @@ const Diagnosis = (() => {
 
   // The alert that the lines give: the milder one where all of them are less grave.
   function alertOf({ entry, count, mild }) {
-    const { alert, severity, page } = count === mild ? entry.milder : entry;
+    const { alert, severity, page } = entry.alerts.find((one) => one.mild === (count === mild));
     return { alert, severity, page };
   }
 

@@ -5,9 +5,11 @@ from typing import Any
 
 from generator.base import names
 from generator.catalog.model import Catalog, Entry, LogSignal
-from generator.catalog.wordings import signature
+from generator.catalog.wordings import by_alert
 from generator.compile.rule import Rules
-from generator.diagnose import hints, scan, unwrap
+from generator.diagnose import exports, hints, scan, unwrap
+from generator.diagnose.report import fix_of_unknown
+from generator.query.signature import Signature
 
 
 def to_the_browser(rules: Rules, catalog: Catalog) -> dict[str, Any]:
@@ -24,38 +26,35 @@ def to_the_browser(rules: Rules, catalog: Catalog) -> dict[str, Any]:
         ],
         "wrappings": unwrap.rules(),
         "hints": hints.rules(),
-        "speaking": scan.SPEAKING.pattern.decode(),
+        "search": scan.rules(),
+        "documents": exports.rules(),
     }
 
 
 def _entry(entry: Entry, logs: LogSignal, rules: Rules, catalog: Catalog) -> dict[str, Any]:
-    compiled = signature(logs)
     return {
         "id": entry.id,
-        "alert": entry.alert,
         "kind": entry.kind,
         "title": entry.title,
-        "severity": entry.severity,
         "first_step": entry.first_step,
-        "page": _page_of(entry, entry.alert, rules),
-        "milder": _milder(entry, rules),
+        "fix": fix_of_unknown(entry),
         "causes": [cause.id for cause in catalog.causes.get(entry.id, ())],
         "kernel": logs.stream == "kernel",
-        "keys": scan.keys_of(compiled),
-        "signature": asdict(compiled),
+        "alerts": [
+            _alert(entry, alert, compiled, rules) for alert, compiled in by_alert(entry).items()
+        ],
     }
 
 
-def _milder(entry: Entry, rules: Rules) -> dict[str, Any] | None:
-    """The alert on those of its lines that are less grave."""
-    milder = entry.milder
-    if milder is None:
-        return None
+def _alert(entry: Entry, alert: str, compiled: Signature, rules: Rules) -> dict[str, Any]:
+    """An alert on lines of the entry; `mild` lines are less grave than the others."""
     return {
-        "alert": milder.alert,
-        "severity": milder.severity,
-        "holds": milder.holds,
-        "page": _page_of(entry, milder.alert, rules),
+        "alert": alert,
+        "severity": entry.severity_of(alert),
+        "mild": entry.is_milder(alert),
+        "page": _page_of(entry, alert, rules),
+        "keys": scan.keys_of(compiled),
+        "signature": asdict(compiled),
     }
 
 

@@ -86,7 +86,10 @@
     document.dispatchEvent(new CustomEvent("diagnosed", { detail: answer }));
   }
 
-  function headline({ verdict, found }, lines) {
+  function headline({ verdict, found, read_as_lines: asLines }, lines) {
+    if (verdict === "cannot tell" && asLines) {
+      return `Cannot tell: what is in ${lines} is a document or a table, which this page reads as lines; diagnose takes it apart.`;
+    }
     if (verdict === "cannot tell") return `Cannot tell: no line of kube-proxy’s is in ${lines}.`;
     const there = found.length ? counted(found.length, "documented failure is", "documented failures are") : "No documented failure is";
     const also = verdict === "unexplained" ? ", but errors are there that no entry explains" : "";
@@ -127,11 +130,17 @@
     if (page) title.href = page;
     const item = element("li", "");
     item.dataset.entry = one.id;
-    const step = element("p", one.first_step);
-    step.prepend(element("strong", "First: "));
+    const advice = [named("First: ", one.first_step)];
+    if (one.fix) advice.push(named("Fix: ", one.fix));
     const where = `${one.severity}, ${counted(one.count, "line", "lines")}, first line ${one.number}${placed(one.nodes, source)}`;
-    item.append(title, " ", element("code", one.alert), element("p", where), element("p", dated(one)), step);
+    item.append(title, " ", element("code", one.alert), element("p", where), element("p", dated(one)), ...advice);
     return item;
+  }
+
+  function named(name, text) {
+    const made = element("p", text);
+    made.prepend(element("strong", name));
+    return made;
   }
 
   function placed(nodes, source) {

@@ -6,16 +6,15 @@ const Unwrap = (() => {
   const compile = (pattern) => RE2JS.RE2JS.compile(pattern);
   const TIME = compile(
     "\\A(\\d{4})-(\\d\\d)-(\\d\\d)[T ](\\d\\d):(\\d\\d):(\\d\\d)(?:[.,](\\d+))?(Z|[+-]\\d\\d:?\\d\\d)?\\z");
-  const QUOTED_AS_VALUE = compile("\"\\s*:\\s*\"\\z");
-  const JSON_TEXT = compile("(?s)\\A(?:[^\"\\\\]|\\\\.)*");
-  const CSV_TEXT = compile("\\A(?:[^\"]|\"\")*");
   const FINEST = 1e11; // seconds; a larger number counts milliseconds or finer
   const YEARS = 8; // the next 29th of February may be far
   const DAY = 86_400_000;
-  const NOTHING = { time: null, node: null, pod: null, program: null, partial: false };
+  const FORMS = 1000; // of fronts that are kept as patterns
+  const NOTHING = { time: null, node: null, pod: null, program: null, partial: false, front: "" };
 
   const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
   const isDigit = (char) => char >= "0" && char <= "9";
+  const found = (pattern, text) => pattern.matcher(text).find();
   const lastName = (path) => path.slice(path.lastIndexOf(".") + 1);
 
   function withoutEnd(text) {
@@ -31,6 +30,26 @@ const Unwrap = (() => {
     } catch {
       return null;
     }
+  }
+
+  // Where the record ends that begins at a place of a text: behind its last brace, in no text of its own.
+  function endOfRecord(text, begin) {
+    let depth = 0;
+    let quoted = false;
+    for (let at = begin; at < text.length; at += 1) {
+      const char = text[at];
+      if (quoted && char === "\\") at += 1;
+      else if (char === "\"") quoted = !quoted;
+      else if (!quoted && char === "{") depth += 1;
+      else if (!quoted && char === "}") depth -= 1;
+      if (!depth) return at + 1;
+    }
+    return text.length;
+  }
+
+  // What is the longest of texts, the first of several; null if there is none.
+  function longest(texts) {
+    return texts.reduce((one, other) => (one !== null && one.length >= other.length ? one : other), null);
   }
 
   function ofKlog(record) {
@@ -129,6 +148,7 @@ const Unwrap = (() => {
       pod: outer.pod || inner.pod,
       program: inner.program || outer.program,
       partial: outer.partial || inner.partial,
+      front: inner.front,
     };
   }
 
@@ -139,10 +159,10 @@ const Unwrap = (() => {
       this.now = now;
       this.months = rules.months;
       this.fronts = rules.fronts.map(({ begin, pattern }) => ({ begin, pattern: compile(pattern) }));
-      for (const name of ["colours", "label", "time_in_front", "heads", "klog", "pod_in_front", "carriers"]) {
-        this[name] = compile(rules[name]);
-      }
       this.namedInFront = rules.named_in_front.map(compile);
+      this.ofProgram = rules.of_program.map(compile);
+      for (const [name, pattern] of Object.entries(rules.patterns)) this[name] = compile(pattern);
+      this.forms = new Map();
     }
 
     unwrap(line) {
@@ -154,7 +174,9 @@ const Unwrap = (() => {
         found = joined(found, inner);
       }
       const inner = this.begins(found.text) ? null : this.behindUnknown(found.text);
-      return inner ? joined(found, inner) : found;
+      if (inner) found = joined(found, inner);
+      const ofKubelet = this.kubelet.matcher(found.text).lookingAt() && !this.foreign(found);
+      return ofKubelet ? { ...found, program: "kubelet" } : found;
     }
 
     // The head of klog's at the beginning of a text.
@@ -202,27 +224,55 @@ const Unwrap = (() => {
         const own = record && text.startsWith("{\"ts\":") && ofKlog(record);
         return record && !own ? this.ofRecord(text, record) : null;
       }
+      const groups = this.groupsInFront(text);
+      return groups ? this.ofFront(groups) : null;
+    }
+
+    // What the first wrapping that stands in front of a line says; names that must have a word in common have it.
+    groupsInFront(text) {
       for (const { begin, pattern } of this.fronts) {
         if (begin && !begin.includes(text.charAt(0))) continue;
         const found = pattern.matcher(text);
-        if (found.matches()) return this.ofFront(groupsOf(pattern, found));
+        const groups = found.matches() ? groupsOf(pattern, found) : null;
+        if (groups && groups.word === groups.same_word) return groups;
       }
       return null;
     }
 
     ofFront(groups) {
       const labels = this.labels(groups.labels || "");
-      return {
+      const line = {
         text: groups.text || "",
-        time: this.timeInFront(groups),
+        time: this.timeOfFront(groups),
         node: groups.node || named(labels, this.rules.nodes),
         pod: groups.pod || named(labels, this.rules.pods),
-        program: groups.program || named(labels, this.rules.programs),
+        program: groups.program || this.programOf(labels),
         partial: groups.tag === "P",
+        front: "",
       };
+      return this.withPerhaps(line, groups);
     }
 
-    timeInFront({ short, time, unix, dated }) {
+    // With names of which it is not sure what they name: where they tell no program, they are that of a node.
+    withPerhaps(line, { perhaps_pod: pod, perhaps_program: program }) {
+      if (pod && !this.namesProgram(pod)) return { ...line, node: line.node || pod };
+      if (program && !this.namesProgram(program)) return pod ? line : { ...line, node: line.node || program };
+      return { ...line, pod: line.pod || pod || null, program: line.program || program || null };
+    }
+
+    namesProgram(name) {
+      return this.ofProgram.some((pattern) => found(pattern, name));
+    }
+
+    // The program that a record names; under a key of other names too, only one that is known.
+    programOf(values) {
+      const name = named(values, this.rules.programs);
+      if (name) return name;
+      const perhaps = this.neighbours.matcher(named(values, this.rules.perhaps_programs) || "");
+      return perhaps.find() ? perhaps.group("name") : null;
+    }
+
+    timeOfFront({ short, time, unix, dated }) {
       if (!short) return moment(time || unix || "") ?? this.timeWithin(dated || "");
       const month = this.months.indexOf(short.slice(0, 3)) / 3 + 1;
       return this.inYear(month, Number(short.slice(4, 6)), short.slice(7));
@@ -237,20 +287,93 @@ const Unwrap = (() => {
 
     // The line from the first head of a program on, and what the text before it tells.
     behindUnknown(text) {
+      const record = this.recordBehind(text);
+      if (record) return record;
       const head = this.headWithin(text.slice(0, this.rules.front * 2));
       if (!head || head > this.rules.front) return null;
       const front = text.slice(0, head);
-      const line = { ...NOTHING, text: withoutQuotes(front, text.slice(head)), time: this.timeWithin(front) };
+      const plain = { ...NOTHING, text: this.withoutQuotes(front, text.slice(head)), time: this.timeWithin(front), front };
+      const line = this.withPerhaps(plain, this.namesIn(front));
+      const pod = this.podInFront.matcher(front);
+      return pod.find() ? { ...line, pod: pod.group("pod") } : line;
+    }
+
+    namesIn(front) {
       for (const pattern of this.namedInFront) {
         const found = pattern.matcher(front);
-        if (!found.find()) continue;
-        const groups = groupsOf(pattern, found);
-        line.pod = groups.pod ?? null;
-        line.program = groups.program ?? null;
-        break;
+        if (found.find()) return groupsOf(pattern, found);
       }
-      const pod = this.pod_in_front.matcher(front);
-      return pod.find() ? { ...line, pod: pod.group("pod") } : line;
+      return {};
+    }
+
+    // The message of a record in JSON behind a front that is not known.
+    recordBehind(text) {
+      const found = this.record.matcher(text.slice(0, this.rules.front));
+      if (!found.find()) return null;
+      const begin = found.start();
+      const record = parsed(text.slice(begin, endOfRecord(text, begin)));
+      const line = record && this.namesText(record) ? this.ofRecord(text, record) : null;
+      return line ? { ...line, time: line.time ?? this.timeWithin(text.slice(0, begin)) } : null;
+    }
+
+    // Whether a record has a text under a key for messages, and not only texts of any kind.
+    namesText(record) {
+      const texts = Object.entries(record).filter(([, value]) => typeof value === "string");
+      return texts.some(([key]) => this.rules.texts.includes(key.toLowerCase()));
+    }
+
+    // Whether a line parts the logs of several files or of several times.
+    parts(text) {
+      return found(this.border, text);
+    }
+
+    // Whether a line has the front of another origin than one with a head: of the same form, with another name.
+    apart(headed, line) {
+      const front = this.unnumbered(headed.front);
+      if (!found(this.letter, front)) return false;
+      const here = this.formOf(front).matcher(this.unnumbered(line));
+      return here.lookingAt() && here.group() !== front;
+    }
+
+    // A front as a pattern, in which each word may be another one.
+    formOf(front) {
+      if (!this.forms.has(front)) {
+        if (this.forms.size >= FORMS) this.forms.clear();
+        this.forms.set(front, compile(this.patternOf(front)));
+      }
+      return this.forms.get(front);
+    }
+
+    patternOf(front) {
+      const words = this.words.matcher(front);
+      let pattern = "";
+      while (words.find()) {
+        const isWord = this.letter.matcher(words.group()).lookingAt();
+        pattern += isWord ? this.rules.word : RE2JS.RE2JS.quote(words.group());
+      }
+      return pattern;
+    }
+
+    // Without the times and the numbers of lines that stand before a message.
+    unnumbered(text) {
+      const untimed = this.timeInFront.matcher(text.slice(0, this.rules.front)).replaceAll("");
+      return this.lineNumbers.matcher(untimed).replaceAll("$1");
+    }
+
+    // A text of JSON or a field of CSV as it was before it was quoted.
+    withoutQuotes(front, text) {
+      const quote = front.endsWith("\"");
+      if (found(this.jsonValue, front) || (quote && found(this.jsonText, text))) {
+        const quoted = this.quotedInJson.matcher(text);
+        try {
+          return quoted.find() ? JSON.parse(`"${quoted.group()}"`) : text;
+        } catch {
+          return text;
+        }
+      }
+      if (!quote || front.includes("{")) return text;
+      const field = this.quotedInCsv.matcher(text);
+      return field.find() ? field.group().replaceAll("\"\"", "\"") : text;
     }
 
     headWithin(text) {
@@ -259,7 +382,7 @@ const Unwrap = (() => {
     }
 
     timeWithin(front) {
-      const found = this.time_in_front.matcher(front);
+      const found = this.timeInFront.matcher(front);
       return found.find() ? moment(found.group()) : null;
     }
 
@@ -276,9 +399,10 @@ const Unwrap = (() => {
         time: this.timeAmong(values),
         node: named(values, this.rules.nodes),
         pod: named(values, this.rules.pods),
-        program: named(values, this.rules.programs),
+        program: this.programOf(values),
         // docker's driver cuts what is longer than 16 KiB, and ends a whole line with its newline.
         partial: docker && !text.endsWith("\n"),
+        front: "",
       };
     }
 
@@ -300,14 +424,13 @@ const Unwrap = (() => {
         const text = textOf(value);
         if (text !== null) texts.push([path, text]);
       }
-      const headed = texts.find(([, text]) => this.begins(text.trimStart()));
-      if (headed) return headed[1].trimStart();
+      const headed = texts.map(([, text]) => text.trimStart()).filter((text) => this.begins(text));
+      if (headed.length) return longest(headed); // a record may have a short and a full message
       for (const key of this.rules.texts) {
         const known = texts.find(([path]) => lastName(path) === key);
         if (known) return known[1];
       }
-      const sentences = texts.map(([, text]) => text).filter((text) => text.includes(" "));
-      return sentences.reduce((one, other) => (one !== null && one.length >= other.length ? one : other), null);
+      return longest(texts.map(([, text]) => text).filter((text) => text.includes(" ")));
     }
 
     // A time without a year: the latest one that is not in the future (clocks may differ by a day).
@@ -328,20 +451,5 @@ const Unwrap = (() => {
     return Object.fromEntries(Object.keys(pattern.namedGroups()).map((name) => [name, found.group(name)]));
   }
 
-  // A text of JSON or a field of CSV as it was before it was quoted.
-  function withoutQuotes(front, text) {
-    if (QUOTED_AS_VALUE.matcher(front).find()) {
-      const quoted = JSON_TEXT.matcher(text);
-      try {
-        return quoted.find() ? JSON.parse(`"${quoted.group()}"`) : text;
-      } catch {
-        return text;
-      }
-    }
-    if (!front.endsWith("\"") || front.includes("{")) return text;
-    const field = CSV_TEXT.matcher(text);
-    return field.find() ? field.group().replaceAll("\"\"", "\"") : text;
-  }
-
-  return { Unwrapper };
+  return { Unwrapper, moment };
 })();

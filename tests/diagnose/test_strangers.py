@@ -90,7 +90,7 @@ def export(program: str, *lines: str, node: str = NODE) -> str:
     )
 
 
-SHAPES = {
+SHAPES: dict[str, tuple[str | bytes, str | None]] = {
     "kubetail": (each(f"[{POD}] "), POD),
     "kubetail with the container": (each(f"[{POD} kube-proxy] "), POD),
     "kubetail with a colon": (each(f"[{POD}:kube-proxy] "), POD),
@@ -189,34 +189,34 @@ def test_every_failure_and_error_is_told_once_with_its_place_and_time(
     assert made.elsewhere == ()
 
 
-@pytest.mark.parametrize(
-    ("data", "program"),
-    [
-        (f"[calico-node-x7k2p] {APP}", "calico-node-x7k2p"),
-        (f"[calico-node-x7k2p calico-node] {APP}", "calico-node"),
-        (f"kube-system/calico-node-x7k2p[calico-node]: {APP}", "calico-node"),
-        (f"calico-node-x7k2p calico-node {APP}", "calico-node"),
-        (f"kube-system calico-node-x7k2p calico-node {APP}", "calico-node"),
-        (f"weave-1  | {APP}", "weave"),
-        (f"weave.1.x7k2pabc@node-7    | {APP}", "weave"),
-        (f"[12345.123456] node-7 dockerd[8]: {APP}", "dockerd"),
-        (verbose("weave", APP), "weave"),
-        (export("weave", APP), "weave"),
-        (f"Nov 24 04:55:01 node-7 haproxy[8]: {APP}", "haproxy"),
-        (f"Nov 24 04:55:01 node-7 kube-rbac-proxy[8]: {APP}", "kube-rbac-proxy"),
-        (f"Nov 24 04:55:01 node-7 kubelet[8]: {BLOCK[0]}\n{' ' * 35}{APP}", "kubelet"),
-        (json.dumps({"_COMM": "dockerd", "MESSAGE": APP}), "dockerd"),
-        (json.dumps({"_SYSTEMD_UNIT": "docker.service", "MESSAGE": APP}), "docker"),
-        (json.dumps([{"attributes": {"service": "weave", "message": APP}}]), "weave"),
-        (json.dumps([{"logName": "projects/p/logs/containerd", "textPayload": APP}]), "containerd"),
-        (json.dumps([{"logStreamName": "x-calico-node.service", "message": APP}]), "calico"),
-        (f'{TIME} {{app="weave"}} {APP}', "weave"),
-        ("data: " + json.dumps({"SYSLOG_IDENTIFIER": "weave", "MESSAGE": APP}), "weave"),
-        (KUBELET, "kubelet"),
-        (f"> {KUBELET}", "kubelet"),
-        (f"Nov 24 04:55:01 node-7 k3s[8]: {KUBELET}", "kubelet"),
-    ],
-)
+OF_OTHERS: list[tuple[str, str]] = [
+    (f"[calico-node-x7k2p] {APP}", "calico-node-x7k2p"),
+    (f"[calico-node-x7k2p calico-node] {APP}", "calico-node"),
+    (f"kube-system/calico-node-x7k2p[calico-node]: {APP}", "calico-node"),
+    (f"calico-node-x7k2p calico-node {APP}", "calico-node"),
+    (f"kube-system calico-node-x7k2p calico-node {APP}", "calico-node"),
+    (f"weave-1  | {APP}", "weave"),
+    (f"weave.1.x7k2pabc@node-7    | {APP}", "weave"),
+    (f"[12345.123456] node-7 dockerd[8]: {APP}", "dockerd"),
+    (verbose("weave", APP), "weave"),
+    (export("weave", APP), "weave"),
+    (f"Nov 24 04:55:01 node-7 haproxy[8]: {APP}", "haproxy"),
+    (f"Nov 24 04:55:01 node-7 kube-rbac-proxy[8]: {APP}", "kube-rbac-proxy"),
+    (f"Nov 24 04:55:01 node-7 kubelet[8]: {BLOCK[0]}\n{' ' * 35}{APP}", "kubelet"),
+    (json.dumps({"_COMM": "dockerd", "MESSAGE": APP}), "dockerd"),
+    (json.dumps({"_SYSTEMD_UNIT": "docker.service", "MESSAGE": APP}), "docker"),
+    (json.dumps([{"attributes": {"service": "weave", "message": APP}}]), "weave"),
+    (json.dumps([{"logName": "projects/p/logs/containerd", "textPayload": APP}]), "containerd"),
+    (json.dumps([{"logStreamName": "x-calico-node.service", "message": APP}]), "calico"),
+    (f'{TIME} {{app="weave"}} {APP}', "weave"),
+    ("data: " + json.dumps({"SYSLOG_IDENTIFIER": "weave", "MESSAGE": APP}), "weave"),
+    (KUBELET, "kubelet"),
+    (f"> {KUBELET}", "kubelet"),
+    (f"Nov 24 04:55:01 node-7 k3s[8]: {KUBELET}", "kubelet"),
+]
+
+
+@pytest.mark.parametrize(("data", "program"), OF_OTHERS)
 def test_a_line_of_another_program_is_said_and_not_counted(
     data: str, program: str, tmp_path: Path
 ) -> None:
@@ -226,36 +226,36 @@ def test_a_line_of_another_program_is_said_and_not_counted(
     assert not made.speaks
 
 
-@pytest.mark.parametrize(
-    "front",
-    [
-        "[error] ",
-        "[stderr] ",
-        "[node-7] ",
-        "error | ",
-        "node-7 | ",
-        "logs/errors: ",
-        "kube-proxy.log:stderr: ",
-        "[pod/sdn-x7k2p/sdn] ",
-        "Nov 24 04:55:01 node-7 kubernetes-worker.kube-proxy[8]: ",
-        "k8s_kube-proxy_kube-proxy-x7k2p_kube-system_0[8]: ",
-    ],
-)
+FRONTS = [
+    "[error] ",
+    "[stderr] ",
+    "[node-7] ",
+    "error | ",
+    "node-7 | ",
+    "logs/errors: ",
+    "kube-proxy.log:stderr: ",
+    "[pod/sdn-x7k2p/sdn] ",
+    "Nov 24 04:55:01 node-7 kubernetes-worker.kube-proxy[8]: ",
+    "k8s_kube-proxy_kube-proxy-x7k2p_kube-system_0[8]: ",
+]
+
+
+@pytest.mark.parametrize("front", FRONTS)
 def test_no_word_in_front_is_taken_for_another_program(front: str, tmp_path: Path) -> None:
     assert told(diagnosis(f"{front}{CRASH}\n", tmp_path)) == ({}, 1)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("[kube-proxy-a] ", "[kube-proxy-b] "),
-        ("[kube-proxy-a kube-proxy] ", "[kube-proxy-b kube-proxy] "),
-        ("node-1: ", "node-2: "),
-        ("10.0.0.1 ", "10.0.0.2 "),
-        ("kp.1.abc@a    | ", "kp.1.def@b    | "),
-        ("anna> ", "bob> "),
-    ],
-)
+PLACES = [
+    ("[kube-proxy-a] ", "[kube-proxy-b] "),
+    ("[kube-proxy-a kube-proxy] ", "[kube-proxy-b kube-proxy] "),
+    ("node-1: ", "node-2: "),
+    ("10.0.0.1 ", "10.0.0.2 "),
+    ("kp.1.abc@a    | ", "kp.1.def@b    | "),
+    ("anna> ", "bob> "),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), PLACES)
 def test_a_line_of_another_place_continues_no_error(one: str, other: str, tmp_path: Path) -> None:
     made = diagnosis(f"{one}{CRASH}\n{other}{APP}\n", tmp_path)
     assert told(made) == ({"iptables-lock-held-too-long": 1}, 1)
@@ -285,15 +285,15 @@ def test_alike_errors_of_other_programs_in_the_journal_are_not_counted(tmp_path:
     assert told(diagnosis(log, tmp_path)) == ({}, 2)
 
 
-@pytest.mark.parametrize(
-    "border",
-    [
-        "==> kube-proxy-b.log <==",
-        "==== START logs for container x of pod a/b ====",
-        "--",
-        "-- Reboot --",
-    ],
-)
+BORDERS = [
+    "==> kube-proxy-b.log <==",
+    "==== START logs for container x of pod a/b ====",
+    "--",
+    "-- Reboot --",
+]
+
+
+@pytest.mark.parametrize("border", BORDERS)
 def test_a_border_between_logs_ends_a_message(border: str, tmp_path: Path) -> None:
     made = diagnosis(f"{CRASH}\n{border}\n{APP}\n", tmp_path)
     assert told(made) == ({"iptables-lock-held-too-long": 1}, 1)

@@ -1,12 +1,15 @@
 """What a line's wrapping tells, and what is inside."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from generator.catalog.wrappings import DRESSES
-from generator.diagnose.unwrap import Line, foreign, is_error, printed_at, unwrap
+from generator.diagnose.unwrap import Line, foreign, is_error, printed_at, rules, unwrap
+from generator.query.signature import compile_re2
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 TEXT = 'E1124 05:02:22.318010   18053 proxier.go:473] Failed "x" <a>\tü'
@@ -264,3 +267,44 @@ def test_a_time_without_a_year_is_the_latest_that_is_not_in_the_future(
 )
 def test_what_is_an_error(line: str, error: bool) -> None:
     assert is_error(line) is error
+
+
+def patterns(value: Any, name: str = "") -> Iterator[str]:
+    """The patterns in the rules, wherever they stand: a list has the name of what it is a list of."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from patterns(child, f"{name} {key}")
+    elif isinstance(value, list):
+        for child in value:
+            yield from patterns(child, name)
+    elif any(word in name for word in ("pattern", "word", "named_in_front", "of_program")):
+        yield value
+
+
+def test_every_pattern_of_the_rules_is_one_of_re2() -> None:
+    given = list(patterns(rules()))
+    assert len(given) > 40
+    for pattern in given:
+        compile_re2(pattern)
+
+
+def test_what_re2_cannot_read_is_refused() -> None:
+    for pattern in (r"(?<![a-z])x", r"x(?![a-z])", r"(?P<word>x)(?P=word)", r"(?:x{1,252}){1,20}"):
+        with pytest.raises(ValueError, match=r"\w"):
+            compile_re2(pattern)
+
+
+@pytest.mark.parametrize(
+    ("line", "program"),
+    [
+        (f"calico-node-x7k2p calico-node {TEXT}", "calico-node"),
+        (f"kube-system calico-node-x7k2p calico-node {TEXT}", "calico-node"),
+        (f"calico-node-x7k2p calico {TEXT}", "calico"),
+        (f"calico-node-x7k2p upgrade {TEXT}", None),  # another first word: a sentence
+        (f"kube-proxy.log/stderr: {TEXT}", None),
+        (f"kube-proxy.log:stdout: {TEXT}", None),
+        (f"a weave-net-x7k2p:weave {TEXT}", "weave"),
+    ],
+)
+def test_two_names_in_front_belong_together(line: str, program: str | None) -> None:
+    assert foreign(unwrap(line, NOW)) == program

@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from generator.base.disk import populate
 from generator.catalog import shipped
 from generator.catalog.load import load
 from generator.catalog.wrappings import DRESSES, raw
-from generator.diagnose import sources
+from generator.diagnose import exports, sources
 from generator.diagnose.findings import Findings
 from generator.diagnose.report import as_data
 from generator.diagnose.windows import windows
@@ -28,6 +29,7 @@ from generator.pages import site
 from generator.pipeline import compile_catalog
 from tests.catalog.test_lines import FIRES, SILENT
 from tests.conftest import ROOT, alone
+from tests.diagnose import test_strangers as strangers
 from tests.pages.browser import chromium, obtained
 
 READ = load()
@@ -37,7 +39,13 @@ FILES = site.files(COMPILED.files, COMPILED.rules, READ.catalog, shipped.documen
 PAGES = [file.path for file in FILES if file.path.endswith(".html")]
 SAMPLES = [*sorted(ROOT.glob("catalog/*/samples/*/*.log")), *FIRES, *SILENT]
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
+HEALTHY = "I1124 04:52:19.864465   30155 proxier.go:871] Syncing iptables rules took 12.5ms\n"
 CHAIN = "E1124 04:55:01.693781   11948 proxier.go:1285] Chain 'KUBE-MARK-DROP' does not exist"
+SERVICE_CIDRS = (
+    'E1124 04:55:01.693781       1 reflector.go:204] "Failed to watch" err="failed to list *v1.ServiceCIDR: '
+    'servicecidrs.networking.k8s.io is forbidden: User \\"system:kube-proxy\\" cannot list resource '
+    '\\"servicecidrs\\" in API group \\"networking.k8s.io\\" at the cluster scope" type="*v1.ServiceCIDR"\n'
+)
 # Of a failure, what the page tells beside the number of its first line; the rest needs tables or lines of the log.
 TOLD = (
     "id",
@@ -126,6 +134,14 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     assert complaints == []
 
 
+def pasted(page: Page, text: str) -> dict[str, Any]:
+    """The page's answer, without what it adds for a person: links and the fix where no version is known."""
+    answer: dict[str, Any] = page.evaluate(PASTE, text)
+    kept = (*TOLD, "number")
+    del answer["read_as_lines"]
+    return {**answer, "found": [{key: one[key] for key in kept} for one in answer["found"]]}
+
+
 def diagnosed(path: Path) -> dict[str, Any]:
     """What `diagnose --json` says of a file, as far as docs/site.md says that the page tells it."""
     now = datetime.now(UTC)
@@ -170,7 +186,7 @@ def test_a_log_that_is_pasted_has_the_answer_of_diagnose(
             "".join(f"{dress(line)}\n" for line in plain.split("\n")) if dress is not raw else plain
         )
         log.write_bytes(text.encode())
-        answer = page.evaluate(PASTE, text)
+        answer = pasted(page, text)
         named |= {one["id"] for one in answer["found"]}
         expected = diagnosed(log)
         if answer != expected:
@@ -198,6 +214,29 @@ def test_a_failure_is_named_with_its_first_step_and_its_page(page: Page, address
     assert "First: Make the chain KUBE-MARK-DROP where kube-proxy looks for it" in said
     page.click("#found a")
     assert page.inner_text("h1") == "KubeProxyIptablesBackendMismatch"
+
+
+LOCK_NOT_MOUNTED = sorted(ROOT.glob("catalog/iptables-lock-not-mounted/samples/fires/*.log"))[0]
+BY_VERSION = "Fix: depends on the version: read the table in the runbook"
+FIXES = {  # by a log of the failure; none where neither a version nor a setting ends it
+    CHAIN: BY_VERSION,
+    strangers.LINES[1]: BY_VERSION,
+    LOCK_NOT_MOUNTED.read_text(encoding="utf-8"): (
+        "Fix: Volume /run/xtables.lock of every Pod that calls iptables: hostPath /run/xtables.lock, "
+        "type FileOrCreate, mounted at /run/xtables.lock, readOnly false"
+    ),
+    SERVICE_CIDRS: None,
+}
+
+
+@ONCE
+def test_a_failure_is_named_with_what_ends_it(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    for line, fix in FIXES.items():
+        page.evaluate(PASTE, line)
+        assert page.locator("#found li").count() == 1, line
+        said = page.locator("#found li p").all_inner_texts()
+        assert [text for text in said if text.startswith("Fix: ")] == ([fix] if fix else [])
 
 
 def test_a_healthy_log_and_an_empty_one_are_said_to_have_no_failure(
@@ -270,7 +309,123 @@ def test_in_other_wrappings_too(
     lines = [CHAIN, "I1124 04:52:19.864465   30155 server.go:583] Version: v1.18.4", CHAIN]
     text = "".join(map(WRAPPED[wrapping].format, lines))
     Path("pasted").write_bytes(text.encode())
-    assert page.evaluate(PASTE, text) == diagnosed(Path("pasted"))
+    assert pasted(page, text) == diagnosed(Path("pasted"))
+
+
+# Logs as strangers pass them on, which diagnose takes apart first: documents, tables, texts within texts, other
+# encodings. The page reads them as lines.
+TAKEN_APART = {
+    name
+    for name, (data, _) in strangers.SHAPES.items()
+    if isinstance(data, bytes) or exports.kind(data.encode()) is not None
+}
+READ_AS_LINES = {
+    **{name: str(data) for name, (data, _) in strangers.SHAPES.items() if name not in TAKEN_APART},
+    **{
+        f"of {program}: {data[:40]}": f"{data}\n"
+        for data, program in strangers.OF_OTHERS
+        if exports.kind(data.encode()) is None
+    },
+    **{f"behind {front}": f"{front}{strangers.CRASH}\n" for front in strangers.FRONTS},
+    **{
+        f"behind {one} and {other}": f"{one}{strangers.CRASH}\n{other}{strangers.APP}\n"
+        for one, other in (*strangers.PLACES, *((one, one) for one, _ in strangers.PLACES))
+    },
+    **{
+        f"with {border}": f"{strangers.CRASH}\n{border}\n{strangers.APP}\n"
+        for border in strangers.BORDERS
+    },
+    **{
+        f"{record.__name__} of {program} on {node}": record("kube-proxy", strangers.CRASH)
+        + record(program, strangers.APP, node=node)
+        for record in (strangers.verbose, strangers.export)
+        for program, node in (("kube-proxy", "node-8"), ("weave", strangers.NODE))
+    },
+    "alike errors of other programs": strangers.export("kube-proxy", strangers.CRASH)
+    + strangers.export("containerd", strangers.CRASH)
+    + strangers.export("kube-proxy", strangers.CRASH),
+    "a front of many words": "we see this since noon: " + "\n".join(strangers.BLOCK) + "\n",
+    "ServiceCIDRs alone": SERVICE_CIDRS * 2,
+    "ServiceCIDRs and others": SERVICE_CIDRS
+    + SERVICE_CIDRS.replace("ServiceCIDR", "Service").replace("servicecidrs", "services"),
+}
+
+
+@ONCE
+def test_logs_of_strangers_have_the_answer_of_diagnose(
+    page: Page, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page.goto(f"{address}/index.html")
+    differ = {}
+    for name, text in READ_AS_LINES.items():
+        Path("pasted").write_bytes(text.encode())
+        answer, expected = pasted(page, text), diagnosed(Path("pasted"))
+        if answer != expected:
+            differ[name] = [
+                (said, answer[said], expected[said])
+                for said in expected
+                if answer[said] != expected[said]
+            ]
+    assert differ == {}
+    assert len(READ_AS_LINES) > 70
+
+
+@ONCE
+def test_service_cidrs_alone_give_the_milder_alert(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    for log, alert, severity in (
+        ("ServiceCIDRs alone", "KubeProxyApiserverForbiddenServiceCIDR", "warning"),
+        ("ServiceCIDRs and others", "KubeProxyApiserverForbidden", "critical"),
+    ):
+        (found,) = page.evaluate(PASTE, READ_AS_LINES[log])["found"]
+        assert (found["alert"], found["severity"], found["count"]) == (alert, severity, 2)
+        assert found["page"] == f"{alert}.html"
+
+
+def documents(text: str) -> dict[str, str]:
+    """The lines of a log in forms that the page does not take apart."""
+    lines = text.split("\n")
+    rows = [{"host": "n", "message": line} for line in lines]
+    cells = ['"' + line.replace('"', '""') + '"' for line in lines]
+    return {
+        "an array": json.dumps(rows),
+        "an array in lines": json.dumps(rows, indent=1),
+        "a list of texts": json.dumps(lines),
+        "a document": json.dumps({"hits": {"hits": rows}}),
+        "a text": json.dumps(text),
+        "a table": "host,message\n" + "".join(f"n,{cell}\n" for cell in cells),
+        "a line of HTML": text.replace("\n", "<br>"),
+        "carriage returns": text.replace("\n", "\r"),
+    }
+
+
+@ONCE
+def test_what_is_not_taken_apart_is_never_said_to_have_no_failure(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    logs = {
+        path.name: path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+        for path in SAMPLES[::9]
+    }
+    forms = {
+        (name, form): document
+        for name, text in logs.items()
+        for form, document in documents(f"{HEALTHY}{HEALTHY}{text}").items()
+    }
+    for name in TAKEN_APART:
+        data = strangers.SHAPES[name][0]
+        forms[name, "of strangers"] = (
+            data.decode(errors="replace") if isinstance(data, bytes) else data
+        )
+    cleared = [
+        where for where, text in forms.items() if page.evaluate(PASTE, text)["verdict"] == "none"
+    ]
+    assert cleared == []
+    page.evaluate(PASTE, documents(HEALTHY * 2)["an array"])
+    assert page.inner_text("#state") == (
+        "Cannot tell: what is in 1 line is a document or a table, which this page reads as lines; "
+        "diagnose takes it apart."
+    )
 
 
 def test_the_log_is_no_part_of_the_page_and_meets_no_regular_expression_of_the_browsers(
@@ -295,7 +450,6 @@ def test_the_log_is_no_part_of_the_page_and_meets_no_regular_expression_of_the_b
     assert page.evaluate("/MARKER/.test('MARKER') && window.seen") == ["MARKER"]  # the trap works
 
 
-HEALTHY = "I1124 04:52:19.864465   30155 proxier.go:871] Syncing iptables rules took 12.5ms\n"
 MANY = 1_250_000  # such lines, 100 MB
 BEATS = """() => {
   const began = performance.now();
