@@ -126,7 +126,10 @@ async def _run(
             (scenario, Node(number, scenario.name, scenario.build, found.nodes, WORK, running.ship))
             for number, scenario in enumerate(scenarios, 1)
         ]
-        running.scrape([node for _, node in pairs])
+        running.scrape(
+            [node for _, node in pairs],
+            [node for scenario, node in pairs if scenario.node_exporter],
+        )
         watchdogs = {
             alert.rule.alert for alert in compiled.rules.alerts if alert.urgency == "watchdog"
         }

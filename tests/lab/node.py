@@ -14,6 +14,8 @@ from typing import Self
 import yaml
 
 from generator.base.problems import ToolError
+from generator.catalog.profile import Stream
+from tests.lab import kernel
 from tests.lab.apiserver import ApiServer
 from tests.lab.programs import Build, NodePrograms, libraries
 
@@ -21,18 +23,21 @@ NAMES = [f"ip{six}tables{verb}" for six in ("", "6") for verb in ("", "-save", "
 _API_PORT = 6443
 _LINE_LIMIT = 1 << 20  # bytes of one line
 _RESTART_SECONDS = 1
+_KERNEL_SECONDS = 0.5
 METRICS_PORT = 10249
+NODE_EXPORTER_PORT = 9100
 OTHER_CHAIN = "OTHER"  # made and removed by whoever writes beside kube-proxy
 
-Ship = Callable[["Node", str], None]
+Ship = Callable[[Mapping[str, str], str], None]  # a line, with the labels of its stream
 
 
 class Node:
     """Use it as an async context; everything it started is gone afterwards.
 
-    `lines` are what kube-proxy printed, with their times; `caused` is when the cause of the failure was in place, in
-    seconds of the epoch. Services change only while `restless` is set. `supervised`: a kube-proxy that ends is started
-    again, as kubelet and systemd do. `pid` is that of the one that runs.
+    `lines` are what kube-proxy printed, with their times, and `kernel_lines` what the kernel printed about the node,
+    once that is collected; `caused` is when the cause of the failure was in place, in seconds of the epoch. Services
+    change only while `restless` is set. `supervised`: a kube-proxy that ends is started again, as kubelet and systemd
+    do. `pid` is that of the one that runs.
     """
 
     def __init__(
@@ -43,11 +48,25 @@ class Node:
         self.address6 = f"fd00:77:{number}::2"
         # As Promtail and the Prometheus operator label what comes from a Pod. A cluster for each node, as alerts of one
         # cluster are notified together.
-        where = {"cluster": f"lab-{number}", "namespace": "kube-system", "pod": self.pod}
+        self.cluster = f"lab-{number}"
+        where = {"cluster": self.cluster, "namespace": "kube-system", "pod": self.pod}
         self.stream_labels = {"container": "kube-proxy", "node_name": self.name, **where}
         self.target_labels = {"job": "kube-proxy", "node": self.name, **where}
+        # As Promtail labels what comes from the journal, and the operator what comes from node_exporter's Pod.
+        self.kernel_labels = {
+            "transport": "kernel",
+            "node_name": self.name,
+            "cluster": self.cluster,
+        }
+        self.node_exporter_labels = {
+            "job": "node-exporter",
+            "cluster": self.cluster,
+            "namespace": "monitoring",
+            "pod": f"node-exporter-{self.name}",
+        }
         self.api = ApiServer(self.name, self.address)
         self.lines: list[tuple[float, str]] = []
+        self.kernel_lines: list[tuple[float, str]] = []
         self.caused = 0.0
         self.restless = asyncio.Event()
         self.restless.set()
@@ -184,7 +203,28 @@ class Node:
     def log(self, line: str) -> None:
         """A line of kube-proxy's log."""
         self.lines.append((time.time(), line))
-        self._ship(self, line)
+        self._ship(self.stream_labels, line)
+
+    def printed(self, stream: Stream) -> list[tuple[float, str]]:
+        """The lines of a stream, with their times."""
+        return self.kernel_lines if stream == "kernel" else self.lines
+
+    def collect_kernel_log(self) -> None:
+        """From now on, what the kernel prints about this node goes where its journal would."""
+        collecting = asyncio.create_task(self._collect(kernel.KernelLog()))
+        self._stack.callback(collecting.cancel)
+
+    async def start_node_exporter(self) -> None:
+        """As it runs in a Pod of the host's network; the node's name is its host name, as on a node."""
+        named = 'echo "$1" > /proc/sys/kernel/hostname; shift; exec "$@"'
+        exporter = [
+            str(self.programs.node_exporter),
+            f"--web.listen-address={self.address}:{NODE_EXPORTER_PORT}",
+            "--collector.disable-defaults",
+            "--collector.conntrack",
+            "--collector.uname",
+        ]
+        await self.run("unshare", "--uts", "sh", "-c", named, "sh", self.name, *exporter)
 
     def end_kube_proxy(self) -> None:
         """As kubelet ends it; a supervised one is started again."""
@@ -236,6 +276,16 @@ class Node:
         )
         self.pid = process.pid
         return process
+
+    async def _collect(self, log: kernel.KernelLog) -> None:
+        own = kernel.network(Path("/run/netns") / self.name)
+        with log:
+            while True:
+                for line in log.news():
+                    if kernel.is_about(line, own):
+                        self.kernel_lines.append((time.time(), line))
+                        self._ship(self.kernel_labels, line)
+                await asyncio.sleep(_KERNEL_SECONDS)
 
     async def _follow(self, process: asyncio.subprocess.Process, command: Sequence[str]) -> None:
         while True:

@@ -82,6 +82,8 @@ class Observer:
 
     async def _one(self, scenario: Scenario, node: Node) -> Seen:
         async with node:
+            if scenario.node_exporter:
+                await node.start_node_exporter()
             provoking = asyncio.create_task(scenario.provoke(node))
             try:
                 await self._wait(scenario, node, provoking)
@@ -103,7 +105,7 @@ class Observer:
 
     async def _seen(self, scenario: Scenario, node: Node) -> Seen:
         symptom = await self._symptom(node, scenario.symptom) if scenario.symptom else None
-        names = {found.labels["alertname"] for found in self._running.notified(node.pod)}
+        names = {found.labels["alertname"] for found in self._running.notified(node.cluster)}
         names -= self._known(scenario.build.kube_proxy)
         basis = Seen(scenario.name, str(scenario.build), scenario.how, scenario.failure)
         if not scenario.failure:
@@ -123,10 +125,12 @@ class Observer:
             symptom=symptom,
             others=tuple(sorted(names - {wanted.rule.alert, scenario.symptom})),
         )
-        proof = _proof(node, wanted)
+        logs = wanted.entry.logs
+        printed = node.printed(logs.stream if logs else "kube-proxy")
+        proof = _proof(printed, wanted)
         if proof is not None:
-            at, line = node.lines[proof]
-            around = node.lines[max(0, proof - _BEFORE) : proof + _AFTER]
+            at, line = printed[proof]
+            around = printed[max(0, proof - _BEFORE) : proof + _AFTER]
             after = round(at - node.caused, 1)
             seen = replace(
                 seen, line=line, line_seconds=after, lines=tuple(line for _, line in around)
@@ -162,7 +166,9 @@ class Observer:
     def _notification(self, scenario: Scenario, node: Node) -> Notification | None:
         alert = self._wanted(scenario).rule.alert
         found = (
-            seen for seen in self._running.notified(node.pod) if seen.labels["alertname"] == alert
+            seen
+            for seen in self._running.notified(node.cluster)
+            if seen.labels["alertname"] == alert
         )
         return next(found, None)
 
@@ -170,9 +176,10 @@ class Observer:
         """What becomes of a symptom's alert within four minutes."""
         deadline = time.monotonic() + _SYMPTOM_SECONDS
         while time.monotonic() < deadline:
-            if alert in await self._running.inhibited(node.pod):
+            if alert in await self._running.inhibited(node.cluster):
                 early = any(
-                    seen.labels["alertname"] == alert for seen in self._running.notified(node.pod)
+                    seen.labels["alertname"] == alert
+                    for seen in self._running.notified(node.cluster)
                 )
                 return f"{alert} {'was notified first' if early else 'held back'}"
             await asyncio.sleep(_POLL_SECONDS)
@@ -189,11 +196,9 @@ def diagnosed(catalog: Catalog, lines: Sequence[str]) -> tuple[str, ...]:
     return (*alerts, *(one.text for one in diagnosis.unexplained))
 
 
-def _proof(node: Node, wanted: CompiledAlert) -> int | None:
+def _proof(printed: Sequence[tuple[float, str]], wanted: CompiledAlert) -> int | None:
     """Which line is the first by which the failure is known."""
     if not wanted.filters:
         return None
     known = wanted.filters
-    return next(
-        (number for number, (_, line) in enumerate(node.lines) if known.matches(line)), None
-    )
+    return next((number for number, (_, line) in enumerate(printed) if known.matches(line)), None)

@@ -80,6 +80,14 @@ AMTOOL = replace(
     module=ALERTMANAGER.name,
 )
 
+NODE_EXPORTER = Tool(
+    "node_exporter",
+    ("1.9",),
+    "github.com/prometheus/node_exporter",
+    "-X github.com/prometheus/common/version.Version={version}.1",
+    pins=_PINS,
+)
+
 CORTEX = Tool(
     "cortex",  # whose ruler has the API that Mimir's has
     ("1.21",),
@@ -200,13 +208,16 @@ class Build:
 
 @dataclass(frozen=True)
 class NodePrograms:
-    """What runs on the nodes: kube-proxy and iptables by version, and the folder of an administrator's tools."""
+    """What runs on the nodes: kube-proxy, iptables and nft by version, the folder of an administrator's tools,
+    a library to preload, and node_exporter.
+    """
 
     kube_proxy: dict[str, Path]
     iptables: dict[str, Path]
     tools: Path
     nft: dict[str, Path]
     no_target: Path
+    node_exporter: Path
 
 
 @dataclass(frozen=True)
@@ -254,6 +265,7 @@ def node_programs(builds: Sequence[Build], say: Say) -> NodePrograms:
         administrators,
         {"1.0.6": administrators, **{version: _nft(version, say) for version in _NFT}},
         _compiled(_NO_TARGET, say),
+        tools.pinned(NODE_EXPORTER, NODE_EXPORTER.pinned[0], say),
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import trustme
@@ -17,6 +18,19 @@ _SETTLE_SECONDS = 8
 _MOMENT_SECONDS = 1
 _OTHER_PORT = 6444
 _CONNECTIONS = 200_000  # fewer than the kernel keeps in a network namespace
+_LIMIT = Path("/proc/sys/net/netfilter/nf_conntrack_max")  # of each network namespace
+_SCRAPED_SECONDS = 40  # until node_exporter was asked twice, over a connection that stays
+# A program on the node that begins a connection each second, each from a port of its own.
+_CLIENT = """
+import socket, sys, time
+while True:
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        try:
+            client.sendto(b"x", (sys.argv[1], 9))
+        except PermissionError:
+            pass  # what the kernel answers when it has no room
+    time.sleep(1)
+"""
 _CLEANUP_SECONDS = 40
 _HEALTH_PORT = 32111
 _SETS = "add table ip other; add set ip other s { type ifname; elements = { test }; }"
@@ -188,25 +202,76 @@ async def slow_conntrack_cleanups(node: Node) -> None:
     node.api.slice("dns", 1, ["10.244.4.1"], port=ports[0])
     await node.start_kube_proxy("-v=4")
     await asyncio.sleep(_SETTLE_SECONDS)
-    connections, filled = node.folder / "connections", node.folder / "filled"
-    connections.write_text(
+    connections = _connections(node, _CONNECTIONS, address, gone, "SEEN_REPLY")
+    node.cause()
+    for pod in range(2, 200):
+        await _track(node, connections)
+        node.api.slice("dns", 1, [f"10.244.4.{pod}"], port=ports[0])
+        await asyncio.sleep(_CLEANUP_SECONDS)
+
+
+def _connections(node: Node, count: int, service: str, pod: str, status: str) -> Path:
+    """A file with connections of a UDP Service to a Pod, each from a client of its own."""
+    path = node.folder / "connections"
+    path.write_text(
         "".join(
-            f"-A -s 10.1.{number // 250 % 250}.{number % 250 + 1} -d {address} -r {gone} "
+            f"-A -s 10.1.{number // 250 % 250}.{number % 250 + 1} -d {service} -r {pod} "
             f"-q 10.1.{number // 250 % 250}.{number % 250 + 1} -p udp --sport {1024 + number // 62_500} "
             f"--dport 53 --reply-port-src 53 --reply-port-dst {1024 + number // 62_500} "
-            "-t 3600 -u SEEN_REPLY\n"
-            for number in range(_CONNECTIONS)
+            f"-t 3600 -u {status}\n"
+            for number in range(count)
         ),
         encoding="utf-8",
     )
-    node.cause()
-    for pod in range(2, 200):
-        filled.unlink(missing_ok=True)
-        await node.run("sh", "-c", f"{node.tool('conntrack')} -R {connections}; touch {filled}")
-        while not filled.exists():
-            await asyncio.sleep(_MOMENT_SECONDS)
-        node.api.slice("dns", 1, [f"10.244.4.{pod}"], port=ports[0])
-        await asyncio.sleep(_CLEANUP_SECONDS)
+    return path
+
+
+async def _track(node: Node, connections: Path) -> None:
+    """Put the connections of a file into the node's table."""
+    done = node.folder / "tracked"
+    done.unlink(missing_ok=True)
+    await node.run("sh", "-c", f"{node.tool('conntrack')} -R {connections}; touch {done}")
+    while not done.exists():
+        await asyncio.sleep(_MOMENT_SECONDS)
+
+
+async def _fill_table(node: Node, percent: int) -> None:
+    """Fill the node's table of connections with those that the kernel does not give up for new ones.
+
+    The limit stays as it is: it is the machine's, but each network namespace may have so many of its own.
+    """
+    count = int(_LIMIT.read_text()) * percent // 100
+    status = "SEEN_REPLY,ASSURED"
+    await _track(node, _connections(node, count, "10.96.4.1", "10.244.9.9", status))
+
+
+def table_full(*flags: str) -> Provoke:
+    """The table is full, and a program begins connections; the kernel's log is collected."""
+
+    async def provoke(node: Node) -> None:
+        await node.start_kube_proxy(*flags)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        await _fill_table(node, 100)
+        node.collect_kernel_log()
+        node.cause()
+        await node.run("python3", "-c", _CLIENT, node.gateway)
+        await asyncio.Event().wait()
+
+    return provoke
+
+
+def table_filled(percent: int) -> Provoke:
+    """So much of the table is in use, and a program begins connections; nobody collects the kernel's log."""
+
+    async def provoke(node: Node) -> None:
+        await node.start_kube_proxy()
+        await node.run("python3", "-c", _CLIENT, node.gateway)
+        await asyncio.sleep(_SCRAPED_SECONDS)
+        await _fill_table(node, percent)
+        node.cause()
+        await asyncio.Event().wait()
+
+    return provoke
 
 
 def port_taken(port: int) -> Provoke:

@@ -43,7 +43,7 @@ class Scenario:
     """`failure` is the entry whose alert must come, none for a healthy run; `symptom` the alert that it holds back.
 
     `alert`: which of the entry's alerts it is, where that is not the one of its own name. `how` completes
-    "kube-proxy 1.18.4, iptables 1.8.9 (legacy): …" in the catalog.
+    "kube-proxy 1.18.4, iptables 1.8.9 (legacy): …" in the catalog. `node_exporter`: whether it runs on the node too.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Scenario:
     failure: str | None = None
     symptom: str | None = None
     alert: str | None = None
+    node_exporter: bool = False
 
 
 async def backend_mismatch(node: Node) -> None:
@@ -543,6 +544,39 @@ SCENARIOS = (
         p.slow_conntrack_cleanups,
         "-v=4; 200,000 connections of a UDP Service to a Pod that is gone, from a file (conntrack -R), again and again",
         "conntrack-cleanup-slow",
+    ),
+    *_on(
+        "1.18.4 1.37.2",
+        "legacy",
+        "table-full",
+        p.table_full(),
+        "the table of the network namespace filled with conntrack -R after a good start, then a connection each second",
+        "conntrack-table-full",
+    ),
+    *_on_nftables(
+        "table-full-nftables",
+        p.table_full(NFTABLES),
+        "the table of the network namespace filled with conntrack -R after a good start, then a connection each second",
+        "conntrack-table-full",
+        versions="1.37.2",
+    ),
+    Scenario(
+        "table-full-node-exporter",
+        Build("1.37.2", _WAITING, "legacy"),
+        p.table_filled(100),
+        "node_exporter beside it, and nobody collects the kernel's log; a connection each second, and the table filled",
+        "conntrack-table-full",
+        alert="KubeProxyConntrackTableFullDrops",
+        node_exporter=True,
+    ),
+    Scenario(
+        "table-nearly-full-node-exporter",
+        Build("1.37.2", _WAITING, "legacy"),
+        p.table_filled(94),
+        "node_exporter beside it; 94 % of the table filled, so that no connection is refused",
+        "conntrack-table-full",
+        alert="KubeProxyConntrackTableFullSoon",
+        node_exporter=True,
     ),
     *_on("1.37.2", "legacy nft", "healthy", healthy, "a Service changes every 20 s"),
     *_on("1.16.15", "legacy", "healthy-restart", p.healthy(), _RESTARTED),

@@ -24,7 +24,7 @@ from generator.base.problems import ToolError
 from generator.prove import local_loki
 from generator.servers.loki import Loki
 from tests.lab import servers
-from tests.lab.node import METRICS_PORT, Node
+from tests.lab.node import METRICS_PORT, NODE_EXPORTER_PORT, Node
 from tests.lab.programs import Programs
 
 _SCRAPE_SECONDS = 15
@@ -112,26 +112,26 @@ class Stack:
         )
         self._targets = targets
         self._profile, self.rules, self._work = profile, rules, work
-        self._waiting: list[tuple[Node, int, str]] = []
+        self._waiting: list[tuple[Mapping[str, str], int, str]] = []
         self._last = 0
         self._client = httpx.AsyncClient(timeout=30)
 
-    def ship(self, node: Node, line: str) -> None:
-        """Hand a line to the collector; it reaches Loki within a second."""
+    def ship(self, labels: Mapping[str, str], line: str) -> None:
+        """Hand a line of the stream with these labels to the collector; it reaches Loki within a second."""
         self._last = max(
             self._last + 1, time.time_ns()
         )  # Loki keeps one of two equal lines with the same time
-        self._waiting.append((node, self._last, line))
+        self._waiting.append((labels, self._last, line))
 
     async def ship_for_ever(self) -> None:
         while True:
             await asyncio.sleep(_SHIP_SECONDS)
             lines, self._waiting = self._waiting, []
-            streams: dict[str, dict[str, Any]] = {}
-            for node, at, line in lines:
-                stream = streams.setdefault(node.name, {"stream": node.stream_labels, "values": []})
-                stream["values"].append([str(at), line])
-            await asyncio.to_thread(self._loki.push, list(streams.values()))
+            streams: dict[frozenset[tuple[str, str]], list[list[str]]] = {}
+            for labels, at, line in lines:
+                streams.setdefault(frozenset(labels.items()), []).append([str(at), line])
+            pushed = [{"stream": dict(key), "values": values} for key, values in streams.items()]
+            await asyncio.to_thread(self._loki.push, pushed)
 
     async def push(self) -> None:
         """Load the rules of the profile, with the command that a user has. Raises ToolError if it does not end well."""
@@ -195,11 +195,18 @@ class Stack:
         said, _ = await process.communicate()
         return process.returncode or 0, said.decode()
 
-    def scrape(self, nodes: Sequence[Node]) -> None:
-        """Let Prometheus scrape these nodes."""
+    def scrape(self, nodes: Sequence[Node], with_node_exporter: Sequence[Node]) -> None:
+        """Let Prometheus scrape kube-proxy of these nodes, and node_exporter where it runs."""
         targets = [
             {"targets": [f"{node.address}:{METRICS_PORT}"], "labels": node.target_labels}
             for node in nodes
+        ]
+        targets += [
+            {
+                "targets": [f"{node.address}:{NODE_EXPORTER_PORT}"],
+                "labels": node.node_exporter_labels,
+            }
+            for node in with_node_exporter
         ]
         self._targets.write_text(json.dumps(targets), encoding="utf-8")
 
@@ -213,10 +220,12 @@ class Stack:
                 )
             await asyncio.sleep(_POLL_SECONDS)
 
-    def notified(self, pod: str) -> list[Notification]:
-        """What was sent about a Pod, oldest first; with an empty name: about none."""
+    def notified(self, cluster: str) -> list[Notification]:
+        """What was sent about a cluster, oldest first; with an empty name: about none."""
         return [
-            found for found in self._receiver.notifications if found.labels.get("pod", "") == pod
+            found
+            for found in self._receiver.notifications
+            if found.labels.get("cluster", "") == cluster
         ]
 
     async def message(self, link: str, node: Node) -> Message | None:
@@ -228,9 +237,10 @@ class Stack:
             await asyncio.sleep(_POLL_SECONDS)
         return None
 
-    async def inhibited(self, pod: str) -> set[str]:
-        """Names of the alerts about a Pod that Alertmanager holds back because of another."""
-        alerts = await self._get(f"{self._alertmanager}/api/v2/alerts", {"filter": f'pod="{pod}"'})
+    async def inhibited(self, cluster: str) -> set[str]:
+        """Names of the alerts about a cluster that Alertmanager holds back because of another."""
+        about = {"filter": f'cluster="{cluster}"'}
+        alerts = await self._get(f"{self._alertmanager}/api/v2/alerts", about)
         return {alert["labels"]["alertname"] for alert in alerts if alert["status"]["inhibitedBy"]}
 
     async def synced(self, node: Node) -> bool:
