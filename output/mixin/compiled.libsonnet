@@ -695,7 +695,7 @@
               "refId": "H"
             },
             {
-              "expr": "sum by (cluster, kube_proxy) (label_replace(sum by (cluster, node_name) (\n  count_over_time(\n    {transport=\"kernel\", cluster=~\"$cluster|\", node_name=~\"$node|\"} | cluster=~\"$cluster\" | node_name=~\"$node\"\n      |= `dropping packet`\n      |= `nf_conntrack: table full`\n      |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"node_name\", \"(.+)\"))",
+              "expr": "sum by (cluster, kube_proxy) (label_replace(sum by (cluster, instance) (\n  count_over_time(\n    {transport=\"kernel\", cluster=~\"$cluster|\", instance=~\"$node|\"} | cluster=~\"$cluster\" | instance=~\"$node\"\n      |= `dropping packet`\n      |= `nf_conntrack: table full`\n      |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`\n    [$__interval]\n  )\n), \"kube_proxy\", \"$1\", \"instance\", \"(.+)\"))",
               "legendFormat": "{{kube_proxy}} conntrack-table-full",
               "queryType": "range",
               "refId": "I"
@@ -1012,7 +1012,7 @@
               "refId": "H"
             },
             {
-              "expr": "{transport=\"kernel\", cluster=~\"$cluster|\", node_name=~\"$node|\"} | cluster=~\"$cluster\" | node_name=~\"$node\" |= `dropping packet` |= `nf_conntrack: table full` |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`",
+              "expr": "{transport=\"kernel\", cluster=~\"$cluster|\", instance=~\"$node|\"} | cluster=~\"$cluster\" | instance=~\"$node\" |= `dropping packet` |= `nf_conntrack: table full` |~ `nf_conntrack: table full(, | in netns [0-9]+, )dropping packet`",
               "queryType": "range",
               "refId": "I"
             },

@@ -94,7 +94,7 @@ FULL = "KubeProxyConntrackTableFull"
 @pytest.mark.parametrize(
     ("profile", "name", "label"),
     [
-        ("{}", FULL, "node_name"),
+        ("{}", FULL, "instance"),
         ("loki: {kernel: {labels: {node: host}}}", FULL, "host"),
         ("extends: alloy", FULL, "instance"),
         ("loki: {kernel: {labels: {node: null}}}", FULL, None),

@@ -72,7 +72,7 @@ class Ruler:
     def take(self, alerts: Any) -> None:
         for alert in alerts:
             labels = alert["labels"]
-            place = labels.get("pod") or labels.get("host") or labels.get("node_name") or ""
+            place = labels.get("pod") or labels.get("host") or labels.get("instance") or ""
             self.sent.setdefault((labels["alertname"], place), set()).add(
                 alert["annotations"]["line"]
             )
@@ -186,7 +186,7 @@ def push(store: Loki | VictoriaLogs) -> None:
         ),
         ({"unit": "kube-proxy", "host": "h1.example"}, [f"{PROOF} other host"]),
         ({"app": "kube-proxy", "namespace": "kube-system", "pod": "p1"}, [f"{PROOF} p1"]),
-        ({"transport": "kernel", "node_name": "k1"}, [KERNEL]),
+        ({"transport": "kernel", "instance": "k1"}, [KERNEL]),
     ]
     for labels, lines in streams:
         begin = time.time_ns() - len(lines)
@@ -265,6 +265,7 @@ def test_no_label_comes_from_a_line(ruler: Ruler) -> None:
         "pod",
         "node_name",
         "host",
+        "instance",
         "cluster",
         "node",
         "alertgroup",  # this and the next one by vmalert

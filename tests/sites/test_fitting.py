@@ -226,14 +226,14 @@ def test_a_site_without_the_kernels_log_is_told_and_may_say_that_it_has_none(
 @pytest.mark.parametrize(
     ("streams", "said"),
     [
-        ([{"node_name": "n"}], []),
+        ([{"instance": "n"}], []),
         (
             [{"host": "n"}],
             [f"no stream {KERNEL} has a label for the node, so an alert does not say where it is"],
         ),
         (
-            [{"node_name": "n"}, {"host": "n"}],
-            [f"1 of 2 streams {KERNEL} have no label node_name for the node"],
+            [{"instance": "n"}, {"host": "n"}],
+            [f"1 of 2 streams {KERNEL} have no label instance for the node"],
         ),
     ],
 )
