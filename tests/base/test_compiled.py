@@ -1,7 +1,6 @@
 """Compiled templates are kept where compiled modules are, and what is wrong with that place only costs time."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ def kept(folder: Path) -> list[Path]:
 
 
 @pytest.fixture
-def compilations(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The templates that are compiled."""
     seen: list[str] = []
     compile_template = Environment.compile
@@ -39,7 +38,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return compile_template(self, source, *more, **named)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Environment, "compile", noted)
-    yield seen
+    return seen
 
 
 def test_a_template_is_compiled_once(tmp_path: Path, compilations: list[str]) -> None:

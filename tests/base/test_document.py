@@ -111,7 +111,7 @@ def test_merged_mappings_count_as_often_as_they_are_merged() -> None:
 
 
 def test_a_hundred_levels_are_fine_and_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = []
+    looked: list[str] = []
     monkeypatch.setattr(document, "_within_limits", looked.append)
     text = "[" * 100 + ", ".join(["1"] * 1000) + "]" * 100
     found = load(text)
