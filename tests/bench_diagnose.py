@@ -69,6 +69,16 @@ def journald_json(number: int, line: str) -> str:
     )
 
 
+def journald_export(number: int, line: str) -> str:
+    fields = {
+        "__REALTIME_TIMESTAMP": 1795496101000000 + number,
+        "_HOSTNAME": f"node-{number % 40}",
+        "SYSLOG_IDENTIFIER": "kube-proxy",
+        "MESSAGE": line,
+    }
+    return "".join(f"{name}={value}\n" for name, value in fields.items()) + "\n"
+
+
 def csv_row(number: int, line: str) -> str:
     quoted = line.replace('"', '""')
     return f'2026-11-24T05:{number // 60 % 60:02}:{number % 60:02}Z,node-{number % 40},"{quoted}"\n'
@@ -77,6 +87,7 @@ def csv_row(number: int, line: str) -> str:
 # Wrappings that cost by themselves: the healthy log of the comparison has them too. What stands above the lines.
 DRESSES: dict[str, tuple[str, Callable[[int, str], str]]] = {
     "journald's JSON": ("", journald_json),
+    "journald's export": ("", journald_export),
     "a table (CSV)": ("time,host,message\n", csv_row),
 }
 OPTIONS = {"40 Pods, --since": ("--since", "2020-01-01T00:00:00Z")}

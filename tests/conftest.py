@@ -68,7 +68,10 @@ class OutOfTime(BaseException):
 
 
 def for_seconds(test: Callable[..., None], seconds: float) -> Callable[..., None]:
-    """A test that raises OutOfTime after its time, unless an example failed: that one is made smaller first."""
+    """A test that raises OutOfTime after its time, unless an example failed: that one is made smaller first.
+
+    It does so at the end of an example: what draws while it runs has then drawn what hypothesis expects.
+    """
     end = math.inf
     failed = False
 
@@ -76,8 +79,6 @@ def for_seconds(test: Callable[..., None], seconds: float) -> Callable[..., None
     def bounded(*values: object, **named: object) -> None:
         nonlocal end, failed
         end = min(end, time.monotonic() + seconds)
-        if time.monotonic() > end and not failed:
-            raise OutOfTime
         try:
             test(*values, **named)
         except HypothesisException:
@@ -85,6 +86,8 @@ def for_seconds(test: Callable[..., None], seconds: float) -> Callable[..., None
         except Exception:
             failed = True
             raise
+        if time.monotonic() > end and not failed:
+            raise OutOfTime
 
     return bounded
 

@@ -15,6 +15,8 @@ Path = tuple[str | int, ...]
 _Loader: Any = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
 )  # the C loader is ten times faster where it is built
+_STRING = "tag:yaml.org,2002:str"
+_MAY_BE_MORE = {character for character in _Loader.yaml_implicit_resolvers if character}
 _BOOLEANS = {"true": True, "false": False}
 _DEPTH = 100  # libyaml's composer ends the process at some 20,000
 _ALIASED = 100_000  # values that aliases stand for
@@ -102,12 +104,38 @@ def load(text: str) -> Any:
 
 def _composed(text: str) -> Any:
     """The one document of a text as nodes, of which none is too deep and no alias stands for too much."""
-    _within_limits(text)
-    loader = _Loader(text)
+    if "&" in text and "*" in text:  # without both there is no alias
+        _within_limits(text)
+    loader = _Composer(text)
     try:
         return loader.get_single_node()
     finally:
         loader.dispose()
+
+
+class _Composer(_Loader):  # type: ignore[misc]
+    """Composes nodes. What is deep is looked at as a whole before it is followed further down."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._text, self._depth, self._judged = text, 0, False
+
+    def descend_resolver(self, parent: Any, index: Any) -> None:
+        """Called before each node."""
+        self._depth += 1
+        if self._depth > _DEPTH and not self._judged:
+            _within_limits(self._text)
+            self._judged = True
+
+    def ascend_resolver(self) -> None:
+        """Called after each node."""
+        self._depth -= 1
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        """The tag of a node. Most begin as only a text can, and no pattern need be tried."""
+        if kind is yaml.ScalarNode and value and value[0] not in _MAY_BE_MORE:
+            return _STRING
+        return super().resolve(kind, value, implicit)
 
 
 def _within_limits(text: str) -> None:

@@ -43,6 +43,7 @@ def command(
     profile: Path | None,
 ) -> None:
     """Print the runbook of an alert; the id of its entry will do too."""
+    from generator.base.compiled import BesideTheTemplates
     from generator.outputs import runbooks
     from generator.steps.deployment import find_pod
 
@@ -53,7 +54,7 @@ def command(
     }
     alert = alerts[meant(name, by_id | {known: known for known in alerts})]
     with said_by_the_checks():
-        whole = runbooks.page(alert, rules, read.catalog, read.profile)
+        whole = runbooks.page(alert, rules, read.catalog, read.profile, BesideTheTemplates())
     text = whole.partition("\n")[2].lstrip(
         "\n"
     )  # the first line says who generated it, which a reader knows

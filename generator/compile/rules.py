@@ -365,7 +365,7 @@ def _known_build_alert(
         ),
         *_kept(keep),
     )
-    when = conditions(entry, profile.kube_proxy.mode)
+    when = conditions(entry, builds, profile.kube_proxy.mode)
     return CompiledAlert(
         entry, "prometheus", rule, profile.prometheus.interval, settings, True, conditions=when
     )

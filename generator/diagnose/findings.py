@@ -79,11 +79,10 @@ class Found:
 
     def lacks(self, text: str, place: str) -> bool:
         """Whether a line would be a proof of another kind, or from another place, than those that are kept."""
-        known = any(
-            said(proof.text) == said(text[:_LONGEST]) and proof.place == place
-            for proof in self.proofs
-        )
-        return len(self.proofs) < _PROOFS and not known
+        if len(self.proofs) >= _PROOFS:
+            return False
+        words = said(text[:_LONGEST])
+        return not any(proof.place == place and said(proof.text) == words for proof in self.proofs)
 
 
 @dataclass

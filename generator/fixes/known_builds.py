@@ -52,11 +52,16 @@ def known_builds(entry: Entry, mode: str | None = None) -> tuple[KnownBuilds, ..
     return (*_of(entry, tke=True, mode=mode), *_of(entry, tke=False, mode=mode))
 
 
-def conditions(entry: Entry, mode: str | None = None) -> tuple[str, ...]:
-    """When the alert on known builds fires and the failure cannot happen, and what it does not see, as sentences."""
+def conditions(
+    entry: Entry, builds: Sequence[KnownBuilds], mode: str | None = None
+) -> tuple[str, ...]:
+    """When the alert on known builds fires and the failure cannot happen, and what it does not see, as sentences.
+
+    `builds` are those of the entry, in that mode.
+    """
     found: list[str] = []
     if mode is None and len(entry.affected.modes) < len(MODES):
-        told = any(known.not_in_iptables_mode for known in known_builds(entry))
+        told = any(known.not_in_iptables_mode for known in builds)
         metric = (
             "; from 1.21 on the alert leaves out those whose metrics show iptables mode"
             if told

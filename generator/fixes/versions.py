@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _FORM = re.compile(r"v?(?P<release>1\.[0-9]+(\.[0-9]+)?)(?P<rest>[-+][0-9A-Za-z.+_-]+)?")
 # What follows the release, by who builds it. Others are told by their first word.
@@ -56,8 +57,10 @@ class Version:
 
 
 _LONGEST = 200  # characters of a version
+_REMEMBERED = 1024  # the tables name the same few again and again
 
 
+@lru_cache(_REMEMBERED)
 def parse(text: str) -> Version | None:
     """None for what is no version of Kubernetes 1.x, such as `latest` or the `v0.0.0-master` of an unstamped build."""
     text = text.strip()

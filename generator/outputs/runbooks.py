@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
 
 from generator.base import markdown, names
 from generator.base.file import File
@@ -48,13 +48,20 @@ def _name(alert: CompiledAlert) -> str:
     return alert.rule.alert
 
 
-def page(alert: CompiledAlert, rules: Rules, catalog: Catalog, profile: Profile) -> str:
-    """The runbook of one of the alerts."""
+def page(
+    alert: CompiledAlert,
+    rules: Rules,
+    catalog: Catalog,
+    profile: Profile,
+    compiled: BytecodeCache | None = None,
+) -> str:
+    """The runbook of one of the alerts. To compile the templates takes longer than to fill them in for one page."""
     known = rules.leads_to
     beside = (
         alert.known_build and not alert.entry.by_builds_alone
     )  # what else there is to do stands on the other page
-    template = _environment().get_template("known-build.md.j2" if beside else "runbook.md.j2")
+    name = "known-build.md.j2" if beside else "runbook.md.j2"
+    template = _environment(compiled).get_template(name)
     return template.render(
         alert=alert,
         entry=alert.entry,
@@ -117,10 +124,11 @@ class _Citer:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(compiled: BytecodeCache | None = None) -> Environment:
     # Pages are Markdown, not HTML: texts are escaped by the filters below.
     environment = Environment(  # noqa: S701
         loader=PackageLoader("generator.outputs", ""),
+        bytecode_cache=compiled,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator.base import document
 from generator.base.document import load, parse
 from generator.base.problems import Location
 
@@ -107,6 +108,25 @@ def test_merged_mappings_count_as_often_as_they_are_merged() -> None:
     layers = "".join(f"- &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 20)}]\n" for n in range(1, 9))
     with pytest.raises(ValueError, match="aliases stand for more"):
         load(f"- &a0 {{k: v}}\n{layers}")
+
+
+def test_a_hundred_levels_are_fine_and_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(document, "_within_limits", looked.append)
+    text = "[" * 100 + ", ".join(["1"] * 1000) + "]" * 100
+    found = load(text)
+    for _ in range(99):
+        (found,) = found
+    assert found == [1] * 1000
+    assert looked == [text]
+
+
+def test_a_plain_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look at all events first costs as much as the reading."""
+    looked: list[str] = []
+    monkeypatch.setattr(document, "_within_limits", looked.append)
+    assert load("a: [b & c, 1]\nd: {e: true}\n") == {"a": ["b & c", 1], "d": {"e": True}}
+    assert looked == []
 
 
 def test_a_few_aliases_are_fine() -> None:

@@ -123,14 +123,18 @@ def test_what_else_must_be_so(version: str, mode: str | None, where: str, note: 
     assert (known.where, known.note) == (where, note)
 
 
+def said_of(entry: str, mode: str | None = None) -> tuple[str, ...]:
+    return conditions(entries()[entry], known_builds(entries()[entry], mode), mode)
+
+
 def test_the_page_of_the_alert_says_when_it_fires_and_the_failure_cannot_happen() -> None:
-    assert conditions(entries()["ipvs-startup-panic"]) == (
+    assert said_of("ipvs-startup-panic") == (
         "It can happen in ipvs mode only, which a version does not tell. Where all nodes have the same mode, name it "
         "in the profile (kube_proxy: mode).",
         "It does not see builds of others (EKS, GKE, k3s and more), because only their builder knows which fixes they "
         "hold.",
     )
-    said = conditions(entries()["iptables-backend-mismatch"], "iptables")
+    said = said_of("iptables-backend-mismatch", "iptables")
     assert said[0].startswith(
         "It needs a node with TLinux 2.6 (TK4), TLinux 3.1, TLinux 3.2, CentOS 8, Ubuntu 20 or "
     )
@@ -390,7 +394,7 @@ def test_a_kube_proxy_that_shows_rules_of_iptables_mode_has_no_failure_of_anothe
     assert subprocesses.run([str(pinned_promtool), "test", "rules", "tests.yaml"], tmp_path)[0]
     assert (
         "from 1.21 on the alert leaves out those whose metrics show iptables mode"
-        in conditions(made_up)[0]
+        in conditions(made_up, known_builds(made_up))[0]
     )
 
 
