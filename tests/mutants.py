@@ -29,7 +29,7 @@ from generator.base.problems import ToolError
 from generator.catalog.load import load
 from generator.catalog.model import Entry
 from generator.catalog.settings import log_settings
-from generator.catalog.wordings import signature
+from generator.catalog.wordings import by_alert, signature
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import rules_file
 from generator.pipeline import compile_catalog
@@ -121,23 +121,41 @@ class Count:
     explained: bool
 
 
-def main_lines(entry_id: str) -> tuple[list[list[str]], list[str]]:
-    """Files of which some line must match the entry, and lines of which none may."""
+def main_lines(entry: Entry, alert: str) -> tuple[list[list[str]], list[str]]:
+    """Files of which some line must match the alert, and lines of which none may."""
     fires: list[list[str]] = []
     silent: list[str] = []
-    for entry in INPUTS.catalog.entries:
-        for sample in entry.samples:
-            if sample.fires and entry.id == entry_id:
+    for other in INPUTS.catalog.entries:
+        for sample in other.samples:
+            if sample.fires and other is entry:
                 fires.append(list(sample.lines))
-            elif sample.fires or entry.id == entry_id:
+            elif sample.fires or other is entry:
                 silent += sample.lines
     for path in FIRES:
-        if path.parent.parent.name == entry_id:
+        if path.parent.parent.name == entry.id:
             fires.append(lines(path))
         elif name(path) not in KNOWN:
             silent += lines(path)
     silent += [line for path in SILENT if name(path) not in KNOWN for line in lines(path)]
-    return fires, silent
+    return _of_alert(fires, silent, entry, alert)
+
+
+def _of_alert(
+    fires: list[list[str]], silent: list[str], entry: Entry, alert: str
+) -> tuple[list[list[str]], list[str]]:
+    """Of an entry with two alerts on its lines: the files of one of them; the lines of the other are silent."""
+    if entry.milder is None:
+        return fires, silent
+    assert entry.logs
+    whole, mild = signature(entry.logs), entry.is_milder(alert)
+    own: list[list[str]] = []
+    foreign: list[str] = []
+    for file in fires:
+        mine = [line for line in file if (entry.milder.holds in line) == mild]
+        foreign += [line for line in file if (entry.milder.holds in line) != mild]
+        if any(map(whole.matches, mine)):
+            own.append(mine)
+    return own, [*silent, *foreign]
 
 
 def wrong_lines(filters: Signature, fires: list[list[str]], silent: list[str]) -> bool:
@@ -146,10 +164,10 @@ def wrong_lines(filters: Signature, fires: list[list[str]], silent: list[str]) -
     )
 
 
-def signature_changes(entry: Entry) -> Iterator[tuple[str, Signature]]:
+def signature_changes(entry: Entry, alert: str) -> Iterator[tuple[str, Signature]]:
     """The filters of a log rule with one of them dropped or changed."""
     assert entry.logs
-    whole = signature(entry.logs)
+    whole = by_alert(entry)[alert]
     for literal in whole.literals:
         others = tuple(other for other in whole.literals if other != literal)
         if others or whole.pattern or whole.any_of:
@@ -167,10 +185,8 @@ def signature_changes(entry: Entry) -> Iterator[tuple[str, Signature]]:
     variants = entry.logs.variants
     for variant in variants if len(variants) > 1 else ():
         others_left = tuple(other for other in variants if other != variant)
-        yield (
-            f"wording '{variant.name}' dropped",
-            signature(replace(entry.logs, variants=others_left)),
-        )
+        poorer = replace(entry, logs=replace(entry.logs, variants=others_left))
+        yield f"wording '{variant.name}' dropped", by_alert(poorer)[alert]
 
 
 def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
@@ -178,7 +194,7 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
         entry = row.entry
         if row.engine != "loki" or entry.logs is None or entry.log_tests is None:
             continue
-        fires, silent = main_lines(entry.id)
+        fires, silent = main_lines(entry, row.rule.alert)
         assert row.filters
         whole = row.filters
         numbers = log_settings(row.rule.alert, entry.logs, INPUTS.profile)
@@ -186,8 +202,17 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
         selector, labels = row.source.selector, row.source.labels
         by = labels.names()
 
-        def fails(rule: AlertRule, entry: Entry = entry) -> bool:
-            text = rules_file("rules.yaml", [RuleGroup("g", "30s", (rule,))]).text
+        # The unit tests of an entry speak of all its alerts on lines.
+        others = tuple(
+            one.rule
+            for one in rules.alerts
+            if one.entry is entry and one.engine == "loki" and one is not row
+        )
+
+        def fails(
+            rule: AlertRule, entry: Entry = entry, others: tuple[AlertRule, ...] = others
+        ) -> bool:
+            text = rules_file("rules.yaml", [RuleGroup("g", "30s", (rule, *others))]).text
             assert entry.log_tests
             suite = over_time.Suite(entry.log_tests, tuple(alerting_rules([text])))
             return any(
@@ -204,7 +229,7 @@ def log_mutants(rules: Rules, server: Loki, promtool: Path) -> Iterator[Mutant]:
         ) -> str:
             return logql.count(selector, filters, window, ", ".join(by), f"{threshold:g}", recent)
 
-        for change, weaker in signature_changes(entry):
+        for change, weaker in signature_changes(entry, row.rule.alert):
 
             def noticed(
                 weaker: Signature = weaker,

@@ -32,6 +32,7 @@ SITE_CHECKS: tuple[Check, ...] = (
 CHECKS: tuple[Check, ...] = (
     entries.names_are_unique,
     entries.signals_fit_the_kind,
+    entries.what_is_milder_is_less_grave,
     entries.references_exist,
     entries.sources_are_cited,
     entries.fix_rows_are_complete,

@@ -6,6 +6,7 @@ from typing import Any
 from generator.base import names
 from generator.base.document import Path
 from generator.base.problems import Problem
+from generator.catalog import inhibition
 from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import Profile
 from generator.catalog.releases import minor
@@ -83,6 +84,18 @@ def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem
                 at("signals", "logs"),
                 "no sample proves this signal; add a file under samples/fires/",
             )
+
+
+def what_is_milder_is_less_grave(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
+    """Lines have an alert of their own because they are less grave than the entry's others."""
+    for entry in catalog.entries:
+        if entry.milder and inhibition.as_grave(entry.milder.severity, entry.severity):
+            where = entry.document.at("signals", "logs", "milder", "severity")
+            message = (
+                f"{entry.milder.alert} is {entry.milder.severity} and its entry {entry.severity}; "
+                "it must be less grave, or its lines need no alert of their own"
+            )
+            yield Problem(where, message)
 
 
 def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:

@@ -30,6 +30,7 @@ SLOW = "gate-slow/failure.yaml"
 
 RUST = "rm /gate/rust"
 CORDON = 'kubectl cordon "$NODE"'
+MILDER = "{alert: KubeProxyBrokenGateRust, holds: rust, severity: {level: critical, reason: Rust.}}"
 UNCORDON = 'kubectl uncordon "$NODE"'
 
 CASES = [
@@ -134,6 +135,21 @@ CASES = [
         "      - alert: KubeProxyDoor",
         f"{SLOW}:18:1: one signal, and only one, gives KubeProxyGateSlow: logs, heartbeat, or a metric alert of that name\n{SLOW}:25:9: 'KubeProxyDoor' must be 'KubeProxyGateSlow' with a word added",
         SLOW,
+    ),
+    Case(
+        "milder-that-is-as-grave",
+        "    persistence: broken for good\n",
+        f"    persistence: broken for good\n    milder: {MILDER}\n",
+        f"{GATE}:90:59: KubeProxyBrokenGateRust is critical and its entry critical; "
+        "it must be less grave, or its lines need no alert of their own",
+    ),
+    Case(
+        "milder-that-is-graver",
+        "    persistence: broken for good\n",
+        f"    persistence: broken for good\n    milder: {MILDER}\n",
+        f"{GATE}:90:59: KubeProxyBrokenGateRust is critical and its entry warning; "
+        "it must be less grave, or its lines need no alert of their own",
+        also=(GATE, "severity: {level: critical", "severity: {level: warning"),
     ),
     Case(
         "watchdog-without-heartbeat",

@@ -83,7 +83,15 @@ class ApiServer:
             {"type": "InternalIP", "address": address},
             {"type": "Hostname", "address": node},
         ]
-        self.put("Node", {"metadata": {"name": node}, "status": {"addresses": addresses}})
+        self._node = {"metadata": {"name": node}, "status": {"addresses": addresses}}
+        self.put("Node", self._node)
+
+    def mend(self) -> None:
+        """Answer as an API server should, and know the Node."""
+        self.broken = False
+        self.refused = {}
+        if not self._objects["Node"]:
+            self.put("Node", self._node)
 
     async def serve(
         self, host: str, port: int, certificate: trustme.LeafCert | None = None

@@ -25,7 +25,11 @@ _LINE_LIMIT = 1 << 20  # bytes of one line
 _RESTART_SECONDS = 1
 _KERNEL_SECONDS = 0.5
 METRICS_PORT = 10249
+<<<<<<< HEAD
 NODE_EXPORTER_PORT = 9100
+=======
+OLDER_NFT, NEWER_NFT = "1.0.6", "1.1.3"  # the newer one makes sets that the older one cannot read
+>>>>>>> src15
 OTHER_CHAIN = "OTHER"  # made and removed by whoever writes beside kube-proxy
 
 Ship = Callable[[Mapping[str, str], str], None]  # a line, with the labels of its stream
@@ -71,7 +75,8 @@ class Node:
         self.restless = asyncio.Event()
         self.restless.set()
         self.supervised = False
-        self.server = f"https://{self.gateway}:{_API_PORT}"
+        self._own_server = f"https://{self.gateway}:{_API_PORT}"
+        self.server = self._own_server  # that kube-proxy is told
         self.authority: bytes | None = (
             None  # whose certificates kube-proxy believes; none: any certificate
         )
@@ -79,10 +84,12 @@ class Node:
         self.inside = ""  # shell commands that come before kube-proxy, in mounts of its own
         self.environment: dict[str, str] = {}  # that kube-proxy has beside the usual one
         self.pid = 0
+        self._command: list[str] = []  # that starts kube-proxy
         self._others: list[asyncio.subprocess.Process] = []
         self.build, self.programs = build, programs
         self.kube_proxy = programs.kube_proxy[build.kube_proxy]
         self.folder = work / self.name
+        self._kubeconfig = self.folder / "kubeconfig"
         self.commands = self.folder / "bin"  # the iptables that kube-proxy has
         self.iptables = programs.iptables[build.iptables]
         self._multi = self.iptables / "usr" / "sbin" / f"xtables-{build.backend}-multi"
@@ -94,7 +101,7 @@ class Node:
         for name in ("bin", "run", "other-run"):
             (self.folder / name).mkdir(parents=True)
         self._set_commands()
-        self.set_nft("1.0.6")
+        self.set_nft(OLDER_NFT)
         outside = self._outside
         for command in (
             f"ip netns add {self.name}",
@@ -122,12 +129,28 @@ class Node:
         await must(["ip", "link", "del", self._outside])
         await must(["ip", "netns", "del", self.name])
 
-    async def put_right(self) -> None:
-        """End the other programs, and let iptables and the API server be as they should."""
+    async def put_right(self, flags: Sequence[str] = (), command: str = "") -> None:
+        """End the other programs, and let all be as it should that a scenario makes wrong.
+
+        What runs goes on as it was started: a kubeconfig, an environment and `flags`, which kube-proxy has beside its
+        own, count from its next start on. `command` takes away what is in the kernel; `{nft}` in it is the newer nft.
+        """
         for process in reversed(self._others):  # who waits for the lock does not get it
             await _stop(process)
         self._set_commands()
-        self.api.broken = False
+        self.set_nft(OLDER_NFT)
+        self.api.mend()
+        self.inside, self.environment = "", {}
+        self.server, self.authority = self._own_server, None
+        self._write_kubeconfig()
+        self._command += flags
+        mending = await self._spawn(["sh", "-c", self.shell_text(command)], "run")
+        if await mending.wait():
+            raise ToolError(f"{self.name} cannot be put right: {command} fails")
+
+    def shell_text(self, command: str) -> str:
+        """A command of a scenario with the newer nft in the place of `{nft}`."""
+        return command.replace("{nft}", self.nft(NEWER_NFT))
 
     def _set_commands(self) -> None:
         for name in NAMES:
@@ -163,21 +186,10 @@ class Node:
 
     async def start_kube_proxy(self, *flags: str) -> None:
         """kube-proxy as a DaemonSet starts it, without the sysctls that a lab may not set."""
-        kubeconfig = self.folder / "kubeconfig"
-        cluster: dict[str, object] = {"server": self.server, "insecure-skip-tls-verify": True}
-        if self.authority:
-            cluster = {
-                "server": self.server,
-                "certificate-authority-data": base64.b64encode(self.authority).decode(),
-            }
-        kubeconfig.write_text(yaml.safe_dump({
-            "apiVersion": "v1", "kind": "Config", "current-context": "lab",
-            "clusters": [{"name": "lab", "cluster": cluster}], "users": [{"name": "lab", "user": {"token": "lab"}}],
-            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
-        }), encoding="utf-8")  # fmt: skip
-        command = [
+        self._write_kubeconfig()
+        self._command = [
             str(self.kube_proxy),
-            f"--kubeconfig={kubeconfig}",
+            f"--kubeconfig={self._kubeconfig}",
             f"--hostname-override={self.name}",
             "--proxy-mode=iptables",
             "--cluster-cidr=10.244.0.0/16",
@@ -189,8 +201,21 @@ class Node:
             *flags,
             *self.flags,
         ]
-        running = asyncio.create_task(self._follow(await self._started(command), command))
+        running = asyncio.create_task(self._follow(await self._started()))
         self._stack.callback(running.cancel)
+
+    def _write_kubeconfig(self) -> None:
+        cluster: dict[str, object] = {"server": self.server, "insecure-skip-tls-verify": True}
+        if self.authority:
+            cluster = {
+                "server": self.server,
+                "certificate-authority-data": base64.b64encode(self.authority).decode(),
+            }
+        self._kubeconfig.write_text(yaml.safe_dump({
+            "apiVersion": "v1", "kind": "Config", "current-context": "lab",
+            "clusters": [{"name": "lab", "cluster": cluster}], "users": [{"name": "lab", "user": {"token": "lab"}}],
+            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
+        }), encoding="utf-8")  # fmt: skip
 
     async def run(self, *command: str) -> None:
         """Start another program on the node; it sees the node's /run, and so the node's lock."""
@@ -270,13 +295,14 @@ class Node:
         self._stack.push_async_callback(_stop, process)
         return process
 
-    async def _started(self, command: Sequence[str]) -> asyncio.subprocess.Process:
+    async def _started(self) -> asyncio.subprocess.Process:
         process = await self._spawn(
-            command, "run", asyncio.subprocess.PIPE, self.inside, self.environment
+            self._command, "run", asyncio.subprocess.PIPE, self.inside, self.environment
         )
         self.pid = process.pid
         return process
 
+<<<<<<< HEAD
     async def _collect(self, log: kernel.KernelLog) -> None:
         own = kernel.network(Path("/run/netns") / self.name)
         with log:
@@ -288,6 +314,9 @@ class Node:
                 await asyncio.sleep(_KERNEL_SECONDS)
 
     async def _follow(self, process: asyncio.subprocess.Process, command: Sequence[str]) -> None:
+=======
+    async def _follow(self, process: asyncio.subprocess.Process) -> None:
+>>>>>>> src15
         while True:
             assert process.stderr
             async for line in process.stderr:
@@ -295,7 +324,7 @@ class Node:
             if not self.supervised:
                 return
             await asyncio.sleep(_RESTART_SECONDS)
-            process = await self._started(command)
+            process = await self._started()
 
 
 def script(path: Path, text: str) -> None:

@@ -137,7 +137,7 @@ def _say(outcome: Outcome, verbose: bool) -> None:
 async def _in_state(node: Node, state: State) -> AsyncIterator[Shell]:
     """A node in a state, at rest: nothing changes there but by what is typed."""
     node.supervised = True
-    async with node, Shell(node, state.backend) as shell:
+    async with node, Shell(node, state.backend, state.nft) as shell:
         if state.foreign:
             ran = await shell.run(_KUBELET)
             if ran.code:
@@ -242,7 +242,7 @@ class _Visit:
         return self._known[script, shell, phase]
 
     async def _heal(self, step: NodeStep, shows: Shows) -> None:
-        await self._node.put_right()
+        await self._node.put_right(self._state.mended, self._state.undone)
         begun, old = time.time(), self._node.pid
         ran = await self._shell.run(steps.given(step.run, shows.given))
         problems = steps.wrong(ran, shows, ())

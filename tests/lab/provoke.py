@@ -64,7 +64,7 @@ def done_on_the_node(command: str, *flags: str, later: bool = False) -> Provoke:
             node.api.service("web", "10.96.1.1")
             await node.start_kube_proxy(*flags)
             await asyncio.sleep(_SETTLE_SECONDS)
-        await node.run("sh", "-c", command.replace("{nft}", node.nft("1.1.3")))
+        await node.run("sh", "-c", node.shell_text(command))
         await asyncio.sleep(_MOMENT_SECONDS)
         node.cause()
         if not later:
@@ -302,7 +302,8 @@ async def config_file(node: Node) -> None:
     path.write_text(
         "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: iptables\n"
         f"hostnameOverride: {node.name}\nclientConnection: {{kubeconfig: {node.folder / 'kubeconfig'}}}\n"
-        "conntrack: {maxPerCore: 0, min: 0}\n",
+        "conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}\n"
+        "metricsBindAddress: 0.0.0.0:10249\n",
         encoding="utf-8",
     )
     node.cause()

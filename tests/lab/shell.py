@@ -15,7 +15,7 @@ import platformdirs
 
 from generator.base.names import TOOL
 from generator.base.problems import ToolError
-from tests.lab.node import NAMES, OTHER_CHAIN, Node, must, script
+from tests.lab.node import NAMES, OLDER_NFT, OTHER_CHAIN, Node, must, script
 from tests.lab.programs import libraries
 
 # What the lab has in the place of journalctl, of a command in kube-proxy's container, and of systemctl.
@@ -78,13 +78,14 @@ class Ran:
 
 
 class Shell:
-    """Use it as an async context, on a node that is up. `backend` is that of the node's own iptables.
+    """Use it as an async context, on a node that is up. `backend` is that of the node's own iptables, `nft` its version
+    of nft; kube-proxy may have others.
 
     Files are those of this machine; what is written stays in a layer above them, which `look` shows.
     """
 
-    def __init__(self, node: Node, backend: str) -> None:
-        self._node, self._backend = node, backend
+    def __init__(self, node: Node, backend: str, nft: str = OLDER_NFT) -> None:
+        self._node, self._backend, self._nft = node, backend, nft
         self._commands = node.folder / "node-bin"
         self._root, self._written = node.folder / "root", node.folder / "written"
         self._log, self._whole_log, self._pid = (
@@ -208,7 +209,7 @@ class Shell:
                 f"{family}tables-{backend}{verb}": (name, backend) for backend in ("legacy", "nft")
             }
         multi = iptables / "usr" / "sbin"
-        others = ("nft", "ipset", "conntrack")
+        others = ("ipset", "conntrack")
         return (
             {
                 typed: f'{own} exec {multi}/xtables-{to}-multi {name} "$@"'
@@ -217,12 +218,14 @@ class Shell:
             | {name: f'{lent} exec {tools}/usr/sbin/{name} "$@"' for name in others}
             | _SHORTER
             | {
+                "nft": f'exec {self._node.nft(self._nft)} "$@"',
                 "kube-proxy": f'exec {self._node.kube_proxy} "$@"',
                 LOG: f"cat {self._log}",
                 WHOLE_LOG: f"cat {self._whole_log}",
                 # As kube-proxy's image, with the commands of both backends beside those that kube-proxy takes.
                 INSIDE: f'{own} PATH={self._node.commands}:{self._commands}:{_PATH} exec "$@"',
-                RESTART: f"kill $(cat {self._pid})",
+                # The lab starts it again; one that has just ended is started too, as systemctl does.
+                RESTART: f"kill $(cat {self._pid}) 2>/dev/null || true",
             }
         )
 
