@@ -25,11 +25,8 @@ _LINE_LIMIT = 1 << 20  # bytes of one line
 _RESTART_SECONDS = 1
 _KERNEL_SECONDS = 0.5
 METRICS_PORT = 10249
-<<<<<<< HEAD
 NODE_EXPORTER_PORT = 9100
-=======
 OLDER_NFT, NEWER_NFT = "1.0.6", "1.1.3"  # the newer one makes sets that the older one cannot read
->>>>>>> src15
 OTHER_CHAIN = "OTHER"  # made and removed by whoever writes beside kube-proxy
 
 Ship = Callable[[Mapping[str, str], str], None]  # a line, with the labels of its stream
@@ -302,7 +299,6 @@ class Node:
         self.pid = process.pid
         return process
 
-<<<<<<< HEAD
     async def _collect(self, log: kernel.KernelLog) -> None:
         own = kernel.network(Path("/run/netns") / self.name)
         with log:
@@ -313,10 +309,7 @@ class Node:
                         self._ship(self.kernel_labels, line)
                 await asyncio.sleep(_KERNEL_SECONDS)
 
-    async def _follow(self, process: asyncio.subprocess.Process, command: Sequence[str]) -> None:
-=======
     async def _follow(self, process: asyncio.subprocess.Process) -> None:
->>>>>>> src15
         while True:
             assert process.stderr
             async for line in process.stderr:
