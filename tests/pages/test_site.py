@@ -171,7 +171,7 @@ def test_an_entry_that_the_profile_disables_is_named_without_a_page(tmp_path: Pa
         for file in site.files(compiled.files, compiled.rules, read.catalog, DOCUMENTS)
     }
     entries = json.loads(files["known.js"].partition(" = ")[2].removesuffix(";\n"))["entries"]
-    pages = {entry["id"]: entry["page"] for entry in entries}
+    pages = {entry["id"]: entry["alerts"][0]["page"] for entry in entries}
     assert pages["iptables-backend-mismatch"] is None
     assert pages["iptables-module-missing"] == "KubeProxyIptablesModuleMissing.html"
 
