@@ -34,7 +34,7 @@ CASES = {
     f"alerts: {{KubeProxyBrokenGate: {{threshold: {'9' * 400}}}}}\n": "site.yaml:1:32: threshold must be a number, 0 or more, and not larger than 10^15",
     f"alerts: {{KubeProxyBrokenGate: {{threshold: {'9' * 400}.5}}}}\n": "site.yaml:1:32: threshold must be a number, 0 or more",
     "alerts: {KubeProxyBrokenGate: {threshold: 1.0e+400}}\n": "site.yaml:1:32: threshold must be a number, 0 or more",
-    "servers: {'http://u:PASSWORD@h': {}}\n": "site.yaml:1:11: unknown key 'http://…@h'; known keys: alertmanager, cortex, loki, mimir, prometheus, victorialogs",
+    "servers: {'http://u:PASSWORD@h': {}}\n": "site.yaml:1:11: unknown key 'http://…@h'; known keys: alertmanager, cortex, loki, mimir, prometheus, victorialogs, vmalert",
     "runbooks:\n  base_url: |\n    https://runbooks.test/kp\n": "site.yaml:2:3: base_url: 'https://runbooks.test/kp\\n' does not have the form asked for: Address of the published runbooks folder, without user and password, as it stands in every alert; the page's file name is added to it (^https?://[^\\s<>\"{}|^`\\\\?#@/]+(/[^\\s<>\"{}|^`\\\\?#]*)?$); it ends with a line break",
     "servers: {loki: {url: 'http://u:PASS/W@RD@h'}}\n": "site.yaml:1:18: url: 'http://…@h' does not have the form asked for: Its address, without user and password (^https?://[^\\s@?#]+$)",
     "servers: {loki: {url: 'http://h/?token=SECRET'}}\n": "site.yaml:1:18: url: 'http://h/?…' does not have the form asked for: Its address, without user and password (^https?://[^\\s@?#]+$)",
