@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from generator.commands.shared import (
 
 if TYPE_CHECKING:
     from generator.base.file import File
+    from generator.base.problems import Problem
     from generator.catalog.profile import Preset
     from generator.servers.http import Endpoint
     from generator.sites.fitting import Choice, Engine, Facts, Finding
@@ -268,8 +269,17 @@ def _findings(file: "File", facts: "Facts") -> list["Finding"]:
             *read.problems,
             *(row for check in SITE_CHECKS for row in check(read.catalog, read.profile)),
         ]
-        stop_on_errors(errors(problems))
+        stop_on_errors(errors(dict.fromkeys(_said(row, Path(folder)) for row in problems)))
     return fitting.findings(read.catalog, read.profile, facts)
+
+
+def _said(problem: "Problem", folder: Path) -> "Problem":
+    """Without the name of a file that nobody has: what is wrong in it came by an option."""
+    from generator.base.problems import Location
+
+    if not Path(problem.where.path).resolve().is_relative_to(folder.resolve()):
+        return problem
+    return replace(problem, where=Location(""))
 
 
 def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:

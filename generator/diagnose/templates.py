@@ -11,8 +11,8 @@ _MOST = 500  # templates that are kept apart
 _REMEMBERED = 10_000  # texts whose template is known
 _LEARNED = 2_000  # texts that templates are made of; a log of nothing but different errors has no more to teach
 _LONGEST = 600  # characters of a message that are looked at
-# Numbers, addresses and names that differ from one line to the next.
-_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|\d+(?:[.:,]\d+)*")
+# Numbers, addresses and names that differ from one line to the next; k8s and k3s do not.
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|(?<!\bk)\d+(?:[.:,]\d+)*")
 _ANY = "<*>"
 
 

@@ -100,7 +100,7 @@ def routes_lead_somewhere(
             for finding in tree.problems(alert, sites[alert.engine])
         ]
         inhibitions = list(_inhibitions(rules, config, generated))
-    except (RoutingError, AttributeError, KeyError, TypeError) as error:
+    except (RoutingError, AttributeError, KeyError, TypeError, RecursionError) as error:
         said = f"its routes cannot be followed: {error}"
         yield Finding("routes", "Alertmanager", "fault", said, "run amtool check-config")
         return

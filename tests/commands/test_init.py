@@ -275,6 +275,18 @@ def test_many_clusters_and_other_labels(
     assert run("check", "--profile", "site.yaml", "--no-validate", cwd=tmp_path).returncode == 0
 
 
+def test_an_option_that_makes_no_good_profile_is_said_once_and_of_no_file(
+    run: Run, tmp_path: Path
+) -> None:
+    done = run("init", "--cluster-label", "a b", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "cluster: 'a b' does not have the form asked for: "
+        "a label's name, of letters, digits and _ (^[a-zA-Z_][a-zA-Z0-9_]*$)\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_kernels_log_is_found_by_the_word_and_named_with_its_node(
     run: Run, tmp_path: Path, prometheus: Addresses, logs: Callable[..., str]
 ) -> None:

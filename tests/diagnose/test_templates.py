@@ -34,3 +34,10 @@ def test_a_message_of_a_known_kind_counts_there_also_when_no_more_kinds_are_kept
         5,
         10,
     )
+
+
+def test_the_digit_of_a_name_that_never_differs_is_kept() -> None:
+    templates = Templates()
+    templates.add(Line("k8s.io/client-go/factory.go:134: no answer of k3s on n1"), ())
+    text = "k8s.io/client-go/factory.go:<*>: no answer of k3s on n<*>"
+    assert [row.text for row in templates.all()] == [text]

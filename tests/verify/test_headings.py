@@ -1,5 +1,7 @@
 """Headings of pages as they are published."""
 
+import time
+
 import pytest
 
 from generator.verify.headings import headings
@@ -24,6 +26,9 @@ from generator.verify.headings import headings
         '<h2><a href="#a">Link to this heading</a>A</h2>',
         '<h1>A<a href="#a">\u200b</a></h1>',
         "<h1>A&#8203;&nbsp;&para;</h1>",
+        '<?xml version="1.0" encoding="utf-16"?>\n<!-- x --><html><h1>A</h1></html>',
+        '<html><meta charset="utf-16"><h1>\ud800A</h1></html>',
+        "<h1>A {#a}</h1>",
         "<H1><span>A</span></H1>",
         "<h1>&#65;</h1>",
         "<!doctype html><html><body>\n\n    <div>\n\n        <h1>A</h1>\n\n</div></body></html>",
@@ -52,3 +57,35 @@ def test_a_heading_is_found(page: str) -> None:
 )
 def test_what_only_looks_like_it_is_none(page: str) -> None:
     assert "A" not in headings(page)
+
+
+HOSTILE = [
+    "<h1",
+    "<!---->\n",
+    "<!--",
+    "</",
+    "<?",
+    "<![CDATA[",
+    '<h1 a="',
+    "<a/",
+    "# {#",
+    "<h1><h2>",
+]
+
+
+@pytest.mark.parametrize(
+    "page", [piece * (300_000 // len(piece)) for piece in HOSTILE], ids=HOSTILE
+)
+def test_the_time_for_a_page_grows_with_its_length_alone(page: str) -> None:
+    begin = time.process_time()
+    headings(page)
+    assert time.process_time() - begin < 3
+
+
+@pytest.mark.parametrize(
+    "text", ["{#" * 150_000, "b" + "!" * 300_000 + "c"], ids=["names", "marks"]
+)
+def test_the_time_for_a_heading_grows_with_its_length_alone(text: str) -> None:
+    begin = time.process_time()
+    assert "A" in headings(f"<h1>{text}</h1><h1>A</h1>")
+    assert time.process_time() - begin < 3

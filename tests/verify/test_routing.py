@@ -236,13 +236,23 @@ def test_what_is_said_of_many_alerts_is_one_line() -> None:
     assert len([row for row in rows if "held back" in row.said]) == 1
 
 
+def nested(depth: int) -> Any:
+    route: dict[str, Any] = {"receiver": "all"}
+    for _ in range(depth):
+        route = {"receiver": "all", "routes": [route]}
+    return route
+
+
 @pytest.mark.parametrize(
     "route",
     [
         None,
         {"receiver": "all", "matchers": ["a=b"]},
         {"receiver": "all", "routes": [{"matchers": ['a=~"("']}]},
+        {"receiver": "all", "routes": [{"matchers": [f'a=~"{"(" * 3000}{")" * 3000}"']}]},
+        nested(3000),
     ],
+    ids=["none", "receivers alone", "broken", "deep pattern", "deep"],
 )
 def test_routes_that_cannot_be_followed_are_a_fault(route: Any) -> None:
     config = {"route": route, "receivers": RECEIVERS}
