@@ -78,9 +78,9 @@ def conditions(
         )
     for fix in entry.fixes.upstream:
         if fix.ends and fix.unless:
-            builds = " and ".join(fix.fixed_in)
+            since = " and ".join(fix.fixed_in)
             found.append(
-                f"It does not see releases of Kubernetes that have it only {fix.unless}: those from {builds} on "
+                f"It does not see releases of Kubernetes that have it only {fix.unless}: those from {since} on "
                 "up to the fix that it names."
             )
     if any(source.edition for source in entry.sources):
