@@ -138,6 +138,11 @@ def completed(
     )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Of `-n auto`: more than processors, as much of the time of many tests is that of a server or a clock."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture(scope="session")
 def run() -> Run:
     """Run the command in a folder, in its own process; environment variables can be added."""

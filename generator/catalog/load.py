@@ -662,4 +662,5 @@ def _metric_alert(data: Mapping[str, Any]) -> MetricAlert:
         severity=own.get("level"),
         severity_reason=own.get("reason"),
         about=data.get("about", "kube-proxy"),
+        summary=data.get("summary"),
     )

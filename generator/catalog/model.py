@@ -294,6 +294,7 @@ class MetricAlert:
     severity: Severity | None = None
     severity_reason: str | None = None
     about: Literal["kube-proxy", "node", "cluster"] = "kube-proxy"
+    summary: str | None = None  # of this alert, where the entry's says more than it has seen
 
 
 @dataclass(frozen=True)

@@ -316,7 +316,7 @@ def _metric_alert(
     keep = keep_firing_for(alert.name, profile.prometheus.keep_firing_for, profile)
     settings += _kept(keep)
     place = _node_place(profile) if alert.about == "node" else _metric_place(profile)
-    summary = f"{_literal(entry.summary)}{place}"
+    summary = f"{_literal(alert.summary or entry.summary)}{place}"
     rule = _rule(entry, alert.name, expr, hold, profile, summary, observation)
     of_cluster = alert.about == "cluster"
     return CompiledAlert(

@@ -144,7 +144,7 @@
               "severity": "warning"
             },
             "annotations": {
-              "summary": "The kernel drops new connections, because its table of connections is full{{ with $labels.node }} on node {{ . }}{{ end }}{{ with $labels.cluster }} (cluster {{ . }}){{ end }}",
+              "summary": "The table of connections is nearly full, and then the kernel drops new connections{{ with $labels.node }} on node {{ . }}{{ end }}{{ with $labels.cluster }} (cluster {{ . }}){{ end }}",
               "description": "{{ printf \"%.0f\" $value }} % of the table of connections is in use. First step: Raise the limit on that node (Stop the damage): sysctl -w net.netfilter.nf_conntrack_max with twice its present value. Then find what opens the connections (step 2 of the diagnosis).",
               "runbook_url": "https://runbooks.example.com/kube-proxy/KubeProxyConntrackTableFullSoon.md"
             }
