@@ -115,7 +115,7 @@ def _asked(catalog: Catalog, profile: Profile) -> Iterable[_Asked]:
     for option, kind, at, is_so in rows:
         if is_so:
             yield _Asked(option, kind, at)
-    of_logs = {entry.alert for entry in catalog.entries if entry.logs}
+    of_logs = {name for entry in catalog.entries for name in entry.log_alerts()}
     for name, changes in profile.alerts.items():
         if _lasts(changes.get("keep_firing_for", "0s")):
             kind = _LOGS if name in of_logs else _METRICS

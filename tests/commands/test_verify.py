@@ -292,7 +292,7 @@ def test_all_is_well(run: Run, site: Site) -> None:
 def test_a_terminal_gets_a_line_for_each_check_and_a_pipe_the_same(run: Run, site: Site) -> None:
     done = run("verify", "--profile", str(site.profile), *site.words())
     lines = done.stdout.splitlines()
-    assert "ok\trules\tLoki: 27 rules are loaded, healthy and evaluated" in lines
+    assert "ok\trules\tLoki: 28 rules are loaded, healthy and evaluated" in lines
     both = "KubeProxyLogRulesWatchdog, KubeProxyMetricRulesWatchdog"
     assert f"ok\twatchdogs\t{both}: arrived in Alertmanager" in lines
     assert done.stderr.splitlines()[-1] == "6 ok (of 8 subjects), 5 warning"
@@ -560,7 +560,7 @@ def test_servers_of_the_profile_can_be_left_out(run: Run, site: Site) -> None:
     assert "--prometheus names a server that --only leaves out" in both.stderr
     wrong = run("verify", "--only", "grafana", *site.words())
     assert wrong.returncode == 2
-    assert "'grafana' is not one of loki, mimir, cortex, prometheus, alertmanager" in wrong.stderr
+    assert "'grafana' is not one of loki, victorialogs, vmalert, mimir, cortex, prometheus, alertmanager" in wrong.stderr
 
 
 def test_a_label_that_the_streams_lack_is_named(run: Run, site: Site) -> None:

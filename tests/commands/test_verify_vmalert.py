@@ -69,7 +69,7 @@ def test_all_is_well(run: Run, site: Site) -> None:
             break
         assert time.monotonic() < deadline, found
         time.sleep(2)
-    assert ("rules", "ok", "vmalert: 27 rules are loaded, healthy and evaluated") in found
+    assert ("rules", "ok", "vmalert: 28 rules are loaded, healthy and evaluated") in found
     watchdog = "KubeProxyLogRulesWatchdog: arrived in Alertmanager"
     assert ("watchdogs", "ok", watchdog) in found
     assert ("selectors", "ok", "VictoriaLogs: there is what the rules select") in found

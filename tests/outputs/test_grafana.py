@@ -215,8 +215,8 @@ def test_a_dollar_of_a_label_is_none_of_grafanas_environment(tmp_path: Path) -> 
         )["groups"]
         if group["name"] == "kube-proxy.conntrack-table-full.loki"
     )
-    assert rule["labels"]["node"] == "{{ $$labels.node_name }}"
-    assert "$labels.node_name" in rule["annotations"]["summary"]
+    assert rule["labels"]["node"] == "{{ $$labels.instance }}"
+    assert "$labels.instance" in rule["annotations"]["summary"]
     assert (folder, rule["data"][0]["datasourceUid"]) == ("a$$b", "l$$1")
 
 
