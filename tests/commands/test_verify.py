@@ -560,7 +560,10 @@ def test_servers_of_the_profile_can_be_left_out(run: Run, site: Site) -> None:
     assert "--prometheus names a server that --only leaves out" in both.stderr
     wrong = run("verify", "--only", "grafana", *site.words())
     assert wrong.returncode == 2
-    assert "'grafana' is not one of loki, victorialogs, vmalert, mimir, cortex, prometheus, alertmanager" in wrong.stderr
+    assert (
+        "'grafana' is not one of loki, victorialogs, vmalert, mimir, cortex, prometheus, alertmanager"
+        in wrong.stderr
+    )
 
 
 def test_a_label_that_the_streams_lack_is_named(run: Run, site: Site) -> None:

@@ -53,10 +53,10 @@ class Node:
         where = {"cluster": self.cluster, "namespace": "kube-system", "pod": self.pod}
         self.stream_labels = {"container": "kube-proxy", "node_name": self.name, **where}
         self.target_labels = {"job": "kube-proxy", "node": self.name, **where}
-        # As Promtail labels what comes from the journal, and the operator what comes from node_exporter's Pod.
+        # As Alloy labels what comes from the journal, and the operator what comes from node_exporter's Pod.
         self.kernel_labels = {
             "transport": "kernel",
-            "node_name": self.name,
+            "instance": self.name,
             "cluster": self.cluster,
         }
         self.node_exporter_labels = {
