@@ -294,7 +294,7 @@ def _log_alert(
             ),
             AlertSetting("range", window, "Window the lines are counted in."),
             AlertSetting("for", hold, "How long the condition must hold; shorter than the range."),
-            *_kept(keep_firing_for(entry.alert, profile.loki.keep_firing_for, profile)),
+            *_kept(keep_firing_for(alert, profile.loki.keep_firing_for, profile)),
         ),
         source=source,
         filters=filters,

@@ -200,12 +200,16 @@ def test_lines_that_are_less_grave_have_an_alert_of_their_own() -> None:
 def test_the_numbers_of_the_milder_alert_are_its_own(tmp_path: Path) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(
-        "alerts: {KubeProxyApiserverForbiddenServiceCIDR: {threshold: 50}}", encoding="utf-8"
+        "alerts: {KubeProxyApiserverForbiddenServiceCIDR: {threshold: 50, keep_firing_for: 1h}}",
+        encoding="utf-8",
     )
     inputs = load(profile=site)
     compiled = compile_rules(inputs.catalog, inputs.profile)
     assert " > 50" in alert(compiled, "KubeProxyApiserverForbiddenServiceCIDR").expr
     assert " > 50" not in alert(compiled, "KubeProxyApiserverForbidden").expr
+    told = {row.rule.alert: [one.name for one in row.settings] for row in compiled.alerts}
+    assert told["KubeProxyApiserverForbiddenServiceCIDR"][-1] == "keep_firing_for"
+    assert "keep_firing_for" not in told["KubeProxyApiserverForbidden"]
 
 
 def test_a_disabled_entry_gives_no_alert(tmp_path: Path) -> None:
