@@ -14,7 +14,7 @@ import pytest
 
 from generator.catalog.load import load
 from generator.pipeline import compile_catalog
-from tests.conftest import ROOT, alone, say
+from tests.conftest import ROOT, alone, completed, say
 from tests.lab import page, report, samples
 from tests.lab.observe import diagnosed
 from tests.lab.programs import programs
@@ -152,14 +152,7 @@ def test_nothing_is_left_of_a_lab_that_was_stopped(kill: signal.Signals) -> None
 
 
 def test_missing_commands_are_named(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*LAB, "--short"],
-        cwd=ROOT,
-        env={**os.environ, "PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = completed([*LAB, "--short"], ROOT, PATH=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.startswith(
         "lab: the lab needs, and this machine has not: ip (package iproute2), nsenter ("

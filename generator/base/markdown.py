@@ -18,6 +18,11 @@ def text(plain: str) -> str:
     return _MARKER.sub(lambda marker: f"{marker[1][:-1]}\\{marker[1][-1]}", escaped)
 
 
+def title(document: str) -> str:
+    """The heading that a document begins with."""
+    return document.partition("\n")[0].removeprefix("# ")
+
+
 def code(verbatim: str) -> str:
     """A code span; the fence is longer than any run of backticks inside."""
     fence = "`" * (1 + _longest_run(verbatim))

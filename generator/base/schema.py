@@ -3,7 +3,6 @@
 jsonschema-rs tells in microseconds that nothing is wrong, which is nearly always; jsonschema finds the words otherwise.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 
 from generator.base.document import Document
 from generator.base.problems import Problem
+from generator.base.suggest import hint
 from generator.base.validators import Draft202012Validator
 
 _TYPES = {
@@ -181,10 +181,8 @@ def _line_break(value: Any) -> str:
 
 
 def _suggest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known keys: {', '.join(known)}" if known else ""
+    every = f"known keys: {', '.join(known)}"
+    return f"; {hint(word, known, every)}" if known else ""
 
 
 def _describe(schema: Any) -> str:

@@ -1,18 +1,18 @@
 """Reads a site's profile, and the presets and other files that it extends."""
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from generator.base import document
 from generator.base.document import Document
 from generator.base.problems import Problem
 from generator.base.reader import Reader, is_file
+from generator.base.suggest import hint
 from generator.catalog.profile import (
     Disabled,
     DisabledCheck,
@@ -31,6 +31,7 @@ from generator.catalog.profile import (
     ServerProfile,
 )
 
+Overruled = TypeVar("Overruled", Disabled, DisabledCheck)
 _DEPTH = 100  # files of which each extends the next
 
 
@@ -122,10 +123,8 @@ def _target(name: str, catalog: Path, folder: Path, chain: tuple[Path, ...]) -> 
 
 def no_preset(name: str, known: Iterable[str]) -> str:
     """What is said of a name that no preset has."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"there is no preset '{name}'; " + (
-        f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known)}"
-    )
+    every = f"there are {', '.join(known)}"
+    return f"there is no preset '{name}'; {hint(name, known, every)}"
 
 
 def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,9 +142,9 @@ def _profile(parsed: Document, schema_text: str, today: str) -> Profile:
     data = _with_defaults(json.loads(schema_text), parsed.data or {})
     loki, prometheus = data["loki"], data["prometheus"]
     disabled = [_disabled(row) for row in data["disabled"]]
-    lapsed = tuple(row for row in disabled if row.until and row.until < today)
+    lapsed = _lapsed(disabled, today)
     checks = [_disabled_check(name, row) for name, row in data["disabled_checks"].items()]
-    lapsed_checks = tuple(row for row in checks if row.until and row.until < today)
+    lapsed_checks = _lapsed(checks, today)
     return Profile(
         clusters=tuple(data["clusters"]),
         kube_proxy=KubeProxyProfile(**data["kube_proxy"]),
@@ -179,6 +178,11 @@ def _profile(parsed: Document, schema_text: str, today: str) -> Profile:
 
 def _disabled(row: str | Mapping[str, str]) -> Disabled:
     return Disabled(row) if isinstance(row, str) else Disabled(**row)
+
+
+def _lapsed(rows: Iterable[Overruled], today: str) -> tuple[Overruled, ...]:
+    """Those that were disabled until a day that is over."""
+    return tuple(row for row in rows if row.until and row.until < today)
 
 
 def _disabled_check(name: str, row: Mapping[str, Any]) -> DisabledCheck:

@@ -51,7 +51,7 @@ def documents() -> dict[str, str]:
 
 def title(name: str) -> str:
     """The heading of a page."""
-    return next(iter(pages()[name].read_text(encoding="utf-8").splitlines())).lstrip("# ")
+    return markdown.title(pages()[name].read_text(encoding="utf-8"))
 
 
 def page(name: str) -> str:

@@ -3,11 +3,11 @@
 Adding a check: one function, and its line below.
 """
 
-import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from generator.base.problems import Problem, errors
+from generator.base.suggest import hint
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.check import entries, inhibitions, logs, metrics, rulers, samples, site, steps
@@ -81,8 +81,7 @@ def disabled_checks_exist(profile: Profile) -> Iterable[Problem]:
     """Those that a profile disables are checks that may be disabled."""
     for row in (*profile.disabled_checks, *profile.lapsed_checks):
         if row.check not in MAY_BE_DISABLED:
-            close = difflib.get_close_matches(row.check, MAY_BE_DISABLED, n=1)
-            meant = f"did you mean '{close[0]}'?" if close else ", ".join(MAY_BE_DISABLED)
+            meant = hint(row.check, MAY_BE_DISABLED, ", ".join(MAY_BE_DISABLED))
             where = profile.document.at("disabled_checks", row.check)
             yield Problem(where, f"there is no check '{row.check}' that may be disabled; {meant}")
 

@@ -1,6 +1,5 @@
 """Checks of metric signals: expressions speak of metrics that exist, and thresholds can be reached."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -10,6 +9,7 @@ import promql_parser
 from generator.base.document import Path
 from generator.base.names import TOOL
 from generator.base.problems import Location, Problem
+from generator.base.suggest import hint
 from generator.catalog import placeholders
 from generator.catalog.model import Catalog, Entry, Metric, MetricAlert
 from generator.catalog.profile import Profile
@@ -101,9 +101,8 @@ def _tree_problems(
             if selection.series in metrics:
                 yield f"unknown metric '{selection.series}'; it is a histogram: use its _bucket, _sum or _count"
                 continue
-            close = difflib.get_close_matches(selection.series, [*metrics, *records], n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else f"; if it exists, {_ADD}"
-            yield f"unknown metric '{selection.series}'{hint}"
+            meant = hint(selection.series, [*metrics, *records], f"if it exists, {_ADD}")
+            yield f"unknown metric '{selection.series}'; {meant}"
             continue
         labels |= metric.labels
         for label in sorted(selection.labels - targets - metric.labels - {"le"}):

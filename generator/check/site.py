@@ -1,6 +1,5 @@
 """Checks of the site profile."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
@@ -11,8 +10,9 @@ from generator.base import names
 from generator.base.document import Path
 from generator.base.durations import seconds
 from generator.base.problems import Location, Problem
+from generator.base.suggest import hint
 from generator.catalog.model import Catalog
-from generator.catalog.profile import LogSource, Profile
+from generator.catalog.profile import Disabled, DisabledCheck, LogSource, Profile
 from generator.fixes.known_builds import known_builds
 from generator.query import promql
 from generator.query.signature import compile_re2
@@ -77,8 +77,7 @@ def disabled_ones_have_an_end(catalog: Catalog, profile: Profile) -> Iterable[Pr
         if lapsed.until and _is_day(lapsed.until):
             yield Problem(
                 profile.document.at("disabled", lapsed.id),
-                f"{lapsed.id} was disabled until {lapsed.until} ({lapsed.reason}) and is back; "
-                "take the row out, or name a later day",
+                f"{_back(lapsed.id, lapsed)}; take the row out, or name a later day",
                 "warning",
             )
 
@@ -96,10 +95,13 @@ def disabled_checks_have_an_end(catalog: Catalog, profile: Profile) -> Iterable[
         elif row in profile.lapsed_checks:
             yield Problem(
                 where,
-                f"{row.check} was disabled until {row.until} ({row.reason}) and is back; "
-                "take it out, or name a later day",
+                f"{_back(row.check, row)}; take it out, or name a later day",
                 "warning",
             )
+
+
+def _back(name: str, row: Disabled | DisabledCheck) -> str:
+    return f"{name} was disabled until {row.until} ({row.reason}) and is back"
 
 
 def _is_day(text: str) -> bool:
@@ -141,8 +143,7 @@ def _is_duration(text: str) -> bool:
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else "; `kube-proxy-alerts list` shows them"
+    return f"; {hint(word, known, '`kube-proxy-alerts list` shows them')}"
 
 
 def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Problem]:

@@ -1,11 +1,11 @@
 """Checks of the steps of a runbook, at every way to run kube-proxy: a command is typed where it works."""
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from generator.base.document import Path
 from generator.base.problems import Location, Problem
+from generator.base.suggest import hint
 from generator.catalog.model import Catalog, Entry, Step
 from generator.catalog.profile import KubeProxyProfile, Profile
 from generator.steps import shell, verbs
@@ -122,13 +122,8 @@ def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Prob
         try:
             unknown = unknown_words(template, known)
             for word in unknown:
-                close = difflib.get_close_matches(word, known, n=1)
-                hint = (
-                    f"did you mean '{close[0]}'?"
-                    if close
-                    else f"there are {', '.join(sorted(known))}"
-                )
-                yield Problem(where, f"{key}: there is no word '{word}'; {hint}")
+                meant = hint(word, known, f"there are {', '.join(sorted(known))}")
+                yield Problem(where, f"{key}: there is no word '{word}'; {meant}")
             for site in () if unknown else kinds(profile.kube_proxy):
                 fill(template, words(site))
         except ValueError as error:

@@ -17,6 +17,7 @@ from generator.diagnose.unwrap import (
     Line,
     apart,
     begins,
+    for_re2,
     foreign,
     is_error,
     moment,
@@ -126,20 +127,15 @@ def rules() -> dict[str, Any]:
         "looks": _LOOKS,
         "patterns": {
             "speaking": SPEAKING.pattern.decode(),
-            "errorHead": _for_re2(_HEAD),
-            "message": rf"\A(?:{_for_re2(_MESSAGE)})",
-            "field": rf"\A(?:{_for_re2(_FIELD)})",
-            "verboseTitle": _for_re2(_VERBOSE_TITLE),
-            "journalTime": _for_re2(_EXPORT_TIME),
-            "journalNode": _for_re2(_EXPORT_NODE),
-            "journalProgram": _for_re2(_EXPORT_PROGRAM),
+            "errorHead": for_re2(_HEAD),
+            "message": rf"\A(?:{for_re2(_MESSAGE)})",
+            "field": rf"\A(?:{for_re2(_FIELD)})",
+            "verboseTitle": for_re2(_VERBOSE_TITLE),
+            "journalTime": for_re2(_EXPORT_TIME),
+            "journalNode": for_re2(_EXPORT_NODE),
+            "journalProgram": for_re2(_EXPORT_PROGRAM),
         },
     }
-
-
-def _for_re2(pattern: re.Pattern[bytes]) -> str:
-    flag = "(?m)" if pattern.flags & re.MULTILINE else ""
-    return flag + pattern.pattern.decode().replace(r"\Z", r"\z")
 
 
 class Scanner:

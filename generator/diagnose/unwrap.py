@@ -249,12 +249,12 @@ def rules() -> dict[str, Any]:
         "fields": _FIELDS,
         "front": _FRONT,
         "fronts": [
-            {"begin": "".join(sorted(begin)), "pattern": _for_re2(pattern)}
+            {"begin": "".join(sorted(begin)), "pattern": for_re2(pattern)}
             for begin, pattern in _FRONTS
         ],
-        "named_in_front": [_for_re2(pattern) for pattern in _NAMED_IN_FRONT],
-        "of_program": [_for_re2(pattern) for pattern in _OF_PROGRAM],
-        "patterns": {name: _for_re2(pattern) for name, pattern in _PATTERNS.items()},
+        "named_in_front": [for_re2(pattern) for pattern in _NAMED_IN_FRONT],
+        "of_program": [for_re2(pattern) for pattern in _OF_PROGRAM],
+        "patterns": {name: for_re2(pattern) for name, pattern in _PATTERNS.items()},
         "word": _letters_for_re2(_WORD),
         "months": _MONTHS,
         "nodes": _NODES,
@@ -267,6 +267,7 @@ def rules() -> dict[str, Any]:
     }
 
 
+_RE2_FLAGS = (("s", re.DOTALL), ("i", re.IGNORECASE), ("m", re.MULTILINE))
 # By the names that another program knows them by.
 _PATTERNS = {
     "colours": _COLOURS,
@@ -290,14 +291,12 @@ _PATTERNS = {
 }
 
 
-def _for_re2(pattern: re.Pattern[str]) -> str:
-    """Python's end of a text, its letters of all languages and its flags, as RE2 writes them."""
-    flags = "".join(
-        letter for letter, flag in (("s", re.DOTALL), ("i", re.IGNORECASE)) if pattern.flags & flag
-    )
-    return (f"(?{flags})" if flags else "") + _letters_for_re2(pattern.pattern).replace(
-        r"\Z", r"\z"
-    )
+def for_re2(pattern: re.Pattern[str] | re.Pattern[bytes]) -> str:
+    """Python's end of a text, its letters of all languages (bytes have ASCII's) and its flags, as RE2 writes them."""
+    written = pattern.pattern
+    text = written.decode() if isinstance(written, bytes) else _letters_for_re2(written)
+    flags = "".join(letter for letter, flag in _RE2_FLAGS if pattern.flags & flag)
+    return (f"(?{flags})" if flags else "") + text.replace(r"\Z", r"\z")
 
 
 def _letters_for_re2(pattern: str) -> str:

@@ -33,12 +33,7 @@ def as_pages(texts: Mapping[str, str], runbooks: Iterable[str]) -> list[Document
 
 
 def _document(file: str, text: str, pages: Mapping[str, str]) -> Document:
-    return Document(names.document_page(file), title(text), as_html(_said(text), pages))
-
-
-def title(text: str) -> str:
-    """The heading of a document."""
-    return text.partition("\n")[0].removeprefix("# ")
+    return Document(names.document_page(file), markdown.title(text), as_html(_said(text), pages))
 
 
 def _said(text: str) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from generator.base import names
+from generator.base import markdown, names
 from generator.base.file import File
 from generator.catalog.model import Catalog
 from generator.compile.rule import CompiledAlert, Rules, by_urgency
 from generator.fixes import matrix
 from generator.pages import known, words
-from generator.pages.documents import as_pages, title
+from generator.pages.documents import as_pages
 from generator.pages.markup import as_html
 
 _RUNBOOKS = "runbooks/"
@@ -96,7 +96,9 @@ def _words(
         text = texts[names.runbook_file(name)]
         found.append(_searched(names.alert_page(name), name, alert.title, text))
     for file, text in documents.items():
-        found.append(_searched(names.document_page(file), "documentation", title(text), text))
+        found.append(
+            _searched(names.document_page(file), "documentation", markdown.title(text), text)
+        )
     return found
 
 

@@ -1,26 +1,21 @@
 """Runs a Loki of our own on loopback, for tests."""
 
 import contextlib
-import ctypes
 import json
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from generator.base import signals
 from generator.base.disk import populate
 from generator.base.file import File
-from generator.base.problems import ToolError
+from generator.prove import local_programs
 from generator.servers.http import Client, Endpoint
 from generator.servers.loki import Loki
 
-_START_SECONDS = 90
 # Keeps everything in a temporary folder and listens on loopback; for Loki 2. An alert that came before the ruler knew
 # its Alertmanager is sent again after a second, by default after a minute.
 LOKI_2 = """
@@ -69,7 +64,7 @@ def running(
         work = Path(folder)
         for name in ("index", "cache", "chunks", "compactor", "rules", "scratch"):
             (work / name).mkdir()
-        http, grpc = free_ports(2)
+        http, grpc = local_programs.free_ports(2)
         store = rule_store or {"type": "local", "local": {"directory": f"{folder}/rules"}}
         text = config.format(
             folder=folder,
@@ -85,7 +80,7 @@ def running(
         )
         command = [str(binary), f"-config.file={work / 'loki.yaml'}"]
         with (
-            started(command, work / "log") as process,
+            local_programs.started(command, work / "log") as process,
             Client(
                 Endpoint("Loki", f"http://127.0.0.1:{http}", prefix="/prometheus"), tries=1
             ) as client,
@@ -95,27 +90,6 @@ def running(
             yield loki
 
 
-@contextlib.contextmanager
-def started(command: Sequence[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A program that prints into a file and ends with the block. Raises ToolError if it cannot be started."""
-    with log.open("wb") as said:
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                preexec_fn=die_with_parent,
-            )
-        except OSError as error:
-            raise ToolError(f"{command[0]}: {error.strerror}") from error
-    try:
-        yield process
-    finally:
-        process.kill()  # there is nothing to save
-        process.wait()
-
-
 def _wait(loki: Loki, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Until it takes a line; its own /ready says so only a minute later."""
 
@@ -123,40 +97,4 @@ def _wait(loki: Loki, process: "subprocess.Popen[bytes]", log: Path) -> None:
         now = str(time.time_ns())
         loki.push([{"stream": {"kube_proxy_alerts": "start"}, "values": [[now, "started"]]}])
 
-    wait(takes_a_line, process, log, "loki", "it must be a Loki 2, or use --loki")
-
-
-def wait(
-    ask: Callable[[], None], process: "subprocess.Popen[bytes]", log: Path, name: str, fix: str
-) -> None:
-    """Until a program that was started does what it is asked. Raises ToolError if it ends, or takes too long."""
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            return ask()
-        except ToolError as error:
-            if process.poll() is not None:
-                said = log.read_text(errors="replace").strip().splitlines() or [
-                    "it printed nothing"
-                ]
-                raise ToolError(f"{name} ended at its start: {said[-1][:500]}; {fix}") from error
-            if time.monotonic() > deadline:
-                raise ToolError(
-                    f"{name} does not take lines within {_START_SECONDS} s: {error}"
-                ) from error
-        time.sleep(0.1)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody has, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def die_with_parent() -> None:
-    """Also where this process is killed and can clean up nothing (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    local_programs.wait(takes_a_line, process, log, "loki", "it must be a Loki 2, or use --loki")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from generator.base import signals
-from generator.prove import local_loki
+from generator.prove import local_programs
 from generator.servers.http import Client, Endpoint
 from generator.servers.victorialogs import VictoriaLogs
 
@@ -20,7 +20,7 @@ def running(binary: Path) -> Iterator[VictoriaLogs]:
 
     Raises ToolError if it fails.
     """
-    (port,) = local_loki.free_ports(1)
+    (port,) = local_programs.free_ports(1)
     with tempfile.TemporaryDirectory() as folder, signals.caught():
         work = Path(folder)
         command = [
@@ -30,7 +30,7 @@ def running(binary: Path) -> Iterator[VictoriaLogs]:
             "-retentionPeriod=100y",
         ]
         with (
-            local_loki.started(command, work / "log") as process,
+            local_programs.started(command, work / "log") as process,
             Client(Endpoint("VictoriaLogs", f"http://127.0.0.1:{port}"), tries=1) as client,
         ):
             store = VictoriaLogs(client)
@@ -40,5 +40,5 @@ def running(binary: Path) -> Iterator[VictoriaLogs]:
                 mark = {"kube_proxy_alerts": "start"}
                 store.push([{"stream": mark, "values": [[now, "started"]]}])
 
-            local_loki.wait(takes_a_line, process, work / "log", "victoria-logs", _FIX)
+            local_programs.wait(takes_a_line, process, work / "log", "victoria-logs", _FIX)
             yield store

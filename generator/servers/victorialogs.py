@@ -25,7 +25,7 @@ _NOT_OURS = (
     404,
     405,
 )  # of a part of it that only takes lines, or to whom it does not allow that
-_RESULT = "__name__"  # the label with the name of what was counted
+RESULT = "__name__"  # the label with the name of what was counted
 _TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\z"}
 _LINE = Shape(record({"_msg": TEXT}, _time=_TIME))
 
@@ -96,15 +96,10 @@ class VictoriaLogs:
 
     def _at(self, expr: str, moment: int) -> list[tuple[dict[str, str], str]]:
         """The answer to an expression at a time in nanoseconds: labels, without the name of what was counted."""
-        asked = {"query": expr, "time": str(moment)}
-        found = self._client.json(_STATS, answers.VECTOR, params=asked, headers=self._headers)
-        rows = found["data"]["result"]
+        rows = self._statistics(answers.VECTOR, {"query": expr, "time": str(moment)})
         return [
-            (
-                {name: text for name, text in row["metric"].items() if name != _RESULT},
-                str(row["value"][1]),
-            )
-            for row in rows
+            ({name: text for name, text in labels.items() if name != RESULT}, str(value))
+            for labels, value in rows
         ]
 
     def counts(
@@ -121,7 +116,13 @@ class VictoriaLogs:
         times = {"start": start, "end": end}
         span = {name: str(time) for name, time in times.items() if time is not None}
         parameters = {**_asked(query, labels), **span}
-        found = self._client.json(_STATS, answers.COUNTS, params=parameters, headers=self._headers)
+        return self._statistics(answers.COUNTS, parameters)
+
+    def _statistics(
+        self, shape: Shape, parameters: Mapping[str, str]
+    ) -> list[tuple[Mapping[str, str], str]]:
+        """The rows of an answer: labels, the name of what was counted among them, and values."""
+        found = self._client.json(_STATS, shape, params=parameters, headers=self._headers)
         return [(row["metric"], row["value"][1]) for row in found["data"]["result"]]
 
     def lines(

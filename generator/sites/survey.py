@@ -8,11 +8,11 @@ from typing import Any
 
 from generator.base.names import TEST_LABEL
 from generator.base.shapes import Shape
-from generator.catalog.profile import LogSource, Profile
+from generator.catalog.profile import LogSource, Profile, Stream
 from generator.query import logql
 from generator.servers import answers
 from generator.servers.http import Client
-from generator.servers.victorialogs import VictoriaLogs
+from generator.servers.victorialogs import RESULT, VictoriaLogs
 from generator.sites.fitting import OTHERS, Facts, Job, Labels, State
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
@@ -30,9 +30,9 @@ def look(
     prometheus: Client | None,
 ) -> Facts:
     """What the servers given hold: by the selectors of the profiles, or where these find nothing by a word."""
-    own = [LogSource(row.loki.selector, row.loki.labels) for row in logs]
+    own = _sources(logs, "kube-proxy")
     streams = _streams(loki, own, _by_word) if loki else None
-    kernels = [row.loki.kernel for row in logs if row.loki.kernel]
+    kernels = _sources(logs, "kernel")
     kernel = _streams(loki, kernels, _of_kernel) if loki and kernels else None
     if prometheus is None:
         return Facts(streams, kernel=kernel)
@@ -42,6 +42,11 @@ def look(
         selectors = dict.fromkeys(getattr(row.prometheus, other.selector) for row in metrics)
         others |= {metric: _state(prometheus, metric, selectors) for metric in other.shown_by}
     return Facts(streams, jobs, others, kernel)
+
+
+def _sources(profiles: Iterable[Profile], stream: Stream) -> list[LogSource]:
+    found = (row.loki.source(stream) for row in profiles)
+    return [source for source in found if source]
 
 
 def in_victorialogs(profile: Profile, store: VictoriaLogs) -> Facts:
@@ -62,7 +67,7 @@ def _places(store: VictoriaLogs, source: LogSource) -> tuple[Labels, ...]:
     query = f"{source.selector} | stats by ({', '.join(source.labels.names())}) count() as n"
     rows = store.counts(query, {}, now - _BACK_SECONDS * 1_000_000_000, now)
     filled = [
-        {name: text for name, text in labels.items() if text and name != "__name__"}
+        {name: text for name, text in labels.items() if text and name != RESULT}
         for labels, count in rows
         if int(count)
     ]

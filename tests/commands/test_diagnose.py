@@ -23,7 +23,7 @@ from generator.diagnose.findings import Findings, Found
 from generator.diagnose.hints import Hints
 from generator.diagnose.windows import Window
 from generator.fixes.advice import Facts
-from generator.prove.local_loki import free_ports
+from generator.prove.local_programs import free_ports
 from generator.servers.http import Client, Endpoint
 from generator.servers.loki import Loki
 from generator.servers.victorialogs import VictoriaLogs

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from generator.catalog.load import load
-from generator.prove import local_loki
+from generator.prove import local_programs
 from tests.conftest import Run, obtained
 from tests.lab.programs import PROMETHEUS
 from tests.lokis import StartLoki
@@ -85,7 +85,7 @@ def prometheus(exporter: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with contextlib.ExitStack() as stack:
         urls = {}  # all at once, as each waits five seconds before it scrapes
         for (site, targets), port in zip(
-            SITES.items(), local_loki.free_ports(len(SITES)), strict=True
+            SITES.items(), local_programs.free_ports(len(SITES)), strict=True
         ):
             work = tmp_path_factory.mktemp("prometheus")
             (work / "prometheus.yaml").write_text(yaml.safe_dump(scraping(targets, exporter)))
@@ -99,7 +99,7 @@ def prometheus(exporter: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
             ]
             log = stack.enter_context((work / "log").open("wb"))
             process = subprocess.Popen(
-                command, stdout=log, stderr=log, preexec_fn=local_loki.die_with_parent
+                command, stdout=log, stderr=log, preexec_fn=local_programs.die_with_parent
             )
             stack.callback(process.wait)
             stack.callback(process.kill)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 import yaml
 
 from generator.catalog.shipped import schemas
-from tests.conftest import ROOT, Run
+from tests.conftest import Run, completed
 
 
 @pytest.fixture
@@ -186,14 +185,7 @@ def test_where_a_schema_cannot_be_written_there_is_no_entry(tmp_path: Path) -> N
     """Else the second try, on a disk that is no longer full, says that the entry exists already."""
     new = [sys.executable, "-m", "generator", "new", "mine", "--catalog", "ours"]
     full = 'ulimit -f 8; exec "$@"'  # KiB: an entry has room, a schema has none
-    done = subprocess.run(
-        ["bash", "-c", full, "bash", *new],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = completed(["bash", "-c", full, "bash", *new], tmp_path)
     assert done.returncode == 2
     assert "File too large" in done.stderr
     assert not (tmp_path / "ours" / "mine").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from generator.base.problems import ToolError
 from generator.commands.shared import COULD_NOT_RUN
-from generator.prove.local_loki import die_with_parent
+from generator.prove.local_programs import die_with_parent
 
 WORK = Path("/mnt")  # a file system in memory is mounted over it, and ends with the lab
 _NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")

@@ -31,6 +31,10 @@ _SERVICE_CIDR = "KubeProxyApiserverForbiddenServiceCIDR"
 _NEW = "1.36.3 1.37.2"
 _OLD = "1.18.4 1.22.17"  # which open their ports before they have found their Node
 _ALL = f"{_OLD} {_NEW}"
+_TABLE_FULL = (
+    "the table of the network namespace filled with conntrack -R after a good start, "
+    "then a connection each second"
+)
 _RESTARTED = "a good start, Services that come, change and go, a restart"
 _BOTH_FAMILIES = "a good start, Services of both families that come, change and go, a restart"
 _DUAL = "--cluster-cidr=10.244.0.0/16,fd00:244::/56"
@@ -550,13 +554,13 @@ SCENARIOS = (
         "legacy",
         "table-full",
         p.table_full(),
-        "the table of the network namespace filled with conntrack -R after a good start, then a connection each second",
+        _TABLE_FULL,
         "conntrack-table-full",
     ),
     *_on_nftables(
         "table-full-nftables",
         p.table_full(NFTABLES),
-        "the table of the network namespace filled with conntrack -R after a good start, then a connection each second",
+        _TABLE_FULL,
         "conntrack-table-full",
         versions="1.37.2",
     ),

@@ -1,7 +1,6 @@
 """Starts the real servers on loopback; whatever is started here ends with the block it was started in."""
 
 import contextlib
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import httpx
 import yaml
 
 from generator.base.problems import ToolError
-from generator.prove import local_loki
+from generator.prove import local_programs
 
 BUCKET = "rules"
 _START_SECONDS = 60
@@ -22,16 +21,7 @@ _POLL_SECONDS = 0.1
 def server(work: Path, name: str, command: Sequence[str], ready: str = "") -> Iterator[None]:
     """A program that runs until the block ends; `ready` is an address that answers once it can be used."""
     log = work / f"{name}.log"
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            cwd=work,
-            preexec_fn=local_loki.die_with_parent,
-        )
-    try:
+    with local_programs.started(command, log, work) as process:
         deadline = time.monotonic() + _START_SECONDS
         while ready and not _answers(ready):
             if process.poll() is not None or time.monotonic() > deadline:
@@ -40,9 +30,6 @@ def server(work: Path, name: str, command: Sequence[str], ready: str = "") -> It
         yield
         if process.poll() is not None:
             raise ToolError(f"{name} ended: {log.read_text(errors='replace')[-1000:]}")
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _answers(url: str) -> bool:
@@ -54,7 +41,7 @@ def _answers(url: str) -> bool:
 @contextlib.contextmanager
 def object_store(binary: Path, work: Path) -> Iterator[Mapping[str, Any]]:
     """An empty bucket, as the configuration of a ruler's `s3` storage names it."""
-    (port,) = local_loki.free_ports(1)
+    (port,) = local_programs.free_ports(1)
     command = [
         str(binary),
         "-backend",
@@ -84,7 +71,7 @@ def loki_store(store: Mapping[str, Any]) -> Mapping[str, Any]:
 @contextlib.contextmanager
 def cortex(binary: Path, store: Mapping[str, Any], work: Path) -> Iterator[str]:
     """A Cortex whose ruler keeps its rules in the bucket; gives its address."""
-    http, grpc, gossip = local_loki.free_ports(3)
+    http, grpc, gossip = local_programs.free_ports(3)
     ring = {"kvstore": {"store": "inmemory"}}
     config = {
         "auth_enabled": True,
@@ -140,7 +127,7 @@ def cortex(binary: Path, store: Mapping[str, Any], work: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def prometheus(binary: Path, config: Mapping[str, Any], work: Path) -> Iterator[str]:
     """A Prometheus that can be reloaded over HTTP; gives its address."""
-    (port,) = local_loki.free_ports(1)
+    (port,) = local_programs.free_ports(1)
     (work / "prometheus.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     command = [
         str(binary),
@@ -156,7 +143,7 @@ def prometheus(binary: Path, config: Mapping[str, Any], work: Path) -> Iterator[
 @contextlib.contextmanager
 def alertmanager(binary: Path, config: Path, work: Path) -> Iterator[str]:
     """An Alertmanager by itself; gives its address."""
-    (port,) = local_loki.free_ports(1)
+    (port,) = local_programs.free_ports(1)
     command = [
         str(binary),
         f"--config.file={config}",
@@ -171,7 +158,7 @@ def alertmanager(binary: Path, config: Path, work: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def vmalert(binary: Path, rules: Path, datasource: str, notifier: str, work: Path) -> Iterator[str]:
     """A vmalert that evaluates rule files and sends alerts to an Alertmanager; gives its address."""
-    (port,) = local_loki.free_ports(1)
+    (port,) = local_programs.free_ports(1)
     command = [
         str(binary),
         f"-httpListenAddr=127.0.0.1:{port}",

@@ -22,6 +22,7 @@ from generator.query import logql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
 from tests.patterns import patterns, variants
+from tests.prove.suites import said_of
 
 INPUTS = load(log_tests=True)
 RULES = [
@@ -158,14 +159,7 @@ tests:
 def run_one(
     tmp_path: Path, tests: str, loki: Loki, promtool: Path, rule: str = RULE, hidden: bool = False
 ) -> str:
-    (tmp_path / "rules.yaml").write_text(rule)
-    (tmp_path / "tests.yaml").write_text(tests)
-    read = load_tests(tmp_path / "tests.yaml")
-    assert read.problems == ()
-    assert read.log_tests
-    suite = over_time.suite(read.log_tests, read.rules)
-    (outcome,) = over_time.run_tests(OnLoki(loki, hidden), promtool, suite)
-    return outcome.said
+    return said_of(tmp_path, OnLoki(loki, hidden), promtool, rule, tests)
 
 
 @pytest.mark.parametrize("hidden", [False, True])

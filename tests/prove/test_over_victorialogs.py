@@ -11,7 +11,7 @@ import yaml
 
 from generator.base.durations import seconds
 from generator.base.problems import ToolError
-from generator.catalog.load import load, load_tests
+from generator.catalog.load import load
 from generator.catalog.model import LogTest, LogTests
 from generator.catalog.wrappings import DRESSES
 from generator.pipeline import default_log_rules
@@ -22,6 +22,7 @@ from generator.servers.loki import first_step
 from generator.servers.victorialogs import VictoriaLogs
 from tests.conftest import completed, obtained
 from tests.lab import programs
+from tests.prove.suites import said_of
 from tests.prove.test_on_loki import TESTS
 
 INPUTS = load(log_tests=True)
@@ -145,14 +146,7 @@ def test_victorialogs_sees_every_sample_in_every_dress_as_the_line_level_check_d
 def run_one(
     folder: Path, store: OnVictoriaLogs, promtool: Path, rule: str = RULE, tests: str = TESTS
 ) -> str:
-    (folder / "rules.yaml").write_text(rule)
-    (folder / "tests.yaml").write_text(tests)
-    read = load_tests(folder / "tests.yaml")
-    assert read.problems == ()
-    assert read.log_tests
-    suite = over_time.suite(read.log_tests, read.rules)
-    (outcome,) = over_time.run_tests(store, promtool, suite)
-    return outcome.said
+    return said_of(folder, store, promtool, rule, tests)
 
 
 def test_any_rule_file_is_tested_with_its_for_its_end_and_its_templates(

@@ -1,0 +1,19 @@
+"""A rule file and its tests on a store of logs."""
+
+from pathlib import Path
+
+from generator.catalog.load import load_tests
+from generator.prove import over_time
+from generator.prove.over_time import Store
+
+
+def said_of(folder: Path, store: Store, promtool: Path, rule: str, tests: str) -> str:
+    """What is said of the only test of a file; empty if it passes."""
+    (folder / "rules.yaml").write_text(rule)
+    (folder / "tests.yaml").write_text(tests)
+    read = load_tests(folder / "tests.yaml")
+    assert read.problems == ()
+    assert read.log_tests
+    suite = over_time.suite(read.log_tests, read.rules)
+    (outcome,) = over_time.run_tests(store, promtool, suite)
+    return outcome.said
