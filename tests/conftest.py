@@ -213,7 +213,7 @@ def of_all_processes(factory: pytest.TempPathFactory) -> Path:
 
 def obtained(tool: Tool, version: str, factory: pytest.TempPathFactory) -> Path:
     with alone(factory, f"{tool.name}-{version}"):
-        return tools.pinned(tool, version, say)
+        return tools.pinned_program(tool, version, say)
 
 
 def annotations_in(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:

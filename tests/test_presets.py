@@ -36,8 +36,8 @@ from generator.prove.on_loki import OnLoki
 from generator.prove.over_time import Suite
 from generator.query import logql
 from generator.servers.loki import Loki, first_step
-from generator.steps.deployment import words
-from generator.steps.filled import fill
+from generator.steps.deployment import site_words
+from generator.steps.filled import fill_in
 from generator.verify import routing
 from generator.verify.routing import Site
 from tests import kubernetes_api
@@ -339,8 +339,8 @@ def test_each_preset_stands_in_the_documentation() -> None:
 def test_the_words_of_steps_find_kube_proxy_as_it_runs(name: str, tmp_path: Path) -> None:
     """A real kubectl, asked as the runbooks ask, gets the Pod of the node, its flags and its settings."""
     runs, profile = SHIPPED[name]["how it runs"], site(name).profile
-    known = words(profile.kube_proxy)
-    script = fill('{{ find_pod }}\necho "$POD"\n{{ version }}\n{{ configuration }}', known)
+    known = site_words(profile.kube_proxy)
+    script = fill_in('{{ find_pod }}\necho "$POD"\n{{ version }}\n{{ configuration }}', known)
     if "pod" not in runs:
         assert script.places == {"node"}
         assert profile.kube_proxy.unit == runs["unit"]

@@ -112,7 +112,7 @@ def texts() -> Iterator[tuple[str, str]]:
         for path in (ROOT / "generator").rglob(name):
             yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
     for name in shipped.pages():
-        prose = re.sub(r"(?s)^ *```.*?^ *```$", "", shipped.page(name), flags=re.MULTILINE)
+        prose = re.sub(r"(?s)^ *```.*?^ *```$", "", shipped.readable_page(name), flags=re.MULTILINE)
         yield f"docs {name}", " ".join(re.findall(r"\]\(([^)]*)\)", prose))
 
 
@@ -161,11 +161,11 @@ def test_the_installed_program_prints_every_page_and_schema(
         return done.stdout
 
     assert printed("docs").splitlines() == [
-        f"{name}\t{shipped.title(name)}" for name in shipped.pages()
+        f"{name}\t{shipped.page_title(name)}" for name in shipped.pages()
     ]
     assert [line.split("\t")[0] for line in printed("schema").splitlines()] == [*shipped.schemas()]
     for name in shipped.pages():
-        assert printed("docs", name) == shipped.page(name)
+        assert printed("docs", name) == shipped.readable_page(name)
     for name, path in shipped.schemas().items():
         assert printed("schema", name) == path.read_text(encoding="utf-8")
 
@@ -197,7 +197,7 @@ def test_a_page_is_read_apart_from_the_other_files(
         "```yaml\na: [b](c.md)\n```\n"
     )
     monkeypatch.setattr(shipped, "pages", lambda: {"one": path})
-    assert shipped.page("one") == (
+    assert shipped.readable_page("one") == (
         "# One\n\nSee `kube-proxy-alerts docs sites`, what (`kube-proxy-alerts docs sites`) and\n"
         "`kube-proxy-alerts schema failure`, tests (in the source), above,\n"
         "the index (in the source), [klog](https://host.example/klog.md).\n\n"

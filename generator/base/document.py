@@ -48,7 +48,7 @@ class Document:
     @cached_property
     def _marks(self) -> Mapping[Path, Location]:
         node = _composed(self.text)
-        return dict(_places(node, (), self.path)) if node else {}
+        return dict(_located_nodes(node, (), self.path)) if node else {}
 
 
 def over(upper: Document, lower: Document) -> Document:
@@ -83,7 +83,7 @@ def parse(text: str, path: str) -> tuple[Document, list[Problem]]:
     return Document(path, data, text), problems
 
 
-def load(text: str) -> Any:
+def plain_values(text: str) -> Any:
     """Plain values, as YAML is read elsewhere: dates, `yes` and `0x1f` are what they stand for, the last of two equal
     keys counts. Raises ValueError for all that cannot be read, whatever it is."""
     loader = _Loader("")
@@ -195,17 +195,17 @@ def _value(node: yaml.Node, path: str, problems: list[Problem]) -> Any:
     return _scalar(node.tag.rpartition(":")[2], str(node.value))
 
 
-def _places(
+def _located_nodes(
     node: yaml.Node, at: Path, path: str, key: yaml.Node | None = None
 ) -> Iterator[tuple[Path, Location]]:
     yield at, _location(path, key or node)
     if isinstance(node, yaml.MappingNode):
         for child_key, child in node.value:
             if isinstance(child_key, yaml.ScalarNode):
-                yield from _places(child, (*at, child_key.value), path, child_key)
+                yield from _located_nodes(child, (*at, child_key.value), path, child_key)
     elif isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
-            yield from _places(child, (*at, index), path)
+            yield from _located_nodes(child, (*at, index), path)
             name = _id(child)
             if name is not None:
                 yield (*at, name), _location(path, child)

@@ -24,7 +24,7 @@ def seconds(text: str) -> float:
     return length
 
 
-def text(length: float) -> str:
+def shortest_text(length: float) -> str:
     """A length in seconds as it is written shortest: 600 is 10m, 5400 is 1h30m."""
     left, parts = round(length * 1000), []
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):

@@ -40,7 +40,7 @@ _NO_TEXT_IN_GO = re.compile(
 )
 
 
-def _text(dumper: Any, value: str) -> Any:
+def _yaml_scalar(dumper: Any, value: str) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=_style(value))
 
 
@@ -52,7 +52,7 @@ def _style(value: str) -> str | None:
     return None  # as PyYAML does
 
 
-_Dumper.add_representer(str, _text)
+_Dumper.add_representer(str, _yaml_scalar)
 
 
 def yaml_file(path: str, data: Mapping[str, Any], note: str = "") -> File:

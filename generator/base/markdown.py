@@ -51,7 +51,7 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
-def parts(text: str, fences: bool = False) -> Iterator[tuple[bool, str]]:
+def prose_and_code(text: str, fences: bool = False) -> Iterator[tuple[bool, str]]:
     """Prose and code in turn, and whether it is code; with the fences of the code, if they are asked for."""
     kept: list[str] = []
     in_code = False

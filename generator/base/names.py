@@ -60,5 +60,5 @@ def rule_group(entry_id: str) -> str:
     return f"kube-proxy.{entry_id}"
 
 
-def rules_file(engine: str) -> str:
+def rules_path(engine: str) -> str:
     return f"{engine}/kube-proxy.rules.yaml"

@@ -59,7 +59,7 @@ def contents(path: Path, limit: int = LIMIT) -> bytes:
     return data
 
 
-def written(path: Path) -> str | None:
+def text_if_there(path: Path) -> str | None:
     """The text of a file that a run before may have left; None where there is none. Raises ToolError as `contents`."""
     return text_of(path) if os.path.lexists(path) else None
 
@@ -132,6 +132,6 @@ class Reader:
             return None
         parsed, problems = document.parse(text, display(path))
         if not problems or parsed.data is not None:
-            problems = [*problems, *schema.check(parsed, schema_text)]
+            problems = [*problems, *schema.schema_problems(parsed, schema_text)]
         self.problems.extend(problems)
         return None if problems else parsed

@@ -46,12 +46,12 @@ def _validator(schema_text: str) -> Any:
     import jsonschema  # costs a third of a run that finds nothing wrong
 
     ours = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
-        jsonschema.Draft202012Validator, {"pattern": _pattern}
+        jsonschema.Draft202012Validator, {"pattern": _json_schema_pattern}
     )
     return ours(json.loads(schema_text))
 
 
-def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
+def _json_schema_pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
     """A pattern as JSON Schema means it: `$` is the end of the text, not also the place before a last line break."""
     from jsonschema import ValidationError
 
@@ -63,7 +63,7 @@ def _whole_text(part: re.Match[str]) -> str:
     return r"\Z" if part[0] == "$" else part[0]
 
 
-def check(document: Document, schema_text: str) -> list[Problem]:
+def schema_problems(document: Document, schema_text: str) -> list[Problem]:
     """Problems of a document, each at the key or value it is about."""
     if document.data is None:
         hint = json.loads(schema_text).get("$comment", "write something into it, or remove it")
@@ -81,7 +81,7 @@ def check(document: Document, schema_text: str) -> list[Problem]:
     ]
 
 
-def _shown(value: Any) -> str:
+def _shown_value(value: Any) -> str:
     """A value as it is quoted: in one line, not without end, and without what of an address may be secret."""
     text = _QUERY.sub(r"\1…'", _SECRET.sub(r"\1…@", repr(value)))
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
@@ -96,7 +96,8 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
             known = sorted(error.schema.get("properties", {}))
             for key in error.instance.keys() - set(known):
                 yield Problem(
-                    document.at(*path, key), f"unknown key {_quoted(key)}{_suggest(key, known)}"
+                    document.at(*path, key),
+                    f"unknown key {_quoted_value(key)}{_did_you_mean(key, known)}",
                 )
         case "required":
             # jsonschema reports each missing key on its own and names it in the message only.
@@ -124,7 +125,7 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
         case "enum":
             words = [str(word) for word in error.validator_value]
             yield Problem(
-                where, f"{name}: {_quoted(error.instance)} is not one of {', '.join(words)}"
+                where, f"{name}: {_quoted_value(error.instance)} is not one of {', '.join(words)}"
             )
         case "type":
             wanted = (
@@ -134,7 +135,7 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
             )
             yield Problem(where, f"{name} must be {' or '.join(_TYPES[kind] for kind in wanted)}")
         case "pattern":
-            wrong = f"{name}: {_shown(error.instance)} does not have the form asked for"
+            wrong = f"{name}: {_shown_value(error.instance)} does not have the form asked for"
             yield Problem(where, f"{wrong}{_form_asked_for(error)}{_line_break(error.instance)}")
         case "anyOf":
             forms = [_form(option) for option in error.validator_value]
@@ -145,7 +146,7 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
                 yield from _say(document, of_the_kind[0])
                 return
             yield Problem(
-                where, f"{name}: {_shown(error.instance)} is neither {' nor '.join(forms)}"
+                where, f"{name}: {_shown_value(error.instance)} is neither {' nor '.join(forms)}"
             )
         case "minProperties" | "minItems" | "minLength":
             yield Problem(where, f"{name} is empty; give at least {error.validator_value}")
@@ -158,7 +159,7 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
             )
         case _:
             yield Problem(
-                where, f"{name}: {_shown(error.instance)} does not satisfy {error.validator}"
+                where, f"{name}: {_shown_value(error.instance)} does not satisfy {error.validator}"
             )
 
 
@@ -172,15 +173,15 @@ def _form_asked_for(error: Any) -> str:
     )
 
 
-def _quoted(value: Any) -> str:
-    return f"'{_shown(str(value))[1:-1]}'"
+def _quoted_value(value: Any) -> str:
+    return f"'{_shown_value(str(value))[1:-1]}'"
 
 
 def _line_break(value: Any) -> str:
     return "; it ends with a line break" if isinstance(value, str) and value.endswith("\n") else ""
 
 
-def _suggest(word: str, known: list[str]) -> str:
+def _did_you_mean(word: str, known: list[str]) -> str:
     every = f"known keys: {', '.join(known)}"
     return f"; {hint(word, known, every)}" if known else ""
 

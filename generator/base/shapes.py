@@ -75,7 +75,7 @@ class Shape:
         """The data, without fields that are null. Raises ShapeError that says where, below a place, they differ."""
         try:
             if self._checker.is_valid(data):
-                return _plain(data)
+                return _printable(data)
             found = [
                 (list(error.instance_path), error.message)
                 for error in self._checker.iter_errors(data)
@@ -83,31 +83,33 @@ class Shape:
         except (ValueError, RecursionError) as error:  # what no JSON can hold
             raise ShapeError(f"it holds what JSON cannot ({error})") from error
         path, said = max(found, key=lambda one: len(one[0]))
-        raise ShapeError(f"at {_place(path, below)}: {_shown(data, path, said)}")
+        raise ShapeError(f"at {_json_path(path, below)}: {_value_found(data, path, said)}")
 
     @cached_property
     def _checker(self) -> Any:
         return Draft202012Validator(json.loads(json.dumps(self.schema)))
 
 
-def _plain(data: Any) -> Any:
+def _printable(data: Any) -> Any:
     """Without fields that are null, and without halves of characters, which nothing can print."""
     if isinstance(data, dict):
-        return {_plain(key): _plain(value) for key, value in data.items() if value is not None}
+        return {
+            _printable(key): _printable(value) for key, value in data.items() if value is not None
+        }
     if isinstance(data, list):
-        return [_plain(value) for value in data]
+        return [_printable(value) for value in data]
     if isinstance(data, str) and not data.isascii():
         return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return data
 
 
-def _place(path: Sequence[str | int], below: str) -> str:
+def _json_path(path: Sequence[str | int], below: str) -> str:
     """As people write it, such as data.groups[0].rules."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return (below + text).removeprefix(".") or "the beginning"
 
 
-def _shown(data: Any, path: Sequence[str | int], said: str) -> str:
+def _value_found(data: Any, path: Sequence[str | int], said: str) -> str:
     """The value that is there, or the name of what is missing."""
     if said.endswith("is a required property"):
         return f"no {said.split()[0]}"

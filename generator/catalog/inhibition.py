@@ -29,7 +29,7 @@ def as_grave(cause: str, symptom: str) -> bool:
     return SEVERITIES.index(cause) <= SEVERITIES.index(symptom)
 
 
-def place(cause: Labels, symptom: Labels, profile: Profile) -> Place | None:
+def meeting_place(cause: Labels, symptom: Labels, profile: Profile) -> Place | None:
     """Where alerts with these labels meet; None if no label tells.
 
     An alert on metrics may lack the Pod or the node, but never its target.
@@ -37,13 +37,13 @@ def place(cause: Labels, symptom: Labels, profile: Profile) -> Place | None:
     if isinstance(cause, MetricLabels) and isinstance(symptom, MetricLabels):
         kinds = (cause.cluster, cause.namespace, cause.pod, cause.node, cause.instance)
         return Place(cause.instance, tuple(label for label in kinds if label))
-    named = _named(cause, symptom, profile)
+    named = _labels_of_place(cause, symptom, profile)
     shared = {kind: getattr(named, kind) for kind in _kinds(cause, symptom)}
     key = shared.get("pod") or shared.get("node")
     return Place(key, tuple(shared.values())) if key else None
 
 
-def _named(cause: Labels, symptom: Labels, profile: Profile) -> Labels:
+def _labels_of_place(cause: Labels, symptom: Labels, profile: Profile) -> Labels:
     """Whose names both have for the place, thanks to `copies`: those of the metrics, or of kube-proxy's log."""
     if cause == symptom:
         return cause

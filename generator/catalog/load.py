@@ -93,7 +93,7 @@ def load(
 
     Raises ToolError if a file cannot be read at all; everything wrong inside a file is a problem.
     """
-    reader = _Reader()
+    reader = _CatalogReader()
     shipped = shipped_catalog()
     reader.read_schemas(shipped)
     metrics = reader.metrics(shipped, shipped)
@@ -122,8 +122,8 @@ def load(
                     )
                 )
             entries[entry.id] = entry
-    default = profiles.read(reader, shipped, None)
-    site = profiles.read(reader, shipped, profile) if profile else default
+    default = profiles.read_profile(reader, shipped, None)
+    site = profiles.read_profile(reader, shipped, profile) if profile else default
     catalog = Catalog(tuple(entries[key] for key in sorted(entries)), metrics, harmless, known_bugs)
     return Inputs(catalog, site, default, tuple(reader.problems))
 
@@ -150,7 +150,7 @@ def is_of_an_entry(tests: Path) -> bool:
 
 def load_tests(path: Path) -> TestFile:
     """Read one file of unit tests. Raises ToolError if it cannot be read at all."""
-    reader = _Reader()
+    reader = _CatalogReader()
     reader.read_schemas(shipped_catalog())
     tests = reader.log_tests(path) if _LOG_TESTS in (reader.text(path) or "") else None
     rules: list[str] = []
@@ -160,7 +160,7 @@ def load_tests(path: Path) -> TestFile:
     if not tests:
         reader.problems += _no_rule_files(path, reader.text(path) or "")
     for pattern in tests.rule_files if tests else ():
-        found = _matching(path.parent, pattern)
+        found = _matching_files(path.parent, pattern)
         if not found:
             reader.problems.append(
                 Problem(Location(display(path)), f"no rule file matches {pattern}")
@@ -179,7 +179,7 @@ def _no_rule_files(path: Path, text: str) -> Iterator[Problem]:
                 yield Problem(Location(display(path)), f"{name} in rule_files is no file")
 
 
-def _matching(folder: Path, pattern: str) -> list[Path]:
+def _matching_files(folder: Path, pattern: str) -> list[Path]:
     if Path(pattern).is_absolute():
         return [Path(pattern)]
     try:
@@ -188,7 +188,7 @@ def _matching(folder: Path, pattern: str) -> list[Path]:
         return []
 
 
-class _Reader(Reader):
+class _CatalogReader(Reader):
     """Reads what is in a catalog."""
 
     def read_schemas(self, shipped: Path) -> None:
@@ -206,7 +206,7 @@ class _Reader(Reader):
         parsed = self.document(
             folder / "harmless.yaml", self.text(folder / "harmless.schema.json") or "{}"
         )
-        return tuple(_harmless(parsed, name) for name in parsed.data) if parsed else ()
+        return tuple(_harmless_lines(parsed, name) for name in parsed.data) if parsed else ()
 
     def known_bugs(self, folder: Path) -> tuple[KnownBug, ...]:
         parsed = self.document(
@@ -241,7 +241,7 @@ class _Reader(Reader):
                 del unit_tests[_TESTS]
                 on_loki = self.log_tests(path / _TESTS) if log_tests else None
             lines = tuple(self.samples(path, parsed)) if samples else ()
-            yield _failure(parsed, lines, unit_tests, on_loki)
+            yield _entry(parsed, lines, unit_tests, on_loki)
 
     def optional(self, path: Path) -> str | None:
         """The text of a file that need not be there."""
@@ -352,7 +352,7 @@ class _Reader(Reader):
         elif not is_file(folder / row["file"]):
             self.problems.append(Problem(where, f"there is no file {row['file']} beside this one"))
         else:
-            return _lines(self.bytes(folder / row["file"]))
+            return _physical_lines(self.bytes(folder / row["file"]))
         return ()
 
     def sample_files(self, folder: Path) -> list[Path]:
@@ -387,11 +387,14 @@ class _Reader(Reader):
                     )
                 )
             yield Sample(
-                display(path), name, name.startswith("fires/"), tuple(_lines(self.bytes(path)))
+                display(path),
+                name,
+                name.startswith("fires/"),
+                tuple(_physical_lines(self.bytes(path))),
             )
 
 
-def _lines(data: bytes) -> list[str]:
+def _physical_lines(data: bytes) -> list[str]:
     """Physical lines; what is not UTF-8 becomes the replacement character, as Loki's clients do it."""
     lines = data.decode("utf-8", errors="replace").split("\n")
     return lines if lines[-1] else lines[:-1]
@@ -422,13 +425,13 @@ def _metric(name: str, row: Mapping[str, Any]) -> Metric:
     )
 
 
-def _harmless(parsed: Document, name: str) -> Harmless:
+def _harmless_lines(parsed: Document, name: str) -> Harmless:
     row = parsed.data[name]
     return Harmless(
         id=name,
         pattern=row["pattern"],
         reason=row["reason"],
-        versions=_versions(row["versions"]),
+        versions=_version_span(row["versions"]),
         evidence=row["evidence"],
         origin=row["from"],
     )
@@ -464,11 +467,11 @@ def _step(row: Mapping[str, Any]) -> Step:
     )
 
 
-def _versions(row: Mapping[str, Any]) -> Versions:
+def _version_span(row: Mapping[str, Any]) -> Versions:
     return Versions(row["from"], row["to"])
 
 
-def _failure(
+def _entry(
     parsed: Document,
     samples: tuple[Sample, ...],
     unit_tests: Mapping[str, str],
@@ -505,7 +508,7 @@ def _failure(
             Record(name=row["record"], expr=row["expr"], why=row["why"])
             for row in metrics.get("records", ())
         ),
-        metric_alerts=tuple(map(_metric_alert, metrics.get("alerts", ()))),
+        metric_alerts=tuple(map(_metric_alert_of, metrics.get("alerts", ()))),
         heartbeat=signals.get("heartbeat"),
         samples=samples,
         replaces=data.get("replaces"),
@@ -529,7 +532,7 @@ def _affected(data: Mapping[str, Any]) -> Affected:
             )
             for row in data.get("other_os", ())
         ),
-        versions=_versions(data["versions"]),
+        versions=_version_span(data["versions"]),
         since=data.get("since"),
         text=data["text"],
         sources=_cites(data),
@@ -539,7 +542,7 @@ def _affected(data: Mapping[str, Any]) -> Affected:
 def _fixes(data: Mapping[str, Any]) -> Fixes:
     return Fixes(
         tke=_tke(data["tke"]) if "tke" in data else None,
-        upstream=tuple(map(_upstream, data.get("upstream", ()))),
+        upstream=tuple(map(_upstream_fix, data.get("upstream", ()))),
         os=_os(data["os"]) if "os" in data else None,
         components=tuple(
             MinimumVersion(
@@ -575,7 +578,7 @@ def _tke_row(row: Mapping[str, Any], page: str) -> TkeFix:
     )
 
 
-def _upstream(row: Mapping[str, Any]) -> UpstreamFix:
+def _upstream_fix(row: Mapping[str, Any]) -> UpstreamFix:
     return UpstreamFix(
         change=row["change"],
         sources=_cites(row),
@@ -646,7 +649,7 @@ def _milder(data: Mapping[str, Any]) -> Milder:
     )
 
 
-def _metric_alert(data: Mapping[str, Any]) -> MetricAlert:
+def _metric_alert_of(data: Mapping[str, Any]) -> MetricAlert:
     own = data.get("severity", {})
     return MetricAlert(
         name=data["alert"],
@@ -654,7 +657,7 @@ def _metric_alert(data: Mapping[str, Any]) -> MetricAlert:
         hold=data["for"],
         observation=data["observation"],
         unit=data["unit"],
-        versions=_versions(data["versions"]),
+        versions=_version_span(data["versions"]),
         parameters={
             key: Parameter(default=row["default"], why=row["why"], below=row.get("below"))
             for key, row in data.get("parameters", {}).items()

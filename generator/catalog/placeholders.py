@@ -30,12 +30,14 @@ def of_site(profile: Profile) -> dict[str, str]:
         "cluster": labels.cluster or "",
         "namespace": profile.kube_proxy.namespace,
         "daemonset": profile.kube_proxy.daemonset,
-        "expected": " or ".join(_series(labels.cluster or "", name) for name in profile.clusters)
+        "expected": " or ".join(
+            _constant_series(labels.cluster or "", name) for name in profile.clusters
+        )
         or "vector(1)",
         "expected_by": (labels.cluster or "") if profile.clusters else "",
     }
 
 
-def _series(label: str, value: str) -> str:
+def _constant_series(label: str, value: str) -> str:
     """An expression that gives one series, of this label only."""
     return f'label_replace(vector(1), "{label}", {json.dumps(value, ensure_ascii=False).replace("$", "$$")}, "", "")'

@@ -40,7 +40,9 @@ def presets(catalog: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted((catalog / "presets").glob("*.yaml"))}
 
 
-def read(reader: Reader, catalog: Path, path: Path | None, today: date | None = None) -> Profile:
+def read_profile(
+    reader: Reader, catalog: Path, path: Path | None, today: date | None = None
+) -> Profile:
     """The profile of a site, or the default one. One with problems in it is read as the default one.
 
     What is disabled until a day is so through that day (UTC); `today` stands for the clock's.
@@ -48,12 +50,14 @@ def read(reader: Reader, catalog: Path, path: Path | None, today: date | None = 
     schema_text = _schema(reader, catalog)
     found = _layered(reader, catalog, path, schema_text, set()) if path else None
     day = (today or datetime.now(UTC).date()).isoformat()
-    return _profile(found or Document("", {}), schema_text, day)
+    return _profile_of(found or Document("", {}), schema_text, day)
 
 
 def read_presets(catalog: Path) -> list[Preset]:
     reader = Reader()
-    return [Preset(name, read(reader, catalog, path)) for name, path in presets(catalog).items()]
+    return [
+        Preset(name, read_profile(reader, catalog, path)) for name, path in presets(catalog).items()
+    ]
 
 
 def files(catalog: Path, path: Path) -> list[Path]:
@@ -89,7 +93,7 @@ def _layered(
     laid.add(path.resolve())
     names = own.data.get("extends", [])
     for name in reversed([names] if isinstance(names, str) else names):
-        found = _target(name, catalog, path.parent, chain)
+        found = _extended_file(name, catalog, path.parent, chain)
         if isinstance(found, str):
             reader.problems.append(Problem(own.at("extends", name), found))
         elif found.resolve() in laid:
@@ -103,7 +107,7 @@ def _layered(
     return result
 
 
-def _target(name: str, catalog: Path, folder: Path, chain: tuple[Path, ...]) -> Path | str:
+def _extended_file(name: str, catalog: Path, folder: Path, chain: tuple[Path, ...]) -> Path | str:
     """The file that is meant by a name, or what is wrong with it. A plain word is a preset, all else a path."""
     if re.fullmatch("[A-Za-z0-9_-]+", name):
         known = presets(catalog)
@@ -138,7 +142,7 @@ def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str
     return filled
 
 
-def _profile(parsed: Document, schema_text: str, today: str) -> Profile:
+def _profile_of(parsed: Document, schema_text: str, today: str) -> Profile:
     data = _with_defaults(json.loads(schema_text), parsed.data or {})
     loki, prometheus = data["loki"], data["prometheus"]
     disabled = [_disabled(row) for row in data["disabled"]]

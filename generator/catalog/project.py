@@ -22,7 +22,7 @@ class Project:
     output: Path | None = None
 
 
-def find(folder: Path) -> Path | None:
+def nearest_file(folder: Path) -> Path | None:
     """The file of a folder, or of the nearest one above it in the same repository. Outside of one, none above counts:
     anybody may have put it there."""
     above = [folder, *folder.parents]
@@ -32,7 +32,9 @@ def find(folder: Path) -> Path | None:
     )
 
 
-def read(path: Path, catalog: Path, keys: Collection[str]) -> tuple[Project, Sequence[Problem]]:
+def read_project(
+    path: Path, catalog: Path, keys: Collection[str]
+) -> tuple[Project, Sequence[Problem]]:
     """What the file says of these keys, with the schema of the shipped catalog. What is wrong with others is no matter.
 
     Raises ToolError if it cannot be read at all.
@@ -46,19 +48,19 @@ def read(path: Path, catalog: Path, keys: Collection[str]) -> tuple[Project, Seq
     project = Project(
         display(path),
         folder / rows["profile"] if "profile" in rows else None,
-        tuple(folder / name for name in _names(rows.get("catalog", []))),
+        tuple(folder / name for name in _as_list(rows.get("catalog", []))),
         folder / rows["output"] if "output" in rows else None,
     )
     return project, _missing(parsed, rows, folder)
 
 
-def _names(row: Any) -> list[str]:
+def _as_list(row: Any) -> list[str]:
     return [row] if isinstance(row, str) else row
 
 
 def _missing(parsed: Document, rows: dict[str, Any], folder: Path) -> list[Problem]:
     relative = "a path is relative to the file it stands in"
-    folders = [name for name in _names(rows.get("catalog", [])) if not is_folder(folder / name)]
+    folders = [name for name in _as_list(rows.get("catalog", [])) if not is_folder(folder / name)]
     problems = [
         Problem(parsed.at("catalog", name), f"there is no folder {name}; {relative}")
         for name in folders

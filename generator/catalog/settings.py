@@ -46,7 +46,9 @@ def known_build_hold(alert: str, profile: Profile) -> str:
     return str(profile.alerts.get(alert, {}).get("for", "10m"))
 
 
-def place(profile: Profile, alert: str, key: str, entry: Entry, *path: str | int) -> Location:
+def setting_place(
+    profile: Profile, alert: str, key: str, entry: Entry, *path: str | int
+) -> Location:
     """Where the value in force stands: in the profile, or else at `path` in the entry."""
     if key in profile.alerts.get(alert, {}):
         return profile.document.at("alerts", alert, key)

@@ -49,18 +49,20 @@ def documents() -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in pages().values()}
 
 
-def title(name: str) -> str:
+def page_title(name: str) -> str:
     """The heading of a page."""
     return markdown.title(pages()[name].read_text(encoding="utf-8"))
 
 
-def page(name: str) -> str:
+def readable_page(name: str) -> str:
     """A page for a reader who has nothing but the program: a link to a file is said as the command that shows it."""
-    parts = markdown.parts(pages()[name].read_text(encoding="utf-8"), fences=True)
-    return "".join(part if is_code else _LINK.sub(_told, part) for is_code, part in parts)
+    parts = markdown.prose_and_code(pages()[name].read_text(encoding="utf-8"), fences=True)
+    return "".join(
+        part if is_code else _LINK.sub(_link_as_command, part) for is_code, part in parts
+    )
 
 
-def _told(link: re.Match[str]) -> str:
+def _link_as_command(link: re.Match[str]) -> str:
     text, target = link[1], link[2].partition("#")[0]
     if "://" in target:
         return link[0]

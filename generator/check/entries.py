@@ -146,7 +146,7 @@ def _cited(data: Any) -> Iterator[tuple[Path, str]]:
     """Every citation in a file's data, with its path."""
     return (
         (path, text)
-        for path, text in _texts(data, ())
+        for path, text in _all_texts(data, ())
         if len(path) > 1 and path[-2] == "sources" and isinstance(path[-1], int)
     )
 
@@ -154,7 +154,9 @@ def _cited(data: Any) -> Iterator[tuple[Path, str]]:
 def scaffolds_are_filled_in(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A warning while texts of the scaffold are left; an entry may be tried out before it is complete."""
     for entry in catalog.entries:
-        left = [path for path, text in _texts(entry.document.data, ()) if text.startswith("TODO")]
+        left = [
+            path for path, text in _all_texts(entry.document.data, ()) if text.startswith("TODO")
+        ]
         if left:
             message = (
                 f"{len(left)} texts of {entry.id} still say TODO, this is the first; fill them in"
@@ -162,16 +164,16 @@ def scaffolds_are_filled_in(catalog: Catalog, profile: Profile) -> Iterable[Prob
             yield Problem(entry.document.at(*left[0]), message, "warning")
 
 
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def _all_texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     match value:
         case str():
             yield path, value
         case dict():
             for key, child in value.items():
-                yield from _texts(child, (*path, key))
+                yield from _all_texts(child, (*path, key))
         case list():
             for index, child in enumerate(value):
-                yield from _texts(child, (*path, index))
+                yield from _all_texts(child, (*path, index))
 
 
 def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -227,12 +229,12 @@ def what_decides_can_be_looked_at(catalog: Catalog, profile: Profile) -> Iterabl
                     entry.document.at("affected", "other_os"),
                     "`other_os` needs the systems of `os`",
                 )
-            elif _release(row.first) > _release(row.last):
+            elif _release_numbers(row.first) > _release_numbers(row.last):
                 where = entry.document.at("affected", "other_os", index)
                 yield Problem(
                     where, f"{row.first} is newer than {row.last}; `from` is the oldest release"
                 )
 
 
-def _release(text: str) -> tuple[int, ...]:
+def _release_numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(".")))

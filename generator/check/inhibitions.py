@@ -61,7 +61,7 @@ def logs_and_metrics_meet(catalog: Catalog, profile: Profile) -> Iterable[Proble
     ]
     if not causes:
         return
-    place = inhibition.place(profile.loki.labels, profile.prometheus.labels, profile)
+    place = inhibition.meeting_place(profile.loki.labels, profile.prometheus.labels, profile)
     labels = profile.document.data.get("prometheus", {}).get("labels", {})
     if place is None:
         yield Problem(

@@ -6,7 +6,7 @@ from generator.base.durations import seconds
 from generator.base.problems import Location, Problem
 from generator.catalog.model import Catalog, Entry, LogSignal
 from generator.catalog.profile import Profile
-from generator.catalog.settings import log_settings, place
+from generator.catalog.settings import log_settings, setting_place
 from generator.query.signature import compile_re2, escape
 
 
@@ -16,7 +16,7 @@ def patterns_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
         if not entry.logs:
             continue
         at = entry.document.at
-        for path, text, is_pattern in _texts(entry.logs):
+        for path, text, is_pattern in _wording_texts(entry.logs):
             if "\n" in text:
                 yield Problem(
                     at("signals", "logs", *path),
@@ -38,7 +38,7 @@ def patterns_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                 yield Problem(at("signals", "logs", "variants", index, "holds"), message)
 
 
-def _texts(signal: LogSignal) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
+def _wording_texts(signal: LogSignal) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
     for index, literal in enumerate(signal.contains):
         yield ("contains", index), literal, False
     for index, variant in enumerate(signal.variants):
@@ -68,16 +68,18 @@ def windows_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     for entry in catalog.entries:
         if not entry.logs or entry.id in profile.disabled:
             continue
-        yield from _windows(entry, entry.logs, profile, needed)
+        yield from _window_problems(entry, entry.logs, profile, needed)
 
 
-def _windows(entry: Entry, signal: LogSignal, profile: Profile, needed: float) -> Iterator[Problem]:
+def _window_problems(
+    entry: Entry, signal: LogSignal, profile: Profile, needed: float
+) -> Iterator[Problem]:
     for alert in entry.log_alerts():
         in_force = log_settings(alert, signal, profile)
         window = seconds(in_force.window)
         if seconds(in_force.hold) >= window:
             yield Problem(
-                place(profile, alert, "for", entry, "signals", "logs", "for"),
+                setting_place(profile, alert, "for", entry, "signals", "logs", "for"),
                 f"{alert}: for ({in_force.hold}) must be shorter than the range ({in_force.window}), "
                 "or a line that comes once never fires",
             )
@@ -101,4 +103,4 @@ def _range_place(entry: Entry, alert: str, profile: Profile) -> Location:
     own = entry.logs is not None and entry.logs.range is not None
     if not own and "range" not in profile.alerts.get(alert, {}) and profile.document.data:
         return profile.document.at("loki", "range")
-    return place(profile, alert, "range", entry, "signals", "logs", "range")
+    return setting_place(profile, alert, "range", entry, "signals", "logs", "range")

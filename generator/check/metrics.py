@@ -14,7 +14,7 @@ from generator.catalog import placeholders
 from generator.catalog.model import Catalog, Entry, Metric, MetricAlert
 from generator.catalog.profile import Profile
 from generator.catalog.reads import metric_of, metrics_behind, records_of, stand_ins
-from generator.catalog.settings import metric_parameters, place
+from generator.catalog.settings import metric_parameters, setting_place
 from generator.query import promql, recorded
 
 _FAMILY = "ip_family"
@@ -181,7 +181,7 @@ def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]
             for key, value in metric_parameters(alert, profile).items():
                 limit = alert.parameters[key].below
                 if limit is not None and isinstance(value, float | int) and value >= limit:
-                    where = place(profile, alert.name, key, entry, *at, key, "default")
+                    where = setting_place(profile, alert.name, key, entry, *at, key, "default")
                     yield Problem(
                         where,
                         f"{alert.name}: {key} {value:g} can never fire; it must be below {limit:g}",
@@ -189,7 +189,9 @@ def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]
             ceiling = _ceiling(alert, records, catalog.metrics, values)
             threshold = metric_parameters(alert, profile).get("threshold")
             if ceiling is not None and isinstance(threshold, float | int) and threshold >= ceiling:
-                where = place(profile, alert.name, "threshold", entry, *at, "threshold", "default")
+                where = setting_place(
+                    profile, alert.name, "threshold", entry, *at, "threshold", "default"
+                )
                 yield Problem(
                     where,
                     f"{alert.name}: threshold {threshold:g} can never fire; the histogram ends at {ceiling:g} s "

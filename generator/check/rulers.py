@@ -13,7 +13,7 @@ _LOGS, _METRICS = "log", "metric"
 
 
 @dataclass(frozen=True)
-class Ruler:
+class Evaluator:
     """A program that evaluates rules.
 
     `since`: by option, the first release in which it has an effect. `instead`: of an option that no release has, what
@@ -27,8 +27,8 @@ class Ruler:
 
 # From their changelogs. What Loki makes of keep_firing_for is in pkg/ruler/rulespb/compat.go of 3.0 to 3.7.8: the rule
 # store has no field for it; tests/check/test_rulers.py shows it on the program.
-RULERS: Mapping[str, Ruler] = {
-    "loki": Ruler(
+RULERS: Mapping[str, Evaluator] = {
+    "loki": Evaluator(
         "Loki",
         {"limit": "2.9"},
         {
@@ -36,11 +36,13 @@ RULERS: Mapping[str, Ruler] = {
             "the key and drop it; give the alert a longer `range`"
         },
     ),
-    "prometheus": Ruler(
+    "prometheus": Evaluator(
         "Prometheus", {"limit": "2.31", "keep_firing_for": "2.42", "query_offset": "2.53"}
     ),
-    "cortex": Ruler("Cortex", {"limit": "1.16", "keep_firing_for": "1.17", "query_offset": "1.18"}),
-    "vmalert": Ruler(
+    "cortex": Evaluator(
+        "Cortex", {"limit": "1.16", "keep_firing_for": "1.17", "query_offset": "1.18"}
+    ),
+    "vmalert": Evaluator(
         "vmalert",
         {"limit": "1.78", "keep_firing_for": "1.92"},
         {
@@ -52,7 +54,7 @@ _EVALUATE = {_LOGS: ("loki", "vmalert"), _METRICS: ("prometheus", "cortex", "vma
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _AskedOption:
     """An option that the profile sets for rules of a kind, and where."""
 
     option: str
@@ -81,7 +83,7 @@ def options_are_known_to_the_rulers(catalog: Catalog, profile: Profile) -> Itera
                 )
 
 
-def _never(ruler: Ruler, asked: _Asked, able: Sequence[str]) -> str:
+def _never(ruler: Evaluator, asked: _AskedOption, able: Sequence[str]) -> str:
     others = [key for key in able if asked.option in RULERS[key].since]
     either = ", ".join(f"`rulers: {{{key}: …}}`" for key in others)
     return (
@@ -90,7 +92,7 @@ def _never(ruler: Ruler, asked: _Asked, able: Sequence[str]) -> str:
     )
 
 
-def _unknown(key: str, ruler: Ruler, asked: _Asked) -> str:
+def _unknown(key: str, ruler: Evaluator, asked: _AskedOption) -> str:
     return (
         f"which release of {ruler.name} evaluates the {asked.kind} rules is not known; it has {asked.option} from "
         f"{ruler.since[asked.option]} on, and an older one may refuse the whole file; "
@@ -98,7 +100,7 @@ def _unknown(key: str, ruler: Ruler, asked: _Asked) -> str:
     )
 
 
-def _asked(catalog: Catalog, profile: Profile) -> Iterable[_Asked]:
+def _asked(catalog: Catalog, profile: Profile) -> Iterable[_AskedOption]:
     loki, prometheus = profile.loki, profile.prometheus
     rows = (
         ("limit", _LOGS, ("loki", "limit"), loki.limit > 0),
@@ -114,12 +116,12 @@ def _asked(catalog: Catalog, profile: Profile) -> Iterable[_Asked]:
     )
     for option, kind, at, is_so in rows:
         if is_so:
-            yield _Asked(option, kind, at)
+            yield _AskedOption(option, kind, at)
     of_logs = {name for entry in catalog.entries for name in entry.log_alerts()}
     for name, changes in profile.alerts.items():
         if _lasts(changes.get("keep_firing_for", "0s")):
             kind = _LOGS if name in of_logs else _METRICS
-            yield _Asked("keep_firing_for", kind, ("alerts", name, "keep_firing_for"))
+            yield _AskedOption("keep_firing_for", kind, ("alerts", name, "keep_firing_for"))
 
 
 def _lasts(duration: object) -> bool:

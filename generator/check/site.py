@@ -41,7 +41,9 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     known |= dict.fromkeys(builds, _ANY_ALERT)
     for name, changes in profile.alerts.items():
         if name not in known:
-            yield Problem(at("alerts", name), f"there is no alert '{name}'{_suggest(name, known)}")
+            yield Problem(
+                at("alerts", name), f"there is no alert '{name}'{_suggested_alert(name, known)}"
+            )
             continue
         for key, value in changes.items():
             where = at("alerts", name, key)
@@ -64,7 +66,9 @@ def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     ids = [*(entry.id for entry in catalog.entries), *builds]
     for key in sorted(disabled):
         if key not in ids:
-            yield Problem(at("disabled", key), f"there is no entry '{key}'{_suggest(key, ids)}")
+            yield Problem(
+                at("disabled", key), f"there is no entry '{key}'{_suggested_alert(key, ids)}"
+            )
 
 
 def disabled_ones_have_an_end(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -89,7 +93,7 @@ def disabled_checks_have_an_end(catalog: Catalog, profile: Profile) -> Iterable[
         where = profile.document.at("disabled_checks", row.check)
         for key in row.of:
             if key not in ids:
-                yield Problem(where, f"of: there is no entry '{key}'{_suggest(key, ids)}")
+                yield Problem(where, f"of: there is no entry '{key}'{_suggested_alert(key, ids)}")
         if row.until and not _is_day(row.until):
             yield Problem(where, f"until: there is no day {row.until}")
         elif row in profile.lapsed_checks:
@@ -142,18 +146,18 @@ def _is_duration(text: str) -> bool:
         return False
 
 
-def _suggest(word: str, known: Iterable[str]) -> str:
+def _suggested_alert(word: str, known: Iterable[str]) -> str:
     return f"; {hint(word, known, '`kube-proxy-alerts list` shows them')}"
 
 
 def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Selectors are selectors, and the log selector cannot select Loki's own log, which quotes every rule."""
     at = profile.document.at
-    for path, selector in _selectors(profile):
+    for path, selector in _profile_selectors(profile):
         try:
             matchers = promql.matchers(selector)
             for matcher in matchers:
-                _pattern(matcher)
+                _searched_pattern(matcher)
         except ValueError as error:
             yield Problem(
                 at(*path),
@@ -172,7 +176,7 @@ def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Pro
             yield Problem(at(*path), f"{selector} {message}")
 
 
-def _selectors(profile: Profile) -> Iterable[tuple[Path, str]]:
+def _profile_selectors(profile: Profile) -> Iterable[tuple[Path, str]]:
     """The selectors of a profile, and where each stands in it."""
     for path, source in _log_sources(profile):
         yield (*path, "selector"), source.selector
@@ -209,7 +213,7 @@ def _word_of_loki(where: Location, name: str) -> Iterable[Problem]:
         )
 
 
-def _pattern(matcher: Any) -> Any:
+def _searched_pattern(matcher: Any) -> Any:
     """What a matcher with a pattern searches for, None for others. Raises ValueError if RE2 refuses it."""
     operator = str(matcher.op).rpartition(".")[2]
     return None if operator in ("Equal", "NotEqual") else compile_re2(f"^(?:{matcher.value})$")
@@ -220,7 +224,7 @@ def _refuses(matcher: Any, value: str) -> bool:
     operator = str(matcher.op).rpartition(".")[2]
     if operator in ("Equal", "NotEqual"):
         return bool((matcher.value == value) != (operator == "Equal"))
-    found = _pattern(matcher).search(value) is not None
+    found = _searched_pattern(matcher).search(value) is not None
     return found != (operator == "Re")
 
 

@@ -9,8 +9,8 @@ from generator.base.suggest import hint
 from generator.catalog.model import Catalog, Entry, Step
 from generator.catalog.profile import KubeProxyProfile, Profile
 from generator.steps import shell, verbs
-from generator.steps.deployment import Where, in_pod, kinds, words
-from generator.steps.filled import Filled, fill, place, unknown_words
+from generator.steps.deployment import Where, in_pod, kinds, site_words
+from generator.steps.filled import Filled, fill_in, typed_where, unknown_words
 from generator.steps.shell import Script
 
 # What a machine with kubectl has of its own, and what asks servers from there; all else needs the node.
@@ -62,7 +62,7 @@ def steps_have_a_place(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     for entry in catalog.entries:
         for placed in _in_order(entry):
             yield from list(_templates(entry, placed, profile)) or list(
-                _places(entry, placed, profile)
+                _misplaced_steps(entry, placed, profile)
             )
 
 
@@ -114,7 +114,7 @@ def _in_order(entry: Entry) -> list[_Placed]:
 
 def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
     step = placed.step
-    known = words(profile.kube_proxy)
+    known = site_words(profile.kube_proxy)
     for key, template in (("do", step.do), ("run", step.run), ("expect", step.expect)):
         if not template:
             continue
@@ -125,14 +125,14 @@ def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Prob
                 meant = hint(word, known, f"there are {', '.join(sorted(known))}")
                 yield Problem(where, f"{key}: there is no word '{word}'; {meant}")
             for site in () if unknown else kinds(profile.kube_proxy):
-                fill(template, words(site))
+                fill_in(template, site_words(site))
         except ValueError as error:
             yield Problem(where, f"{key} is not a template that can be filled in: {error}")
 
 
-def _places(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
+def _misplaced_steps(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
     for site in kinds(profile.kube_proxy):
-        run = fill(placed.step.run or "", words(site))
+        run = fill_in(placed.step.run or "", site_words(site))
         message = _misled(placed.step, run, site)
         if message:
             yield Problem(entry.document.at(*placed.path, "run"), message)
@@ -144,16 +144,16 @@ def _misled(step: Step, run: Filled, site: KubeProxyProfile) -> str | None:
         return f"where kube-proxy runs as {site.runs_as}, its commands are typed at two places; make two steps"
     if step.where == "kube-proxy" and run.text and not run.places:
         return "nothing in it follows how kube-proxy runs; say `where: kubectl` or `where: node`"
-    if run.places and place(step, run) not in run.places:
+    if run.places and typed_where(step, run) not in run.places:
         (other,) = run.places
         return (
-            f"where kube-proxy runs as {site.runs_as}, a word in it is typed {_at(other)}; "
+            f"where kube-proxy runs as {site.runs_as}, a word in it is typed {_typed_where(other)}; "
             "say `where: kube-proxy`, or make two steps"
         )
     return None
 
 
-def _at(where: str) -> str:
+def _typed_where(where: str) -> str:
     return "with kubectl" if where == "kubectl" else "on the node"
 
 
@@ -161,11 +161,11 @@ def _scripts(entry: Entry, site: KubeProxyProfile) -> Iterator[_AtKind]:
     """The commands of an entry at a site; what cannot be filled in is told by another check."""
     for placed in _in_order(entry):
         try:
-            run = fill(placed.step.run or "", words(site))
+            run = fill_in(placed.step.run or "", site_words(site))
         except ValueError:
             continue
         if run.text and placed.step.where and not _misled(placed.step, run, site):
-            yield _AtKind(placed, site, place(placed.step, run), run.text)
+            yield _AtKind(placed, site, typed_where(placed.step, run), run.text)
 
 
 def _commands(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
@@ -232,7 +232,7 @@ def _changes(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
             ]
         except ValueError:
             continue
-        changing = [" ".join(verb) for verb in asked if verb and not _reads(verb)]
+        changing = [" ".join(verb) for verb in asked if verb and not _only_reads(verb)]
         if changing and not row.placed.step.changes:
             where = entry.document.at(*row.placed.path, "run")
             yield Problem(
@@ -249,7 +249,7 @@ def _changes(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
         )
 
 
-def _reads(verb: tuple[str, ...]) -> bool:
+def _only_reads(verb: tuple[str, ...]) -> bool:
     return verb[0] in _READING or (
         verb[0] == "rollout" and not _READING_ROLLOUTS.isdisjoint(verb[1:])
     )

@@ -36,13 +36,13 @@ def ask(context: str | None, *arguments: str) -> Any:
             f"kubectl did not answer within {_SECONDS} s: {shlex.join(command)}"
         ) from error
     if done.returncode:
-        raise ToolError(_failure(command, done.stderr))
+        raise ToolError(_why_it_failed(command, done.stderr))
     if not done.stdout.strip():
         return None
     try:
         return json.loads(done.stdout)
     except (ValueError, RecursionError) as error:
-        said = f"`{shlex.join(command)}` printed no JSON: {_short(done.stdout)!r}; is this kubectl?"
+        said = f"`{shlex.join(command)}` printed no JSON: {_first_words_printed(done.stdout)!r}; is this kubectl?"
         raise ToolError(said) from error
 
 
@@ -67,7 +67,7 @@ class Running:
             yield block
         if self._process.wait():
             self._said.seek(0)
-            note(_failure(self._command, self._said.read()))
+            note(_why_it_failed(self._command, self._said.read()))
 
     def close(self) -> None:
         self._process.kill()
@@ -89,14 +89,14 @@ def _no_program(error: OSError) -> ToolError:
     )
 
 
-def _failure(command: list[str], stderr: bytes) -> str:
-    said = _short(stderr)
+def _why_it_failed(command: list[str], stderr: bytes) -> str:
+    said = _first_words_printed(stderr)
     if _NO_CLUSTER.search(said):
         return f"kubectl reaches no cluster: {said.rstrip('.?')}; choose one with --context or KUBECONFIG"
     return f"`{shlex.join(command)}` failed: {said}"
 
 
-def _short(printed: bytes) -> str:
+def _first_words_printed(printed: bytes) -> str:
     """What it said to people, in one line."""
     lines = [line.strip() for line in printed.decode(errors="replace").splitlines() if line.strip()]
     spoken = [line for line in lines if not _KLOG.match(line)] or lines[-1:]

@@ -24,7 +24,7 @@ from generator.base.shapes import (
     values,
 )
 from generator.fixes.advice import Facts
-from generator.fixes.versions import parse
+from generator.fixes.versions import parse_version
 
 Object = Mapping[str, Any]
 
@@ -121,13 +121,13 @@ class Cluster:
     notes: tuple[str, ...]
 
 
-def read(documents: Iterable[Any]) -> Cluster:
+def cluster_in(documents: Iterable[Any]) -> Cluster:
     """What the documents hold. Raises ValueError if one is not what kubectl prints as JSON."""
     found = [one for document in documents for one in objects(document)]
     by_kind: dict[str, list[Object]] = {}
     for one in found:
         by_kind.setdefault(one["kind"], []).append(one)
-    nodes = [node for node in by_kind.get("Node", []) if not _windows(node)]
+    nodes = [node for node in by_kind.get("Node", []) if not _runs_windows(node)]
     workloads = [*by_kind.get("DaemonSet", []), *by_kind.get("Pod", [])]
     writers = tuple(
         sorted(
@@ -138,7 +138,7 @@ def read(documents: Iterable[Any]) -> Cluster:
         (one["serverVersion"]["gitVersion"] for one in found if "serverVersion" in one), ""
     )
     mounts = _mounts(writers) if workloads else {}
-    base = Facts(cluster=parse(server), mounts=mounts, components=_components(workloads))
+    base = Facts(cluster=parse_version(server), mounts=mounts, components=_components(workloads))
     notes: list[str] = []
     alike: dict[Any, list[str]] = {}
     facts: dict[Any, Facts] = {}
@@ -220,8 +220,8 @@ def _kube_proxies(
         )
         for name, node in by_name.items():
             info = node["status"]["nodeInfo"]
-            version = parse(info.get("kubeProxyVersion") or info["kubeletVersion"])
-            yield name, _on_node(replace(base, kube_proxy=version, binary=True), node)
+            version = parse_version(info.get("kubeProxyVersion") or info["kubeletVersion"])
+            yield name, _facts_on_node(replace(base, kube_proxy=version, binary=True), node)
         return
     where = (
         {name: pods.get(name) or (None if pods else sets[0]) for name in by_name}
@@ -233,10 +233,10 @@ def _kube_proxies(
         notes.append(f"no kube-proxy Pod is on {', '.join(without)}")
     for name, workload in where.items():
         if workload is not None:
-            yield name, _on_node(_configured(base, workload, maps, notes), by_name.get(name))
+            yield name, _facts_on_node(_configured(base, workload, maps, notes), by_name.get(name))
 
 
-def _on_node(facts: Facts, node: Object | None) -> Facts:
+def _facts_on_node(facts: Facts, node: Object | None) -> Facts:
     if node is None:
         return facts
     info = node["status"]["nodeInfo"]
@@ -247,7 +247,7 @@ def _on_node(facts: Facts, node: Object | None) -> Facts:
 def _configured(base: Facts, workload: Object, maps: Sequence[Object], notes: list[str]) -> Facts:
     container = _container(workload) or {}
     tag = container.get("image", "").partition("@")[0].rpartition("/")[2].partition(":")[2]
-    version = parse(tag)
+    version = parse_version(tag)
     if version is None:
         said = f"the image {container.get('image')} does not tell kube-proxy's version"
         notes.extend([] if said in notes else [said])
@@ -296,7 +296,7 @@ def _configuration(workload: Object, path: str, maps: Sequence[Object]) -> Mappi
             text = one.get("data", {}).get(path.rpartition("/")[2])
             if text is not None:
                 try:
-                    config: Object = _CONFIGURATION.checked(document.load(text))
+                    config: Object = _CONFIGURATION.checked(document.plain_values(text))
                 except ValueError:
                     return None
                 return config
@@ -315,10 +315,10 @@ def _writers(workloads: Iterable[Object]) -> Iterator[Writer]:
                 continue  # without this right nobody changes iptables
             image = container.get("image", "").rpartition("/")[2]
             known = bool(_WRITERS.search(f"{container['name']} {image}"))
-            yield Writer(_called(workload), container["name"], known, _wrong(spec, container))
+            yield Writer(_called(workload), container["name"], known, _wrong_mount(spec, container))
 
 
-def _wrong(spec: Object, container: Object) -> str:
+def _wrong_mount(spec: Object, container: Object) -> str:
     """What is wrong with a container's mount of the lock; nothing if nothing is."""
     host = {
         volume["name"]: volume["hostPath"]
@@ -327,10 +327,10 @@ def _wrong(spec: Object, container: Object) -> str:
     }
     for mount in container.get("volumeMounts", ()):
         path = host.get(mount["name"])
-        inside = _plain(mount["mountPath"])
+        inside = _canonical_path(mount["mountPath"])
         if path is None or not f"{XTABLES_LOCK}/".startswith(f"{inside}/"):
             continue
-        if _plain(path["path"]) + XTABLES_LOCK.removeprefix(inside) != XTABLES_LOCK:
+        if _canonical_path(path["path"]) + XTABLES_LOCK.removeprefix(inside) != XTABLES_LOCK:
             continue
         kind = path.get("type") or ""
         if mount.get("readOnly"):
@@ -342,7 +342,7 @@ def _wrong(spec: Object, container: Object) -> str:
     return f"does not mount {XTABLES_LOCK}"
 
 
-def _plain(path: str) -> str:
+def _canonical_path(path: str) -> str:
     """A path without what leads to the same place: /var/run is /run."""
     path = path.rstrip("/")
     return (
@@ -412,5 +412,5 @@ def _namespace(one: Object) -> str:
     return str(one["metadata"].get("namespace", "default"))
 
 
-def _windows(node: Object) -> bool:
+def _runs_windows(node: Object) -> bool:
     return bool(node["metadata"].get("labels", {}).get("kubernetes.io/os") == "windows")

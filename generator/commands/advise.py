@@ -105,8 +105,8 @@ def command(
         _print_matrix(entries, matrix)
         return
     if from_cluster or files:
-        documents = [_document(path) for path in files] if files else _ask(context)
-        found = _understood(objects.read, documents)
+        documents = [_cluster_document(path) for path in files] if files else _ask_cluster(context)
+        found = _understood(objects.cluster_in, documents)
         if not found.kube_proxies:
             raise ToolError(
                 "there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods, configmaps"
@@ -117,7 +117,7 @@ def command(
             kube_proxy=version_of(kube_proxy_version),
             os=system,
             mode=mode,
-            settings=None if flags is None else objects.settings_of(_words(flags)),
+            settings=None if flags is None else objects.settings_of(_split_flags(flags)),
             binary=binary,
         )
         found = objects.Cluster((objects.Alike(facts, ()),), (), ())
@@ -125,7 +125,9 @@ def command(
         raise click.UsageError(
             "give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix"
         )
-    report = [_report(entries, known_bugs, one.facts, one.nodes) for one in found.kube_proxies]
+    report = [
+        _advice_report(entries, known_bugs, one.facts, one.nodes) for one in found.kube_proxies
+    ]
     said = [
         *found.notes,
         *(note for one in found.kube_proxies for note in notes(entries, one.facts)),
@@ -140,7 +142,7 @@ def command(
         }
         tell_json(data)
     else:
-        _print(report, doubtful, remarks)
+        _print_report(report, doubtful, remarks)
     if any(row["verdict"] == "affected" for one in report for row in one["failures"]):
         ctx.exit(FOUND)
 
@@ -165,11 +167,11 @@ def _failures(
 def _print_matrix(entries: Sequence["Entry"], style: str) -> None:
     from generator.fixes import matrix
 
-    write = {"markdown": matrix.as_markdown, "csv": matrix.as_csv, "json": matrix.as_json}[style]
+    write = {"markdown": matrix.as_table, "csv": matrix.as_csv, "json": matrix.as_json}[style]
     tell(write(entries), nl=False)
 
 
-def _document(path: Path) -> Any:
+def _cluster_document(path: Path) -> Any:
     from generator.base.reader import contents, unreadable_input
 
     try:
@@ -184,7 +186,7 @@ def _document(path: Path) -> Any:
         ) from error
 
 
-def _words(flags: str) -> list[str]:
+def _split_flags(flags: str) -> list[str]:
     try:
         return shlex.split(flags)
     except ValueError as error:
@@ -193,7 +195,7 @@ def _words(flags: str) -> list[str]:
         ) from error
 
 
-def _ask(context: str | None) -> list[Any]:
+def _ask_cluster(context: str | None) -> list[Any]:
     """All that is read of a cluster: nodes, DaemonSets, Pods, kube-proxy's own ConfigMaps, the version."""
     from generator.cluster import kubectl, objects
 
@@ -218,7 +220,7 @@ def _understood(read: Callable[[list[Any]], Read], documents: list[Any]) -> Read
         raise ToolError(f"this is {error}") from error
 
 
-def _report(
+def _advice_report(
     entries: Sequence["Entry"],
     known_bugs: Sequence["KnownBug"],
     facts: "Facts",
@@ -238,7 +240,7 @@ def _report(
         "kube_proxy": str(facts.kube_proxy) if facts.kube_proxy else None,
         "os": facts.os,
         "mode": facts.mode,
-        "failures": [_row(advice) for advice in ranked],
+        "failures": [_advice_row(advice) for advice in ranked],
         "upgrade_for_all": upgrade_for_all(found, facts),
         "known_bugs": [_bug(one) for one in bugs(known_bugs, facts)],
     }
@@ -257,7 +259,7 @@ def _bug(advice: "BugAdvice") -> dict[str, Any]:
     }
 
 
-def _row(advice: "Advice") -> dict[str, Any]:
+def _advice_row(advice: "Advice") -> dict[str, Any]:
     sources = {source.key: source for source in advice.entry.sources}
     return {
         "id": advice.entry.id,
@@ -282,17 +284,17 @@ def _row(advice: "Advice") -> dict[str, Any]:
     }
 
 
-def _print(
+def _print_report(
     report: Sequence[dict[str, Any]], doubtful: Sequence["Writer"], remarks: Sequence[str]
 ) -> None:
     for one in report:
-        tell(_who(one))
+        tell(_kube_proxy_told(one))
         for verdict, heading in _HEADINGS.items():
             rows = [row for row in one["failures"] if row["verdict"] == verdict]
             if rows:
                 tell(f"  {heading}:")
             for row in rows:
-                for line in _lines(row):
+                for line in _verdict_lines(row):
                     tell(f"    {line}")
         if one["known_bugs"]:
             tell("  bugs that no line and no metric shows:")
@@ -310,7 +312,7 @@ def _print(
         say(f"{TOOL}: {remark}")
 
 
-def _lines(row: dict[str, Any]) -> Iterator[str]:
+def _verdict_lines(row: dict[str, Any]) -> Iterator[str]:
     """What is said of one failure, a fact a line; of one that cannot happen why not is enough."""
     if row["verdict"] == "not affected":
         yield f"{row['id']}: {row['why']}"
@@ -319,10 +321,10 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
     facts = {"why": row["reasons"], "ends with": [row["upgrade"]] if row["upgrade"] else []}
     if row["verdict"] == "affected":
         facts["source"] = [source["title"] for source in row["sources"]]
-    yield from _facts(facts)
+    yield from _fact_lines(facts)
 
 
-def _facts(facts: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _fact_lines(facts: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for name, texts in facts.items():
         for index, text in enumerate(texts):
             yield f"  {name if index == 0 else '':9}  {text}"
@@ -336,10 +338,10 @@ def _lines_of_bug(bug: dict[str, Any]) -> Iterator[str]:
         "ends with": [bug["upgrade"] or bug["instead"]],
         "source": [source["title"] for source in bug["sources"]],
     }
-    yield from _facts(facts)
+    yield from _fact_lines(facts)
 
 
-def _who(one: dict[str, Any]) -> str:
+def _kube_proxy_told(one: dict[str, Any]) -> str:
     version = (
         f"kube-proxy {one['kube_proxy']}" if one["kube_proxy"] else "kube-proxy of unknown version"
     )

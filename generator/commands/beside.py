@@ -8,29 +8,29 @@ from generator.base.file import File
 from generator.base.problems import ToolError
 
 
-def schemas(folder: Path, *names: str) -> list[File]:
+def schema_files(folder: Path, *names: str) -> list[File]:
     """The files of schemas, below a folder; none where a file of somebody else has the name of one."""
     from generator.catalog import shipped
 
     paths = {name: shipped.schemas()[name] for name in names}
     for name, path in paths.items():
-        there = _text(folder / path.name)
+        there = _text_there(folder / path.name)
         if there is not None and not shipped.is_schema(there, name):
             return []
     return [File(path.name, path.read_text(encoding="utf-8")) for path in paths.values()]
 
 
-def put(folder: Path, files: Iterable[File]) -> list[Path]:
+def put_changed(folder: Path, files: Iterable[File]) -> list[Path]:
     """Write those that are not there as they are; the paths of these."""
     from generator.base import disk
 
-    differ = [file for file in files if _text(folder / file.path) != file.text]
+    differ = [file for file in files if _text_there(folder / file.path) != file.text]
     for file in differ:
         disk.put(folder / file.path, file.text)
     return [folder / file.path for file in differ]
 
 
-def _text(path: Path) -> str | None:
+def _text_there(path: Path) -> str | None:
     """What is there, empty where it is no text; None where nothing is."""
     from generator.base.reader import contents
 

@@ -25,7 +25,7 @@ from generator.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from generator.history.changes import Change
+    from generator.history.changes import RuleChange
     from generator.history.rule_lock import Locked
 
 _HERE = Path()
@@ -74,7 +74,7 @@ def command(
 
     if check and (as_json or markdown):
         raise click.UsageError("--check prints problems; choose how with --format")
-    before, after = _versions(span)
+    before, after = _compared_versions(span)
     lock = output / LOCK
     new = after.lock(lock)
     if new is None:
@@ -95,7 +95,7 @@ def command(
     if check:
         _check(found, before, after, changelog, style)
     elif as_json:
-        tell_json([_data(change) for change in found])
+        tell_json([_change_data(change) for change in found])
     elif markdown:
         tell(changes.markdown(found), nl=False)
     else:
@@ -122,7 +122,7 @@ class _Version:
 
         text = self.text(self.file or path)
         try:
-            return None if text is None else rule_lock.parse(text)
+            return None if text is None else rule_lock.rows_in(text)
         except (ValueError, RecursionError) as error:
             raise ToolError(
                 f"{self.file or f'{path} of {self.name}'} is not a lock file: {error}"
@@ -132,7 +132,7 @@ class _Version:
         from generator.history import git
 
         if self.commit:
-            return git.text(self.commit, path, _HERE)
+            return git.file_at(self.commit, path, _HERE)
         from generator.base.reader import contents
 
         if not os.path.lexists(path):
@@ -143,7 +143,7 @@ class _Version:
             raise ToolError(f"{path}: not UTF-8 text; save the file as UTF-8") from error
 
 
-def _versions(span: str | None) -> tuple[_Version | None, _Version]:
+def _compared_versions(span: str | None) -> tuple[_Version | None, _Version]:
     """The two to compare; the first is None where git has nothing to offer and nobody named it."""
     from generator.base.reader import is_file
     from generator.history import git
@@ -186,7 +186,7 @@ def _no_lock(version: _Version, lock: Path) -> str:
 
 
 def _check(
-    found: Sequence["Change"], before: _Version, after: _Version, path: Path, style: str
+    found: Sequence["RuleChange"], before: _Version, after: _Version, path: Path, style: str
 ) -> None:
     """End the command if a rule changed that no added line names.
 
@@ -201,7 +201,7 @@ def _check(
     stop_on_errors(changes.unnamed(found, lines, where, before.name), style)
 
 
-def _data(change: "Change") -> dict[str, object]:
+def _change_data(change: "RuleChange") -> dict[str, object]:
     return {
         "change": change.kind,
         "rule": change.name,

@@ -13,8 +13,8 @@ from generator.commands.shared import (
     format_option,
     inputs,
     no_validate_option,
+    output_size,
     say,
-    size,
     stop_on_errors,
     validate_compiled,
 )
@@ -56,5 +56,5 @@ def command(
         disk.put(sarif, reports.sarif(problems))
     stop_on_errors(problems, style)
     say(
-        f"fine: {len(read.catalog.entries)} entries, {size(compiled, len(compiled.files))}; {proof}"
+        f"fine: {len(read.catalog.entries)} entries, {output_size(compiled, len(compiled.files))}; {proof}"
     )

@@ -50,12 +50,12 @@ def _fitting(names: Names, begun: str, before: str) -> Iterator[CompletionItem]:
 def entries(ctx: click.Context) -> Names:
     """Ids and alerts; their titles."""
     named: dict[str, str | None] = {}
-    for entry in _entries(ctx):
+    for entry in _completed_entries(ctx):
         named |= dict.fromkeys((entry.id, *entry.alerts()), entry.title)
     return dict(sorted(named.items()))
 
 
-def _entries(ctx: click.Context) -> Iterable["Entry"]:
+def _completed_entries(ctx: click.Context) -> Iterable["Entry"]:
     from generator.catalog.load import load
 
     return load(_catalogs(ctx), samples=False).catalog.entries
@@ -67,27 +67,27 @@ def _catalogs(ctx: click.Context) -> Iterable[Path]:
     from generator.catalog.load import shipped_catalog
 
     typed: tuple[Path, ...] = ctx.params.get("catalogs") or ()
-    file = None if typed else project.find(Path.cwd())
+    file = None if typed else project.nearest_file(Path.cwd())
     if file is None:
         return typed
-    found, problems = project.read(file, shipped_catalog(), ["catalog"])
+    found, problems = project.read_project(file, shipped_catalog(), ["catalog"])
     return () if problems else found.catalogs
 
 
-def presets(_: click.Context) -> Names:
+def preset_names(_: click.Context) -> Names:
     from generator.catalog import profiles
     from generator.catalog.load import shipped_catalog
 
     return dict.fromkeys(profiles.presets(shipped_catalog()))
 
 
-def pages(_: click.Context) -> Names:
+def page_names(_: click.Context) -> Names:
     from generator.catalog import shipped
 
-    return {name: shipped.title(name) for name in shipped.pages()}
+    return {name: shipped.page_title(name) for name in shipped.pages()}
 
 
-def schemas(_: click.Context) -> Names:
+def schema_names(_: click.Context) -> Names:
     from generator.catalog import shipped
 
     return dict.fromkeys(shipped.schemas())

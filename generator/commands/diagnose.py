@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from generator.catalog.load import Inputs
     from generator.compile.rule import Rules
-    from generator.diagnose.findings import Findings, Span
-    from generator.diagnose.sources import Source
+    from generator.diagnose.findings import Findings, Period
+    from generator.diagnose.sources import Log
 
 _PIPE_COLUMNS = 110
 _NOTES = 100
@@ -146,7 +146,7 @@ def command(
 
     from generator.catalog.load import load
     from generator.diagnose import pods, report, sources
-    from generator.diagnose.findings import Findings, Span
+    from generator.diagnose.findings import Findings, Period
     from generator.fixes.advice import Facts
 
     urls = {"loki": loki, "victorialogs": victorialogs, "prometheus": prometheus}
@@ -163,10 +163,10 @@ def command(
     stop_on_errors(errors(read.problems))
     notes = _Notes()
     now = datetime.now(UTC)
-    span = Span(_time("--since", since, now), _time("--until", until, now))
+    span = Period(_time("--since", since, now), _time("--until", until, now))
     findings = Findings(read.catalog, now, span)
     seen: dict[str, Any] = {"bytes": 0, "sources": [], "servers": []}
-    logs: Iterator[Source] = iter(())
+    logs: Iterator[Log] = iter(())
     failed: Sequence[ToolError] = ()
     if paths or not (with_kubectl or servers):
         if not paths and on_terminal(sys.stdin):
@@ -181,11 +181,11 @@ def command(
     if follow:
         name = paths[0] if paths and paths[0] != "-" else "standard input"
         say(f"following {name}; Ctrl-C ends it and prints the report")
-    _read(logs, findings, seen, notes, _follower(findings, seen) if follow else None)
+    _read_logs(logs, findings, seen, notes, _follower(findings, seen) if follow else None)
     if servers:
         read, rules, _ = compile_or_stop(catalogs, profile)
-        asked = Span(span.begin or now - _IN_SERVERS, span.end or now)
-        seen["servers"], failed = _ask(read, rules, findings, servers, asked)
+        asked = Period(span.begin or now - _IN_SERVERS, span.end or now)
+        seen["servers"], failed = _ask_servers(read, rules, findings, servers, asked)
         if not (seen["sources"] or seen["servers"]):
             raise failed[0]
     for error in failed:
@@ -213,7 +213,7 @@ def command(
             if on_terminal(sys.stdout)
             else _PIPE_COLUMNS
         )
-        _print(list(report.as_text(data, width, verbose)), colour, paged=not follow)
+        _print_styled(list(report.as_text(data, width, verbose)), colour, paged=not follow)
     if not as_json and not as_markdown:
         for note in data["notes"]:
             say(f"{TOOL}: {note}")
@@ -241,13 +241,13 @@ class _Notes:
         return [*self._kept, *([f"and {self._more:,} more notes"] if self._more else [])]
 
 
-def _chained(first: Iterator["Source"], second: Iterator["Source"]) -> Iterator["Source"]:
+def _chained(first: Iterator["Log"], second: Iterator["Log"]) -> Iterator["Log"]:
     yield from first
     yield from second
 
 
-def _read(
-    logs: Iterator["Source"],
+def _read_logs(
+    logs: Iterator["Log"],
     findings: "Findings",
     seen: dict[str, Any],
     notes: "_Notes",
@@ -263,7 +263,7 @@ def _read(
             place = source.node or source.pod or source.name
             if source.version:
                 findings.told(place, Hints(version=source.version))
-            with _progress(source) as advance:
+            with _reading_progress(source) as advance:
                 for window in windows(_watched(source.blocks, look) if look else source.blocks):
                     findings.read(window, source.name, source.pod, source.node, source.numbered)
                     seen["bytes"] += window.end - window.begin
@@ -278,7 +278,7 @@ def _read(
 
 
 @contextmanager
-def _progress(source: "Source") -> Iterator[Callable[[int], None]]:
+def _reading_progress(source: "Log") -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, for what takes its time."""
     if not on_terminal(sys.stderr) or (source.size or 0) < _PROGRESS_BYTES:
         yield lambda count: None
@@ -302,8 +302,8 @@ def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], Non
     """Tells what was there when the reading began, and then what changes."""
     from datetime import UTC, datetime
 
-    from generator.diagnose.news import Watch, told
-    from generator.diagnose.report import size
+    from generator.diagnose.news import Watch, announcement
+    from generator.diagnose.report import readable_size
 
     watch, columns = (
         Watch(),
@@ -315,24 +315,23 @@ def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], Non
         nonlocal began
         if not began:
             count = sum(1 for _ in findings.found)
-            say(
-                f"read {size(seen['bytes'])} that were there: {count or 'no'} documented failure{'s' * (count != 1)}"
-            )
+            failures = f"{count or 'no'} documented failure{'s' * (count != 1)}"
+            say(f"read {readable_size(seen['bytes'])} that were there: {failures}")
             began = True
         for news in watch.news(findings.found, datetime.now(UTC)):
             grave = _COLOURS[news.severity] if news.kind != "ends" else {}
-            for line in told(news, columns):
+            for line in announcement(news, columns):
                 say(line, **grave)
 
     return look
 
 
-def _ask(
+def _ask_servers(
     read: "Inputs",
     rules: "Rules",
     findings: "Findings",
     servers: Mapping[str, str],
-    span: "Span",
+    span: "Period",
 ) -> tuple[list[str], list[ToolError]]:
     """Ask the servers that are named by an option, credentials come as for the other commands.
 
@@ -363,7 +362,7 @@ def _ask(
     return names, failed
 
 
-def _print(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:
+def _print_styled(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -> None:
     """On a terminal in colour, and page by page where it is longer than the screen, as git does it."""
     if not (colour or on_terminal(sys.stdout)):
         for _, line in lines:

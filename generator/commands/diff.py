@@ -29,9 +29,9 @@ def command(
     read, rules, _ = compile_or_stop(catalogs, profile)
     found = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
     if as_json:
-        tell_json(ruling.as_data(found))
+        tell_json(ruling.differences_as_data(found))
     else:
-        tell(ruling.told(found), nl=False)
+        tell(ruling.differences_told(found), nl=False)
     for each in found:
         say(f"{each.ruler.place}: {ruling.counted(each.changes)}")
     if any(each.changes for each in found):

@@ -10,7 +10,9 @@ from generator.commands.shared import colour_option, exactly, examples, table
 @click.command(
     epilog=examples("docs", "docs sites", "docs unit-tests | less", "docs sites --section presets"),
 )
-@click.argument("name", metavar="[PAGE]", required=False, shell_complete=one_of(completion.pages))
+@click.argument(
+    "name", metavar="[PAGE]", required=False, shell_complete=one_of(completion.page_names)
+)
 @page.section_option("presets")
 @colour_option
 def command(name: str | None, section: str | None, colour: bool) -> None:
@@ -19,7 +21,7 @@ def command(name: str | None, section: str | None, colour: bool) -> None:
 
     pages = shipped.pages()
     if name is None:
-        table(["page", "title"], [{"page": one, "title": shipped.title(one)} for one in pages])
+        table(["page", "title"], [{"page": one, "title": shipped.page_title(one)} for one in pages])
         return
-    text = shipped.page(exactly(name, {one: one for one in pages}, "docs"))
+    text = shipped.readable_page(exactly(name, {one: one for one in pages}, "docs"))
     page.show(text if section is None else page.section(text, section), colour)

@@ -54,16 +54,18 @@ def command(
     }
     alert = alerts[meant(name, by_id | {known: known for known in alerts})]
     with said_by_the_checks():
-        whole = runbooks.page(alert, rules, read.catalog, read.profile, BesideTheTemplates())
+        whole = runbooks.runbook_of(alert, rules, read.catalog, read.profile, BesideTheTemplates())
     text = whole.partition("\n")[2].lstrip(
         "\n"
     )  # the first line says who generated it, which a reader knows
     if node is not None:
-        text = _on_node(text, node, find_pod(read.profile.kube_proxy, 'spec.nodeName="$NODE"'))
+        text = _filled_for_node(
+            text, node, find_pod(read.profile.kube_proxy, 'spec.nodeName="$NODE"')
+        )
     page.show(text if section is None else page.section(text, section), colour)
 
 
-def _on_node(text: str, node: str, find_pod: str) -> str:
+def _filled_for_node(text: str, node: str, find_pod: str) -> str:
     """The page with the node filled in; the Pod is then found by it."""
     text = _NODE.sub(lambda _: f"NODE={shlex.quote(node)}\n", text)
     found = _POD.search(text)

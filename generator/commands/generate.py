@@ -17,9 +17,9 @@ from generator.commands.shared import (
     inputs,
     no_validate_option,
     output_option,
+    output_size,
     report,
     say,
-    size,
     tell,
     validate_compiled,
 )
@@ -68,7 +68,7 @@ def command(
     files = compiled.files if all_outputs else compiled.of_outputs(read.profile.outputs)
     proof = ""
     if not errors(problems):
-        problems += write.foreign(output, files)
+        problems += write.not_generated(output, files)
     if not errors(problems):
         found, proof = validate_compiled(read, compiled.files, output.as_posix(), no_validate)
         problems += found
@@ -95,7 +95,7 @@ def command(
         report(late.problems, style)
         ctx.exit(FOUND)
     state = "written" if changed else "unchanged"
-    say(f"{output}: {state}, {size(compiled, len(files))}; {proof}")
+    say(f"{output}: {state}, {output_size(compiled, len(files))}; {proof}")
 
 
 def _repair(catalogs: Sequence[Path], profile: Path | None, output: Path, all_outputs: bool) -> str:

@@ -10,7 +10,7 @@ import click
 
 from generator.base.names import TOOL
 from generator.commands import beside
-from generator.commands.completion import one_of, presets
+from generator.commands.completion import one_of, preset_names
 from generator.commands.shared import (
     FOUND,
     client_of,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from generator.base.problems import Problem
     from generator.catalog.profile import Preset
     from generator.servers.http import Endpoint
-    from generator.sites.fitting import Choice, Engine, Facts, Finding
+    from generator.sites.fitting import Choice, Engine, Gap, SiteFacts
 
 _DEFAULTS: Mapping["Engine", str] = {"loki": "alloy", "prometheus": "kube-prometheus-stack"}
 _STDOUT = "-"
@@ -43,19 +43,19 @@ _STDOUT = "-"
 @click.option(
     "--logs",
     metavar="PRESET",
-    shell_complete=one_of(presets),
+    shell_complete=one_of(preset_names),
     help="How logs arrive; instead of what Loki shows.",
 )
 @click.option(
     "--metrics",
     metavar="PRESET",
-    shell_complete=one_of(presets),
+    shell_complete=one_of(preset_names),
     help="How metrics arrive; instead of what Prometheus shows.",
 )
 @click.option(
     "--runs",
     metavar="PRESET",
-    shell_complete=one_of(presets),
+    shell_complete=one_of(preset_names),
     help="How kube-proxy runs, such as eks, gke, aks, kops; for the runbooks.",
 )
 @server_options("loki", "prometheus")
@@ -118,10 +118,10 @@ def command(
         raise click.exceptions.Exit(FOUND)
     presets = profiles.read_presets(shipped_catalog())
     wanted: dict[Engine, list[Preset]] = {
-        "loki": _named(presets, "loki", logs),
-        "prometheus": _named(presets, "prometheus", metrics),
+        "loki": _presets_that_set(presets, "loki", logs),
+        "prometheus": _presets_that_set(presets, "prometheus", metrics),
     }
-    deployment = _named(presets, "kube_proxy", runs)[0] if runs else None
+    deployment = _presets_that_set(presets, "kube_proxy", runs)[0] if runs else None
     endpoints = {kind: access.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
     loki, prometheus = (
         client_of(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"])
@@ -139,8 +139,8 @@ def command(
     }
     assumed = choices["prometheus"].preset.profile.kubernetes.labels.get("release")
     folder = Path(output).parent
-    schemas = [] if output == _STDOUT else beside.schemas(folder, "profile")
-    file = _profile(
+    schemas = [] if output == _STDOUT else beside.schema_files(folder, "profile")
+    file = _proposed_profile(
         output,
         choices,
         deployment,
@@ -152,12 +152,12 @@ def command(
         runbooks,
         schemas[0].path if schemas else None,
     )
-    findings = _findings(file, facts)
+    findings = _gaps_of_profile(file, facts)
     if output == _STDOUT:
         tell(file.text, nl=False)
     else:
         disk.put(Path(output), file.text)
-    beside.put(folder, schemas)
+    beside.put_changed(folder, schemas)
     if as_json:
         tell_json(_for_programs(file, choices, facts, findings))
     for line in (*_seen(choices, facts), *map(str, findings)):
@@ -170,7 +170,9 @@ def command(
         say(f"{output}: written{_with(schemas)}; next: {TOOL} check --profile {output}")
 
 
-def _named(presets: Sequence["Preset"], section: str, name: str | None) -> list["Preset"]:
+def _presets_that_set(
+    presets: Sequence["Preset"], section: str, name: str | None
+) -> list["Preset"]:
     """The presets that set a section, or the one that is asked for."""
     able = [preset for preset in presets if section in preset.sections]
     if name is None:
@@ -192,11 +194,11 @@ def _default(presets: Sequence["Preset"], engine: "Engine") -> "Choice":
     )
 
 
-def _profile(
+def _proposed_profile(
     output: str,
     choices: Mapping["Engine", "Choice"],
     deployment: "Preset | None",
-    facts: "Facts",
+    facts: "SiteFacts",
     endpoints: Mapping[str, "Endpoint | None"],
     cluster_label: str | None,
     clusters: Sequence[str],
@@ -249,7 +251,7 @@ def _with(schemas: Sequence["File"]) -> str:
     return f", and beside it {schemas[0].path}, which editors complete from" if schemas else ""
 
 
-def _findings(file: "File", facts: "Facts") -> list["Finding"]:
+def _gaps_of_profile(file: "File", facts: "SiteFacts") -> list["Gap"]:
     """What the profile would not see; ends the command if what was given makes no good profile."""
     import tempfile
 
@@ -282,7 +284,7 @@ def _said(problem: "Problem", folder: Path) -> "Problem":
     return replace(problem, where=Location(""))
 
 
-def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:
+def _seen(choices: Mapping["Engine", "Choice"], facts: "SiteFacts") -> list[str]:
     """A line for each server that was asked."""
     lines = []
     if facts.streams is not None:
@@ -315,8 +317,8 @@ def _seen(choices: Mapping["Engine", "Choice"], facts: "Facts") -> list[str]:
 def _for_programs(
     file: "File",
     choices: Mapping["Engine", "Choice"],
-    facts: "Facts",
-    findings: Sequence["Finding"],
+    facts: "SiteFacts",
+    findings: Sequence["Gap"],
 ) -> Mapping[str, Any]:
     return {
         "profile": file.path,

@@ -34,7 +34,7 @@ def command(
     rows = (
         [row for entry in entries for row in _wordings(entry)]
         if evidence
-        else [_row(entry) for entry in entries]
+        else [_entry_row(entry) for entry in entries]
     )
     if as_json:
         tell_json(rows)
@@ -42,7 +42,7 @@ def command(
         table(list(rows[0]) if rows else [], rows, () if wide or evidence else _NARROW)
 
 
-def _row(entry: "Entry") -> dict[str, str]:
+def _entry_row(entry: "Entry") -> dict[str, str]:
     evidence = {variant.evidence for variant in entry.logs.variants} if entry.logs else set()
     signals = [
         ("logs", entry.logs),

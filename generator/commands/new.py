@@ -50,13 +50,13 @@ def command(entry_id: str, kind: str, alert: str | None, catalogs: tuple[Path, .
     catalog = catalogs[0] if catalogs else Path("catalog")
     name = alert or scaffold.alert_name(entry_id)
     folder = catalog / entry_id
-    wrong = _wrong(entry_id, name, catalog)
+    wrong = _why_refused(entry_id, name, catalog)
     if wrong:
         say(f"{TOOL}: {wrong}")
         raise click.exceptions.Exit(FOUND)
-    schemas = beside.schemas(catalog, "failure", "tests")
+    schemas = beside.schema_files(catalog, "failure", "tests")
     files = scaffold.files(entry_id, name, kind, schema=bool(schemas))
-    put = beside.put(catalog, schemas)  # before the entry, which is whole or not there
+    put = beside.put_changed(catalog, schemas)  # before the entry, which is whole or not there
     write.create(folder, files)
     for path in [*(folder / file.path for file in files), *put]:
         tell(path.as_posix())
@@ -66,7 +66,7 @@ def command(entry_id: str, kind: str, alert: str | None, catalogs: tuple[Path, .
     say(f"  {shlex.join([TOOL, 'test', *added, '--only', entry_id])}")
 
 
-def _wrong(entry_id: str, alert: str, catalog: Path) -> str:
+def _why_refused(entry_id: str, alert: str, catalog: Path) -> str:
     """Why an entry of a catalog cannot have this id and alert; empty if it can."""
     import re
 

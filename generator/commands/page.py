@@ -20,7 +20,7 @@ def section_option(such_as: str) -> Decorator:
 def show(text: str, colour: bool) -> None:
     """Print a page; in a pipe as it is."""
     if colour or on_terminal(sys.stdout):
-        _print(printable(text), colour)
+        _print_page(printable(text), colour)
     else:
         tell(text, nl=False)
 
@@ -50,18 +50,18 @@ def _without_code(text: str) -> str:
     """With spaces in place of code, whose comments look like headings."""
     parts = [
         (" " * (len(part) - 1) + "\n") if is_code else part
-        for is_code, part in markdown.parts(text, fences=True)
+        for is_code, part in markdown.prose_and_code(text, fences=True)
     ]
     return "".join(parts)
 
 
-def _print(text: str, colour: bool) -> None:
+def _print_page(text: str, colour: bool) -> None:
     """Prose in the width of the screen; code as it is, so that it can be copied whole."""
     from rich.markdown import Markdown
 
     screen = console(colour)
     with screen.capture() as captured:
-        for is_code, part in markdown.parts(text):
+        for is_code, part in markdown.prose_and_code(text):
             if is_code:
                 for line in textwrap.dedent(part).splitlines():
                     screen.print(line, style="bold cyan", markup=False, soft_wrap=True)

@@ -64,9 +64,9 @@ def command(
             rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace)
         )
     if as_json:
-        tell_json(ruling.as_data(plans))
+        tell_json(ruling.differences_as_data(plans))
     else:
-        tell(ruling.told(plans), nl=False)
+        tell(ruling.differences_told(plans), nl=False)
     for each in plans:
         if not dry_run:
             _apply(each, rollback)
@@ -87,4 +87,4 @@ def _apply(plan: ruling.Difference, rollback: bool) -> None:
     if rollback:
         kept.forget(place)
     else:
-        kept.finish(place)
+        kept.mark_complete(place)

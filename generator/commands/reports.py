@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from generator.prove.over_time import Outcome
 
 
-def render(problems: Sequence[Problem], style: str) -> str:
+def rendered_problems(problems: Sequence[Problem], style: str) -> str:
     """Problems as `text`, one `json` document, `github` workflow annotations, or a `gitlab` Code Quality report.
 
     Ends in a newline unless empty.
@@ -112,7 +112,7 @@ def _uri(path: str) -> str:
 def junit(outcomes: Sequence["Outcome"]) -> str:
     """How tests ended, as JUnit's XML: a suite for each file, a case for each test."""
     root = ElementTree.Element("testsuites", name=TOOL)
-    for file, rows in groupby(sorted(outcomes, key=_file), key=_file):
+    for file, rows in groupby(sorted(outcomes, key=_file_of_outcome), key=_file_of_outcome):
         cases = list(rows)
         failures = sum(bool(case.said) for case in cases)
         suite = ElementTree.SubElement(root, "testsuite", name=_xml(file))
@@ -123,7 +123,7 @@ def junit(outcomes: Sequence["Outcome"]) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _file(outcome: "Outcome") -> str:
+def _file_of_outcome(outcome: "Outcome") -> str:
     return outcome.file
 
 

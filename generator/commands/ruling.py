@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from generator.catalog.profile import Profile
     from generator.compile.as_shown import Group
     from generator.compile.rule import Engine, Rules
-    from generator.rulers.plan import Change
+    from generator.rulers.plan import GroupChange
     from generator.rulers.ruler import Ruler
 
 _KINDS = ("loki", "mimir", "cortex", "prometheus")
@@ -36,7 +36,7 @@ class Difference:
     ruler: "Ruler"
     loaded: Sequence["Group"]
     wanted: Sequence["Group"]
-    changes: Sequence["Change"]
+    changes: Sequence["GroupChange"]
 
 
 def _one_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -97,7 +97,9 @@ def rulers(
     from generator.servers import access
 
     found: list[tuple[Engine, Ruler]] = []
-    for kind, server in access.named(_KINDS, urls, only, profile.servers, os.environ).items():
+    for kind, server in access.named_servers(
+        _KINDS, urls, only, profile.servers, os.environ
+    ).items():
         engine: Engine = "loki" if kind == "loki" else "prometheus"
         asked_for = urls[kind] or kind in only
         if kind == "prometheus" and not rules_dir and not asked_for:
@@ -153,7 +155,7 @@ def _difference(engine: "Engine", ruler: "Ruler", wanted: Sequence["Group"]) -> 
     return Difference(ruler, loaded, wanted, plan.changes(engine, wanted, loaded))
 
 
-def told(found: Sequence[Difference]) -> str:
+def differences_told(found: Sequence[Difference]) -> str:
     """A line for each group that differs, below its ruler, with a diff of what changes in it; empty if none does."""
     lines = []
     for each in found:
@@ -165,7 +167,7 @@ def told(found: Sequence[Difference]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def as_data(found: Sequence[Difference]) -> list[dict[str, Any]]:
+def differences_as_data(found: Sequence[Difference]) -> list[dict[str, Any]]:
     return [
         {
             "ruler": each.ruler.place,
@@ -178,7 +180,7 @@ def as_data(found: Sequence[Difference]) -> list[dict[str, Any]]:
     ]
 
 
-def counted(changes: Sequence["Change"]) -> str:
+def counted(changes: Sequence["GroupChange"]) -> str:
     """Such as `2 to create, 1 to update`."""
     counts = {
         word: sum(change.kind == word for change in changes)

@@ -4,14 +4,14 @@ import json
 
 import click
 
-from generator.commands.completion import one_of, schemas
+from generator.commands.completion import one_of, schema_names
 from generator.commands.shared import exactly, examples, table, tell
 
 
 @click.command(
     epilog=examples("schema", "schema profile > profile.schema.json", "schema diagnosis"),
 )
-@click.argument("name", metavar="[NAME]", required=False, shell_complete=one_of(schemas))
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=one_of(schema_names))
 def command(name: str | None) -> None:
     """Print a JSON Schema; without a name, list them.
 

@@ -59,7 +59,7 @@ def say(message: str, **style: Any) -> None:
 
 def tell(text: str, nl: bool = True, **style: Any) -> None:
     """What the command was asked for, on standard output, without the secrets of the servers that said a part of it."""
-    _print(_painted(printable(masked(text)), style), nl)
+    _echo(_painted(printable(masked(text)), style), nl)
 
 
 def tell_json(data: Any) -> None:
@@ -67,10 +67,10 @@ def tell_json(data: Any) -> None:
     import json
 
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    _print(_printable_json(masked(json.dumps(data, indent=2, ensure_ascii=not unicode))))
+    _echo(_printable_json(masked(json.dumps(data, indent=2, ensure_ascii=not unicode))))
 
 
-def _print(text: str, nl: bool = True) -> None:
+def _echo(text: str, nl: bool = True) -> None:
     try:
         click.echo(text, nl=nl)
     except OSError as error:
@@ -166,13 +166,13 @@ colour_option = click.option(
 def report(problems: Sequence[Problem], style: str = "text") -> None:
     if style == "text" and not problems:
         return
-    from generator.commands.reports import render
+    from generator.commands.reports import rendered_problems
 
-    text = render(problems, style)
+    text = rendered_problems(problems, style)
     if style == "text":
         say(text.removesuffix("\n"))
     elif text:
-        _print(_printable_json(text) if style in ("json", "gitlab") else printable(text), nl=False)
+        _echo(_printable_json(text) if style in ("json", "gitlab") else printable(text), nl=False)
 
 
 def project_option(key: str, *names: str, **more: Any) -> Decorator:
@@ -282,10 +282,10 @@ def _of_project(names: Sequence[str], style: str) -> tuple[dict[str, Any], str]:
 
     path = None
     with suppress(OSError):  # the working folder was removed
-        path = project.find(Path.cwd()) if names else None
+        path = project.nearest_file(Path.cwd()) if names else None
     if path is None:
         return {}, ""
-    found, problems = project.read(path, shipped_catalog(), [_KEYS[name] for name in names])
+    found, problems = project.read_project(path, shipped_catalog(), [_KEYS[name] for name in names])
     stop_on_errors(problems, style)
     said = {name: getattr(found, name) for name in names}
     return {name: value for name, value in said.items() if value}, found.name
@@ -309,11 +309,11 @@ def as_options(
 
 def version_of(text: str | None) -> "Version | None":
     """A version that was given. Raises ToolError if it is none."""
-    from generator.fixes.versions import parse
+    from generator.fixes.versions import parse_version
 
     if text is None:
         return None
-    found = parse(text)
+    found = parse_version(text)
     if found is None:
         raise ToolError(
             f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26"
@@ -397,7 +397,7 @@ def validate_compiled(
     with_tests = (
         inputs.catalog if entries is None else replace(inputs.catalog, entries=tuple(entries))
     )
-    verdict = validate(tool, files, tested, with_tests, output, again, _progress)
+    verdict = validate(tool, files, tested, with_tests, output, again, _unit_test_progress)
     proof = f"promtool accepts the {verdict.rules} rules of Prometheus"
     if verdict.test_files:
         proof += f", the unit tests of {verdict.test_files} {'entry' if verdict.test_files == 1 else 'entries'} pass"
@@ -408,13 +408,13 @@ def validate_compiled(
     return verdict.problems, proof
 
 
-def _progress(done: int, of: int) -> None:
+def _unit_test_progress(done: int, of: int) -> None:
     """How far promtool is with the unit tests, on a terminal."""
     if on_terminal(sys.stderr):
         click.echo(f"\runit tests {done}/{of}" if done < of else "\r\033[K", nl=False, err=True)
 
 
-def size(compiled: "Compiled", count: int) -> str:
+def output_size(compiled: "Compiled", count: int) -> str:
     """Such as `41 files, 25 alerts (11 for Loki, 14 for Prometheus) and 9 recording rules`."""
     files = f"{count} files"
     if compiled.rules is None:
@@ -482,7 +482,7 @@ def profile_of(profile: Path | None) -> "Profile":
     from generator.catalog.load import shipped_catalog
 
     reader = Reader()
-    read = profiles.read(reader, shipped_catalog(), profile)
+    read = profiles.read_profile(reader, shipped_catalog(), profile)
     stop_on_errors(reader.problems)
     return read
 

@@ -136,7 +136,7 @@ def command(
         ]
     compared, unseen = 0, list[Problem]()
     if suites or any(entry.samples for entry in entries):
-        with _store(url, victorialogs, suites) as store:
+        with _store_for_tests(url, victorialogs, suites) as store:
             for suite in suites:
                 outcomes += over_time.run_tests(store, promtool, suite)
             if catalog:
@@ -150,7 +150,7 @@ def command(
     ]
     failed = [outcome for outcome in outcomes if outcome.said]
     if junit:
-        _write(junit, outcomes)
+        _write_junit(junit, outcomes)
     if style != "text":
         report([*failures, *unseen], style)
     elif as_json:
@@ -211,7 +211,7 @@ def _tests_of_entries(
     _stop_on_errors(compiled.problems, wanted)
     entries = read.catalog.entries
     if names or files:
-        entries = tuple(_chosen(entries, names, files))
+        entries = tuple(_chosen_entries(entries, names, files))
         _stop_on_errors(
             [_untested(entry) for entry in entries if not (entry.unit_tests or entry.log_tests)],
             wanted,
@@ -233,7 +233,7 @@ def _catalogs_of(files: Sequence[Path], known: Sequence[Path]) -> list[Path]:
     return [path for resolved, path in found.items() if resolved not in there]
 
 
-def _chosen(
+def _chosen_entries(
     entries: Sequence["Entry"], names: Sequence[str], files: Sequence[Path]
 ) -> Iterator["Entry"]:
     """The entries of these names (ids or alerts) and of these files of tests; ends the command for an unknown name."""
@@ -270,19 +270,19 @@ def _stop_on_errors(problems: Sequence[Problem], wanted: _Wanted) -> None:
     found = sorted(errors(problems))
     if found and wanted.junit:
         rows = [Outcome(row.where.path, str(row.where), row.message) for row in found]
-        _write(wanted.junit, rows)
+        _write_junit(wanted.junit, rows)
     if found or wanted.style == "text":
         stop_on_errors(problems, wanted.style)
 
 
-def _write(path: Path, outcomes: Sequence["Outcome"]) -> None:
+def _write_junit(path: Path, outcomes: Sequence["Outcome"]) -> None:
     from generator.commands import reports
 
     disk.put(path, reports.junit(outcomes))
 
 
 @contextmanager
-def _store(
+def _store_for_tests(
     loki: str | None, victorialogs: str | None, suites: Sequence["Suite"]
 ) -> Iterator["Store"]:
     """The store of logs that is named, or one that is started for the run."""
@@ -309,4 +309,4 @@ def _store(
 def _client(kind: str, url: str) -> "Client":
     from generator.servers import access
 
-    return client_of(access.named([kind], {kind: url}, (), {}, os.environ)[kind])
+    return client_of(access.named_servers([kind], {kind: url}, (), {}, os.environ)[kind])

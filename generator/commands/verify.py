@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from generator.catalog.load import Inputs
     from generator.compile.rule import Engine, Language, Rules
     from generator.servers.http import Client
-    from generator.sites.fitting import Facts
+    from generator.sites.fitting import SiteFacts
     from generator.verify.judgement import Check, Finding
     from generator.verify.routing import Site
 
@@ -78,13 +78,13 @@ def command(
     from generator.verify import judgement
 
     read, rules, files = compile_or_stop(catalogs, profile)
-    endpoints = access.named(_KINDS, urls, only, read.profile.servers, os.environ)
+    endpoints = access.named_servers(_KINDS, urls, only, read.profile.servers, os.environ)
     if not endpoints:
         raise ToolError(
             "no server is named; give --loki URL and the like, or `servers:` in the profile"
         )
-    asked = _Asked({kind: client_of(server) for kind, server in endpoints.items()})
-    findings = judgement.grouped(_findings(read, rules, files, asked, no_runbooks))
+    asked = _AskedServers({kind: client_of(server) for kind, server in endpoints.items()})
+    findings = judgement.grouped(_all_findings(read, rules, files, asked, no_runbooks))
     if as_json:
         rows = [{**asdict(finding), "count": len(finding.names)} for finding in findings]
         tell_json(rows)
@@ -92,14 +92,14 @@ def command(
         for finding in findings:
             tell(_MARKS[finding.state], nl=False, fg=_COLOURS[finding.state])
             tell(f"\t{finding.check}\t{finding}")
-    say(_summary(findings))
+    say(_count_of_states(findings))
     if asked.silent == endpoints.keys():
         ctx.exit(COULD_NOT_RUN)
     if any(finding.state == "fault" for finding in findings):
         ctx.exit(FOUND)
 
 
-def _summary(findings: Sequence["Finding"]) -> str:
+def _count_of_states(findings: Sequence["Finding"]) -> str:
     """Such as `5 ok, 2 FAULT (of 25 subjects)`."""
     words = []
     for state, mark in _MARKS.items():
@@ -113,7 +113,7 @@ def _summary(findings: Sequence["Finding"]) -> str:
     return ", ".join(words)
 
 
-class _Asked:
+class _AskedServers:
     """The servers, each of which is asked as long as it answers: what is wrong with one hides nothing of the others."""
 
     def __init__(self, clients: Mapping[str, "Client"]) -> None:
@@ -143,12 +143,12 @@ class _Asked:
             yield Finding(check, client.name, "fault", said, "see to it, and verify again")
 
 
-def _findings(
-    read: "Inputs", rules: "Rules", files: Sequence["File"], asked: _Asked, no_runbooks: bool
+def _all_findings(
+    read: "Inputs", rules: "Rules", files: Sequence["File"], asked: _AskedServers, no_runbooks: bool
 ) -> Iterator["Finding"]:
     from generator.verify import judgement, probe
 
-    facts: dict[Engine, Facts] = {}
+    facts: dict[Engine, SiteFacts] = {}
     yield from _of_rules(read, rules, asked)
     yield from _of_watchdogs(rules, asked)
     yield from _of_selectors(read, rules, asked, facts)
@@ -157,15 +157,15 @@ def _findings(
         yield judgement.not_checked("runbooks", "all", "left out by --no-runbooks")
     else:
         links = [alert.rule.annotations["runbook_url"] for alert in rules.alerts]
-        yield from judgement.runbooks_answer(rules, probe.pages(links))
+        yield from judgement.runbooks_answer(rules, probe.fetch_pages(links))
 
 
-def _ruler(engine: "Engine", asked: _Asked) -> str | None:
+def _ruler(engine: "Engine", asked: _AskedServers) -> str | None:
     """The kind of server whose ruler evaluates the rules of an engine."""
     return next((kind for kind in _RULERS[engine] if kind in asked.clients), None)
 
 
-def _store(engine: "Engine", asked: _Asked) -> str | None:
+def _kind_of_store(engine: "Engine", asked: _AskedServers) -> str | None:
     """The kind of server that holds what the rules of an engine select: its ruler, but for vmalert."""
     ruler = _ruler(engine, asked)
     if engine == "loki" and ruler in (None, "vmalert"):
@@ -179,7 +179,7 @@ def _not_asked(check: "Check", engine: str) -> "Finding":
     return not_checked(check, engine, "no address", "give it as an option, or in the profile")
 
 
-def _of_rules(read: "Inputs", rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
+def _of_rules(read: "Inputs", rules: "Rules", asked: _AskedServers) -> Iterator["Finding"]:
     from datetime import UTC, datetime
 
     from generator.compile import victorialogs
@@ -212,7 +212,7 @@ def _of_rules(read: "Inputs", rules: "Rules", asked: _Asked) -> Iterator["Findin
                 )
 
 
-def _of_watchdogs(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
+def _of_watchdogs(rules: "Rules", asked: _AskedServers) -> Iterator["Finding"]:
     from generator.verify import judgement, probe
 
     if "alertmanager" not in asked.clients:
@@ -228,7 +228,7 @@ def _of_watchdogs(rules: "Rules", asked: _Asked) -> Iterator["Finding"]:
 
 
 def _of_selectors(
-    read: "Inputs", rules: "Rules", asked: _Asked, facts: dict["Engine", "Facts"]
+    read: "Inputs", rules: "Rules", asked: _AskedServers, facts: dict["Engine", "SiteFacts"]
 ) -> Iterator["Finding"]:
     """Keeps in `facts` what was seen."""
     from generator.servers.victorialogs import VictoriaLogs
@@ -236,7 +236,7 @@ def _of_selectors(
     from generator.verify import judgement
 
     for engine, groups in rules.groups.items():
-        store = _store(engine, asked)
+        store = _kind_of_store(engine, asked)
         if not groups:
             continue
         if store is None:
@@ -262,8 +262,8 @@ def _of_routes(
     read: "Inputs",
     rules: "Rules",
     files: Sequence["File"],
-    asked: _Asked,
-    facts: Mapping["Engine", "Facts"],
+    asked: _AskedServers,
+    facts: Mapping["Engine", "SiteFacts"],
 ) -> Iterator["Finding"]:
     from datetime import UTC, datetime
 
@@ -276,7 +276,7 @@ def _of_routes(
     text = next(
         file.text for file in files if file.path == "alertmanager/kube-proxy.alertmanager.yaml"
     )
-    generated, today = document.load(text), datetime.now(UTC).date()
+    generated, today = document.plain_values(text), datetime.now(UTC).date()
     yield from asked.ask(
         "routes",
         "alertmanager",
@@ -287,7 +287,7 @@ def _of_routes(
     )
 
 
-def _sites(read: "Inputs", facts: Mapping["Engine", "Facts"]) -> dict["Engine", "Site"]:
+def _sites(read: "Inputs", facts: Mapping["Engine", "SiteFacts"]) -> dict["Engine", "Site"]:
     """Where alerts come from, as far as it was seen."""
     from generator.sites.fitting import Job
     from generator.verify.routing import Site

@@ -45,7 +45,7 @@ def meaning(value: Any, key: str = "") -> Any:
         return [meaning(part) for part in value]
     if key in _DURATIONS and value is not None:
         with suppress(ValueError):  # what is none is compared as it stands
-            return durations.text(
+            return durations.shortest_text(
                 durations.seconds(f"{value}s" if isinstance(value, int) else str(value))
             )
     return value.strip() if key == "expr" else value

@@ -19,9 +19,11 @@ _HOURS = 3  # what is shown of the time before the click
 _QUERY = "the query"
 
 
-def logs(grafana: GrafanaProfile, source: LogSource, signature: Signature, window: str) -> str:
+def explore_link(
+    grafana: GrafanaProfile, source: LogSource, signature: Signature, window: str
+) -> str:
     """A template for the address of Explore (Grafana 10 or later) with the log query of the alert's place."""
-    query, arguments = matched_line.of_place(source, signature)
+    query, arguments = matched_line.format_of_place(source, signature)
     asked = f"(printf {' '.join([gotemplate.string(query), *arguments])})"
     hours = max(_HOURS, ceil(seconds(window) / 3600))
     panes = gotemplate.string(_panes(grafana.loki, hours))

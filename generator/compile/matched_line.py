@@ -41,14 +41,14 @@ _BOTH = f'(printf "%s%s" .Labels.{_WRAPPED} .Labels.{_TEXT})'  # one of the two 
 
 def annotation(source: LogSource, signature: Signature, window: str) -> str:
     """A template for the most frequent of the lines counted, without its head, in one line; empty where none is."""
-    asked, arguments = _asked(source, signature, window)
+    asked, arguments = _query_format(source, signature, window)
     query = f"query (printf {' '.join([gotemplate.string(asked), *arguments])})"
     sorted_by = " | ".join(f'sortByLabel "{label}"' for label in (_WRAPPED, _TEXT))
     return (
         '{{ $most := 0.0 }}{{ $line := "" }}'
         f"{{{{ range {query} | {sorted_by} }}}}"
         f"{{{{ if gt .Value $most }}}}{{{{ $most = .Value }}}}{{{{ $line = {_BOTH} }}}}{{{{ end }}}}{{{{ end }}}}"
-        f"{{{{ $line | {_harmless()} }}}}"
+        f"{{{{ $line | {_disarming_functions()} }}}}"
     )
 
 
@@ -64,12 +64,10 @@ def of_victorialogs(source: LogSource, signature: Signature, window: str) -> str
         f" | first 1 by ({logsql.LINES} desc, {_TEXT}, {_WRAPPED})"
     )
     arguments = " ".join([gotemplate.string(asked), *(f"$labels.{label}" for label in places)])
-    return (
-        f"{{{{ range query (printf {arguments}) }}}}{{{{ {_BOTH} | {_harmless()} }}}}{{{{ end }}}}"
-    )
+    return f"{{{{ range query (printf {arguments}) }}}}{{{{ {_BOTH} | {_disarming_functions()} }}}}{{{{ end }}}}"
 
 
-def _harmless() -> str:
+def _disarming_functions() -> str:
     """The functions of a template that make a line safe to show."""
     return " | ".join(
         f"reReplaceAll {gotemplate.string(pattern)} {gotemplate.string(instead)}"
@@ -77,15 +75,15 @@ def _harmless() -> str:
     )
 
 
-def _asked(source: LogSource, signature: Signature, window: str) -> tuple[str, list[str]]:
+def _query_format(source: LogSource, signature: Signature, window: str) -> tuple[str, list[str]]:
     """The query as a format of printf, and its arguments."""
-    query, arguments = of_place(source, signature)
+    query, arguments = format_of_place(source, signature)
     texts = f"| regexp {logql.quote(_PATTERN)}".replace("%", "%%")
     counted = f"count_over_time({query} {texts} [{window}])"
     return f"topk({_DIFFERENT}, sum by ({_WRAPPED}, {_TEXT}) ({counted}))", arguments
 
 
-def of_place(source: LogSource, signature: Signature) -> tuple[str, list[str]]:
+def format_of_place(source: LogSource, signature: Signature) -> tuple[str, list[str]]:
     """The query for the lines of an alert's place as a format of printf, and its arguments.
 
     Loki finds the streams by the pod and the node of the alert, or else each of a thousand nodes that fail at once

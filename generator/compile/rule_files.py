@@ -15,10 +15,10 @@ def rules_file(path: str, groups: Iterable[RuleGroup]) -> File:
 
 def groups_data(groups: Iterable[RuleGroup]) -> list[dict[str, Any]]:
     """Rule groups as every ruler and operator reads them."""
-    return [_group(group) for group in groups]
+    return [_group_data(group) for group in groups]
 
 
-def _group(group: RuleGroup) -> dict[str, Any]:
+def _group_data(group: RuleGroup) -> dict[str, Any]:
     limit = {"limit": group.limit} if group.limit else {}
     return {
         "name": group.name,

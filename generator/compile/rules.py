@@ -64,22 +64,26 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     enabled = [entry for entry in catalog.entries if entry.id not in profile.disabled]
     values = placeholders.of_site(profile)
     builds = _known_builds(enabled, profile)
-    alone = tuple(alert for entry in enabled for alert in _alerts(entry, profile, values, builds))
-    inhibitions = tuple(_inhibitions(alone, profile))
+    alone = tuple(
+        alert for entry in enabled for alert in _alerts_of_entry(entry, profile, values, builds)
+    )
+    inhibitions = tuple(_inhibitions_of_alerts(alone, profile))
     explained = (_with_causes(alert, alone, inhibitions, catalog, profile) for alert in alone)
     linked = (_with_links(alert, profile) for alert in explained)
     alerts = tuple(_with_annotations(alert, profile) for alert in linked)
-    records = _records(catalog, profile, alerts, values)
+    records = _recording_rules(catalog, profile, alerts, values)
     if builds:
         records += (RecordingRule(names.BUILD_RECORD, builds_of(values)),)
     # The limit is for alerts; a record has a series for each kube-proxy, as many as there are.
     recording = (
-        (replace(_group("records", "prometheus", records, profile), limit=0),) if records else ()
+        (replace(_group_of_engine("records", "prometheus", records, profile), limit=0),)
+        if records
+        else ()
     )
     return Rules(
         groups={
-            "loki": _groups(alerts, "loki", profile),
-            "prometheus": recording + _groups(alerts, "prometheus", profile),
+            "loki": _groups_by_entry(alerts, "loki", profile),
+            "prometheus": recording + _groups_by_entry(alerts, "prometheus", profile),
         },
         alerts=alerts,
         inhibitions=inhibitions,
@@ -91,7 +95,7 @@ def builds_of(values: Mapping[str, str]) -> str:
     return promql.fill(_BUILDS, values)
 
 
-def _groups(
+def _groups_by_entry(
     alerts: Iterable[CompiledAlert], engine: Engine, profile: Profile
 ) -> tuple[RuleGroup, ...]:
     """One group for each entry, so that a slow or broken one holds up no other."""
@@ -99,10 +103,10 @@ def _groups(
     for alert in alerts:
         if alert.engine == engine:
             by_entry.setdefault(alert.entry.id, []).append(alert.rule)
-    return tuple(_group(key, engine, rules, profile) for key, rules in by_entry.items())
+    return tuple(_group_of_engine(key, engine, rules, profile) for key, rules in by_entry.items())
 
 
-def _group(
+def _group_of_engine(
     name: str, engine: Engine, rules: Iterable[RecordingRule | AlertRule], profile: Profile
 ) -> RuleGroup:
     """A group with the options that the site asks of its ruler."""
@@ -111,11 +115,11 @@ def _group(
     return RuleGroup(names.rule_group(name), asked.interval, tuple(rules), asked.limit, offset)
 
 
-def _records(
+def _recording_rules(
     catalog: Catalog, profile: Profile, alerts: Iterable[CompiledAlert], values: Mapping[str, str]
 ) -> tuple[RecordingRule, ...]:
     """The enabled entries' recording rules, and those of disabled entries that an alert still uses."""
-    used = _series(alerts) if profile.disabled else set()
+    used = _series_read(alerts) if profile.disabled else set()
     return tuple(
         RecordingRule(record.name, promql.fill(record.expr, values))
         for entry in catalog.entries
@@ -124,7 +128,7 @@ def _records(
     )
 
 
-def _series(alerts: Iterable[CompiledAlert]) -> set[str]:
+def _series_read(alerts: Iterable[CompiledAlert]) -> set[str]:
     """The series that the alerts of Prometheus read."""
     return {
         selection.series
@@ -147,7 +151,7 @@ def _known_builds(
     return {key: builds for key, builds in found.items() if builds}
 
 
-def _alerts(
+def _alerts_of_entry(
     entry: Entry,
     profile: Profile,
     values: Mapping[str, str],
@@ -158,14 +162,16 @@ def _alerts(
         for name, filters in by_alert(entry).items():
             yield _log_alert(entry, entry.logs, name, filters, source, profile)
     for alert in entry.metric_alerts:
-        yield _metric_alert(entry, alert, profile, values)
+        yield _compiled_metric_alert(entry, alert, profile, values)
     if entry.heartbeat:
         yield _heartbeat(entry, profile)
     if entry.id in builds:
         yield _known_build_alert(entry, builds[entry.id], profile, values)
 
 
-def _inhibitions(alerts: Sequence[CompiledAlert], profile: Profile) -> Iterable[Inhibition]:
+def _inhibitions_of_alerts(
+    alerts: Sequence[CompiledAlert], profile: Profile
+) -> Iterable[Inhibition]:
     """What each alert holds back. That a failure can happen (a known build) explains no symptom."""
     failing = [alert for alert in alerts if not alert.known_build]
     for cause in failing:
@@ -196,7 +202,7 @@ def _meeting(cause: CompiledAlert, other: CompiledAlert, profile: Profile) -> Pl
         told = other.entry.id in cause.entry.inhibits
         says_more = told and not (cause.of_cluster or cause.milder)
     return (
-        inhibition.place(cause.labels(profile), other.labels(profile), profile)
+        inhibition.meeting_place(cause.labels(profile), other.labels(profile), profile)
         if says_more
         else None
     )
@@ -223,7 +229,7 @@ def _with_causes(
     builds = [
         cause.rule.alert for cause in causes if cause.known_build and alert.engine == "prometheus"
     ]
-    said = (_behind(beside) if beside else "") + (_named(builds, profile) if builds else "")
+    said = (_behind(beside) if beside else "") + (_known_causes(builds, profile) if builds else "")
     if not said or alert.known_build:
         return alert
     return alert.saying({"description": alert.rule.annotations["description"] + said})
@@ -240,7 +246,7 @@ def _with_links(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
     links = {grafana_links.BOARD: grafana_links.board(profile.grafana, places)}
     if alert.source and alert.filters:
         window = next(one.value for one in alert.settings if one.name == "range")
-        links[grafana_links.LOGS] = grafana_links.logs(
+        links[grafana_links.LOGS] = grafana_links.explore_link(
             profile.grafana, alert.source, alert.filters, window
         )
     return alert.saying(links)
@@ -271,9 +277,9 @@ def _log_alert(
     window, hold, threshold = in_force.window, in_force.hold, number(in_force.threshold)
     labels = source.labels
     expr = logql.count(source.selector, filters, window, labels.by(), threshold, signal.recent)
-    place = _place((("node", labels.node), ("pod", labels.pod)), labels.cluster)
+    place = _place_template((("node", labels.node), ("pod", labels.pod)), labels.cluster)
     observation = f"{_VALUES['count']} matching log lines within {window}"
-    rule = _rule(
+    rule = _alerting_rule(
         entry, alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation
     )
     line = matched_line.annotation(source, filters, window)
@@ -294,14 +300,14 @@ def _log_alert(
             ),
             AlertSetting("range", window, "Window the lines are counted in."),
             AlertSetting("for", hold, "How long the condition must hold; shorter than the range."),
-            *_kept(keep_firing_for(alert, profile.loki.keep_firing_for, profile)),
+            *_kept_firing(keep_firing_for(alert, profile.loki.keep_firing_for, profile)),
         ),
         source=source,
         filters=filters,
     )
 
 
-def _metric_alert(
+def _compiled_metric_alert(
     entry: Entry, alert: MetricAlert, profile: Profile, values: Mapping[str, str]
 ) -> CompiledAlert:
     hold = metric_hold(alert, profile)
@@ -314,10 +320,10 @@ def _metric_alert(
     ]
     settings.append(AlertSetting("for", hold, "How long the condition must hold."))
     keep = keep_firing_for(alert.name, profile.prometheus.keep_firing_for, profile)
-    settings += _kept(keep)
+    settings += _kept_firing(keep)
     place = _node_place(profile) if alert.about == "node" else _metric_place(profile)
     summary = f"{_literal(alert.summary or entry.summary)}{place}"
-    rule = _rule(entry, alert.name, expr, hold, profile, summary, observation)
+    rule = _alerting_rule(entry, alert.name, expr, hold, profile, summary, observation)
     of_cluster = alert.about == "cluster"
     return CompiledAlert(
         entry,
@@ -329,7 +335,7 @@ def _metric_alert(
     )
 
 
-def _kept(keep: str) -> Sequence[AlertSetting]:
+def _kept_firing(keep: str) -> Sequence[AlertSetting]:
     if not seconds(keep):
         return ()
     return (AlertSetting("keep_firing_for", keep, "How long it goes on firing once it is over."),)
@@ -341,7 +347,7 @@ def _known_build_alert(
     """That this kube-proxy is of a build which the fix tables call affected, before it fails."""
     name = names.known_build(entry.alert)
     hold = known_build_hold(name, profile)
-    expr = "or\n".join(_of_builds(known, values) for known in builds)
+    expr = "or\n".join(_builds_expression(known, values) for known in builds)
     upgrade = UPGRADE.format("{{ $labels.fixed_in }}")
     first_step = _literal(entry.first_step) if entry.by_builds_alone else upgrade
     fix = f"{{{{ $labels.fixed_in }}}} has the fix. First step: {first_step}"
@@ -351,10 +357,10 @@ def _known_build_alert(
         name,
         expr,
         hold,
-        labels=_labels(entry, name, profile, "info"),
+        labels=_labels_of_alert(entry, name, profile, "info"),
         annotations={
             "summary": f"kube-proxy {{{{ $labels.version }}}}{place} has a known failure: {_literal(entry.title)}",
-            "description": f"{_where(builds)}{_notes(builds)} {fix}",
+            "description": f"{_condition_template(builds)}{_notes(builds)} {fix}",
             "runbook_url": profile.runbook_url(name),
         },
         keep=keep,
@@ -363,7 +369,7 @@ def _known_build_alert(
         AlertSetting(
             "for", hold, "How long a build must be seen; a rollout that passes is not worth a word."
         ),
-        *_kept(keep),
+        *_kept_firing(keep),
     )
     when = conditions(entry, builds, profile.kube_proxy.mode)
     return CompiledAlert(
@@ -371,7 +377,7 @@ def _known_build_alert(
     )
 
 
-def _of_builds(known: KnownBuilds, values: Mapping[str, str]) -> str:
+def _builds_expression(known: KnownBuilds, values: Mapping[str, str]) -> str:
     """The kube-proxies of these builds, without those whose metrics show that they are in another mode."""
     builds = f"{names.BUILD_RECORD}{{version=~{json.dumps(known.pattern)}}}"
     if known.not_in_iptables_mode:
@@ -379,7 +385,7 @@ def _of_builds(known: KnownBuilds, values: Mapping[str, str]) -> str:
     return f'label_replace({builds}, "fixed_in", "{known.fixed_in}", "", "")\n'
 
 
-def _where(builds: Sequence[KnownBuilds]) -> str:
+def _condition_template(builds: Sequence[KnownBuilds]) -> str:
     """A Go template of the sentence that says what else must be so; where it differs, by the version."""
     said: dict[str, list[str]] = {}
     for known in builds:
@@ -401,7 +407,7 @@ def _notes(builds: Sequence[KnownBuilds]) -> str:
     )
 
 
-def _named(causes: Sequence[str], profile: Profile) -> str:
+def _known_causes(causes: Sequence[str], profile: Profile) -> str:
     """A Go template that names the causes which this kube-proxy's build is known for, and where they are fixed.
 
     It asks for the alerts on known builds that are active at this kube-proxy: the alert is the same without any.
@@ -428,11 +434,11 @@ def _heartbeat(entry: Entry, profile: Profile) -> CompiledAlert:
     engine: Engine = "loki" if entry.heartbeat == "logs" else "prometheus"
     expr = logql.always(WATCHDOG_WINDOW) if engine == "loki" else "vector(1)\n"
     interval = profile.loki.interval if engine == "loki" else profile.prometheus.interval
-    rule = _rule(entry, entry.alert, expr, "0s", profile, _literal(entry.summary), None)
+    rule = _alerting_rule(entry, entry.alert, expr, "0s", profile, _literal(entry.summary), None)
     return CompiledAlert(entry, engine, rule, interval, ())
 
 
-def _rule(
+def _alerting_rule(
     entry: Entry,
     alert: str,
     expr: str,
@@ -446,7 +452,7 @@ def _rule(
         alert,
         expr,
         hold,
-        labels=_labels(entry, alert, profile, entry.severity_of(alert)),
+        labels=_labels_of_alert(entry, alert, profile, entry.severity_of(alert)),
         annotations={
             "summary": summary,
             "description": f"{observation}. First step: {first_step}"
@@ -457,22 +463,24 @@ def _rule(
     )
 
 
-def _labels(entry: Entry, alert: str, profile: Profile, default: str) -> Mapping[str, str]:
+def _labels_of_alert(entry: Entry, alert: str, profile: Profile, default: str) -> Mapping[str, str]:
     return {**profile.labels, "failure": entry.id, "severity": severity(alert, default, profile)}
 
 
 def _metric_place(profile: Profile) -> str:
     labels = profile.prometheus.labels
-    return _place(
+    return _place_template(
         (("node", labels.node), ("pod", labels.pod), ("instance", labels.instance)), labels.cluster
     )
 
 
 def _node_place(profile: Profile) -> str:
-    return _place((("node", profile.prometheus.node_label),), profile.prometheus.labels.cluster)
+    return _place_template(
+        (("node", profile.prometheus.node_label),), profile.prometheus.labels.cluster
+    )
 
 
-def _place(labels: Iterable[tuple[str, str | None]], cluster: str | None) -> str:
+def _place_template(labels: Iterable[tuple[str, str | None]], cluster: str | None) -> str:
     """A Go template for ` on node x (cluster y)`, from the first label that is not empty."""
     text = ""
     for word, label in reversed([row for row in labels if row[1]]):

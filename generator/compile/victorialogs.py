@@ -16,7 +16,7 @@ def groups(rules: Rules, profile: Profile) -> tuple[RuleGroup, ...]:
         alert.rule.alert: rule(alert, profile) for alert in rules.alerts if alert.engine == "loki"
     }
     return tuple(
-        replace(group, rules=tuple(written[one.alert] for one in _alerts(group)))
+        replace(group, rules=tuple(written[one.alert] for one in _alerts_of_group(group)))
         for group in rules.groups["loki"]
     )
 
@@ -44,5 +44,5 @@ def rule(alert: CompiledAlert, profile: Profile) -> AlertRule:
     )
 
 
-def _alerts(group: RuleGroup) -> list[AlertRule]:
+def _alerts_of_group(group: RuleGroup) -> list[AlertRule]:
     return [one for one in group.rules if isinstance(one, AlertRule)]

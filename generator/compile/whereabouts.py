@@ -35,7 +35,7 @@ class Whereabouts:
 def whereabouts(alert: CompiledAlert, rules: Rules, profile: Profile) -> Whereabouts:
     found = carried(alert, rules, profile)
     site = profile.kube_proxy
-    lines = _in_pod(found, site) if in_pod(site) else _on_node(found)
+    lines = _in_pod(found, site) if in_pod(site) else _node_steps(found)
     pods = f"{kubectl(site)} get pods -l {site.pod_selector} -o wide"
     return Whereabouts(
         shell="\n".join(lines),
@@ -63,16 +63,16 @@ def carried(alert: CompiledAlert, rules: Rules, profile: Profile) -> Carried | N
         names = {"node": node, "instance": metrics.instance}
     if alert.engine == "prometheus" and not alert.known_build:
         # An alert carries what its expression groups by; those of lines and of builds are always for one kube-proxy.
-        grouping = _grouping(alert.rule.expr, rules.records)
+        grouping = _grouping_labels(alert.rule.expr, rules.records)
         names = {kind: label for kind, label in names.items() if label in grouping}
     return next((Carried(kind, label) for kind, label in names.items() if label), None)
 
 
-def _grouping(expr: str, records: Mapping[str, str]) -> set[str]:
+def _grouping_labels(expr: str, records: Mapping[str, str]) -> set[str]:
     """The labels that an expression groups by, by itself or in the recording rules that it reads."""
     tree = promql.parse(expr)
     read = [records[row.series] for row in promql.selections(tree) if row.series in records]
-    return promql.grouping_labels(tree).union(*(_grouping(one, records) for one in read))
+    return promql.grouping_labels(tree).union(*(_grouping_labels(one, records) for one in read))
 
 
 def _in_pod(found: Carried | None, site: KubeProxyProfile) -> list[str]:
@@ -84,23 +84,23 @@ def _in_pod(found: Carried | None, site: KubeProxyProfile) -> list[str]:
         case Carried("pod", label):
             return [f"POD=name-of-the-pod  # the alert's label {label}", node_of_pod]
         case Carried("instance", label):
-            return [*_address(label), find_pod(site, 'status.podIP="$ADDRESS"'), node_of_pod]
+            return [*_address_steps(label), find_pod(site, 'status.podIP="$ADDRESS"'), node_of_pod]
         case _:
             return ["NODE=name-of-the-node", pod_of_node]
 
 
-def _on_node(found: Carried | None) -> list[str]:
+def _node_steps(found: Carried | None) -> list[str]:
     match found:
         case Carried("node", label):
             return [f"NODE=name-of-the-node  # the alert's label {label}"]
         case Carried("instance", label):
             rows = 'kubectl get nodes -o wide | grep -wF -- "$ADDRESS"'
-            return [*_address(label), rows, "NODE=name-of-the-node"]
+            return [*_address_steps(label), rows, "NODE=name-of-the-node"]
         case _:
             return ["NODE=name-of-the-node"]
 
 
-def _address(label: str) -> list[str]:
+def _address_steps(label: str) -> list[str]:
     # An address of IPv6 stands in brackets before a port.
     return [
         f"INSTANCE=address:port  # the alert's label {label}",

@@ -10,7 +10,7 @@ from generator.base.shapes import Shape
 from generator.catalog.model import MetricAlert
 from generator.catalog.profile import Profile
 from generator.compile.rule import Rules
-from generator.diagnose.findings import Findings, Proof, Span
+from generator.diagnose.findings import Findings, Period, Proof
 from generator.diagnose.unwrap import unwrap
 from generator.query import logql, logsql
 from generator.query.signature import Signature
@@ -65,7 +65,7 @@ class InLoki:
         counted = f"count_over_time({self._query(wanted, {})} [{seconds}s])"
         expr = f"sum by ({', '.join(by)}) ({counted})"
         path = "/loki/api/v1/query"
-        for row in _rows(self._client, path, answers.COUNTS, query=expr, time=wanted.end):
+        for row in _asked_rows(self._client, path, answers.COUNTS, query=expr, time=wanted.end):
             yield row["metric"], int(float(row["value"][1]))
 
     def first(self, wanted: Wanted, place: Mapping[str, str], limit: int) -> list[tuple[int, str]]:
@@ -79,7 +79,7 @@ class InLoki:
     def _lines(
         self, wanted: Wanted, place: Mapping[str, str], direction: str, limit: int
     ) -> list[tuple[int, str]]:
-        rows = _rows(
+        rows = _asked_rows(
             self._client,
             "/loki/api/v1/query_range",
             answers.LINES,
@@ -126,12 +126,12 @@ class InVictoriaLogs:
         return " ".join([wanted.selector, *logsql.filters(wanted.filters)])
 
 
-def in_logs(store: LogStore, rules: Rules, span: Span, findings: Findings) -> None:
+def in_logs(store: LogStore, rules: Rules, span: Period, findings: Findings) -> None:
     """Count the lines of each log alert in a span, which has both ends; only a few lines of each are fetched."""
     if span.begin is None or span.end is None:
         raise ValueError("logs are asked for in a span with both ends")
     seconds = max(1, round((span.end - span.begin).total_seconds()))
-    end = _nanoseconds(span.end)
+    end = _as_nanoseconds(span.end)
     for alert in rules.alerts:
         if alert.source is None or alert.filters is None:
             continue
@@ -163,14 +163,14 @@ def in_prometheus(prometheus: Client, rules: Rules, profile: Profile, findings: 
         if metric is None:
             continue
         findings.sought([alert.entry.id])
-        found = _rows(
+        found = _asked_rows(
             prometheus,
             "/api/v1/query",
             answers.VECTOR,
             query=rules.written_out(alert.rule.expr),
         )
         for row in found:
-            place = _place(row["metric"], (labels.node, labels.pod, labels.instance))
+            place = _first_label(row["metric"], (labels.node, labels.pod, labels.instance))
             said = _observed(metric, float(row["value"][1]))
             findings.measured(
                 alert.entry.id, f"{place}: {said}" if place else said, [place] if place else []
@@ -187,14 +187,14 @@ def _observed(metric: MetricAlert, value: float) -> str:
     return metric.observation.replace("{value}", form.format(value))
 
 
-def _rows(server: Client, path: str, shape: Shape, **parameters: Any) -> list[Any]:
+def _asked_rows(server: Client, path: str, shape: Shape, **parameters: Any) -> list[Any]:
     rows: list[Any] = server.json(path, shape, params=parameters)["data"]["result"]
     return rows
 
 
-def _place(labels: Mapping[str, str], names: Iterable[str | None]) -> str | None:
+def _first_label(labels: Mapping[str, str], names: Iterable[str | None]) -> str | None:
     return next((labels[name] for name in names if name and labels.get(name)), None)
 
 
-def _nanoseconds(time: datetime) -> int:
+def _as_nanoseconds(time: datetime) -> int:
     return round(time.timestamp() * _NANO)

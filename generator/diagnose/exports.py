@@ -59,7 +59,7 @@ def kind(first: bytes) -> str | None:
     return "quoted" if _ESCAPED.search(first) else None
 
 
-def rules() -> list[str]:
+def export_patterns() -> list[str]:
     """Patterns of RE2 for a program that takes nothing apart: what begins so may be what is taken apart here."""
     names = "|".join(map(re.escape, TEXTS))
     return [
@@ -98,7 +98,7 @@ def _is_table(text: str, delimiter: str) -> bool:
     return len(row) == len(names) and any(begins(cell) for cell in row)
 
 
-def lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
+def as_lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
     """A JSON record for each physical line of each message. Raises BrokenExportError where the form ends."""
     if of_kind == "quoted":
         yield from _of_quoted(blocks)
@@ -107,7 +107,7 @@ def lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
     texts = (decode(block) for block in blocks)
     records = _of_json(texts) if of_kind == "json" else _of_table(texts, _DELIMITERS[of_kind])
     for record in records:
-        yield from _lines(record)
+        yield from _lines_of_record(record)
 
 
 def _of_quoted(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -124,7 +124,7 @@ def _of_quoted(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield left.rstrip(b"\"'] \r\n") + b"\n"
 
 
-def _lines(record: Record) -> Iterator[bytes]:
+def _lines_of_record(record: Record) -> Iterator[bytes]:
     values = list(fields(record))
     text = message(values)
     if text is None:
@@ -164,10 +164,10 @@ def _of_json(texts: Iterator[str]) -> Iterator[Record]:
                 continue
             text, at = text[at:] + block, 0
             continue
-        yield from _records(_plain(value))
+        yield from _innermost_records(_without_otel_forms(value))
 
 
-def _records(value: Any, above: Record | None = None, depth: int = 0) -> Iterator[Record]:
+def _innermost_records(value: Any, above: Record | None = None, depth: int = 0) -> Iterator[Record]:
     """The innermost records of a value, each with what stands beside and above it."""
     above = above or {}
     if depth > _DEPTH:
@@ -176,7 +176,7 @@ def _records(value: Any, above: Record | None = None, depth: int = 0) -> Iterato
         yield {**above, "line": value}
     elif isinstance(value, list):
         for child in value:
-            yield from _records(child, above, depth + 1)
+            yield from _innermost_records(child, above, depth + 1)
     elif isinstance(value, dict):
         if isinstance(value.get("stream"), dict) and isinstance(value.get("values"), list):
             yield from _of_loki(value, above)
@@ -193,7 +193,7 @@ def _records(value: Any, above: Record | None = None, depth: int = 0) -> Iterato
         if not inner:
             yield beside
         for child in inner.values():
-            yield from _records(child, beside, depth + 1)
+            yield from _innermost_records(child, beside, depth + 1)
 
 
 def _speaks(record: Record) -> bool:
@@ -221,20 +221,20 @@ def _of_columns(table: Record, above: Record) -> Iterator[Record]:
             yield {**above, **row}
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
+def _without_otel_forms(value: Any, depth: int = 0) -> Any:
     """A value without forms of its own: lists of names and values, and values that name their type."""
     if depth > _DEPTH:
         return value
     if isinstance(value, dict):
         if len(value) == 1 and next(iter(value)) in _TYPED:
             return next(iter(value.values()))
-        return {key: _plain(child, depth + 1) for key, child in value.items()}
+        return {key: _without_otel_forms(child, depth + 1) for key, child in value.items()}
     if not isinstance(value, list):
         return value
     for name in ("key", "field", "name"):
         if value and all(isinstance(row, dict) and row.keys() == {name, "value"} for row in value):
-            return {str(row[name]): _plain(row["value"], depth + 1) for row in value}
-    return [_plain(child, depth + 1) for child in value]
+            return {str(row[name]): _without_otel_forms(row["value"], depth + 1) for row in value}
+    return [_without_otel_forms(child, depth + 1) for child in value]
 
 
 def _holds_records(value: Any, depth: int = 0) -> bool:

@@ -10,7 +10,7 @@ from generator.diagnose import templates
 from generator.diagnose.hints import Hints
 from generator.diagnose.scan import Event, Scanner
 from generator.diagnose.templates import Template
-from generator.diagnose.unwrap import foreign, said
+from generator.diagnose.unwrap import other_program, said
 from generator.diagnose.windows import Window
 from generator.query.signature import compile_re2
 
@@ -127,7 +127,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class Span:
+class Period:
     """The times that are asked for; None is open."""
 
     begin: datetime | None = None
@@ -140,13 +140,13 @@ class Span:
         )
 
 
-_ALWAYS = Span()
+_ALWAYS = Period()
 
 
 class Findings:
     """Takes events, gives a diagnosis. Its size depends on what is found, not on how much is read."""
 
-    def __init__(self, catalog: Catalog, now: datetime, span: Span = _ALWAYS) -> None:
+    def __init__(self, catalog: Catalog, now: datetime, span: Period = _ALWAYS) -> None:
         self._catalog = catalog
         self._entries = {entry.id: entry for entry in catalog.entries if entry.kind != "watchdog"}
         matchers = {
@@ -205,7 +205,7 @@ class Findings:
         numbered: bool,
     ) -> None:
         line = event.line
-        program = foreign(line)
+        program = other_program(line)
         owners = frozenset(owner for owner in event.owners if self._prints(program, owner))
         if program:
             for owner in event.owners - owners:

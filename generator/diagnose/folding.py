@@ -19,7 +19,7 @@ def width(first: bytes) -> int | None:
     No line is longer, and lines of just this width go on in the next one, some in the middle of a word. Messages of
     several lines go on too: but one message has one length, and several have different ones.
     """
-    lines = [_text(line) for line in first[:_SAMPLE].split(b"\n")]
+    lines = [_decoded(line) for line in first[:_SAMPLE].split(b"\n")]
     if len(first) > _SAMPLE:
         del lines[-1]  # it is cut here
     columns = max(map(len, lines), default=0)
@@ -55,7 +55,7 @@ def unfolded(blocks: Iterable[bytes], columns: int) -> Iterator[bytes]:
     A head or a wrapping begins a new record, so that nothing is put together that several programs printed.
     """
     record: list[str] = []
-    for line in _lines(blocks):
+    for line in _decoded_lines(blocks):
         goes_on = line and record and len(record[-1]) == columns and not opens(line)
         if record and (not goes_on or len(record) * columns > _LONGEST):
             yield f"{''.join(record)}\n".encode(errors="replace")
@@ -66,18 +66,18 @@ def unfolded(blocks: Iterable[bytes], columns: int) -> Iterator[bytes]:
             record.append(line)
 
 
-def _lines(blocks: Iterable[bytes]) -> Iterator[str | None]:
+def _decoded_lines(blocks: Iterable[bytes]) -> Iterator[str | None]:
     """The lines; None where no more is there for now, and at the end."""
     left = b""
     for block in blocks:
         *lines, left = (left + block).split(b"\n")
-        yield from map(_text, lines)
+        yield from map(_decoded, lines)
         if not block:
             yield None
     if left:
-        yield _text(left)
+        yield _decoded(left)
     yield None
 
 
-def _text(line: bytes) -> str:
+def _decoded(line: bytes) -> str:
     return line.decode(errors="replace").rstrip("\r")

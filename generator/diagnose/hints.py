@@ -44,7 +44,7 @@ class Hints:
         return replace(self, **news) if news else self
 
 
-def rules() -> dict[str, Any]:
+def hint_patterns() -> dict[str, Any]:
     """How hints are read, as data for another program that does the same."""
     return {
         "keys": KEYS,
@@ -53,7 +53,7 @@ def rules() -> dict[str, Any]:
     }
 
 
-def read(text: str) -> Hints:
+def hints_in(text: str) -> Hints:
     found = {
         name: match[1].strip()
         for name, pattern in _PATTERNS.items()

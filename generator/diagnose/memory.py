@@ -37,13 +37,13 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class Proven:
     """The entries that a line proves, perhaps none. There is one of each, too."""
 
     owners: frozenset[str]
 
 
-Known = tuple[Verdict, Origin]
+Known = tuple[Proven, Origin]
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -53,14 +53,14 @@ class Memory:
 
     def __init__(self) -> None:
         self._fronts: dict[bytes, Origin] = {}
-        self._messages: dict[bytes, Verdict] = {}
+        self._messages: dict[bytes, Proven] = {}
         self._lines: dict[int, Known] = {}
         self._origins: dict[tuple[str | None, str | None, str | None], Origin] = {}
-        self._verdicts: dict[frozenset[str], Verdict] = {}
+        self._verdicts: dict[frozenset[str], Proven] = {}
 
     def recall(self, data: bytes, start: int, stop: int, pieces: bool) -> Known | None:
         """What was kept of such a line, whenever it was printed. `pieces`: a line may be the end of another one."""
-        record = _record(data, start, stop)
+        record = _spoken_record(data, start, stop)
         if record:
             verdict, origin = self._messages.get(record.message), self._fronts.get(record.around)
             return (verdict, origin) if verdict and origin else self._whole(data, start, stop)
@@ -84,12 +84,12 @@ class Memory:
         if not self._lines:
             return None
         return self._lines.get(hash(timeless(data[start:stop]))) or self._lines.get(
-            _line(data, start, stop)
+            _line_key(data, start, stop)
         )
 
     def origin(self, data: bytes, start: int, stop: int) -> Origin | None:
         """Where a line with a head comes from, if its wrapping is known."""
-        record = _record(data, start, stop)
+        record = _spoken_record(data, start, stop)
         if record:
             return self._fronts.get(record.around)
         head = _HEAD.search(data, start, min(stop, start + FRONT_BYTES))
@@ -102,12 +102,12 @@ class Memory:
         """Remember a line, and what it proves."""
         if stop - start > _LONGEST or line.partial:
             return
-        verdict = self._verdicts.setdefault(owners, Verdict(owners))
+        verdict = self._verdicts.setdefault(owners, Proven(owners))
         named = line.node, line.pod, line.program
         if len(self._origins) >= _MOST:
             return
         origin = self._origins.setdefault(named, Origin(*named))
-        record = _record(data, start, stop)
+        record = _spoken_record(data, start, stop)
         if record and record.text() == line.text:
             _put(self._fronts, record.around, origin)
             _put(self._messages, record.message, verdict)
@@ -116,10 +116,10 @@ class Memory:
         if head and data[head.start() : stop].decode(errors="replace").rstrip("\r\n") == line.text:
             front, message = data[start : head.start()], head[0][:1] + data[head.end() : stop]
             if not CRI_CUT.search(front):
-                _put(self._fronts, _front(front), origin)
+                _put(self._fronts, _front_without_numbers(front), origin)
                 _put(self._messages, message, verdict)
         else:
-            _put(self._lines, _line(data, start, stop), (verdict, origin))
+            _put(self._lines, _line_key(data, start, stop), (verdict, origin))
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class _Record:
         return str(text).rstrip("\r\n")
 
 
-def _record(data: bytes, start: int, stop: int) -> _Record | None:
+def _spoken_record(data: bytes, start: int, stop: int) -> _Record | None:
     if stop - start > _LONGEST or not data.startswith(b"{", start):
         return None
     spoken = _SPOKEN.search(data, start, stop)
@@ -162,11 +162,11 @@ def timeless(text: bytes) -> bytes:
     return _VARYING.sub(b"", text)
 
 
-def _front(front: bytes) -> bytes:
+def _front_without_numbers(front: bytes) -> bytes:
     return _NUMBERED.sub(b"", timeless(front)) if front else front
 
 
-def _line(data: bytes, start: int, stop: int) -> int:
+def _line_key(data: bytes, start: int, stop: int) -> int:
     counted = _COUNTED.match(data, start, stop)
     return hash(
         (counted[1] or b"") + timeless(data[counted.end() : stop])

@@ -75,7 +75,7 @@ class Watch:
         return "ends" if now - seen.at >= QUIET and not seen.ended else None
 
 
-def told(news: News, width: int) -> list[str]:
+def announcement(news: News, width: int) -> list[str]:
     """For people, folded: when, how grave, what, where; at its beginning also what to do."""
     time = (
         news.time.isoformat(timespec="seconds").replace("+00:00", "Z") if news.time else "no time"

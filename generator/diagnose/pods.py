@@ -8,7 +8,7 @@ from typing import Any
 
 from generator.base.problems import ToolError
 from generator.cluster import kubectl, objects
-from generator.diagnose.sources import Source
+from generator.diagnose.sources import Log
 
 _AT_ONCE = 4  # kubectl processes
 _TAG = re.compile(r":(v1\.[\w.+-]+)(?:@|$)")
@@ -24,21 +24,21 @@ class Pods:
     since: str | None = None
 
 
-def logs(pods: Pods, note: Callable[[str], None]) -> Iterator[Source]:
+def logs(pods: Pods, note: Callable[[str], None]) -> Iterator[Log]:
     """A source for each log. Raises ToolError if kubectl cannot list the pods; a log it cannot get is noted."""
-    waiting = deque(_wanted(_listed(pods), pods))
+    waiting = deque(_wanted(_listed_pods(pods), pods))
     if not waiting:
         raise ToolError(
             f"no pod in {pods.namespace} has the label {pods.selector}; --namespace and --selector name others"
         )
-    running: deque[tuple[Source, kubectl.Running]] = deque()
+    running: deque[tuple[Log, kubectl.Running]] = deque()
     try:
         while waiting or running:
             while waiting and len(running) < _AT_ONCE:
                 about, arguments = waiting.popleft()
                 running.append((about, kubectl.Running(pods.context, *arguments)))
             about, log = running.popleft()
-            yield Source(
+            yield Log(
                 about.name, log.blocks(note), pod=about.pod, node=about.node, version=about.version
             )
             log.close()
@@ -47,7 +47,7 @@ def logs(pods: Pods, note: Callable[[str], None]) -> Iterator[Source]:
             log.close()
 
 
-def _wanted(rows: Sequence[Mapping[str, Any]], pods: Pods) -> Iterator[tuple[Source, list[str]]]:
+def _wanted(rows: Sequence[Mapping[str, Any]], pods: Pods) -> Iterator[tuple[Log, list[str]]]:
     """Each log, and kubectl's arguments for it."""
     since = [f"--since={pods.since}"] if pods.since else []
     for row in rows:
@@ -56,7 +56,7 @@ def _wanted(rows: Sequence[Mapping[str, Any]], pods: Pods) -> Iterator[tuple[Sou
         restarts = {one["name"]: one.get("restartCount", 0) for one in statuses}
         for container in row["spec"]["containers"]:
             name, tag = container["name"], _TAG.search(container.get("image", ""))
-            about = Source(
+            about = Log(
                 f"{pod}/{name}", iter(()), pod=pod, node=node, version=tag[1] if tag else None
             )
             log = [
@@ -71,13 +71,13 @@ def _wanted(rows: Sequence[Mapping[str, Any]], pods: Pods) -> Iterator[tuple[Sou
             ]
             yield about, log
             if restarts.get(name):
-                before = Source(
+                before = Log(
                     f"{about.name} (previous)", iter(()), pod=pod, node=node, version=about.version
                 )
                 yield before, [*log, "--previous"]
 
 
-def _listed(pods: Pods) -> list[Mapping[str, Any]]:
+def _listed_pods(pods: Pods) -> list[Mapping[str, Any]]:
     answer = kubectl.ask(
         pods.context, "--namespace", pods.namespace, "get", "pods", "--selector", pods.selector
     )

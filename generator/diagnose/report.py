@@ -14,7 +14,7 @@ from generator.catalog.settings import log_settings
 from generator.diagnose.findings import Diagnosis, Found, goes_on
 from generator.diagnose.hints import Hints
 from generator.fixes.advice import Facts, advise
-from generator.fixes.versions import parse
+from generator.fixes.versions import parse_version
 
 Data = Mapping[str, Any]
 
@@ -136,11 +136,11 @@ def _found(
         "fix": _fix(found, given),
         "rule_out": [one.text.strip() for one in entry.false_positives],
         "runbook_url": profile.runbook_url(found.alert),
-        "runbook": _runbook(found.alert, profile),
+        "runbook": _where_to_read(found.alert, profile),
     }
 
 
-def _runbook(alert: str, profile: Profile) -> str:
+def _where_to_read(alert: str, profile: Profile) -> str:
     """Where the runbook is read: at the site's address if it has one, else with this tool."""
     own = "runbooks" in (profile.document.data or {})
     return profile.runbook_url(alert) if own else f"{TOOL} explain {alert}"
@@ -161,7 +161,8 @@ def _few(found: Found, profile: Profile) -> str | None:
 def _fix(found: Found, given: Facts) -> dict[str, Any]:
     """What the tables say of the versions at hand; the whole tables where no version is known."""
     kinds = {
-        _told(facts): facts for facts in (_facts(told, given) for told in found.known or (Hints(),))
+        _facts_key(facts): facts
+        for facts in (_known_facts(told, given) for told in found.known or (Hints(),))
     }
     advice = [(facts, advise(found.entry, facts)) for facts in kinds.values() if facts.known]
     return {
@@ -191,13 +192,13 @@ def fix_of_unknown(entry: Entry) -> str | None:
     return "; ".join(lines) or None
 
 
-def _told(facts: Facts) -> tuple[str, str, str | None, str | None]:
+def _facts_key(facts: Facts) -> tuple[str, str, str | None, str | None]:
     """What tells facts from logs apart; of thousands of nodes each is looked up once."""
     return str(facts.cluster), str(facts.kube_proxy), facts.os, facts.mode
 
 
-def _facts(told: Hints, given: Facts) -> Facts:
-    version = parse(told.version) if told.version else None
+def _known_facts(told: Hints, given: Facts) -> Facts:
+    version = parse_version(told.version) if told.version else None
     return Facts(
         cluster=given.cluster,
         kube_proxy=given.kube_proxy or version,
@@ -228,16 +229,18 @@ def _tables(entry: Entry) -> Iterator[str]:
 
 def as_text(data: Data, width: int, details: bool = False) -> Iterator[tuple[str, str]]:
     """Lines with the style of each, as rich names it. What is there and what to do come first."""
-    yield from (("bold", line) for line in _folded(_headline(data), width))
+    yield from (("bold", line) for line in _folded_text(_headline(data), width))
     if len(data["found"]) > 1:
         yield "", ""
         yield from _overview(data)
     for number, found in enumerate(data["found"], 1):
         yield "", ""
         title = f"{number}. {found['alert']} ({found['severity']}): {found['title']}"
-        yield from ((_COLOURS[found["severity"]], line) for line in _folded(title, width, "   "))
-        for name, text in [*_summary(found), *(_details(found) if details else ())]:
-            shown = _plain(text) if name in _PROSE else text
+        yield from (
+            (_COLOURS[found["severity"]], line) for line in _folded_text(title, width, "   ")
+        )
+        for name, text in [*_where_and_when(found), *(_details(found) if details else ())]:
+            shown = _without_markup(text) if name in _PROSE else text
             yield from (("", line) for line in _wrapped(name, shown, width))
     if data["unexplained"]:
         yield "", ""
@@ -245,19 +248,19 @@ def as_text(data: Data, width: int, details: bool = False) -> Iterator[tuple[str
         for one in data["unexplained"][:_SHOWN]:
             yield from (
                 ("", line)
-                for line in _folded(
-                    _short(f"   {one['count']} × {one['template']}"), width, "       "
+                for line in _folded_text(
+                    _cut_to_width(f"   {one['count']} × {one['template']}"), width, "       "
                 )
             )
         if len(data["unexplained"]) > _SHOWN:
             yield "", f"   and {len(data['unexplained']) - _SHOWN} more kinds; --json lists all"
     yield "", ""
-    for style, name, text in _rest(data, details):
+    for style, name, text in _other_sections(data, details):
         yield from ((style, line) for line in _wrapped(name, text, width))
     if len(data["found"]) > 1:
         yield from (
             ("bold", line)
-            for line in _folded(f"Begin with 1: {data['found'][0]['first_step']}", width)
+            for line in _folded_text(f"Begin with 1: {data['found'][0]['first_step']}", width)
         )
 
 
@@ -275,7 +278,7 @@ def _overview(data: Data) -> Iterator[tuple[str, str]]:
                 found["severity"],
                 where,
                 f"{found['count']:,}",
-                _state(found),
+                _still_going_on(found),
             )
         )
     heading = ("", "alert", "severity", "nodes", "lines", "state")
@@ -285,13 +288,13 @@ def _overview(data: Data) -> Iterator[tuple[str, str]]:
         yield style, "  ".join(cells).rstrip()
 
 
-def _state(found: Data) -> str:
+def _still_going_on(found: Data) -> str:
     if found["going_on"] is None:
         return "no time is known"
     return "still going on" if found["going_on"] else f"over since {found['last']}"
 
 
-def _rest(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
+def _other_sections(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
     """What is no failure: style, name and text."""
     for one in data["elsewhere"]:
         program, alert = one["program"], one["alert"]
@@ -310,7 +313,7 @@ def _rest(data: Data, details: bool) -> Iterator[tuple[str, str, str]]:
         for row in _unsought(data):
             yield "dim", "not sought", f"{', '.join(row.ids)}: {row.told_by}"
     else:
-        yield "dim", "others", _counted(data)
+        yield "dim", "others", _counted_not_found(data)
     if data["found"] and not details:
         yield (
             "dim",
@@ -334,27 +337,27 @@ def _unsought(data: Data) -> list[_Unsought]:
     return rows
 
 
-def _counted(data: Data) -> str:
+def _counted_not_found(data: Data) -> str:
     """How much was looked for in vain, and how much was not: the names are many, and seldom asked for."""
     looked = f"{len(data['not_found'])} looked for and not there"
     elsewhere = [f"{len(row.ids)} {row.told_by}" for row in _unsought(data)]
     return f"{', '.join([looked, *elsewhere])}; -v names them"
 
 
-def _folded(text: str, width: int, indent: str = "") -> list[str]:
+def _folded_text(text: str, width: int, indent: str = "") -> list[str]:
     return _lines(text, width, "", indent) or [""]
 
 
 _COLOURS = {"critical": "bold red", "warning": "bold yellow", "info": "bold cyan"}
 
 
-def _rows(found: Data) -> Iterator[tuple[str, str]]:
-    yield from _summary(found)
+def _report_rows(found: Data) -> Iterator[tuple[str, str]]:
+    yield from _where_and_when(found)
     yield from _details(found)
 
 
-def _summary(found: Data) -> Iterator[tuple[str, str]]:
-    yield "where", _where(found)
+def _where_and_when(found: Data) -> Iterator[tuple[str, str]]:
+    yield "where", _nodes_seen(found)
     yield "when", _when(found)
     yield "do first", found["first_step"]
     for text in _fix_lines(found["fix"]):
@@ -376,7 +379,7 @@ def _details(found: Data) -> Iterator[tuple[str, str]]:
             f"{proof['source']}:{proof['number']}" if proof["number"] else proof["source"],
         )
         for line in _message(proof):
-            yield "", _short(line.strip())
+            yield "", _cut_to_width(line.strip())
     for cause in found["causes"]:
         yield "cause", cause
     for text in found["rule_out"]:
@@ -388,7 +391,7 @@ def _message(proof: Data) -> list[str]:
     return [*([proof["before"]] if proof["before"] else []), proof["line"], *proof["after"]]
 
 
-def _plain(text: str) -> str:
+def _without_markup(text: str) -> str:
     """Markdown of the catalog as a person reads it in a terminal; its code is never broken."""
     unbroken = markdown.unbroken(" ".join(text.split())).replace("`", "")
     return re.sub(r"\[([^\]]+)\]\(https?://[^)]+\)", r"\1", unbroken)
@@ -400,7 +403,7 @@ def _fix_lines(fix: Data, ask: str = f"add --kube-proxy-version, or {_TABLE}") -
     for row in fix["for_versions"]:
         alike.setdefault((row["verdict"], row["upgrade"]), []).append(row)
     for (verdict, upgrade), rows in alike.items():
-        who = _listed([_who(row) for row in rows])
+        who = _first_words([_facts_told(row) for row in rows])
         if verdict == "not affected":
             yield f"{who}: by its version it should not happen ({rows[0]['why']}), so look at what to rule out"
         elif upgrade:
@@ -413,25 +416,25 @@ def _fix_lines(fix: Data, ask: str = f"add --kube-proxy-version, or {_TABLE}") -
         yield f"{setting['name']}: {setting['change_to']}"
 
 
-def _who(row: Data) -> str:
+def _facts_told(row: Data) -> str:
     return " ".join(
         text for text in (row["kube_proxy"] or row["cluster"], row["mode"], row["os"]) if text
     )
 
 
-def _listed(words: Sequence[str]) -> str:
+def _first_words(words: Sequence[str]) -> str:
     more = len(words) - _SHOWN
     return ", ".join(words[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _where(found: Data) -> str:
+def _nodes_seen(found: Data) -> str:
     names = [
         f"{row['name']} ({row['count']:,} {'line' if row['count'] == 1 else 'lines'})"
         if row["count"]
         else row["name"]
         for row in found["nodes"]
     ]
-    return _listed(names) or "not told"
+    return _first_words(names) or "not told"
 
 
 def _when(found: Data) -> str:
@@ -441,14 +444,14 @@ def _when(found: Data) -> str:
     if not found["first"]:
         return f"the lines bear no time ({lines})"
     if found["first"] == found["last"]:
-        return f"at {found['first']} ({lines}), {_state(found)}"
-    return f"{found['first']} to {found['last']} ({lines}), {_state(found)}"
+        return f"at {found['first']} ({lines}), {_still_going_on(found)}"
+    return f"{found['first']} to {found['last']} ({lines}), {_still_going_on(found)}"
 
 
 def _headline(data: Data) -> str:
     number = len(data["found"])
     logs = len(data["read"]["sources"])
-    seen = f"{size(data['read']['bytes'])} in {logs} {'log' if logs == 1 else 'logs'}"
+    seen = f"{readable_size(data['read']['bytes'])} in {logs} {'log' if logs == 1 else 'logs'}"
     seen = ", ".join([*([seen] if data["read"]["sources"] else []), *data["read"]["servers"]])
     if data["verdict"] == "cannot tell":
         return f"Cannot tell: no line of kube-proxy's is in what was read ({seen})."
@@ -474,7 +477,7 @@ def as_markdown(data: Data) -> str:
     for found in data["found"]:
         rows = [
             f"- **{name}**: {markdown.cell(text) if name in _PROSE else markdown.text(text)}"
-            for name, text in _rows(found)
+            for name, text in _report_rows(found)
             if name  # the lines of a proof come below
         ]
         proofs = "\n".join(line for proof in found["proof"] for line in _message(proof))
@@ -487,7 +490,9 @@ def as_markdown(data: Data) -> str:
                 f"- {one['count']} × {markdown.code(one['example'])}" for one in data["unexplained"]
             )
         )
-    others = [f"- {name}: {markdown.text(text)}" for _, name, text in _rest(data, details=True)]
+    others = [
+        f"- {name}: {markdown.text(text)}" for _, name, text in _other_sections(data, details=True)
+    ]
     if others:
         parts.append("\n".join(others))
     if data["notes"]:
@@ -520,7 +525,7 @@ def _lines(text: str, width: int, first: str, others: str) -> list[str]:
     return [line.replace(markdown.STUCK, " ") for line in lines]
 
 
-def _short(text: str) -> str:
+def _cut_to_width(text: str) -> str:
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 
@@ -532,7 +537,7 @@ def _iso(time: datetime | None) -> str | None:
     return time.isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
 
 
-def size(count: int) -> str:
+def readable_size(count: int) -> str:
     size = float(count)
     for unit in ("bytes", "KiB", "MiB"):
         if size < 1024:

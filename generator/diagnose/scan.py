@@ -12,16 +12,16 @@ import re2
 
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
-from generator.diagnose.memory import CRI_CUT, FRONT_BYTES, Known, Memory, Origin, Verdict, timeless
+from generator.diagnose.memory import CRI_CUT, FRONT_BYTES, Known, Memory, Origin, Proven, timeless
 from generator.diagnose.unwrap import (
     Line,
     apart,
     begins,
     for_re2,
-    foreign,
+    is_border,
     is_error,
     moment,
-    parts,
+    other_program,
     printed_at,
     said,
     time_in,
@@ -104,7 +104,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Setting:
+class Surroundings:
     """The number of a line in its source, and the lines of the same message before and after it."""
 
     number: int
@@ -115,7 +115,7 @@ class Setting:
 _NOTHING = Hints()
 
 
-def rules() -> dict[str, Any]:
+def head_patterns() -> dict[str, Any]:
     """What finds lines, as data for another program that does the same; the patterns are RE2's too."""
     return {
         "around_head": [_BEFORE_HEAD, _HEAD_BYTES],
@@ -194,7 +194,7 @@ class Scanner:
                 continue
             text, lines = 0, None
             if key in _ERRORS and not self._each:
-                text = _alike(data, start, stop, key, _errors_only(places, number, stop))
+                text = _key_of_alike(data, start, stop, key, _errors_only(places, number, stop))
                 if journal:
                     text = hash((text, *_printer(data, start, stop)))
                 before = alike.get(text)
@@ -226,7 +226,7 @@ class Scanner:
         self, data: bytes, again: Mapping[Known, "_Again"], now: datetime
     ) -> Iterator[Event]:
         """Lines that came before, counted by where they come from; the first and the last of all with their times."""
-        ends: dict[Verdict, tuple[list[tuple[bytes, int]], list[tuple[bytes, int]]]] = {}
+        ends: dict[Proven, tuple[list[tuple[bytes, int]], list[tuple[bytes, int]]]] = {}
         for (verdict, origin), row in again.items():
             line = Line("", None, origin.node, origin.pod, origin.program)
             yield Event(line, verdict.owners, _NOTHING, count=row.count)
@@ -247,20 +247,22 @@ class Scanner:
             head = SPEAKING.search(data, at, window.end)
             if head is None:
                 return False
-            if not foreign(_whole(data, head.start(), now)[0]):
+            if not other_program(_whole_line(data, head.start(), now)[0]):
                 return True
             at = _bounds(data, head.start())[1]
         return False
 
-    def setting(self, window: Window, event: Event, now: datetime) -> Setting:
+    def setting(self, window: Window, event: Event, now: datetime) -> Surroundings:
         """Where the line of an event stands, and among what."""
-        line, start, stop = _whole(window.data, event.at, now)
+        line, start, stop = _whole_line(window.data, event.at, now)
         number = window.number + window.data.count(b"\n", window.begin, start)
         before = (
             None if begins(line.text) else _heading(window.data, start, line, now, self._memory)
         )
-        after = islice(_rest(window.data, start, stop, line, now, self._memory), _SHOWN_LINES)
-        return Setting(
+        after = islice(
+            _continuation(window.data, start, stop, line, now, self._memory), _SHOWN_LINES
+        )
+        return Surroundings(
             number, before.text if before and is_error(before.text) else None, tuple(after)
         )
 
@@ -270,7 +272,7 @@ class Scanner:
         for _ in range(_LAST_LINES):
             if at <= window.begin:
                 return None
-            line, at, _ = _whole(window.data, at - 1, now)
+            line, at, _ = _whole_line(window.data, at - 1, now)
             time = line.time or printed_at(line.text, now)
             if time:
                 return time
@@ -288,7 +290,7 @@ class Scanner:
         key = said(text)
         judged = self._judged.get(key)
         if judged is None:
-            judged = self._signatures.owners(text), hints.read(text)
+            judged = self._signatures.owners(text), hints.hints_in(text)
             if len(self._judged) < _JUDGED and len(key) < _JUDGED_LENGTH:
                 self._judged[key] = judged
         return judged
@@ -328,7 +330,7 @@ class Scanner:
 
     def _line(self, data: bytes, at: int, now: datetime) -> Line:
         """The line at a place with all that is known of it."""
-        line, start, stop = _whole(data, at, now)
+        line, start, stop = _whole_line(data, at, now)
         return _with_neighbours(data, start, stop, line, now, self._memory)
 
     def _event(
@@ -338,24 +340,24 @@ class Scanner:
 
         `rest` are the lines that belong to it, if that is known.
         """
-        line, start, stop = _whole(data, at, now)
+        line, start, stop = _whole_line(data, at, now)
         (owners, told), error = self._judge(line.text), is_error(line.text)
         if owners or error:
             line = _with_neighbours(data, start, stop, line, now, self._memory)
         if not error or owners:
             rest = ()
         elif rest is None:
-            rest = tuple(_rest(data, start, stop, line, now, self._memory))
+            rest = tuple(_continuation(data, start, stop, line, now, self._memory))
         return Event(line, owners, told, error, rest, at=at), stop
 
 
-def _alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> int:
+def _key_of_alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> int:
     """What is the same of errors that are alike: all but numbers, but of a message that may be known all but its time.
 
     klog's JSON is one line; an error in text is told from another by the lines that follow too.
     """
     end = min(stop if key == _JSON_ERROR else _rest_stop(data, stop), start + _ALIKE_BYTES)
-    head = _head(data, start, stop)
+    head = _klog_head(data, start, stop)
     front, message = (
         (data[start : head.start()], data[head.end() : stop]) if head else (b"", data[start:stop])
     )
@@ -391,7 +393,7 @@ def _clock(data: bytes, at: int) -> bytes:
     """The time in the head of klog's in a line, or in one of those before; empty if there is none."""
     start, stop = _bounds(data, at)
     for _ in range(_LINES_BACK):
-        head = _head(data, start, stop)
+        head = _klog_head(data, start, stop)
         if head or not start:
             return head[0][1:] if head else b""
         start, stop = _bounds(data, start - 1)
@@ -409,7 +411,7 @@ def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
     return all(data.find(text, start, stop) >= 0 for text in company)
 
 
-def _whole(data: bytes, at: int, now: datetime) -> tuple[Line, int, int]:
+def _whole_line(data: bytes, at: int, now: datetime) -> tuple[Line, int, int]:
     """The line at a place, with its pieces if the container runtime cut it, and where they begin and end."""
     start, stop = _bounds(data, at)
     line = _unwrapped(data, start, stop, now)
@@ -499,11 +501,11 @@ def _rest_stop(data: bytes, begin: int) -> int:
     return limit
 
 
-def _rest(
+def _continuation(
     data: bytes, start: int, stop: int, first: Line, now: datetime, memory: Memory
 ) -> Iterator[str]:
     """The lines that belong to an error: up to the next message, without what another program or node printed."""
-    front = _front(data, start, stop)
+    front = _front_of_head(data, start, stop)
     journal = _in_journal(data, start)
     limit = min(len(data), stop + _REST_BYTES)
     others = 0
@@ -513,12 +515,12 @@ def _rest(
         start, stop = _bounds(data, stop)
         if journal and _FIELD.match(data, start) and not _MESSAGE.match(data, start):
             continue
-        if front is not None and not journal and _front(data, start, stop) == front:
+        if front is not None and not journal and _front_of_head(data, start, stop) == front:
             return  # a message behind the same wrapping; there is no need to take it off
         origin = memory.origin(data, start, stop)
         elsewhere = origin is not None and _elsewhere(origin, first)
         line = first if elsewhere else _unwrapped(data, start, stop, now)
-        if parts(line.text):
+        if is_border(line.text):
             return
         if elsewhere or _elsewhere(line, first) or apart(first, line.text):
             others += 1
@@ -530,14 +532,14 @@ def _rest(
         yield line.text
 
 
-def _head(data: bytes, start: int, stop: int) -> re.Match[bytes] | None:
+def _klog_head(data: bytes, start: int, stop: int) -> re.Match[bytes] | None:
     """klog's head in a line, as far from its beginning as a wrapping reaches."""
     return _KLOG.search(data, start, min(stop, start + FRONT_BYTES))
 
 
-def _front(data: bytes, start: int, stop: int) -> bytes | None:
+def _front_of_head(data: bytes, start: int, stop: int) -> bytes | None:
     """What stands before klog's head in a line, without its numbers; None if it has no head."""
-    head = _head(data, start, stop)
+    head = _klog_head(data, start, stop)
     return data[start : head.start()].translate(None, _DIGITS) if head else None
 
 
@@ -578,12 +580,12 @@ def _heading(data: bytes, start: int, line: Line, now: datetime, memory: Memory)
         if not start:
             return None
         start, stop = _bounds(data, start - 1)
-        if data.startswith((b"==", b"--"), start) and parts(
+        if data.startswith((b"==", b"--"), start) and is_border(
             _unwrapped(data, start, stop, now).text
         ):
             return None
         record = data.startswith(b"{", start)  # which names much else first
-        if _KLOG.search(data, start, stop) if record else _head(data, start, stop):
+        if _KLOG.search(data, start, stop) if record else _klog_head(data, start, stop):
             origin = memory.origin(data, start, stop)
             if origin and _elsewhere(origin, line):
                 continue

@@ -64,7 +64,7 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Source:
+class Log:
     """A log by its name, and its bytes in blocks. An empty block: no more is there yet.
 
     `pod` and `node` wrote it, where that is known; `version` is that of the pod's image. `numbered`: its lines
@@ -80,21 +80,21 @@ class Source:
     numbered: bool = True
 
 
-def sources(paths: Sequence[str], note: Note, follow: bool = False) -> Iterator[Source]:
+def sources(paths: Sequence[str], note: Note, follow: bool = False) -> Iterator[Log]:
     """The logs at these paths, `-` being standard input. Raises ToolError for a path that cannot be read."""
     for path in paths or ("-",):
         if path == "-":
             yield from _open("standard input", _standard_input(follow), note)
         elif Path(path).is_dir():
-            yield from _folder(Path(path), note)
+            yield from _logs_of_folder(Path(path), note)
         else:
             try:
-                yield from _file(Path(path), note, follow)
+                yield from _log_in_file(Path(path), note, follow)
             except OSError as error:
                 raise ToolError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _folder(folder: Path, note: Note) -> Iterator[Source]:
+def _logs_of_folder(folder: Path, note: Note) -> Iterator[Log]:
     def unreadable(error: OSError) -> None:
         note(f"{error.filename}: cannot be read: {error.strerror}")
 
@@ -110,7 +110,7 @@ def _folder(folder: Path, note: Note) -> Iterator[Source]:
     for name, path in files.items():
         if name in chosen:
             try:
-                yield from _file(path, note)
+                yield from _log_in_file(path, note)
             except OSError as error:
                 note(f"{path}: cannot be read: {error.strerror}")
 
@@ -125,10 +125,10 @@ def _speaking(names: Sequence[str], where: str, note: Note) -> frozenset[str]:
     return frozenset(own or names)
 
 
-def _file(path: Path, note: Note, follow: bool = False) -> Iterator[Source]:
+def _log_in_file(path: Path, note: Note, follow: bool = False) -> Iterator[Log]:
     with path.open("rb") as file:
         if follow:
-            yield Source(str(path), _followed(path, note), pod=_pod(str(path)), numbered=False)
+            yield Log(str(path), _followed(path, note), pod=_pod(str(path)), numbered=False)
         else:
             yield from _open(
                 str(path), _blocks(file), note, path.stat().st_size, lambda: _member_names(path)
@@ -142,9 +142,9 @@ def _open(
     size: int | None = None,
     members: Callable[[], list[str]] | None = None,
     depth: int = 0,
-) -> Iterator[Source]:
+) -> Iterator[Log]:
     """What is in a file, told by its first bytes, not by its name. `members` lists an archive's files beforehand."""
-    plain = _unpacked(name, blocks, note)
+    plain = _decompressed(name, blocks, note)
     first = next((block for block in plain if block), b"")
     stream: Iterator[bytes] = itertools.chain([first], plain)
     if first[257:262] == b"ustar" and depth < _DEPTH:
@@ -154,10 +154,12 @@ def _open(
     elif encoding := _encoding(first[:_HEAD]):
         yield from _open(name, _transcoded(stream, encoding), note)
     elif form := exports.kind(first):
-        yield Source(name, _exported(name, form, stream, note), None, _pod(name), numbered=False)
+        yield Log(
+            name, _export_as_lines(name, form, stream, note), None, _pod(name), numbered=False
+        )
     elif columns := folding.width(first):
         note(f"{name}: its lines were folded at {columns} columns; they are put together again")
-        yield Source(name, folding.unfolded(stream, columns), None, _pod(name), numbered=False)
+        yield Log(name, folding.unfolded(stream, columns), None, _pod(name), numbered=False)
     else:
         if not first:
             note(f"{name}: is empty")
@@ -166,7 +168,7 @@ def _open(
             return
         if _UNBROKEN in first:
             stream = (block.replace(_UNBROKEN, b" ") for block in stream)
-        yield Source(name, stream, size, _pod(name))
+        yield Log(name, stream, size, _pod(name))
 
 
 def _is_binary(head: bytes) -> bool:
@@ -228,13 +230,15 @@ def _followed(path: Path, note: Note) -> Iterator[bytes]:
                     break
 
 
-def _unpacked(name: str, blocks: Iterator[bytes], note: Note, depth: int = 0) -> Iterator[bytes]:
+def _decompressed(
+    name: str, blocks: Iterator[bytes], note: Note, depth: int = 0
+) -> Iterator[bytes]:
     """The blocks without gzip, zstd, xz or bzip2 around them."""
     first = next((block for block in blocks if block), b"")
     stream = itertools.chain([first], blocks)
     packing = next((one for one in _PACKINGS if first.startswith(one.magic)), None)
     if packing and depth < _DEPTH:
-        yield from _unpacked(name, _frames(name, packing, stream, note), note, depth + 1)
+        yield from _decompressed(name, _frames(name, packing, stream, note), note, depth + 1)
     else:
         yield from stream
 
@@ -340,7 +344,7 @@ def _archive(
     note: Note,
     members: Callable[[], list[str]] | None,
     depth: int,
-) -> Iterator[Source]:
+) -> Iterator[Log]:
     names = members() if members else []
     chosen = _speaking(names, name, note) if names else None
     stream, number = _Stream(blocks), 0
@@ -363,7 +367,7 @@ def _archive(
         note(f"{name}: the archive is broken ({error}); what comes before is read")
 
 
-def _zip(name: str, blocks: Iterator[bytes], note: Note, depth: int) -> Iterator[Source]:
+def _zip(name: str, blocks: Iterator[bytes], note: Note, depth: int) -> Iterator[Log]:
     """The files of a zip archive, whose list of contents is at its end; it is kept on disk for that."""
     with tempfile.TemporaryFile() as kept:
         for block in blocks:
@@ -407,7 +411,7 @@ def _member_names(path: Path) -> list[str]:
     """The names of an archive's files, as far as it is whole."""
     names: list[str] = []
     with path.open("rb") as file, contextlib.suppress(*_BROKEN):
-        stream = _Stream(_unpacked(str(path), _blocks(file), lambda note: None))
+        stream = _Stream(_decompressed(str(path), _blocks(file), lambda note: None))
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             names.extend(member.name for member in _members(archive, stream) if member.isfile())
     return names
@@ -436,9 +440,9 @@ def _transcoded(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         yield decode(block).encode()
 
 
-def _exported(name: str, form: str, blocks: Iterator[bytes], note: Note) -> Iterator[bytes]:
+def _export_as_lines(name: str, form: str, blocks: Iterator[bytes], note: Note) -> Iterator[bytes]:
     """A document or table as lines; where it is broken, what is left as it is."""
-    records = exports.lines(form, blocks)
+    records = exports.as_lines(form, blocks)
     try:
         while batch := b"".join(itertools.islice(records, _BATCH)):
             yield batch

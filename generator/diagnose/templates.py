@@ -39,7 +39,7 @@ class Templates:
 
     def add(self, line: Line, rest: tuple[str, ...], count: int = 1) -> None:
         message = " ".join(" ".join([line.text, *rest]).split())[:_LONGEST]
-        masked = _VARYING.sub(_ANY, KLOG.sub(_source, message))
+        masked = _VARYING.sub(_ANY, KLOG.sub(_source_head, message))
         number = self._known.get(masked)
         if number is None and self._learned < _LEARNED:
             number = self._learn(masked, message)
@@ -80,6 +80,6 @@ class Templates:
         return self._miner
 
 
-def _source(head: re.Match[str]) -> str:
+def _source_head(head: re.Match[str]) -> str:
     """The place in the source that printed it says more than the time."""
     return f"{head['level']} {head['source']}] "

@@ -233,16 +233,16 @@ def unwrap(line: str, now: datetime) -> Line:
         inner = _inside(found.text, now)
         if inner is None:
             break
-        found = _joined(found, inner)
+        found = _unwrapped_line(found, inner)
     if not begins(found.text):
         inner = _behind_unknown(found.text)
-        found = _joined(found, inner) if inner else found
-    if _KUBELET.match(found.text) and not foreign(found):
+        found = _unwrapped_line(found, inner) if inner else found
+    if _KUBELET.match(found.text) and not other_program(found):
         found = replace(found, program="kubelet")
     return found
 
 
-def rules() -> dict[str, Any]:
+def wrapping_patterns() -> dict[str, Any]:
     """What undoes wrappings, as data for another program that does the same; its patterns are RE2's too."""
     return {
         "depth": _DEPTH,
@@ -304,7 +304,7 @@ def _letters_for_re2(pattern: str) -> str:
     return pattern.replace(r"[^\W_]", r"[\p{L}\p{N}]").replace(r"\w", r"\p{L}\p{N}_")
 
 
-def _joined(outer: Line, inner: Line) -> Line:
+def _unwrapped_line(outer: Line, inner: Line) -> Line:
     return Line(
         inner.text.rstrip("\r\n"),
         inner.time or outer.time,
@@ -316,7 +316,7 @@ def _joined(outer: Line, inner: Line) -> Line:
     )
 
 
-def foreign(line: Line) -> str | None:
+def other_program(line: Line) -> str | None:
     """The program that printed a line, by its wrapping, if that cannot be kube-proxy."""
     named = line.program or line.pod
     return named if named and not _CARRIERS.search(named) else None
@@ -328,7 +328,7 @@ def printed_at(text: str, now: datetime) -> datetime | None:
     if klog:
         return _in_year(int(klog["month"]), int(klog["day"]), klog["clock"], now)
     if text.startswith('{"ts":'):
-        record = _record(text)
+        record = _json_record(text)
         return moment(record.get("ts")) if record else None
     return None
 
@@ -345,12 +345,12 @@ def is_error(text: str) -> bool:
     if klog:
         return klog["level"] in "EF"
     if text.startswith('{"ts":'):
-        record = _record(text)
+        record = _json_record(text)
         return record is not None and "err" in record and "v" not in record
     return text.startswith(("panic: ", "fatal error: "))
 
 
-def parts(text: str) -> bool:
+def is_border(text: str) -> bool:
     """Whether a line parts the logs of several files or of several times."""
     return bool(_BORDER.fullmatch(text))
 
@@ -371,7 +371,7 @@ def _inside(text: str, now: datetime) -> Line | None:
     if KLOG.match(text):
         return None
     if text.lstrip().startswith("{"):
-        record = _record(text)
+        record = _json_record(text)
         if record is None or (text.startswith('{"ts":') and _of_klog(record)):
             return None
         return _of_record(text, record)
@@ -401,8 +401,8 @@ def _of_front(groups: Mapping[str, str | None], now: datetime) -> Line:
     line = Line(
         groups["text"] or "",
         time,
-        groups.get("node") or _named(labels, _NODES),
-        groups.get("pod") or _named(labels, _PODS),
+        groups.get("node") or _value_at_key(labels, _NODES),
+        groups.get("pod") or _value_at_key(labels, _PODS),
         groups.get("program") or _program(labels),
         groups.get("tag") == "P",
     )
@@ -425,10 +425,10 @@ def _of_program(name: str) -> bool:
 
 def _program(values: Mapping[str, Any]) -> str | None:
     """The program that a record names; under a key of other names too, only one that is known."""
-    named = _named(values, _PROGRAMS)
+    named = _value_at_key(values, _PROGRAMS)
     if named:
         return named
-    perhaps = _NEIGHBOURS.search(_named(values, _PERHAPS_PROGRAMS) or "")
+    perhaps = _NEIGHBOURS.search(_value_at_key(values, _PERHAPS_PROGRAMS) or "")
     return perhaps["name"] if perhaps else None
 
 
@@ -521,8 +521,8 @@ def _of_record(whole: str, record: Mapping[str, Any]) -> Line | None:
     return Line(
         text,
         next((time for time in times if time), None),
-        _named(values, _NODES),
-        _named(values, _PODS),
+        _value_at_key(values, _NODES),
+        _value_at_key(values, _PODS),
         _program(values),
         # docker's driver cuts what is longer than 16 KiB, and ends a whole line with its newline.
         {"log", "stream"} <= record.keys() <= _DOCKER and not text.endswith("\n"),
@@ -559,7 +559,7 @@ def message(values: Sequence[tuple[str, Any]]) -> str | None:
         if isinstance(value, dict) and _of_klog(value):
             ordered = {"ts": value["ts"], **value}
             return json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
-        text = _text(value)
+        text = _message_text(value)
         if text is not None:
             texts.append((path, text))
     headed = [text.lstrip() for _, text in texts if begins(text.lstrip())]
@@ -572,7 +572,7 @@ def message(values: Sequence[tuple[str, Any]]) -> str | None:
     return max((text for _, text in texts if " " in text), key=len, default=None)
 
 
-def _text(value: Any) -> str | None:
+def _message_text(value: Any) -> str | None:
     """journald's JSON gives the bytes of a message that cannot be printed as numbers."""
     if isinstance(value, list):
         try:
@@ -583,7 +583,7 @@ def _text(value: Any) -> str | None:
     return value.encode(errors="replace").decode() if isinstance(value, str) else None
 
 
-def _record(text: str) -> Mapping[str, Any] | None:
+def _json_record(text: str) -> Mapping[str, Any] | None:
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):
@@ -591,7 +591,7 @@ def _record(text: str) -> Mapping[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def _named(values: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+def _value_at_key(values: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     """The first text whose path of keys ends with one of these names."""
     ranked = [
         (rank, value) for key, value in values.items() if (rank := _rank(key, names)) is not None

@@ -25,11 +25,11 @@ from generator.fixes.tables import (
     component,
     decided_by_version,
     is_before,
-    named,
+    named_versions,
     span,
     span_of_bug,
 )
-from generator.fixes.versions import Version, at_least, parse
+from generator.fixes.versions import Version, at_least, parse_version
 from generator.query.signature import compile_re2
 
 Verdict = Literal["affected", "unknown", "not affected"]
@@ -126,7 +126,7 @@ def bugs(known: Sequence[KnownBug], facts: Facts) -> list[BugAdvice]:
 def _with_the_fix(bug: KnownBug, version: Version) -> str | None:
     """The first release with the fix that is no step back."""
     fixed = sorted(
-        (one for text in bug.fix.fixed_in if (one := parse(f"v{text}"))),
+        (one for text in bug.fix.fixed_in if (one := parse_version(f"v{text}"))),
         key=lambda one: one.release,
     )
     newer = (one for one in fixed if one.release > version.release or one.minor == version.minor)
@@ -151,7 +151,7 @@ def smallest_upgrade(entries: Sequence[Entry], facts: Facts) -> Version | None:
     current = facts.known
     if current is None:
         return None
-    listed = {version for entry in entries for version in named(entry, facts.tke)}
+    listed = {version for entry in entries for version in named_versions(entry, facts.tke)}
     for version in sorted(listed, key=lambda one: one.key):
         newer = version.key > current.key if current.full else version.minor >= current.minor
         target = replace(facts, kube_proxy=version, cluster=None)
@@ -220,19 +220,19 @@ def _hurts(setting: Setting, entry: Entry, facts: Facts) -> bool | None:
     value = facts.settings.get(setting.key)
     if value is None and setting.flag and (facts.tke or not _in_range(entry, facts)):
         return None  # the default decides, and TKE's builds and releases that nobody read may have another one
-    if _one_of(setting.value, value):
+    if _is_one_of(setting.value, value):
         return True
-    if value is None or setting.safe is None or _one_of(setting.safe, value):
+    if value is None or setting.safe is None or _is_one_of(setting.safe, value):
         return False
     return None
 
 
-def _one_of(values: Value, value: str | None) -> bool | None:
+def _is_one_of(values: Value, value: str | None) -> bool | None:
     """Whether a value, None for one that is not set, is one of these."""
     if value is None:
         return values.unset
     if values.equals is not None and (
-        value == values.equals or _whole(value) == _whole(values.equals) is not None
+        value == values.equals or _whole_number(value) == _whole_number(values.equals) is not None
     ):
         return True
     try:
@@ -244,7 +244,7 @@ def _one_of(values: Value, value: str | None) -> bool | None:
     return at_most or at_least
 
 
-def _whole(text: str) -> int | None:
+def _whole_number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII) else None
 
 
@@ -262,7 +262,7 @@ def _by_program(entry: Entry, facts: Facts) -> Advice | None:
         return _by_system(entry, entry.fixes.os, facts)
     for wanted in entry.fixes.components:
         for name, version in facts.components.items():
-            below = _below(version, wanted.minimum) if _matches(wanted, name) else None
+            below = _is_older(version, wanted.minimum) if _matches(wanted, name) else None
             if below and not wanted.ends:
                 said = f"{name} is {version}, older than {wanted.minimum}"
                 return Advice(entry, "affected", (said,), wanted.sources, component(wanted))
@@ -279,12 +279,12 @@ def _by_system(entry: Entry, table: OsFixes, facts: Facts) -> Advice:
     """What the table of systems says of a kube-proxy that uses the node's own programs."""
     rows = {row.name: row.minimum for row in table.rows}
     sources = table.sources
-    alike = _alike(facts.os, rows)
+    alike = _same_family(facts.os, rows)
     if not alike:
         said = f"{facts.os or 'an unknown system'} is none of {', '.join(rows)}"
         return Advice(entry, "unknown", (said,), sources)
     needed = f"{alike[0]} {rows[alike[0]]}"
-    below = _below(facts.os or "", rows[alike[0]])
+    below = _is_older(facts.os or "", rows[alike[0]])
     if below is False:
         return Advice(entry, "not affected", (f"{facts.os} is {needed} or later",), sources)
     said = (
@@ -345,11 +345,13 @@ def _on_system(advice: Advice, version: Version, facts: Facts) -> Advice:
         return replace(
             advice, reasons=(*advice.reasons, f"only on {', '.join(affected.os)} and later systems")
         )
-    alike = _alike(facts.os, affected.os)
+    alike = _same_family(facts.os, affected.os)
     if not alike:
         return _doubted(advice, f"whether {facts.os} is affected is not known")
     # A system that is named without a release needs none.
-    below = {name: _below(facts.os, name) if _numbers(name) else False for name in alike}
+    below = {
+        name: _is_older(facts.os, name) if _first_dotted_number(name) else False for name in alike
+    }
     if False in below.values():
         return advice
     if None in below.values():
@@ -362,7 +364,11 @@ def _on_system(advice: Advice, version: Version, facts: Facts) -> Advice:
             advice, f"{older}; whether {facts.builder}'s kube-proxy matches it is not known"
         )
     for row in affected.other_os:
-        if not facts.tke and _has(row, version) and (facts.mode is None or facts.mode in row.modes):
+        if (
+            not facts.tke
+            and _has_release(row, version)
+            and (facts.mode is None or facts.mode in row.modes)
+        ):
             return Advice(advice.entry, "unknown", (older, f"there only {row.only}"), row.sources)
     return Advice(advice.entry, "not affected", (older,), affected.sources)
 
@@ -371,7 +377,7 @@ def _doubted(advice: Advice, reason: str) -> Advice:
     return replace(advice, verdict="unknown", reasons=(*advice.reasons, reason))
 
 
-def _has(row: OtherSystems, version: Version) -> bool:
+def _has_release(row: OtherSystems, version: Version) -> bool:
     """Whether a version is one of the releases; of one whose patch release is not known, whether it can be."""
     first, last = (tuple(map(int, text.split("."))) for text in (row.first, row.last))
     length = len(version.release)
@@ -394,7 +400,7 @@ def _upgrade(version: Version, facts: Facts) -> str:
     return f"cluster 1.{version.minor} with kube-proxy {version} or later"
 
 
-def _alike(system: str | None, names: Iterable[str]) -> list[str]:
+def _same_family(system: str | None, names: Iterable[str]) -> list[str]:
     """Those of the names that are of the same family of operating systems: of Tencent's, or by their first word."""
     if not system:
         return []
@@ -409,9 +415,9 @@ def _family(name: str) -> str:
     )
 
 
-def _below(version: str, minimum: str) -> bool | None:
+def _is_older(version: str, minimum: str) -> bool | None:
     """Whether a version is older, as far as both are told: `7` may be older than `7.2`, which gives None."""
-    got, wanted = _numbers(version), _numbers(minimum)
+    got, wanted = _first_dotted_number(version), _first_dotted_number(minimum)
     length = min(len(got), len(wanted))
     if not length or (got[:length] == wanted[:length] and len(got) < len(wanted)):
         return None
@@ -421,7 +427,7 @@ def _below(version: str, minimum: str) -> bool | None:
 _DIGITS = 18  # of a number that somebody means
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _first_dotted_number(text: str) -> tuple[int, ...]:
     """The first dotted number of a text."""
     found = re.search(r"[0-9]+(\.[0-9]+)*", text)
     return tuple(int(part[:_DIGITS]) for part in found[0].split(".")) if found else ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from generator.catalog.model import MODES, Entry
 from generator.fixes.advice import Facts, smallest_upgrade
 from generator.fixes.tables import Span, decided_by_version, ends_with_the_first_release, span
-from generator.fixes.versions import Version, parse
+from generator.fixes.versions import Version, parse_version
 
 _TKE_END = r"([-+.][\w.+-]*)?"  # such as -dirty
 _UPSTREAM_END = "(-(alpha|beta|rc)[.0-9]*)?"
@@ -98,7 +98,7 @@ def conditions(
 def _of(entry: Entry, tke: bool, mode: str | None) -> Iterator[KnownBuilds]:
     named = [row.minor for row in entry.fixes.tke.rows] if entry.fixes.tke else []
     minors = range(max([*entry.affected.versions.minors(), *named]) + 1)
-    rows = [row for minor in minors if (row := _row(entry, tke, minor, mode)) is not None]
+    rows = [row for minor in minors if (row := _row_of_minor(entry, tke, minor, mode)) is not None]
     groups: dict[tuple[Version, str, str], list[_Row]] = {}
     for row in rows:
         groups.setdefault((row.fixed_in, row.where, row.note), []).append(row)
@@ -107,21 +107,21 @@ def _of(entry: Entry, tke: bool, mode: str | None) -> Iterator[KnownBuilds]:
     ):
         any_build = r"\.[0-9]+-tke\.[0-9]+" if tke else r"\.[0-9]+"
         whole = [row.minor for row in group if row.below is None]
-        builds = [_one_of(_numbers(whole)) + any_build] if whole else []
-        builds += [text for row in group if row.below and (text := _below(row.below))]
+        builds = [_alternation(_number_patterns(whole)) + any_build] if whole else []
+        builds += [text for row in group if row.below and (text := _older_builds(row.below))]
         if builds:
             end = _TKE_END if tke else _UPSTREAM_END
             told = "iptables" not in entry.affected.modes and group[-1].minor >= _TELLS_IPTABLES
-            yield KnownBuilds(rf"v1\.{_one_of(builds)}{end}", fix, where, note, told)
+            yield KnownBuilds(rf"v1\.{_alternation(builds)}{end}", fix, where, note, told)
 
 
-def _row(entry: Entry, tke: bool, minor: int, mode: str | None) -> _Row | None:
+def _row_of_minor(entry: Entry, tke: bool, minor: int, mode: str | None) -> _Row | None:
     """The builds of a minor release that have the failure for sure, in any of the modes."""
     worst = span(entry, tke, minor, mode)
     if worst.only or (tke and worst.upstream) or not _some(worst):
         return None
     fixed_in = smallest_upgrade(
-        [entry], Facts(kube_proxy=parse(f"v1.{minor}{_FIRST_BUILD[tke]}"), mode=mode)
+        [entry], Facts(kube_proxy=parse_version(f"v1.{minor}{_FIRST_BUILD[tke]}"), mode=mode)
     )
     if fixed_in is None:
         return None
@@ -129,7 +129,7 @@ def _row(entry: Entry, tke: bool, minor: int, mode: str | None) -> _Row | None:
     said = mode is None and len(entry.affected.modes) < 3
     by_mode = {one: span(entry, tke, minor, one) for one in entry.affected.modes} if said else {}
     below = worst.fix if worst.builds == "below" else None
-    return _Row(minor, below, fixed_in, _where(entry, worst, by_mode), _note(worst))
+    return _Row(minor, below, fixed_in, _condition(entry, worst, by_mode), _note(worst))
 
 
 def _some(found: Span) -> bool:
@@ -137,7 +137,7 @@ def _some(found: Span) -> bool:
     return found.builds in ("below", "all") and not ends_with_the_first_release(found)
 
 
-def _where(entry: Entry, worst: Span, by_mode: dict[str, Span]) -> str:
+def _condition(entry: Entry, worst: Span, by_mode: dict[str, Span]) -> str:
     """What else must be so for the builds of one minor release, as a sentence."""
     affected = {one: found for one, found in by_mode.items() if _some(found)}
     same = [
@@ -160,27 +160,29 @@ def _note(worst: Span) -> str:
     return f"The editions of TKE's page differ: {'; '.join(one.named for one in worst.told)}."
 
 
-def _below(fix: Version) -> str:
+def _older_builds(fix: Version) -> str:
     """The builds of the fix's minor release that are older; nothing where there are none."""
     patch = fix.release[2]
-    older = _one_of(_numbers(range(patch))) if patch else ""
+    older = _alternation(_number_patterns(range(patch))) if patch else ""
     if fix.build is None:
         return rf"{fix.minor}\.{older}" if older else ""
     rows = [rf"{older}-tke\.[0-9]+"] if older else []
     if fix.build:
-        rows.append(rf"{patch}-tke\.{_one_of(_numbers(range(fix.build)))}")
+        rows.append(rf"{patch}-tke\.{_alternation(_number_patterns(range(fix.build)))}")
     if fix.candidate is None:
         rows.append(rf"{patch}-tke\.{fix.build}-rc\.?[0-9]+")
     elif fix.candidate:
-        rows.append(rf"{patch}-tke\.{fix.build}-rc\.?{_one_of(_numbers(range(fix.candidate)))}")
-    return rf"{fix.minor}\.{_one_of(rows)}" if rows else ""
+        rows.append(
+            rf"{patch}-tke\.{fix.build}-rc\.?{_alternation(_number_patterns(range(fix.candidate)))}"
+        )
+    return rf"{fix.minor}\.{_alternation(rows)}" if rows else ""
 
 
-def _one_of(alternatives: Sequence[str]) -> str:
+def _alternation(alternatives: Sequence[str]) -> str:
     return alternatives[0] if len(alternatives) == 1 else f"({'|'.join(alternatives)})"
 
 
-def _numbers(numbers: Sequence[int]) -> list[str]:
+def _number_patterns(numbers: Sequence[int]) -> list[str]:
     """Patterns for exactly these numbers, which ascend: those with the same last digits share one."""
     tens: dict[int, list[int]] = {}
     for number in numbers:
@@ -188,16 +190,16 @@ def _numbers(numbers: Sequence[int]) -> list[str]:
     heads: dict[str, list[int]] = {}
     for head, digits in tens.items():
         heads.setdefault(_digits(digits), []).append(head)
-    return [_head(found) + last for last, found in heads.items()]
+    return [_before_last_digit(found) + last for last, found in heads.items()]
 
 
-def _head(heads: Sequence[int]) -> str:
+def _before_last_digit(heads: Sequence[int]) -> str:
     """What stands before the last digit: `1?` for nothing or 1, `[12]` for 1 or 2."""
     longer = [head for head in heads if head]
     if not longer:
         return ""
-    patterns = _numbers(longer)
-    text = _one_of(patterns)
+    patterns = _number_patterns(longer)
+    text = _alternation(patterns)
     if len(longer) == len(heads):
         return text
     return f"{text}?" if longer[-1] < 10 or len(patterns) > 1 else f"({text})?"

@@ -50,7 +50,7 @@ def rows(entries: Sequence[Entry]) -> list[Row]:
     return found
 
 
-def as_markdown(entries: Sequence[Entry]) -> str:
+def as_table(entries: Sequence[Entry]) -> str:
     head = ["kube-proxy", *(markdown.code(entry.id) for entry in entries)]
     lines = [head, ["---"] * len(head)]
     lines += [[row.title, *(markdown.text(cell) for cell in row.cells)] for row in rows(entries)]
@@ -71,7 +71,7 @@ def as_json(entries: Sequence[Entry]) -> str:
             "builder": _TITLES[row.tke],
             "releases": [f"1.{minor}" for minor in row.releases],
             "failures": {
-                entry.id: {"says": cell, **_data(entry, row.tke, row.releases[0], cell)}
+                entry.id: {"says": cell, **_cell_data(entry, row.tke, row.releases[0], cell)}
                 for entry, cell in zip(entries, row.cells, strict=True)
             },
         }
@@ -80,7 +80,7 @@ def as_json(entries: Sequence[Entry]) -> str:
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
-def _data(entry: Entry, tke: bool, minor: int, cell: str) -> dict[str, object]:
+def _cell_data(entry: Entry, tke: bool, minor: int, cell: str) -> dict[str, object]:
     if not decided_by_version(entry):
         return {"builds": "unknown", "fixed_in": None, "why": "no version of kube-proxy ends it"}
     found = span(entry, tke, minor)
@@ -105,14 +105,14 @@ def _cell(entry: Entry, tke: bool, minor: int) -> str:
     if not decided_by_version(entry):
         return "any version"
     worst = span(entry, tke, minor)
-    said = {mode: _said(span(entry, tke, minor, mode)) for mode in entry.affected.modes}
-    text = _said(worst)
+    said = {mode: _said_of_span(span(entry, tke, minor, mode)) for mode in entry.affected.modes}
+    text = _said_of_span(worst)
     if len({*said.values()}) > 1:
         text = "; ".join(f"{mode}: {word}" for mode, word in said.items())
     return f"not listed (upstream {text})" if tke and worst.upstream else text
 
 
-def _said(found: Span) -> str:
+def _said_of_span(found: Span) -> str:
     builds = _builds(found)
     if found.unless:
         rest = f"only {found.unless}"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from generator.catalog.model import Cites, Entry, KnownBug, MinimumVersion, TkeFix, UpstreamFix
 from generator.catalog.releases import minor
-from generator.fixes.versions import Version, parse
+from generator.fixes.versions import Version, parse_version
 
 Builds = Literal["none", "below", "all", "unknown"]
 _OLDEST = "1.10"  # the oldest release that was read for "the bug came with"
@@ -58,11 +58,11 @@ def span(entry: Entry, tke: bool, number: int, mode: str | None = None) -> Span:
     What TKE's table does not list is said to be so, with what is known upstream.
     """
     if not (tke and entry.fixes.tke):
-        return _upstream(entry, number, mode)
-    told = [_told(entry, row) for row in entry.fixes.tke.rows if row.lists(number)]
+        return _upstream_span(entry, number, mode)
+    told = [_told_by_tke(entry, row) for row in entry.fixes.tke.rows if row.lists(number)]
     if told:
         return _of_editions(entry, told, number)
-    found = _upstream(entry, number, mode)
+    found = _upstream_span(entry, number, mode)
     return replace(found, reasons=(f"TKE's table does not list 1.{number}", *found.reasons))
 
 
@@ -77,13 +77,13 @@ def is_before(entry: Entry, number: int) -> bool:
     return since is not None and number < minor(since)
 
 
-def named(entry: Entry, tke: bool) -> Iterable[Version]:
+def named_versions(entry: Entry, tke: bool) -> Iterable[Version]:
     """The versions that the tables name."""
     rows = entry.fixes.tke.rows if tke and entry.fixes.tke else ()
     texts = [row.minimum for row in rows] or [
         f"v{one}" for fix in entry.fixes.upstream for one in fix.fixed_in
     ]
-    return [version for text in texts if text and (version := parse(text))]
+    return [version for text in texts if text and (version := parse_version(text))]
 
 
 def ends_with_the_first_release(found: Span) -> bool:
@@ -96,7 +96,7 @@ def component(wanted: MinimumVersion) -> str:
     return f"{wanted.name} {wanted.minimum} or later"
 
 
-def _told(entry: Entry, row: TkeFix) -> Told:
+def _told_by_tke(entry: Entry, row: TkeFix) -> Told:
     names = {source.key: source.edition or "" for source in entry.sources}
     edition = (names.get(row.edition, ""), row.edition, row.cluster)
     match row.action:
@@ -104,7 +104,7 @@ def _told(entry: Entry, row: TkeFix) -> Told:
             return Told(*edition, "none", "the problem does not exist")
         case "upgrade-cluster":
             return Told(*edition, "all", "the cluster has to be upgraded")
-    return Told(*edition, "below", f"fixed in {row.minimum}", parse(row.minimum or ""))
+    return Told(*edition, "below", f"fixed in {row.minimum}", parse_version(row.minimum or ""))
 
 
 def _of_editions(entry: Entry, told: Sequence[Told], number: int) -> Span:
@@ -127,7 +127,7 @@ def _of_editions(entry: Entry, told: Sequence[Told], number: int) -> Span:
 def span_of_bug(bug: KnownBug, number: int) -> Span:
     """Which builds of minor release 1.`number` have a known bug."""
     if bug.fix.fixed_in:
-        return _release(bug.fix, number)
+        return _releases_without(bug.fix, number)
     since = minor(bug.fix.since) if bug.fix.since else 0
     return Span(
         "all" if number >= since else "none", (f"since {bug.fix.since}",), (), upstream=True
@@ -138,7 +138,7 @@ def _ending(entry: Entry) -> list[UpstreamFix]:
     return [fix for fix in entry.fixes.upstream if fix.ends and fix.fixed_in]
 
 
-def _upstream(entry: Entry, number: int, mode: str | None) -> Span:
+def _upstream_span(entry: Entry, number: int, mode: str | None) -> Span:
     """What is known of upstream's releases, in a mode or in the worst of the entry's."""
     conditions = [
         f"{one.name} is older than {one.minimum}" for one in entry.fixes.components if one.ends
@@ -170,7 +170,7 @@ def _upstream(entry: Entry, number: int, mode: str | None) -> Span:
 
 def _in_mode(entry: Entry, number: int, mode: str) -> Span | None:
     """The best of the changes that end the failure in a mode; None if none does."""
-    spans = [(fix, _release(fix, number)) for fix in _ending(entry) if mode in fix.ends]
+    spans = [(fix, _releases_without(fix, number)) for fix in _ending(entry) if mode in fix.ends]
     whole = min((found for fix, found in spans if not fix.unless), key=_badness, default=None)
     partly = min((found for fix, found in spans if fix.unless), key=_badness, default=None)
     if partly is None or (
@@ -188,7 +188,7 @@ def _badness(found: Span | Told) -> tuple[int, tuple[int, ...], int, int, bool]:
     return _ORDER.index(found.builds), fix.release if fix else (), build, candidate, rare
 
 
-def _release(fix: UpstreamFix, number: int) -> Span:
+def _releases_without(fix: UpstreamFix, number: int) -> Span:
     """Which releases of a minor lack a change: of fixed_in the newest had it first, the others had it brought there."""
     first, change = max(fix.fixed_in, key=minor), fix.change.strip().rstrip(".")
     brought = next((release for release in fix.fixed_in if minor(release) == number), None)
@@ -199,7 +199,9 @@ def _release(fix: UpstreamFix, number: int) -> Span:
         )
     if brought:
         reason = f"upstream fixed in {brought}: {change}"
-        return Span("below", (reason,), fix.sources, parse(f"v{brought}"), unless, upstream=True)
+        return Span(
+            "below", (reason,), fix.sources, parse_version(f"v{brought}"), unless, upstream=True
+        )
     if number > minor(first):
         return Span(
             "none",

@@ -52,7 +52,7 @@ class Version:
             -1 if self.build is None else self.build,
             self.candidate is None,
             self.candidate or 0,
-            _numbers(self.text),
+            _all_numbers(self.text),
         )
 
 
@@ -61,7 +61,7 @@ _REMEMBERED = 1024  # the tables name the same few again and again
 
 
 @lru_cache(_REMEMBERED)
-def parse(text: str) -> Version | None:
+def parse_version(text: str) -> Version | None:
     """None for what is no version of Kubernetes 1.x, such as `latest` or the `v0.0.0-master` of an unstamped build."""
     text = text.strip()
     found = _FORM.fullmatch(text) if len(text) <= _LONGEST else None
@@ -80,7 +80,7 @@ def parse(text: str) -> Version | None:
     pre = _PRE.match(rest)
     plain = pre is not None and pre.end() == len(rest)
     flavour = "upstream" if plain else next((name for name in _VENDORS if name in rest), "other")
-    return Version(text, release, flavour, pre=(pre[1], _numbers(pre[2])) if pre else None)
+    return Version(text, release, flavour, pre=(pre[1], _all_numbers(pre[2])) if pre else None)
 
 
 def at_least(version: Version, wanted: Version) -> bool | None:
@@ -121,5 +121,5 @@ def _candidate_at_least(got: int | None, wanted: int | None) -> bool | None:
     return wanted is not None and got >= wanted
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _all_numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"[0-9]+", text)))

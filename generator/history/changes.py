@@ -38,7 +38,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Change:
+class RuleChange:
     """`deprecated`: from now on. `text`: nothing but annotations. A new or removed rule has no parts."""
 
     kind: Kind
@@ -58,14 +58,16 @@ class Change:
         return [str(part) for part in self.parts if (part.name, self.kind) not in _SAID]
 
 
-def compare(old: Iterable[Locked], new: Iterable[Locked]) -> list[Change]:
+def compare(old: Iterable[Locked], new: Iterable[Locked]) -> list[RuleChange]:
     """The changes, by kind and name. A rule that changes its name is removed and new."""
     before, after = ({(row.name, row.engine): row for row in rows} for rows in (old, new))
     found = [
-        Change("new", row.name, row.failure) for key, row in after.items() if key not in before
+        RuleChange("new", row.name, row.failure) for key, row in after.items() if key not in before
     ]
     found += [
-        Change("removed", row.name, row.failure) for key, row in before.items() if key not in after
+        RuleChange("removed", row.name, row.failure)
+        for key, row in before.items()
+        if key not in after
     ]
     found += [
         change
@@ -75,14 +77,14 @@ def compare(old: Iterable[Locked], new: Iterable[Locked]) -> list[Change]:
     return sorted(found, key=lambda change: (KINDS.index(change.kind), change.name))
 
 
-def _change(old: Locked, new: Locked) -> Change | None:
+def _change(old: Locked, new: Locked) -> RuleChange | None:
     parts = tuple(_parts(old, new))
     if not parts:
         return None
     if new.status == "deprecated" != old.status:
-        return Change("deprecated", new.name, new.failure, parts)
+        return RuleChange("deprecated", new.name, new.failure, parts)
     kind: Kind = "text" if parts == (Part("text"),) else "changed"
-    return Change(kind, new.name, new.failure, parts)
+    return RuleChange(kind, new.name, new.failure, parts)
 
 
 def _parts(old: Locked, new: Locked) -> Iterator[Part]:
@@ -101,7 +103,7 @@ def _parts(old: Locked, new: Locked) -> Iterator[Part]:
 
 
 def unnamed(
-    changes: Iterable[Change], lines: Sequence[str], where: Location, since: str
+    changes: Iterable[RuleChange], lines: Sequence[str], where: Location, since: str
 ) -> list[Problem]:
     """A problem for each change of behaviour whose rule no line names, with a line to paste.
 
@@ -117,11 +119,11 @@ def unnamed(
         for change in changes
         if change.kind != "text"
         and not change.name.startswith(beginnings)
-        and not _names(text, change.name)
+        and not _holds_name(text, change.name)
     ]
 
 
-def _names(text: str, name: str) -> bool:
+def _holds_name(text: str, name: str) -> bool:
     """Whether the text holds the name as a word; names of recording rules hold colons."""
     return re.search(rf"(?<![\w:]){re.escape(name)}(?!:?\w)", text) is not None
 
@@ -148,7 +150,7 @@ def newest_section(text: str) -> tuple[int, list[str]]:
     return headings[0] + 1, lines[headings[0] + 1 : end]
 
 
-def markdown(changes: Sequence[Change]) -> str:
+def markdown(changes: Sequence[RuleChange]) -> str:
     """Changes as a section of release notes."""
     sections = []
     for kind in KINDS:

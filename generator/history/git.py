@@ -13,12 +13,12 @@ def commit(name: str, folder: Path) -> str | None:
     said = _refusal(folder)
     if said:
         raise ToolError(f"git can read no repository here: {said}")
-    return _line(
+    return _git_line(
         folder, "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"
     )
 
 
-def text(commit: str, path: Path, folder: Path) -> str | None:
+def file_at(commit: str, path: Path, folder: Path) -> str | None:
     """A file as it was in a commit; None if it was not there."""
     found, content = subprocesses.run(["git", "show", f"{commit}:./{path.as_posix()}"], folder)
     return content if found else None
@@ -26,12 +26,14 @@ def text(commit: str, path: Path, folder: Path) -> str | None:
 
 def is_shallow(folder: Path) -> bool:
     """Whether the clone lacks the past."""
-    return _line(folder, "rev-parse", "--is-shallow-repository") == "true"
+    return _git_line(folder, "rev-parse", "--is-shallow-repository") == "true"
 
 
 def first_with(path: Path, folder: Path) -> str | None:
     """The oldest commit known that has this file, with its date."""
-    history = _line(folder, "log", "--diff-filter=A", "--format=%h of %cs", "--", path.as_posix())
+    history = _git_line(
+        folder, "log", "--diff-filter=A", "--format=%h of %cs", "--", path.as_posix()
+    )
     return history.splitlines()[-1] if history else None
 
 
@@ -44,7 +46,7 @@ def base(folder: Path) -> tuple[str, str] | None:
         return None
     head = commit("HEAD", folder)
     for branch in _DEFAULT_BRANCHES:
-        fork = _line(folder, "merge-base", "HEAD", branch) if head else None
+        fork = _git_line(folder, "merge-base", "HEAD", branch) if head else None
         if fork and fork != head:
             return fork, f"{fork[:8]} (where this left {branch})"
     before = commit("HEAD^", folder)
@@ -59,6 +61,6 @@ def _refusal(folder: Path) -> str:
     return "" if inside else said.strip()
 
 
-def _line(folder: Path, *arguments: str) -> str | None:
+def _git_line(folder: Path, *arguments: str) -> str | None:
     found, said = subprocesses.run(["git", *arguments], folder)
     return said.strip() or None if found else None

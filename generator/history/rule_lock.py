@@ -57,7 +57,9 @@ def lock(rules: Rules, catalog: Catalog) -> list[Locked]:
             for rule in group.rules:
                 name = rule.record if isinstance(rule, RecordingRule) else rule.alert
                 entry = owners.get(name)
-                hold, labels, text = _alert(rule) if isinstance(rule, AlertRule) else ("", {}, "")
+                hold, labels, text = (
+                    _locked_alert(rule) if isinstance(rule, AlertRule) else ("", {}, "")
+                )
                 place = (
                     name,
                     engine,
@@ -73,7 +75,7 @@ def dump(rows: Iterable[Locked]) -> str:
     """The lock file: a line for each fact, so that a difference shows the fact."""
     return (
         json.dumps(
-            {"generated": GENERATED, "rules": [_data(row) for row in rows]},
+            {"generated": GENERATED, "rules": [_row_data(row) for row in rows]},
             indent=2,
             ensure_ascii=False,
         )
@@ -81,16 +83,16 @@ def dump(rows: Iterable[Locked]) -> str:
     )
 
 
-def parse(text: str) -> list[Locked]:
+def rows_in(text: str) -> list[Locked]:
     """The rows of a lock file. Raises ValueError if it is none."""
     try:
         data = json.loads(text)
     except RecursionError as error:
         raise ValueError("it is too deep") from error
-    return [_row(row) for row in _LOCK.checked(data)["rules"]]
+    return [_locked_row(row) for row in _LOCK.checked(data)["rules"]]
 
 
-def _alert(rule: AlertRule) -> tuple[str, Mapping[str, str], str]:
+def _locked_alert(rule: AlertRule) -> tuple[str, Mapping[str, str], str]:
     labels = {key: value for key, value in rule.labels.items() if key != "failure"}
     return rule.hold, labels, _hash(json.dumps(dict(rule.annotations), sort_keys=True))
 
@@ -99,7 +101,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
-def _data(row: Locked) -> dict[str, Any]:
+def _row_data(row: Locked) -> dict[str, Any]:
     data = {
         "name": row.name,
         "engine": row.engine,
@@ -114,7 +116,7 @@ def _data(row: Locked) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value}
 
 
-def _row(data: Mapping[str, Any]) -> Locked:
+def _locked_row(data: Mapping[str, Any]) -> Locked:
     return Locked(
         name=str(data["name"]),
         engine=str(data["engine"]),

@@ -47,8 +47,8 @@ class Matcher:
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    route = written(routing(rules, profile), str)
-    inhibitions = [written(inhibition(one), str) for one in rules.inhibitions]
+    route = with_matchers(routing(rules, profile), str)
+    inhibitions = [with_matchers(inhibition(one), str) for one in rules.inhibitions]
     whole = {
         "global": {"resolve_timeout": "5m"},
         "templates": [_TEMPLATES],
@@ -73,7 +73,7 @@ def template(profile: Profile) -> str:
     return text.replace("CLUSTER", _cluster(profile) or "cluster")
 
 
-def written(
+def with_matchers(
     value: Any, matcher: Callable[[Matcher], Any], fields: Mapping[str, str] | None = None
 ) -> Any:
     """Data with its matchers written so, and with other names for some of its fields."""
@@ -81,9 +81,11 @@ def written(
         return matcher(value)
     if isinstance(value, dict):
         names = fields or {}
-        return {names.get(key, key): written(part, matcher, fields) for key, part in value.items()}
+        return {
+            names.get(key, key): with_matchers(part, matcher, fields) for key, part in value.items()
+        }
     if isinstance(value, list):
-        return [written(part, matcher, fields) for part in value]
+        return [with_matchers(part, matcher, fields) for part in value]
     return value
 
 
@@ -99,13 +101,13 @@ def routing(rules: Rules, profile: Profile) -> Mapping[str, Any]:
     urgencies = {alert.urgency for alert in rules.alerts}
     cluster = _cluster(profile)
     return {
-        "matchers": [_one_of("alertname", [alert.rule.alert for alert in rules.alerts])],
+        "matchers": [_matcher_of("alertname", [alert.rule.alert for alert in rules.alerts])],
         "receiver": profile.receivers.info,
         "group_by": ["alertname", cluster] if cluster else ["alertname"],
         "routes": [
             {
                 "matchers": [
-                    _one_of("alertname", watchdogs)
+                    _matcher_of("alertname", watchdogs)
                     if urgency == "watchdog"
                     else Matcher("severity", "=", urgency)
                 ],
@@ -122,8 +124,8 @@ def inhibition(one: Inhibition) -> Mapping[str, Any]:
     """While a cause fires, its symptoms at the same kube-proxy are held back; two that name no place are not at one."""
     somewhere = [Matcher(one.place.key, "!=", "")] if one.place.key else []
     return {
-        "source_matchers": [_one_of("alertname", [one.cause]), *somewhere],
-        "target_matchers": [_one_of("alertname", one.symptoms)],
+        "source_matchers": [_matcher_of("alertname", [one.cause]), *somewhere],
+        "target_matchers": [_matcher_of("alertname", one.symptoms)],
         "equal": list(one.place.equal),
     }
 
@@ -150,7 +152,7 @@ def _channel(urgency: str, name: str) -> Mapping[str, Any]:
     return {"slack_configs": [slack]}
 
 
-def _one_of(label: str, values: Sequence[str]) -> Matcher:
+def _matcher_of(label: str, values: Sequence[str]) -> Matcher:
     if len(values) == 1:
         return Matcher(label, "=", values[0])
     return Matcher(label, "=~", "|".join(values))

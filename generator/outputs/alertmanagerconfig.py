@@ -48,7 +48,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 
 def _as_object(value: Any) -> Any:
     """What a configuration of Alertmanager says, in the fields of the object."""
-    return alertmanager.written(value, _matcher, _FIELDS)
+    return alertmanager.with_matchers(value, _matcher, _FIELDS)
 
 
 def _matcher(one: alertmanager.Matcher) -> Mapping[str, str]:
@@ -56,7 +56,7 @@ def _matcher(one: alertmanager.Matcher) -> Mapping[str, str]:
 
 
 def _receivers(profile: Profile) -> list[Mapping[str, Any]]:
-    texts = _texts(profile)
+    texts = _chat_texts(profile)
 
     def channel(urgency: str, _: str) -> Mapping[str, Any]:
         address = {"name": _SECRET, "key": urgency}
@@ -67,7 +67,7 @@ def _receivers(profile: Profile) -> list[Mapping[str, Any]]:
     return alertmanager.receivers(profile, channel)
 
 
-def _texts(profile: Profile) -> Mapping[str, str]:
+def _chat_texts(profile: Profile) -> Mapping[str, str]:
     """The texts for a chat, written out: an object can bring no file of templates."""
     blocks = alertmanager.template(profile).strip().split("\n\n")
     defined = {name: (block, body) for block in blocks for name, body in [_definition(block)]}

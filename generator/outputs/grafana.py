@@ -94,7 +94,7 @@ class Panel:
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     shown = list(panels(rules, profile))
-    groups = list(_groups(rules, profile, _panel_of_each(rules, shown)))
+    groups = list(_provisioned_groups(rules, profile, _panel_of_each(rules, shown)))
     provider = {
         "apiVersion": 1,
         "providers": [
@@ -106,7 +106,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         ],
     }
     return [
-        File(f"{_FOLDER}/kube-proxy.dashboard.json", _json(_as_data(shown, profile))),
+        File(f"{_FOLDER}/kube-proxy.dashboard.json", _dashboard_json(_as_data(shown, profile))),
         yaml_file(f"{_FOLDER}/kube-proxy.dashboards.yaml", provider, _PROVIDER_NOTE),
         yaml_file(
             f"{_FOLDER}/kube-proxy.alerting.yaml", {"apiVersion": 1, "groups": groups}, _ALERTS_NOTE
@@ -133,7 +133,7 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     yield _listed(profile)
     yield from _of_lines(rules, profile)
     site = placeholders.of_site(profile)
-    by, chosen = site["by"], ", ".join([site["kube_proxy"], *_chosen(profile)])
+    by, chosen = site["by"], ", ".join([site["kube_proxy"], *_chosen_matchers(profile)])
     latency = "kubeproxy_sync_proxy_rules_duration_seconds"
 
     def runbook(alert: str) -> str | None:
@@ -204,7 +204,7 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
         link=runbook("KubeProxyCPUHigh"),
         alerts=("KubeProxyCPUHigh",),
     )
-    yield from _of_builds(rules, profile)
+    yield from _panels_of_builds(rules, profile)
 
 
 def _firing(profile: Profile) -> Panel:
@@ -274,7 +274,7 @@ def _in_one_label(expr: str, labels: Sequence[str | None]) -> str:
 def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """Matching log lines by node, one query for each failure."""
     queries = tuple(
-        _counted(alert.entry, alert.filters, alert.source, profile)
+        _counting_query(alert.entry, alert.filters, alert.source, profile)
         for alert in rules.alerts
         if alert.source and alert.filters
     )
@@ -289,11 +289,11 @@ def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
         )
 
 
-def _counted(entry: Entry, filters: Signature, source: LogSource, profile: Profile) -> Query:
+def _counting_query(entry: Entry, filters: Signature, source: LogSource, profile: Profile) -> Query:
     labels = source.labels
     places = [label for label in (labels.node, labels.pod) if label]
     by = [label for label in (labels.cluster, *places) if label]
-    counted = logql.lines(_streams(source, profile), filters, "$__interval", ", ".join(by))
+    counted = logql.lines(_stream_selector(source, profile), filters, "$__interval", ", ".join(by))
     if not places:
         return Query(counted, entry.id)
     shown = ", ".join(label for label in (labels.cluster, _PLACE) if label)
@@ -306,7 +306,7 @@ def _of_lines(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """The lines themselves, with the labels that say where each comes from."""
     read = [(row, row.source, row.filters) for row in rules.alerts if row.source and row.filters]
     queries = tuple(
-        Query(" ".join([_streams(source, profile), *logql.filters(filters)]))
+        Query(" ".join([_stream_selector(source, profile), *logql.filters(filters)]))
         for _, source, filters in read
     )
     if queries:
@@ -321,7 +321,7 @@ def _of_lines(rules: Rules, profile: Profile) -> Iterator[Panel]:
         )
 
 
-def _streams(source: LogSource, profile: Profile) -> str:
+def _stream_selector(source: LogSource, profile: Profile) -> str:
     """The lines of a log, of what is chosen above the dashboard.
 
     A label may be structured metadata, which a stream lacks and a filter sees.
@@ -333,12 +333,12 @@ def _streams(source: LogSource, profile: Profile) -> str:
     return " ".join([selector, *filters])
 
 
-def _of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
+def _panels_of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
     known = [alert for alert in rules.alerts if alert.known_build]
     if not known:
         return
     site = placeholders.of_site(profile)
-    chosen = ", ".join([site["kube_proxy"], *_chosen(profile)])
+    chosen = ", ".join([site["kube_proxy"], *_chosen_matchers(profile)])
     yield Panel(
         "Builds",
         "What each kube-proxy says of its version.",
@@ -361,7 +361,7 @@ def _of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
     )
 
 
-def _chosen(profile: Profile) -> list[str]:
+def _chosen_matchers(profile: Profile) -> list[str]:
     """Matchers for what is chosen above the dashboard. A label that the series have not is matched by All."""
     return [f'{label}=~"${name}"' for name, label in _choices(profile)]
 
@@ -411,7 +411,7 @@ def _dashboard(shown: Sequence[Panel], profile: Profile) -> "Dashboard":
         board.with_variable(
             build.QueryVariable(name)
             .label(name.capitalize())
-            .datasource(_source("prometheus"))
+            .datasource(_datasource_ref("prometheus"))
             .query(f"label_values(up{{{matchers}}}, {label})")
             .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
             .include_all(True)
@@ -439,9 +439,9 @@ def _panel(panel: Panel) -> Any:
 
     kinds: dict[str, Any] = {"alerts": build.Panel, "logs": logs.Panel, "table": table.Panel}
     built: Any = kinds.get(panel.kind, timeseries.Panel)()
-    built.title(panel.title).description(panel.description).datasource(_source(panel.source)).unit(
-        panel.unit
-    )
+    built.title(panel.title).description(panel.description).datasource(
+        _datasource_ref(panel.source)
+    ).unit(panel.unit)
     if panel.kind == "logs":
         built.show_time(True).wrap_log_message(True).enable_log_details(True)
         built.sort_order(common.LogsSortOrder.DESCENDING)
@@ -452,7 +452,7 @@ def _panel(panel: Panel) -> Any:
     if panel.link:
         built.links([build.DashboardLink("Runbook").url(panel.link).target_blank(True)])
     for number, query in enumerate(panel.queries):
-        built.with_target(_target(panel, query, _reference(number)))
+        built.with_target(_panel_target(panel, query, _reference(number)))
     for letter, axis in zip("AB", panel.axes, strict=False):
         side = common.AxisPlacement.RIGHT if letter == "B" else common.AxisPlacement.LEFT
         built.override_by_query(
@@ -471,7 +471,7 @@ def _reference(number: int) -> str:
     return (_reference(further - 1) if further else "") + chr(ord("A") + letter)
 
 
-def _target(panel: Panel, query: Query, letter: str) -> Any:
+def _panel_target(panel: Panel, query: Query, letter: str) -> Any:
     from grafana_foundation_sdk.builders import loki, prometheus
     from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
@@ -484,13 +484,13 @@ def _target(panel: Panel, query: Query, letter: str) -> Any:
     return target.range().legend_format(query.legend)
 
 
-def _source(source: Source) -> Any:
+def _datasource_ref(source: Source) -> Any:
     from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
     return DataSourceRef(type_val=source, uid=f"${{{source}}}")
 
 
-def _json(dashboard: Mapping[str, Any]) -> str:
+def _dashboard_json(dashboard: Mapping[str, Any]) -> str:
     return json.dumps(dashboard, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -501,7 +501,7 @@ def _stated(value: Any) -> Any:
     return [_stated(part) for part in value] if isinstance(value, list) else value
 
 
-def _groups(
+def _provisioned_groups(
     rules: Rules, profile: Profile, panel_of: Mapping[str, int]
 ) -> Iterator[Mapping[str, Any]]:
     """Alert rules as Grafana's file provisioning reads them, in the groups of the rulers."""
@@ -509,7 +509,7 @@ def _groups(
     for alert in rules.alerts:
         group = f"{names.rule_group(alert.entry.id)}.{alert.engine}"
         by_group.setdefault((group, alert.interval), []).append(
-            _rule(alert, rules, profile, panel_of[alert.rule.alert])
+            _provisioned_rule(alert, rules, profile, panel_of[alert.rule.alert])
         )
     for (group, interval), found in by_group.items():
         yield {
@@ -521,7 +521,9 @@ def _groups(
         }
 
 
-def _rule(alert: CompiledAlert, rules: Rules, profile: Profile, panel: int) -> Mapping[str, Any]:
+def _provisioned_rule(
+    alert: CompiledAlert, rules: Rules, profile: Profile, panel: int
+) -> Mapping[str, Any]:
     expr = rules.written_out(alert.rule.expr) if alert.engine == "prometheus" else alert.rule.expr
     query = {
         "refId": "A",
@@ -542,7 +544,7 @@ def _rule(alert: CompiledAlert, rules: Rules, profile: Profile, panel: int) -> M
         "uid": "kp-" + hashlib.sha256(alert.rule.alert.encode()).hexdigest()[:16],
         "title": alert.rule.alert,
         "condition": "B",
-        "data": [_data("A", uid, query), _data("B", "__expr__", fires)],
+        "data": [_query_data("A", uid, query), _query_data("B", "__expr__", fires)],
         "noDataState": "OK",
         "execErrState": "Error",
         "for": alert.rule.hold,
@@ -562,7 +564,7 @@ def _unexpanded(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _data(letter: str, uid: str, model: Mapping[str, Any]) -> Mapping[str, Any]:
+def _query_data(letter: str, uid: str, model: Mapping[str, Any]) -> Mapping[str, Any]:
     span = {"from": _SECONDS_BACK, "to": 0}
     return {
         "refId": letter,

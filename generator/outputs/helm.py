@@ -33,11 +33,13 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         path = f"{_FOLDER}/kube-prometheus-stack.values.yaml"
         found.append(yaml_file(path, values, _PROMETHEUS_NOTE))
     if rules.groups["loki"]:
-        found.append(yaml_file(f"{_FOLDER}/loki.values.yaml", _loki(rules, profile), _LOKI_NOTE))
+        found.append(
+            yaml_file(f"{_FOLDER}/loki.values.yaml", _loki_values(rules, profile), _LOKI_NOTE)
+        )
     return found
 
 
-def _loki(rules: Rules, profile: Profile) -> dict[str, object]:
+def _loki_values(rules: Rules, profile: Profile) -> dict[str, object]:
     """The file of rules in the folder of its tenant, and a ruler that reads there."""
     file = rules_file("kube-proxy.rules.yaml", rules.groups["loki"])
     storage = {"type": "local", "local": {"directory": _MOUNTED}}

@@ -33,7 +33,7 @@ class _Page:
 
 def links_resolve(files: Iterable[File], output: str) -> Iterable[Problem]:
     """Each link of each page leads to a file and heading that exist, and each page is linked from the index on."""
-    pages = {file.path: _page(file.text) for file in files if file.path.endswith(".md")}
+    pages = {file.path: _rendered_page(file.text) for file in files if file.path.endswith(".md")}
     linked: dict[str, set[str]] = {path: set() for path in pages}
     for path, page in pages.items():
         for target in page.links:
@@ -47,11 +47,12 @@ def links_resolve(files: Iterable[File], output: str) -> Iterable[Problem]:
             )
             if to not in pages:
                 yield Problem(
-                    _place(page, target, f"{output}/{path}"), f"the link {target} leads to no page"
+                    _link_location(page, target, f"{output}/{path}"),
+                    f"the link {target} leads to no page",
                 )
             elif parts.fragment and parts.fragment not in pages[to].anchors:
                 yield Problem(
-                    _place(page, target, f"{output}/{path}"),
+                    _link_location(page, target, f"{output}/{path}"),
                     f"the link {target} leads to no heading of {to}",
                 )
             else:
@@ -88,14 +89,14 @@ def runbook_urls_resolve(
             )
 
 
-def _page(text: str) -> _Page:
+def _rendered_page(text: str) -> _Page:
     rendered = _PARSER.html(text)
     headings = (html.unescape(_TAG.sub("", heading)) for heading in _HEADING.findall(rendered))
     links = (html.unescape(target) for target in _LINK.findall(rendered))
     return _Page(text, frozenset(map(markdown.slug, headings)), tuple(links))
 
 
-def _place(page: _Page, target: str, path: str) -> Location:
+def _link_location(page: _Page, target: str, path: str) -> Location:
     before, found, _ = page.text.partition(f"({target})")
     return Location(path, before.count("\n") + 1, 1) if found else Location(path)
 

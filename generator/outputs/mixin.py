@@ -33,7 +33,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     text = resources.files(__package__).joinpath(_MIXIN).read_text(encoding="utf-8")
     return [
         File(f"{_FOLDER}/{_MIXIN}", f"# {GENERATED}\n{text}"),
-        File(f"{_FOLDER}/compiled.libsonnet", f"# {GENERATED}\n{_json(compiled)}\n"),
+        File(f"{_FOLDER}/compiled.libsonnet", f"# {GENERATED}\n{_jsonnet_value(compiled)}\n"),
     ]
 
 
@@ -48,5 +48,5 @@ def _only(
     return [group for group in chosen if group.rules]
 
 
-def _json(data: Any) -> str:
+def _jsonnet_value(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)

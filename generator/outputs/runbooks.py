@@ -12,7 +12,7 @@ from generator.catalog.model import Catalog, Entry, Source
 from generator.catalog.profile import Profile, ServerProfile
 from generator.compile.rule import CompiledAlert, Rules, by_urgency
 from generator.compile.whereabouts import whereabouts
-from generator.steps.deployment import Word, words
+from generator.steps.deployment import Word, site_words
 from generator.steps.filled import SiteStep, at_site
 
 _FOLDER = "runbooks"
@@ -34,21 +34,23 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     pages = [
         File(
             f"{_FOLDER}/{names.runbook_file(alert.rule.alert)}",
-            page(alert, rules, catalog, profile),
+            runbook_of(alert, rules, catalog, profile),
         )
         for alert in rules.alerts
     ]
     index = (
-        _environment().get_template("index.md.j2").render(sections=by_urgency(rules.alerts, _name))
+        _markdown_environment()
+        .get_template("index.md.j2")
+        .render(sections=by_urgency(rules.alerts, _alert_name))
     )
     return [*pages, File(f"{_FOLDER}/{names.RUNBOOK_INDEX}", index)]
 
 
-def _name(alert: CompiledAlert) -> str:
+def _alert_name(alert: CompiledAlert) -> str:
     return alert.rule.alert
 
 
-def page(
+def runbook_of(
     alert: CompiledAlert,
     rules: Rules,
     catalog: Catalog,
@@ -61,7 +63,7 @@ def page(
         alert.known_build and not alert.entry.by_builds_alone
     )  # what else there is to do stands on the other page
     name = "known-build.md.j2" if beside else "runbook.md.j2"
-    template = _environment(compiled).get_template(name)
+    template = _markdown_environment(compiled).get_template(name)
     return template.render(
         alert=alert,
         entry=alert.entry,
@@ -70,7 +72,7 @@ def page(
             known[cause.id] for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known
         ],
         related=[(known[key], why) for key, why in alert.entry.related if key in known],
-        steps=_steps(alert.entry, words(profile.kube_proxy)),
+        steps=_steps(alert.entry, site_words(profile.kube_proxy)),
         found=whereabouts(alert, rules, profile),
         grafana=(profile.grafana.url or "").rstrip("/"),
         alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
@@ -124,7 +126,7 @@ class _Citer:
 
 
 @cache
-def _environment(compiled: BytecodeCache | None = None) -> Environment:
+def _markdown_environment(compiled: BytecodeCache | None = None) -> Environment:
     # Pages are Markdown, not HTML: texts are escaped by the filters below.
     environment = Environment(  # noqa: S701
         loader=PackageLoader("generator.outputs", ""),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from generator.base.file import File, yaml_file
-from generator.base.names import TOOL, rules_file
+from generator.base.names import TOOL, rules_path
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile import victorialogs
@@ -38,7 +38,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         for group in groups_data(victorialogs.groups(rules, profile))
     ]
     metrics = groups_data(rules.groups["prometheus"])
-    found = [yaml_file(rules_file("victorialogs"), {"groups": logs}, _FILE_NOTE)]
+    found = [yaml_file(rules_path("victorialogs"), {"groups": logs}, _FILE_NOTE)]
     if logs:
         found.append(_vm_rule("victorialogs", logs, profile, _LOGS_NOTE))
     if metrics:

@@ -52,13 +52,13 @@ class ForeignError(Exception):
         self.problems = problems
 
 
-def foreign(folder: Path, files: Iterable[File]) -> list[Problem]:
+def not_generated(folder: Path, files: Iterable[File]) -> list[Problem]:
     """A problem for each thing in the output folder that was not generated: replacing the tree would lose it.
 
     Raises ToolError if the folder is none, or cannot be read.
     """
     with refusals_told(folder):
-        return _look(_place(folder), files).foreign(folder)
+        return _look(_meant_folder(folder), files).foreign(folder)
 
 
 def diff(folder: Path, files: Iterable[File]) -> str:
@@ -108,7 +108,7 @@ def replace(folder: Path, files: Iterable[File]) -> bool:
     files = list(files)
     new = _with_manifest(files)
     with refusals_told(folder):
-        place = _place(folder)
+        place = _meant_folder(folder)
         old, wanted = _both(place, files)
         if old == wanted and not _left(place):
             return False
@@ -124,7 +124,7 @@ def replace(folder: Path, files: Iterable[File]) -> bool:
     return True
 
 
-def _texts(files: Iterable[File]) -> dict[str, str]:
+def _text_by_path(files: Iterable[File]) -> dict[str, str]:
     return {file.path: file.text for file in files}
 
 
@@ -145,7 +145,7 @@ def create(folder: Path, files: Sequence[File]) -> None:
                 _remove(staged, files)
 
 
-def _place(folder: Path) -> Path:
+def _meant_folder(folder: Path) -> Path:
     """The folder that is meant, links followed; it need not be there."""
     try:
         mode = folder.stat().st_mode
@@ -182,11 +182,15 @@ def _look(folder: Path, files: Iterable[File], staged: bool = False) -> _Tree:
     ancestors = {parent.as_posix() for path in known for parent in PurePosixPath(path).parents}
     ours: list[str] = []
     others: dict[str, str] = {}
-    for path, state in _walk(folder, folder):
+    for path, state in _walk_folder(folder, folder):
         if stat.S_ISDIR(state.st_mode):
             if path not in ancestors:
                 others[path] = "a folder that "
-        elif stat.S_ISREG(state.st_mode) and path in known and (staged or _headed(folder / path)):
+        elif (
+            stat.S_ISREG(state.st_mode)
+            and path in known
+            and (staged or _has_our_header(folder / path))
+        ):
             ours.append(path)
         else:
             others[path] = _kind(state.st_mode)
@@ -201,7 +205,7 @@ def _kind(mode: int) -> str:
     return "a link that " if stat.S_ISLNK(mode) else "no plain file; it "
 
 
-def _walk(top: Path, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _walk_folder(top: Path, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """All files below a folder, and the folders that are empty or mounted; nothing is opened and no link followed."""
     device, children = _children(folder)
     for path, state in children:
@@ -209,7 +213,7 @@ def _walk(top: Path, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
             continue
         empty = True
         if stat.S_ISDIR(state.st_mode) and state.st_dev == device:
-            for found in _walk(top, path):
+            for found in _walk_folder(top, path):
                 empty = False
                 yield found
         if empty:
@@ -235,7 +239,7 @@ def _manifest(folder: Path) -> list[str]:
     return lines[1:] if lines and _HEADER.fullmatch(lines[0]) else []
 
 
-def _headed(path: Path) -> bool:
+def _has_our_header(path: Path) -> bool:
     lines = _start(path, _HEAD).decode("utf-8", errors="replace").splitlines()
     return any(_HEADER.fullmatch(line) for line in lines[:3])
 
@@ -263,7 +267,7 @@ def _with_manifest(files: Iterable[File]) -> list[File]:
 
 def _both(folder: Path, files: Iterable[File]) -> tuple[dict[str, str], dict[str, str]]:
     """The generated files as they are and as they would be."""
-    new = _texts(_with_manifest(files))
+    new = _text_by_path(_with_manifest(files))
     # A file that grew beyond all that is generated differs in its first part already.
     limit = 4 * max(len(text) for text in new.values()) + 1
     old = {
@@ -355,7 +359,7 @@ def _move(ready: Path, folder: Path, files: Sequence[File]) -> None:
     stale = {*_look(folder, files).ours} - {MANIFEST, *wanted}
     for path in wanted:
         if (ready / path).exists():
-            if os.path.lexists(folder / path) and not _headed(folder / path):
+            if os.path.lexists(folder / path) and not _has_our_header(folder / path):
                 raise ForeignError(_Tree((), {path: ""}).foreign(folder))
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (ready / path).replace(folder / path)

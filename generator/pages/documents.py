@@ -14,13 +14,13 @@ _RUNBOOKS = ("output/runbooks/", "../output/runbooks/")
 
 
 @dataclass(frozen=True)
-class Document:
+class DocumentPage:
     page: str
     title: str
     body: str  # HTML
 
 
-def as_pages(texts: Mapping[str, str], runbooks: Iterable[str]) -> list[Document]:
+def as_pages(texts: Mapping[str, str], runbooks: Iterable[str]) -> list[DocumentPage]:
     """The documents by the names of their files; `runbooks` are those of the pages that they may lead to."""
     to_documents = {
         folder + file: names.document_page(file) for folder in _BESIDE for file in texts
@@ -29,14 +29,16 @@ def as_pages(texts: Mapping[str, str], runbooks: Iterable[str]) -> list[Document
         folder + file: names.site_page(file) for folder in _RUNBOOKS for file in runbooks
     }
     pages = to_documents | to_runbooks
-    return [_document(file, text, pages) for file, text in texts.items()]
+    return [_document_page(file, text, pages) for file, text in texts.items()]
 
 
-def _document(file: str, text: str, pages: Mapping[str, str]) -> Document:
-    return Document(names.document_page(file), markdown.title(text), as_html(_said(text), pages))
+def _document_page(file: str, text: str, pages: Mapping[str, str]) -> DocumentPage:
+    return DocumentPage(
+        names.document_page(file), markdown.title(text), as_html(_without_comments(text), pages)
+    )
 
 
-def _said(text: str) -> str:
+def _without_comments(text: str) -> str:
     """Without comments, which mark what programs wrote."""
-    parts = markdown.parts(text, fences=True)
+    parts = markdown.prose_and_code(text, fences=True)
     return "".join(part if is_code else _COMMENT.sub("", part) for is_code, part in parts)

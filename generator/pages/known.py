@@ -15,7 +15,7 @@ from generator.query.signature import Signature
 def to_the_browser(rules: Rules, catalog: Catalog) -> dict[str, Any]:
     """All that diagnosis.js reads: the same data that generator/diagnose works with."""
     entries = [
-        _entry(entry, entry.logs, rules, catalog)
+        _known_entry(entry, entry.logs, rules, catalog)
         for entry in catalog.entries
         if entry.logs and entry.kind != "watchdog"
     ]
@@ -24,14 +24,14 @@ def to_the_browser(rules: Rules, catalog: Catalog) -> dict[str, Any]:
         "harmless": [
             {"id": row.id, "reason": row.reason, "pattern": row.pattern} for row in catalog.harmless
         ],
-        "wrappings": unwrap.rules(),
-        "hints": hints.rules(),
-        "search": scan.rules(),
-        "documents": exports.rules(),
+        "wrappings": unwrap.wrapping_patterns(),
+        "hints": hints.hint_patterns(),
+        "search": scan.head_patterns(),
+        "documents": exports.export_patterns(),
     }
 
 
-def _entry(entry: Entry, logs: LogSignal, rules: Rules, catalog: Catalog) -> dict[str, Any]:
+def _known_entry(entry: Entry, logs: LogSignal, rules: Rules, catalog: Catalog) -> dict[str, Any]:
     return {
         "id": entry.id,
         "kind": entry.kind,
@@ -41,12 +41,13 @@ def _entry(entry: Entry, logs: LogSignal, rules: Rules, catalog: Catalog) -> dic
         "causes": [cause.id for cause in catalog.causes.get(entry.id, ())],
         "kernel": logs.stream == "kernel",
         "alerts": [
-            _alert(entry, alert, compiled, rules) for alert, compiled in by_alert(entry).items()
+            _known_alert(entry, alert, compiled, rules)
+            for alert, compiled in by_alert(entry).items()
         ],
     }
 
 
-def _alert(entry: Entry, alert: str, compiled: Signature, rules: Rules) -> dict[str, Any]:
+def _known_alert(entry: Entry, alert: str, compiled: Signature, rules: Rules) -> dict[str, Any]:
     """An alert on lines of the entry; `mild` lines are less grave than the others."""
     return {
         "alert": alert,

@@ -14,26 +14,26 @@ _LAYOUT = "style"  # an attribute that the site's Content-Security-Policy refuse
 
 def as_html(text: str, pages: Mapping[str, str]) -> str:
     """A page's Markdown as HTML; `pages` are names of Markdown files with those of the pages made of them."""
-    parser = _parser()
+    parser = _markdown_parser()
     tokens = parser.parse(text)
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         token.attrs.pop(_LAYOUT, None)
         if token.type == "heading_open" and following:
-            token.attrSet("id", markdown.slug(_said(following.children or ())))
+            token.attrSet("id", markdown.slug(_heading_words(following.children or ())))
         if token.children:
             token.children = _within_reach(token.children, pages)
-    html: str = parser.renderer.render(_scrolling(_headed(tokens)), parser.options, {})
+    html: str = parser.renderer.render(_scrolling(_without_empty_heads(tokens)), parser.options, {})
     return html.replace(
         "<pre>", '<pre tabindex="0">'
     )  # text is escaped; a keyboard scrolls code too
 
 
 @cache
-def _parser() -> MarkdownIt:
+def _markdown_parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def _said(tokens: Sequence[Token]) -> str:
+def _heading_words(tokens: Sequence[Token]) -> str:
     """The words of a heading without their markup."""
     return "".join(token.content for token in tokens)
 
@@ -44,7 +44,7 @@ def _within_reach(tokens: Sequence[Token], pages: Mapping[str, str]) -> list[Tok
     leads = False
     for token in tokens:
         if token.type == "link_open":
-            target = _target(str(token.attrGet("href")), pages)
+            target = _link_target(str(token.attrGet("href")), pages)
             leads = target is not None
             token.attrSet("href", target or "")
         if token.type == "image":
@@ -54,7 +54,7 @@ def _within_reach(tokens: Sequence[Token], pages: Mapping[str, str]) -> list[Tok
     return found
 
 
-def _target(href: str, pages: Mapping[str, str]) -> str | None:
+def _link_target(href: str, pages: Mapping[str, str]) -> str | None:
     """Where a link leads on the site; None if nothing is there."""
     parts = urlsplit(href)
     if parts.scheme or parts.netloc or parts.path.startswith("/") or not parts.path:
@@ -64,7 +64,7 @@ def _target(href: str, pages: Mapping[str, str]) -> str | None:
     return parts._replace(path=pages[parts.path]).geturl()
 
 
-def _headed(tokens: Sequence[Token]) -> list[Token]:
+def _without_empty_heads(tokens: Sequence[Token]) -> list[Token]:
     """Without heads of tables that are empty, which Markdown cannot leave out."""
     found: list[Token] = []
     head: list[Token] = []

@@ -37,24 +37,27 @@ def files(
     documentation = as_pages(documents, texts)
     failures = [entry for entry in catalog.entries if entry.kind == "failure"]
     found = [
-        _runbook(alert, texts[names.runbook_file(alert.rule.alert)], addresses)
+        _runbook_page(alert, texts[names.runbook_file(alert.rule.alert)], addresses)
         for alert in rules.alerts
     ]
     found += [
-        _page("index.html.j2", "index.html", sections=sections),
-        _page("versions.html.j2", "versions.html", entries=failures, rows=matrix.rows(failures)),
-        _page(
+        _page_from_template("index.html.j2", "index.html", sections=sections),
+        _page_from_template(
+            "versions.html.j2", "versions.html", entries=failures, rows=matrix.rows(failures)
+        ),
+        _page_from_template(
             "evidence.html.j2",
             "evidence.html",
             entries=[entry for entry in catalog.entries if entry.logs],
         ),
-        _page("docs.html.j2", "docs.html", documents=documentation),
-        *(_page("document.html.j2", one.page, document=one) for one in documentation),
+        _page_from_template("docs.html.j2", "docs.html", documents=documentation),
+        *(_page_from_template("document.html.j2", one.page, document=one) for one in documentation),
         _script(
             "known.js", f"const CATALOG = {_for_a_script(known.to_the_browser(rules, catalog))};\n"
         ),
         _script(
-            "words.js", f"const PAGES = {_for_a_script(_words(rules.alerts, texts, documents))};\n"
+            "words.js",
+            f"const PAGES = {_for_a_script(_search_words(rules.alerts, texts, documents))};\n",
         ),
         _script("re2js.js", f"/*!\n{_asset(_LICENCE)}*/\n{_asset(_LIBRARY)}"),
         *(
@@ -70,15 +73,19 @@ def files(
             )
         ),
         File("catalog.json", json.dumps(_catalog(rules), indent=2, ensure_ascii=False) + "\n"),
-        _page("llms.txt.j2", "llms.txt", html=False, sections=sections, documents=documentation),
+        _page_from_template(
+            "llms.txt.j2", "llms.txt", html=False, sections=sections, documents=documentation
+        ),
     ]
     return sorted(found)
 
 
-def _runbook(alert: CompiledAlert, text: str, addresses: dict[str, str]) -> File:
+def _runbook_page(alert: CompiledAlert, text: str, addresses: dict[str, str]) -> File:
     body = as_html(text.removeprefix(f"<!-- {names.GENERATED} -->\n"), addresses)
     path = addresses[names.runbook_file(alert.rule.alert)]
-    return _page("runbook.html.j2", path, alert=alert, body=body, stops=_stops(alert, text))
+    return _page_from_template(
+        "runbook.html.j2", path, alert=alert, body=body, stops=_stops(alert, text)
+    )
 
 
 def _stops(alert: CompiledAlert, text: str) -> bool:
@@ -86,7 +93,7 @@ def _stops(alert: CompiledAlert, text: str) -> bool:
     return alert.urgency == "critical" and "\n## Stop the damage\n" in text
 
 
-def _words(
+def _search_words(
     alerts: Iterable[CompiledAlert], texts: Mapping[str, str], documents: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """What the search knows of each page."""
@@ -139,8 +146,8 @@ def _for_a_script(data: object) -> str:
     return json.dumps(data, indent=0)
 
 
-def _page(template: str, path: str, html: bool = True, **values: Any) -> File:
-    return File(path, _environment(html).get_template(template).render(**values))
+def _page_from_template(template: str, path: str, html: bool = True, **values: Any) -> File:
+    return File(path, _page_environment(html).get_template(template).render(**values))
 
 
 def _script(path: str, text: str) -> File:
@@ -153,7 +160,7 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _environment(html: bool) -> Environment:
+def _page_environment(html: bool) -> Environment:
     # llms.txt alone is no HTML.
     environment = Environment(
         loader=PackageLoader("generator.pages", ""),

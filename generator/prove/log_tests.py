@@ -33,7 +33,7 @@ def alerting_rules(rule_files: Iterable[str]) -> list[Rule]:
     rules: list[Rule] = []
     for text in rule_files:
         try:
-            groups = document.load(text)["groups"]
+            groups = document.plain_values(text)["groups"]
             found = [rule for group in groups for rule in group["rules"] if "alert" in rule]
             rules += [{**rule, "expr": str(rule["expr"])} for rule in found]
         except (ValueError, KeyError, TypeError) as error:
@@ -91,7 +91,7 @@ def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any
     return {"stream": {**labels, TEST_LABEL: name}, "values": values}
 
 
-def span(stream: LogStream, base: int) -> tuple[int, int]:
+def times_of_stream(stream: LogStream, base: int) -> tuple[int, int]:
     """When the first line of a stream whose lines have one time is, as `push` gives it, and when they have ended."""
     return base - len(stream.lines) + 1, base + 1
 
@@ -103,7 +103,7 @@ def asked(rule: Rule, answer: Iterable[Series]) -> list[str]:
     for name, template in (rule.get("annotations") or {}).items():
         try:
             queries = templates.queries(str(template))
-            texts = [query.text(_shown(one.labels)) for query in queries for one in answer]
+            texts = [query.text(_without_hidden(one.labels)) for query in queries for one in answer]
         except ValueError as error:
             raise ValueError(f"annotation {name} of {rule['alert']}: {error}") from error
         found |= dict.fromkeys(texts)
@@ -124,12 +124,12 @@ def as_promtool(
     count = steps(test, interval)
     written = [_for_promtool(number, rule) for number, rule in enumerate(rules)]
     named = [
-        (_series_name(number), _shown(one.labels), one)
+        (_series_name(number), _without_hidden(one.labels), one)
         for number, rows in enumerate(answers)
         for one in rows
     ]
     named += [
-        (templates.ANSWERS, templates.answer_labels(query, _shown(one.labels)), one)
+        (templates.ANSWERS, templates.answer_labels(query, _without_hidden(one.labels)), one)
         for query, rows in asked.items()
         for one in rows
     ]
@@ -171,7 +171,7 @@ def _series_name(number: int) -> str:
     return f"log_rule_{number}"
 
 
-def _shown(labels: Mapping[str, str]) -> dict[str, str]:
+def _without_hidden(labels: Mapping[str, str]) -> dict[str, str]:
     """Labels as the rule gives them outside of a test; absent_over_time() makes some of those of the selector."""
     return {key.removeprefix(HIDDEN): value for key, value in labels.items() if key != TEST_LABEL}
 

@@ -25,15 +25,15 @@ class OnLoki:
     def __init__(self, loki: Loki, hidden: bool = False) -> None:
         self._loki, self._hidden = loki, hidden
 
-    def hold(self, streams: Sequence[LogStream], start: int) -> "_Held":
+    def hold(self, streams: Sequence[LogStream], start: int) -> "_HeldByLoki":
         mark, base = uuid.uuid4().hex, start * _NANO
         self._loki.push(
             [log_tests.push(stream, mark, base, self._hidden) for stream in streams if stream.lines]
         )
-        return _Held(self._loki, streams, mark, start, self._hidden)
+        return _HeldByLoki(self._loki, streams, mark, start, self._hidden)
 
 
-class _Held:
+class _HeldByLoki:
     def __init__(
         self, loki: Loki, streams: Sequence[LogStream], mark: str, start: int, hidden: bool
     ) -> None:
@@ -55,7 +55,7 @@ class _Held:
     def found(self, filters: Signature) -> set[int]:
         (stream,) = self._streams
         query = " ".join([f'{{{TEST_LABEL}="{self._mark}"}}', *logql.filters(filters)])
-        begin, end = log_tests.span(stream, self._start * _NANO)
+        begin, end = log_tests.times_of_stream(stream, self._start * _NANO)
         rows = self._loki.lines(query, begin, end)
         return {at - begin for at, _ in rows}
 

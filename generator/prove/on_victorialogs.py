@@ -42,19 +42,19 @@ class OnVictoriaLogs:
                 "and one is started for the tests"
             )
 
-    def hold(self, streams: Sequence[LogStream], start: int) -> "_Held":
+    def hold(self, streams: Sequence[LogStream], start: int) -> "_HeldByVictoriaLogs":
         own = self._apart()
         base = start * _NANO - _EARLIER
         filled = [stream for stream in streams if stream.lines]
         own.push([log_tests.push(stream, own.tenant, base, hidden=False) for stream in filled])
         own.wait(sum(len(stream.lines) for stream in filled), {TEST_LABEL: own.tenant})
-        return _Held(own, streams, start)
+        return _HeldByVictoriaLogs(own, streams, start)
 
     def _apart(self) -> VictoriaLogs:
         return self._store.of_project(random.randrange(_TENANTS))  # noqa: S311 - no secret
 
 
-class _Held:
+class _HeldByVictoriaLogs:
     def __init__(self, store: VictoriaLogs, streams: Sequence[LogStream], start: int) -> None:
         self.store, self._streams, self._start = store, streams, start
 
@@ -68,6 +68,6 @@ class _Held:
 
     def found(self, filters: Signature) -> set[int]:
         (stream,) = self._streams
-        begin, end = log_tests.span(stream, self._start * _NANO - _EARLIER)
+        begin, end = log_tests.times_of_stream(stream, self._start * _NANO - _EARLIER)
         rows = self.store.lines(" ".join(logsql.filters(filters)), {}, begin, end)
         return {at - begin for at, _ in rows}

@@ -102,10 +102,12 @@ def _run(
         work = Path(folder)
         populate(work, log_tests.as_promtool(test, rules, answers, asked, interval))
         passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], work)
-    return "" if passed else "\n".join(_report(said, rules, held, length))
+    return "" if passed else "\n".join(_difference_report(said, rules, held, length))
 
 
-def _report(said: str, rules: Sequence[Rule], held: Held, length: float) -> Iterator[str]:
+def _difference_report(
+    said: str, rules: Sequence[Rule], held: Held, length: float
+) -> Iterator[str]:
     """What promtool expected and got, and for each rule its query and the lines that this counts."""
     yield from (line for line in said.splitlines() if line.strip() and "tests.yaml" not in line)
     for rule in rules:

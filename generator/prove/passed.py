@@ -28,19 +28,19 @@ def mark(tool: Path, words: Iterable[str]) -> str:
 
 def passed(marks: Iterable[str]) -> set[str]:
     """Those of the marks that are remembered."""
-    return {one for one in marks if is_file(_folder() / one)}
+    return {one for one in marks if is_file(_stamps_folder() / one)}
 
 
 def remember(marks: Iterable[str]) -> None:
     """Keep the marks, and the newest of the others. A cache that cannot be written only costs time."""
     with suppress(OSError):
-        _folder().mkdir(parents=True, exist_ok=True)
+        _stamps_folder().mkdir(parents=True, exist_ok=True)
         for one in marks:
-            (_folder() / one).touch()
-        by_age = sorted(_folder().iterdir(), key=lambda path: path.stat().st_mtime)
+            (_stamps_folder() / one).touch()
+        by_age = sorted(_stamps_folder().iterdir(), key=lambda path: path.stat().st_mtime)
         for old in by_age[:-_KEPT]:
             old.unlink(missing_ok=True)
 
 
-def _folder() -> Path:
+def _stamps_folder() -> Path:
     return platformdirs.user_cache_path(TOOL) / "passed"

@@ -71,9 +71,9 @@ def validate(
     known = set() if again else passed.passed(question.mark(tool) for question in questions)
     open_files = [question for question in of_files if question.mark(tool) not in known]
     open_tests = [question for question in of_tests if question.mark(tool) not in known]
-    problems = _ask(tool, open_files, lambda done: None)
+    problems = _ask_promtool(tool, open_files, lambda done: None)
     if not problems:
-        problems = _ask(tool, open_tests, lambda done: progress(done, len(open_tests)))
+        problems = _ask_promtool(tool, open_tests, lambda done: progress(done, len(open_tests)))
     return Verdict(
         problems=tuple(problems),
         rules=sum(map(_count, checked)),
@@ -89,36 +89,36 @@ def needed(groups: Sequence[RuleGroup], text: str) -> list[RuleGroup]:
     promtool evaluates every rule that it is given at every step of every test: with all of them it takes ten times
     as long.
     """
-    rules = {_name(rule): rule for group in groups for rule in group.rules}
+    rules = {_rule_name(rule): rule for group in groups for rule in group.rules}
     wanted: set[str] = set()
-    waiting = _names(text) & rules.keys()
+    waiting = _words_of_expression(text) & rules.keys()
     while waiting:
         name = waiting.pop()
         wanted.add(name)
-        waiting |= (_names(_text(rules[name])) & rules.keys()) - wanted
+        waiting |= (_words_of_expression(_texts_of_rule(rules[name])) & rules.keys()) - wanted
     chosen = [
-        replace(group, rules=tuple(rule for rule in group.rules if _name(rule) in wanted))
+        replace(group, rules=tuple(rule for rule in group.rules if _rule_name(rule) in wanted))
         for group in groups
     ]
     return [group for group in chosen if group.rules]
 
 
-def _name(rule: RecordingRule | AlertRule) -> str:
+def _rule_name(rule: RecordingRule | AlertRule) -> str:
     return rule.record if isinstance(rule, RecordingRule) else rule.alert
 
 
-def _text(rule: RecordingRule | AlertRule) -> str:
+def _texts_of_rule(rule: RecordingRule | AlertRule) -> str:
     """All of a rule that can name another: its expression, and the queries in its annotations."""
     annotations = rule.annotations.values() if isinstance(rule, AlertRule) else ()
     return "\n".join([rule.expr, *annotations])
 
 
-def _names(text: str) -> set[str]:
+def _words_of_expression(text: str) -> set[str]:
     return set(re.findall(r"[A-Za-z_:][A-Za-z0-9_:]*", text))
 
 
 def _count(file: File) -> int:
-    return sum(len(group["rules"]) for group in document.load(file.text)["groups"])
+    return sum(len(group["rules"]) for group in document.plain_values(file.text)["groups"])
 
 
 def _of_file(file: File, output: str) -> _Question:
@@ -138,14 +138,14 @@ def _of_tests(entry: Entry, name: str, text: str, groups: Sequence[RuleGroup]) -
 def _with_rules(text: str) -> str:
     """Unit tests that name the rule files, which those of an entry need not do."""
     try:
-        data = document.load(text)
+        data = document.plain_values(text)
     except ValueError:  # promtool says what is wrong
         return text
     named = not isinstance(data, dict) or "rule_files" in data
     return text if named else f"{text}\nrule_files: [../../output/prometheus/*.rules.yaml]\n"
 
 
-def _ask(
+def _ask_promtool(
     tool: Path, questions: Sequence[_Question], progress: Callable[[int], None]
 ) -> list[Problem]:
     """What promtool refuses, in the order of the questions; the rest is remembered. They run side by side."""

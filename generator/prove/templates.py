@@ -127,9 +127,9 @@ def _verb(verb: str, arguments: Iterator[str]) -> str:
         raise ValueError(
             f"printf of a query has a %{verb} that is not understood here, or no argument for it"
         )
-    return _quoted(value) if verb == "q" else value
+    return _go_quoted(value) if verb == "q" else value
 
 
-def _quoted(text: str) -> str:
+def _go_quoted(text: str) -> str:
     """A string as Go's %q writes it, but for characters that it takes for unprintable."""
     return json.dumps(text, ensure_ascii=False)

@@ -90,7 +90,7 @@ def find(tool: Tool, say: Say) -> Path:
             ) from no_build
 
 
-def pinned(tool: Tool, version: str, say: Say) -> Path:
+def pinned_program(tool: Tool, version: str, say: Say) -> Path:
     """The program in exactly this pinned version, from the cache or obtained into it. Raises ToolError."""
     cached = _cached(tool, version)
     if cached.is_file():

@@ -77,7 +77,7 @@ def of_place(selector: str, place: Mapping[str, str]) -> str:
 
 def _with_matcher(expr: str, matcher: str) -> str:
     parts, end = [], 0
-    for begin, close in _selectors(expr):
+    for begin, close in _selector_spans(expr):
         comma = ", " if expr[begin + 1 : close].strip() else ""
         parts.append(expr[end:close].rstrip() if comma else expr[end:close])
         parts.append(f"{comma}{matcher}")
@@ -89,7 +89,7 @@ def renamed(expr: str, prefix: str, labels: Sequence[str]) -> str:
     """The expression for streams whose labels have names with a prefix; after the selector they have their own back."""
     back = ", ".join(f"{label}={prefix}{label}" for label in labels)
     stage = f" | label_format {back}" if back else ""
-    for begin, close in reversed(_selectors(expr)):
+    for begin, close in reversed(_selector_spans(expr)):
         place = _first_stage(expr, close + 1)
         matchers = [
             prefix + token.text if token.kind == "name" else token.text
@@ -107,7 +107,10 @@ def _first_stage(expr: str, begin: int) -> int:
 
 def selects(expr: str, streams: Iterable[Mapping[str, str]]) -> bool:
     """Whether an expression asks for the lines of one of these streams. Raises ValueError if a selector is none."""
-    selectors = [logql_tree.matchers(expr[begin : close + 1]) for begin, close in _selectors(expr)]
+    selectors = [
+        logql_tree.stream_matchers(expr[begin : close + 1])
+        for begin, close in _selector_spans(expr)
+    ]
     return any(
         all(_fits(labels, *one) for one in matchers) for matchers in selectors for labels in streams
     )
@@ -131,11 +134,11 @@ def log_queries(expr: str) -> list[str]:
     stops = [token.start for token in lexer.tokens(expr) if token.text == "["]
     return [
         expr[begin : next((stop for stop in stops if stop > begin), len(expr))].strip()
-        for begin, _ in _selectors(expr)
+        for begin, _ in _selector_spans(expr)
     ]
 
 
-def _selectors(expr: str) -> list[tuple[int, int]]:
+def _selector_spans(expr: str) -> list[tuple[int, int]]:
     """Where each stream selector opens and closes."""
     braces = [token.start for token in lexer.tokens(expr) if token.text in ("{", "}")]
     return list(zip(braces[::2], braces[1::2], strict=False))

@@ -47,21 +47,21 @@ class _Logs:
     offset: str | None = None
 
 
-def matchers(selector: str) -> Matchers:
+def stream_matchers(selector: str) -> Matchers:
     """What a stream selector asks of labels. Raises ValueError if it is none."""
-    return _Reader(lexer.words(selector)).matchers()
+    return _TreeReader(lexer.words(selector)).matchers()
 
 
 def tree(expr: str) -> Tree:
     """The expression, equal for all texts that mean the same. Raises ValueError if it is none."""
-    reader = _Reader(lexer.words(expr))
+    reader = _TreeReader(lexer.words(expr))
     found = reader.binary()
     if reader.next is not None:
         raise ValueError(f"{reader.next} is not expected")
     return found
 
 
-def _folded(sign: str, left: Tree, right: Tree) -> float | None:
+def _folded_arithmetic(sign: str, left: Tree, right: Tree) -> float | None:
     """Arithmetic of two numbers, which Loki does when it reads them."""
     if sign in _ARITHMETIC and isinstance(left, float) and isinstance(right, float):
         with suppress(ArithmeticError, ValueError):
@@ -69,7 +69,7 @@ def _folded(sign: str, left: Tree, right: Tree) -> float | None:
     return None
 
 
-class _Reader:
+class _TreeReader:
     def __init__(self, words: list[Token]) -> None:
         self._words = words
         self._at = 0
@@ -102,7 +102,7 @@ class _Reader:
             sign = self._take("sign", "name").text
             matching = self._matching()
             right = self.binary(level if sign == "^" else level + 1)
-            folded = _folded(sign, left, right)
+            folded = _folded_arithmetic(sign, left, right)
             left = (sign, matching, left, right) if folded is None else folded
         return left
 

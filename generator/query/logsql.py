@@ -26,12 +26,12 @@ def filters(signature: Signature) -> list[str]:
     if signature.any_of:
         patterns.append("|".join(map(escape, signature.any_of)))
     if signature.pattern is not None:
-        patterns.append(_whole(signature.pattern))
+        patterns.append(_seeing_whole_line(signature.pattern))
     wanted = [f"~{quote(pattern)}" for pattern in patterns]
-    return wanted + [f"!~{quote(_whole(pattern))}" for pattern in signature.exclude]
+    return wanted + [f"!~{quote(_seeing_whole_line(pattern))}" for pattern in signature.exclude]
 
 
-def _whole(pattern: str) -> str:
+def _seeing_whole_line(pattern: str) -> str:
     """The pattern in a form whose assertions see the whole line."""
     return f"{_NO_BEGINNING}(?:{pattern})" if _ASSERTION.search(pattern) else pattern
 

@@ -89,10 +89,10 @@ def fill(expr: str, values: Mapping[str, str]) -> str:
 
 def parse(expr: str) -> Any:
     """The syntax tree. Raises ValueError with the parser's reason."""
-    return promql_parser.parse("".join(map(_quoted, lexer.tokens(expr))))
+    return promql_parser.parse("".join(map(_double_quoted, lexer.tokens(expr))))
 
 
-def _quoted(token: Token) -> str:
+def _double_quoted(token: Token) -> str:
     """Strings in double quotes: the parser takes a backslash of a raw one for an escape."""
     return json.dumps(token.value, ensure_ascii=False) if token.kind == "string" else token.text
 
@@ -169,17 +169,24 @@ def _tree(node: Any) -> Any:
         case promql_parser.AggregateExpr():
             name = re.match(r"\w+", str(node))
             param = None if node.param is None else _tree(node.param)
-            return (name and name[0], _grouping(node.modifier), param, _tree(node.expr))
+            return (name and name[0], _grouping_meaning(node.modifier), param, _tree(node.expr))
         case promql_parser.BinaryExpr():
             # The parser tells the operator in the text alone.
             sign = str(node).removeprefix(str(node.lhs)).split()[0]
-            return (sign, _matching(node.modifier), _tree(node.lhs), _tree(node.rhs))
+            return (sign, _matching_meaning(node.modifier), _tree(node.lhs), _tree(node.rhs))
         case promql_parser.VectorSelector():
-            return ("series", _selected(node), node.offset, _at(node.at))
+            return ("series", _selected(node), node.offset, _at_modifier(node.at))
         case promql_parser.MatrixSelector():
             return ("range", node.range, _tree(node.vector_selector))
         case promql_parser.SubqueryExpr():
-            return ("subquery", node.range, node.step, node.offset, _at(node.at), _tree(node.expr))
+            return (
+                "subquery",
+                node.range,
+                node.step,
+                node.offset,
+                _at_modifier(node.at),
+                _tree(node.expr),
+            )
     raise ValueError(f"a {type(node).__name__} is not known")
 
 
@@ -202,11 +209,11 @@ def _matchers(row: Sequence[Any]) -> frozenset[tuple[str, str, str]]:
     )
 
 
-def _at(modifier: Any) -> Any:
+def _at_modifier(modifier: Any) -> Any:
     return modifier and (str(modifier.type), modifier.at)
 
 
-def _grouping(modifier: Any) -> Any:
+def _grouping_meaning(modifier: Any) -> Any:
     """`by ()` is what stands for no grouping."""
     if modifier is None or (
         modifier.type == promql_parser.AggModifierType.By and not modifier.labels
@@ -215,7 +222,7 @@ def _grouping(modifier: Any) -> Any:
     return (str(modifier.type), frozenset(modifier.labels))
 
 
-def _matching(modifier: Any) -> Any:
+def _matching_meaning(modifier: Any) -> Any:
     """How the two sides belong together; `ignoring ()` is what stands for nothing said."""
     if modifier is None:
         return ()

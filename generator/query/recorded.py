@@ -45,7 +45,7 @@ def written_out(expr: str, records: Mapping[str, str]) -> str:
             raise ValueError(
                 f"{before[-2]} of the recorded {token.text} needs a series that is stored; leave out {selector}"
             )
-        parts += [_chosen(records[token.text], matchers.matchers), _subquery(window)]
+        parts += [_narrowed(records[token.text], matchers.matchers), _subquery(window)]
     return "".join(parts)
 
 
@@ -66,7 +66,7 @@ def _subquery(window: str) -> str:
     return window if ":" in window else window.replace("]", ":]")
 
 
-def _chosen(expr: str, matchers: Sequence[Any]) -> str:
+def _narrowed(expr: str, matchers: Sequence[Any]) -> str:
     """The series of an expression that fit the matchers.
 
     PromQL has no matchers for an expression: the series that fit get a mark, by which `unless` and `and` tell them from

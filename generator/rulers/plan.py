@@ -13,7 +13,7 @@ from generator.compile.rule import Engine
 
 
 @dataclass(frozen=True)
-class Change:
+class GroupChange:
     """A group to create, update or delete: as it is to be (None: gone), as it was (None: not there)."""
 
     name: str
@@ -28,11 +28,11 @@ class Change:
 
     def lines(self) -> list[str]:
         """The change as a unified diff, without its head."""
-        before, after = (_text(group).splitlines() for group in (self.loaded, self.wanted))
+        before, after = (_group_yaml(group).splitlines() for group in (self.loaded, self.wanted))
         return list(difflib.unified_diff(before, after, lineterm="", n=3))[2:]
 
 
-def changes(engine: Engine, wanted: Iterable[Group], loaded: Iterable[Group]) -> list[Change]:
+def changes(engine: Engine, wanted: Iterable[Group], loaded: Iterable[Group]) -> list[GroupChange]:
     """The groups that differ, in the order of their names. Groups that mean the same do not."""
     new, old = ({str(group["name"]): group for group in groups} for groups in (wanted, loaded))
     old = {
@@ -40,7 +40,7 @@ def changes(engine: Engine, wanted: Iterable[Group], loaded: Iterable[Group]) ->
         for name, group in old.items()
     }
     return [
-        Change(name, new.get(name), old.get(name))
+        GroupChange(name, new.get(name), old.get(name))
         for name in sorted(new.keys() | old.keys())
         if name not in new or name not in old or meaning(new[name]) != meaning(old[name])
     ]
@@ -68,7 +68,7 @@ def foreign(loaded: Iterable[Group]) -> list[str]:
     )
 
 
-def _text(group: Group | None) -> str:
+def _group_yaml(group: Group | None) -> str:
     return (
         yaml.safe_dump(meaning(group), sort_keys=False, allow_unicode=True, width=1_000_000)
         if group

@@ -53,7 +53,7 @@ def endpoint(
     )
 
 
-def named(
+def named_servers(
     kinds: Iterable[str],
     urls: Mapping[str, str | None],
     only: Collection[str],

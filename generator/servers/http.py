@@ -64,7 +64,7 @@ class Client:
     def __init__(self, endpoint: Endpoint, tries: int = 4) -> None:
         self.endpoint = endpoint
         self._below = ""
-        self.url = _address(endpoint)
+        self.url = _checked_address(endpoint)
         _credentials(endpoint)
         headers = {"X-Scope-OrgID": endpoint.tenant} if endpoint.tenant else {}
         if endpoint.token:
@@ -165,7 +165,7 @@ class Client:
         return words[:_SHOWN] + ("…" if len(words) > _SHOWN else "") or "nothing"
 
 
-def _address(endpoint: Endpoint) -> str:
+def _checked_address(endpoint: Endpoint) -> str:
     """Raises ToolError for an address that is none, or that may hold a secret, which would be shown."""
     try:
         parts = urlsplit(endpoint.url)

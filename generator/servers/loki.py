@@ -34,7 +34,7 @@ class Loki:
 
     def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
         """Hand over streams as the push API takes them, some lines at a time."""
-        for part in parts(streams):
+        for part in batches(streams):
             self._client.request("POST", "/loki/api/v1/push", json={"streams": part})
 
     def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
@@ -108,7 +108,7 @@ def first_step(latest: float, step: float) -> int:
     return int(latest * 1000) // multiple * multiple // 1000
 
 
-def parts(streams: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def batches(streams: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """The same lines in the same order, in parts that Loki takes at once."""
     part: list[dict[str, Any]] = []
     size = 0

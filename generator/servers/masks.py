@@ -30,7 +30,7 @@ class Mask:
         forms = {form for secret in self.secrets for form in _forms(secret)}
         forms |= {form for secret in (*self.secrets, *self.pairs) for form in _packed(secret)}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        return re.compile("|".join(_folded(form) for form in longest_first)) if forms else None
+        return re.compile("|".join(_foldable(form) for form in longest_first)) if forms else None
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -56,6 +56,6 @@ def _packed(secret: str) -> Iterator[str]:
             yield from (text, quote(text, safe=""))
 
 
-def _folded(form: str) -> str:
+def _foldable(form: str) -> str:
     """A pattern for a text whose spaces somebody may have folded or broken into lines."""
     return r"\s+".join(re.escape(word) for word in re.split(r"\s+", form))

@@ -9,7 +9,7 @@ from typing import Any, Self
 from generator.base.shapes import TEXT, Schema, Shape, ShapeError, record
 from generator.servers import answers
 from generator.servers.http import Client
-from generator.servers.loki import Series, parts
+from generator.servers.loki import Series, batches
 
 _PUSH = "/insert/loki/api/v1/push"
 _FLUSH = "/internal/force_flush"
@@ -50,7 +50,7 @@ class VictoriaLogs:
     def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
         """Hand over streams as Loki's push API takes them; the lines are kept as they are, JSON too."""
         as_they_are = {"disable_message_parsing": "1"}
-        for part in parts(streams):
+        for part in batches(streams):
             body = {"streams": part}
             self._client.request(
                 "POST", _PUSH, json=body, params=as_they_are, headers=self._headers
@@ -115,7 +115,7 @@ class VictoriaLogs:
         """
         times = {"start": start, "end": end}
         span = {name: str(time) for name, time in times.items() if time is not None}
-        parameters = {**_asked(query, labels), **span}
+        parameters = {**_query_parameters(query, labels), **span}
         return self._statistics(answers.COUNTS, parameters)
 
     def _statistics(
@@ -135,23 +135,28 @@ class VictoriaLogs:
         most = {} if limit is None else {"limit": str(limit)}
         # It leaves out lines whose stream it cannot name yet, unless nothing else of them is asked for.
         query = f"{query} | fields _time, _msg"
-        parameters = {**_asked(query, labels), "start": str(start), "end": str(end), **most}
+        parameters = {
+            **_query_parameters(query, labels),
+            "start": str(start),
+            "end": str(end),
+            **most,
+        }
         answer = self._client.request("GET", _QUERY, params=parameters, headers=self._headers)
         try:
             rows = [_LINE.checked(json.loads(text)) for text in answer.text.split("\n") if text]
-            found = [(_nanoseconds(row["_time"]), row.get("_msg", "")) for row in rows]
+            found = [(_read_nanoseconds(row["_time"]), row.get("_msg", "")) for row in rows]
         except (ValueError, RecursionError) as error:
             said = str(error) if isinstance(error, ShapeError) else ""
             raise self._client.stranger(_QUERY, answer, said) from error
         return sorted(found)
 
 
-def _asked(query: str, labels: Mapping[str, str]) -> dict[str, str]:
+def _query_parameters(query: str, labels: Mapping[str, str]) -> dict[str, str]:
     """A query for lines with these labels only, whatever it is."""
     return {"query": query, **({"extra_filters": json.dumps(labels)} if labels else {})}
 
 
-def _nanoseconds(text: str) -> int:
+def _read_nanoseconds(text: str) -> int:
     """A time as RFC 3339 has it, up to nine digits after the second."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
     seconds = round(datetime.fromisoformat(f"{whole}+00:00").timestamp())

@@ -59,7 +59,7 @@ class Session:
         self._client = httpx.AsyncClient(transport=transport, timeout=timeout, **settings)
 
     def request(self, method: str, url: str, **arguments: Any) -> httpx.Response:
-        return run(self.send(method, url, **arguments))
+        return wait_for(self.send(method, url, **arguments))
 
     async def send(self, method: str, url: str, **arguments: Any) -> httpx.Response:
         try:
@@ -75,10 +75,10 @@ class Session:
             raise httpx.ConnectError(str(error)) from error
 
     def close(self) -> None:
-        run(self._client.aclose())
+        wait_for(self._client.aclose())
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
+def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
     """Do something that waits, for a caller that does not."""
     return asyncio.run_coroutine_threadsafe(work, _loop()).result()
 
@@ -178,7 +178,7 @@ async def _body(answer: httpx.Response) -> bytes:
     body = bytearray()
     async for chunk in answer.aiter_raw():
         room = LARGEST_BYTES + 1 - len(body)
-        body += _unpacked(unpack, chunk, room) if unpack else chunk
+        body += _unpacked_chunk(unpack, chunk, room) if unpack else chunk
         if len(body) > LARGEST_BYTES:
             raise TooLargeError(f"an answer is larger than {LARGEST_BYTES >> 20} MiB")
     if unpack and body and not unpack.eof:
@@ -186,7 +186,7 @@ async def _body(answer: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _unpacked(unpack: Any, chunk: bytes, room: int) -> bytes:
+def _unpacked_chunk(unpack: Any, chunk: bytes, room: int) -> bytes:
     try:
         text: bytes = unpack.decompress(chunk, room)
     except zlib.error as error:

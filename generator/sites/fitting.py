@@ -8,7 +8,7 @@ from generator.catalog.model import Catalog, Metric
 from generator.catalog.profile import LogSource, Preset, Profile, Stream
 from generator.catalog.reads import metrics_read
 from generator.fixes.tables import is_before
-from generator.fixes.versions import parse
+from generator.fixes.versions import parse_version
 from generator.steps.deployment import in_pod
 
 Engine = Literal["loki", "prometheus"]
@@ -79,7 +79,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Facts:
+class SiteFacts:
     """What was found, by selector; None where no server was asked. `kernel` are the streams of the nodes' kernels.
 
     What stands beside each line of a stream (structured metadata of Loki 3) is among its labels, with an empty value.
@@ -104,7 +104,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Gap:
     """What is missing at the site, the alerts that suffer, and what to change. They are blind, or see less.
 
     `needed`: rules rest on it; metrics of other programs than kube-proxy are used where a site has them.
@@ -141,11 +141,11 @@ def _fit(
 ) -> tuple[bool, int, int]:
     """The more of the labels that a preset itself names are there the better; of equals the one that needs no other."""
     stated = preset.profile.document.data[engine].get("labels", {}).values()
-    score = sum(1 if _has(series, name) else -1 for name in stated if name)
+    score = sum(1 if _any_has_label(series, name) else -1 for name in stated if name)
     return _selector(preset, engine) == selector, score, -len(preset.profile.document.below)
 
 
-def _has(series: Sequence[Labels], label: str) -> bool:
+def _any_has_label(series: Sequence[Labels], label: str) -> bool:
     return any(label in labels for labels in series)
 
 
@@ -153,7 +153,7 @@ def _selector(preset: Preset, engine: Engine) -> str:
     return preset.profile.loki.selector if engine == "loki" else preset.profile.prometheus.selector
 
 
-def kernel_log(preset: Preset, facts: Facts) -> Mapping[str, Any] | None:
+def kernel_log(preset: Preset, facts: SiteFacts) -> Mapping[str, Any] | None:
     """What a profile says of the kernel's log beside its preset: nothing where that is right, or unknown."""
     if facts.kernel is None:
         return {}
@@ -163,14 +163,14 @@ def kernel_log(preset: Preset, facts: Facts) -> Mapping[str, Any] | None:
     selector, streams = next(((key, rows) for key, rows in facts.kernel.items() if rows), ("", ()))
     if not streams:
         return None
-    node = next((label for label in _NODE_LABELS if _has(streams, label)), None)
+    node = next((label for label in _NODE_LABELS if _any_has_label(streams, label)), None)
     return {
         "selector": selector,
         "labels": {"cluster": preset.profile.loki.labels.cluster, "node": node},
     }
 
 
-def clusters(facts: Facts, logs: str | None, metrics: str | None) -> tuple[str, ...]:
+def clusters(facts: SiteFacts, logs: str | None, metrics: str | None) -> tuple[str, ...]:
     """The clusters seen in streams and targets, by these labels."""
     streams = [(row, logs) for rows in (facts.streams or {}).values() for row in rows]
     targets = [(row, metrics) for job in (facts.jobs or {}).values() for row in job.targets]
@@ -179,12 +179,12 @@ def clusters(facts: Facts, logs: str | None, metrics: str | None) -> tuple[str, 
     )
 
 
-def findings(catalog: Catalog, profile: Profile, facts: Facts) -> list[Finding]:
+def findings(catalog: Catalog, profile: Profile, facts: SiteFacts) -> list[Gap]:
     """What the rules of a profile would not see at the site, and what to change there."""
     return [*_of_logs(catalog, profile, facts), *_of_metrics(catalog, profile, facts)]
 
 
-def _of_logs(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Finding]:
+def _of_logs(catalog: Catalog, profile: Profile, facts: SiteFacts) -> Iterator[Gap]:
     seen: Mapping[Stream, Mapping[str, tuple[Labels, ...]] | None] = {
         "kube-proxy": facts.streams,
         "kernel": facts.kernel,
@@ -208,7 +208,7 @@ def _of_streams(
     alerts: tuple[str, ...],
     profile: Profile,
     store: str,
-) -> Iterator[Finding]:
+) -> Iterator[Gap]:
     """What the rules on one log would not see. That of the kernel is used where a site has it."""
     selector, labels = source.selector, source.labels
     streams = found.get(selector, ())
@@ -216,24 +216,24 @@ def _of_streams(
         others = [other for other, rows in found.items() if rows]
         seen = f"; perhaps {others[0]}, which has streams" if others else ""
         what = f"{store} has no stream {selector}"
-        yield Finding(what, f"{_SHIP[stream]}{seen}", alerts, needed=stream == "kube-proxy")
-    elif not any(_has(streams, label) for label in (labels.node, labels.pod) if label):
+        yield Gap(what, f"{_SHIP[stream]}{seen}", alerts, needed=stream == "kube-proxy")
+    elif not any(_any_has_label(streams, label) for label in (labels.node, labels.pod) if label):
         whose = "the node or the Pod" if stream == "kube-proxy" else "the node"
         what = f"no stream {selector} has a label for {whose}, so an alert does not say where it is"
-        yield Finding(what, _SET_LABEL, alerts, blind=False)
+        yield Gap(what, _SET_LABEL, alerts, blind=False)
     else:
         yield from _of_labels(source, streams, alerts, profile)
 
 
 def _of_labels(
     source: LogSource, streams: Sequence[Labels], alerts: tuple[str, ...], profile: Profile
-) -> Iterator[Finding]:
+) -> Iterator[Gap]:
     """Labels of the profile that streams lack, each by itself."""
     for kind, label in asdict(source.labels).items():
         lacking = sum(label not in row for row in streams)
         if label and lacking and (lacking < len(streams) or _is_expected(kind, label, profile)):
             what = f"{lacking} of {len(streams)} streams {source.selector} have no label {label} for the {kind}"
-            yield Finding(what, _SET_LABEL, alerts, blind=False)
+            yield Gap(what, _SET_LABEL, alerts, blind=False)
 
 
 def _is_expected(kind: str, label: str, profile: Profile) -> bool:
@@ -243,11 +243,11 @@ def _is_expected(kind: str, label: str, profile: Profile) -> bool:
     )
 
 
-def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Finding]:
+def _of_metrics(catalog: Catalog, profile: Profile, facts: SiteFacts) -> Iterator[Gap]:
     if facts.jobs is None:
         return
     job = facts.jobs.get(profile.prometheus.selector, Job())
-    reads = _reads(catalog, profile)
+    reads = _metrics_by_alert(catalog, profile)
     own = {
         name: read
         for name, read in reads.items()
@@ -260,7 +260,7 @@ def _of_metrics(catalog: Catalog, profile: Profile, facts: Facts) -> Iterator[Fi
         if not total:
             what = f"Prometheus has no target up{profile.prometheus.selector}"
         alerts = tuple(name for name, read in own.items() if not here & read.keys())
-        yield Finding(what, _BIND, alerts, blind=not job.up)
+        yield Gap(what, _BIND, alerts, blind=not job.up)
     if job.up:
         yield from _of_versions(catalog, profile, job)
         yield from _of_series(own, job)
@@ -279,7 +279,7 @@ def _of_other(
     reads: Mapping[str, Mapping[str, Metric]],
     profile: Profile,
     job: Job,
-) -> Iterator[Finding]:
+) -> Iterator[Gap]:
     """What suffers because a program tells nothing of what is asked for, as this metric of it shows."""
     what, change = f"{metric} is not there", f"scrape {other.where}"
     if state == "elsewhere":
@@ -303,16 +303,16 @@ def _of_other(
     if not job.up:
         blind, others = blind + others, ()
     if blind:
-        yield Finding(what, change, blind, needed=False)
+        yield Gap(what, change, blind, needed=False)
     if others:
-        yield Finding(what, change, others, blind=False)
+        yield Gap(what, change, others, blind=False)
 
 
 def _of_kube_proxy(metric: Metric) -> bool:
     return metric.program is None and metric.name != "up"
 
 
-def _reads(catalog: Catalog, profile: Profile) -> dict[str, dict[str, Metric]]:
+def _metrics_by_alert(catalog: Catalog, profile: Profile) -> dict[str, dict[str, Metric]]:
     """The metrics that each alert reads."""
     return {
         alert.name: {metric.name: metric for metric in metrics_read(alert, catalog, profile)}
@@ -322,10 +322,10 @@ def _reads(catalog: Catalog, profile: Profile) -> dict[str, dict[str, Metric]]:
     }
 
 
-def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Finding]:
+def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Gap]:
     """Alerts whose metrics the kube-proxy of the site does not have yet."""
     for version, count in sorted(job.versions.items()):
-        build = parse(version)
+        build = parse_version(version)
         late = tuple(
             alert.name
             for entry in catalog.entries
@@ -335,12 +335,12 @@ def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Findi
         )
         if late:
             what = f"{count} of the targets are kube-proxy {version}, which does not export what they read"
-            yield Finding(what, "a newer release does", late)
+            yield Gap(what, "a newer release does", late)
 
 
-def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[Finding]:
+def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[Gap]:
     """Metrics that every version of the site exports and no target shows: something drops them on the way."""
-    builds = [build for build in map(parse, job.versions) if build]
+    builds = [build for build in map(parse_version, job.versions) if build]
     versioned = {
         metric.name: metric
         for read in reads.values()
@@ -365,4 +365,4 @@ def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[
                 if name in read and blind is not bool(shown & read.keys())
             )
             if readers:
-                yield Finding(what, change, readers, blind)
+                yield Gap(what, change, readers, blind)

@@ -13,7 +13,7 @@ from generator.query import logql
 from generator.servers import answers
 from generator.servers.http import Client
 from generator.servers.victorialogs import RESULT, VictoriaLogs
-from generator.sites.fitting import OTHERS, Facts, Job, Labels, State
+from generator.sites.fitting import OTHERS, Job, Labels, SiteFacts, State
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
 _SERIES_SECONDS = 3600
@@ -28,20 +28,22 @@ def look(
     loki: Client | None,
     metrics: Sequence[Profile],
     prometheus: Client | None,
-) -> Facts:
+) -> SiteFacts:
     """What the servers given hold: by the selectors of the profiles, or where these find nothing by a word."""
     own = _sources(logs, "kube-proxy")
-    streams = _streams(loki, own, _by_word) if loki else None
+    streams = _streams_of_selectors(loki, own, _by_word) if loki else None
     kernels = _sources(logs, "kernel")
-    kernel = _streams(loki, kernels, _of_kernel) if loki and kernels else None
+    kernel = _streams_of_selectors(loki, kernels, _of_kernel) if loki and kernels else None
     if prometheus is None:
-        return Facts(streams, kernel=kernel)
+        return SiteFacts(streams, kernel=kernel)
     jobs = _jobs(prometheus, list(dict.fromkeys(row.prometheus.selector for row in metrics)))
     others: dict[str, State] = {}
     for other in OTHERS:
         selectors = dict.fromkeys(getattr(row.prometheus, other.selector) for row in metrics)
-        others |= {metric: _state(prometheus, metric, selectors) for metric in other.shown_by}
-    return Facts(streams, jobs, others, kernel)
+        others |= {
+            metric: _where_metric_is(prometheus, metric, selectors) for metric in other.shown_by
+        }
+    return SiteFacts(streams, jobs, others, kernel)
 
 
 def _sources(profiles: Iterable[Profile], stream: Stream) -> list[LogSource]:
@@ -49,7 +51,7 @@ def _sources(profiles: Iterable[Profile], stream: Stream) -> list[LogSource]:
     return [source for source in found if source]
 
 
-def in_victorialogs(profile: Profile, store: VictoriaLogs) -> Facts:
+def in_victorialogs(profile: Profile, store: VictoriaLogs) -> SiteFacts:
     """What a VictoriaLogs has under the selectors of a profile; another one that would fit is not sought.
 
     Labels need not be those of its streams, so they are looked for in the lines.
@@ -58,7 +60,7 @@ def in_victorialogs(profile: Profile, store: VictoriaLogs) -> Facts:
     streams, kernel = (
         {source.selector: _places(store, source)} if source else None for source in sources
     )
-    return Facts(streams, kernel=kernel, logs="VictoriaLogs")
+    return SiteFacts(streams, kernel=kernel, logs="VictoriaLogs")
 
 
 def _places(store: VictoriaLogs, source: LogSource) -> tuple[Labels, ...]:
@@ -74,7 +76,7 @@ def _places(store: VictoriaLogs, source: LogSource) -> tuple[Labels, ...]:
     return tuple(filled)
 
 
-def _streams(
+def _streams_of_selectors(
     loki: Client, sources: Sequence[LogSource], search: Callable[[str, Sequence[str]], str | None]
 ) -> dict[str, tuple[Labels, ...]]:
     """The streams of each selector, and where these have none those that a search over the labels' values finds."""
@@ -82,7 +84,9 @@ def _streams(
     names = {label for source in sources for label in source.labels.names()}
 
     def streams(selector: str) -> tuple[Labels, ...]:
-        rows = _listed(loki, "/loki/api/v1/series", {"match[]": selector, **since}, answers.SERIES)
+        rows = _listed_values(
+            loki, "/loki/api/v1/series", {"match[]": selector, **since}, answers.SERIES
+        )
         own = [row for row in rows if TEST_LABEL not in row]  # the others are no log of the site
         if all(names <= row.keys() for row in own):
             return tuple(own)
@@ -94,11 +98,11 @@ def _streams(
         return found
     labels = [
         label
-        for label in _listed(loki, "/loki/api/v1/labels", since)
+        for label in _listed_values(loki, "/loki/api/v1/labels", since)
         if not label.startswith(TEST_LABEL)
     ]
     for label in labels:
-        selector = search(label, _listed(loki, f"/loki/api/v1/label/{label}/values", since))
+        selector = search(label, _listed_values(loki, f"/loki/api/v1/label/{label}/values", since))
         if selector:
             found[selector] = streams(selector)
     return dict(
@@ -153,7 +157,9 @@ def _job(prometheus: Client, selector: str) -> Job:
     if not targets:
         return Job()
     since = {"start": int(time.time()) - _SERIES_SECONDS}
-    names = _listed(prometheus, "/api/v1/label/__name__/values", {"match[]": selector, **since})
+    names = _listed_values(
+        prometheus, "/api/v1/label/__name__/values", {"match[]": selector, **since}
+    )
     versions: dict[str, int] = {}
     for labels, value in _query(
         prometheus, f"count by (gitVersion, git_version) (kubernetes_build_info{selector})"
@@ -167,7 +173,7 @@ def _job(prometheus: Client, selector: str) -> Job:
     return Job(labels_only, sum(value == 1 for _, value in targets), frozenset(names), versions)
 
 
-def _state(prometheus: Client, metric: str, selectors: Iterable[str]) -> State:
+def _where_metric_is(prometheus: Client, metric: str, selectors: Iterable[str]) -> State:
     if any(_query(prometheus, f"group({metric}{selector})") for selector in selectors):
         return "here"
     return "elsewhere" if _query(prometheus, f"group({metric})") else "nowhere"
@@ -178,7 +184,7 @@ def _query(prometheus: Client, expr: str) -> list[tuple[Labels, float]]:
     return [(row["metric"], float(row["value"][1])) for row in answer["data"]["result"]]
 
 
-def _listed(
+def _listed_values(
     server: Client, path: str, parameters: Mapping[str, Any], shape: Shape = answers.LISTED
 ) -> list[Any]:
     """The list that both programs answer with."""

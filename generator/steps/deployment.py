@@ -29,7 +29,7 @@ class Command:
 Word = str | Command | Callable[..., Command]
 
 
-def words(site: KubeProxyProfile) -> Mapping[str, Word]:
+def site_words(site: KubeProxyProfile) -> Mapping[str, Word]:
     """What the steps' words stand for at a site: commands, and facts that are no commands."""
     facts: dict[str, Word] = {
         "runs_as": site.runs_as,

@@ -38,27 +38,27 @@ class SiteStep:
 
 def at_site(step: Step, words: Mapping[str, Word]) -> SiteStep:
     """A step with its words filled in. A step of which no command is left at a site has no `run` there."""
-    run = fill(step.run, words) if step.run else Filled("", frozenset())
+    run = fill_in(step.run, words) if step.run else Filled("", frozenset())
     return SiteStep(
         replace(
             step,
-            do=fill(step.do, words).text,
+            do=fill_in(step.do, words).text,
             run=run.text or None,
-            expect=fill(step.expect, words).text if step.expect else None,
+            expect=fill_in(step.expect, words).text if step.expect else None,
         ),
-        where=place(step, run) if run.text else None,
+        where=typed_where(step, run) if run.text else None,
         kubectl=verbs.oldest(shell.script(run.text)),
     )
 
 
-def place(step: Step, run: Filled) -> Where:
+def typed_where(step: Step, run: Filled) -> Where:
     """Where a step's commands are typed: where it says, or for kube-proxy's own where the words lead."""
     if step.where in ("kubectl", "node"):
         return step.where
     return "kubectl" if "kubectl" in run.places else "node"
 
 
-def fill(template: str, words: Mapping[str, Word]) -> Filled:
+def fill_in(template: str, words: Mapping[str, Word]) -> Filled:
     """Fill in the words. Lines that become empty vanish. Raises ValueError with what is wrong with the template."""
     used: list[Command] = []
     if "{" not in template:
@@ -83,7 +83,7 @@ def fill(template: str, words: Mapping[str, Word]) -> Filled:
 def unknown_words(template: str, words: Collection[str]) -> list[str]:
     """The names in a template that are no words. Raises ValueError if it is not a template."""
     try:
-        parsed = _environment().parse(template)
+        parsed = _sandbox().parse(template)
     except TemplateError as error:
         raise ValueError(error.message or "not a template") from None
     return sorted(meta.find_undeclared_variables(parsed) - set(words))
@@ -95,11 +95,11 @@ def _dense(text: str) -> str:
 
 @cache
 def _compiled(template: str) -> Template:
-    return _environment().from_string(template)
+    return _sandbox().from_string(template)
 
 
 @cache
-def _environment() -> ImmutableSandboxedEnvironment:
+def _sandbox() -> ImmutableSandboxedEnvironment:
     # Catalogs of other people are data: their templates reach nothing but the words.
     return ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, finalize=_printed, trim_blocks=True, lstrip_blocks=True

@@ -35,17 +35,19 @@ class Script:
 @cache
 def script(text: str) -> Script:
     """Read a script. Raises ValueError if it is none."""
-    root = _parser().parse(text.encode()).root_node
-    nodes = list(_walk(root))
+    root = _bash_parser().parse(text.encode()).root_node
+    nodes = list(_walk_tree(root))
     for node in nodes:
         if node.is_error or node.is_missing:
             raise ValueError(
                 f"what begins on its line {node.start_point.row + 1} has no end, or no sense to a shell"
             )
-    runs = tuple(_run(node) for node in nodes if node.type == "command")
+    runs = tuple(_run_of_command(node) for node in nodes if node.type == "command")
     named = [node for node in nodes if node.type == "variable_name"]
     given = {
-        _text(node) for node in named if _parent(node) in ("variable_assignment", "for_statement")
+        _node_text(node)
+        for node in named
+        if _parent(node) in ("variable_assignment", "for_statement")
     }
     asked = {
         word
@@ -57,7 +59,7 @@ def script(text: str) -> Script:
     return Script(
         runs=runs,
         reads=frozenset(
-            _text(node) for node in named if _parent(node) in ("simple_expansion", "expansion")
+            _node_text(node) for node in named if _parent(node) in ("simple_expansion", "expansion")
         ),
         sets=frozenset(given | asked),
         mutes=any(_mutes(node) for node in nodes if node.type == "redirected_statement"),
@@ -65,15 +67,15 @@ def script(text: str) -> Script:
 
 
 @cache
-def _parser() -> "Parser":
+def _bash_parser() -> "Parser":
     import tree_sitter_bash
     from tree_sitter import Language, Parser
 
     return Parser(Language(tree_sitter_bash.language()))
 
 
-def _run(command: "Node") -> Run:
-    words = [_text(part) for part in _arguments(command)]
+def _run_of_command(command: "Node") -> Run:
+    words = [_node_text(part) for part in _arguments(command)]
     while len(words) > 1 and words[0] in _FRONTS:
         words = words[1:]
         while len(words) > 1 and _OF_FRONT.match(words[0]):
@@ -90,22 +92,24 @@ def _arguments(command: "Node") -> Iterator["Node"]:
 def _mutes(statement: "Node") -> bool:
     """Whether the second stream goes to /dev/null, by itself or after the first."""
     found = {
-        _text(part).replace(" ", "") for part in statement.children if part.type == "file_redirect"
+        _node_text(part).replace(" ", "")
+        for part in statement.children
+        if part.type == "file_redirect"
     }
     return bool(found & {"2>/dev/null", "&>/dev/null"}) or (
         "2>&1" in found and bool(found & {">/dev/null", "1>/dev/null"})
     )
 
 
-def _walk(node: "Node") -> Iterator["Node"]:
+def _walk_tree(node: "Node") -> Iterator["Node"]:
     yield node
     for child in node.children:
-        yield from _walk(child)
+        yield from _walk_tree(child)
 
 
 def _parent(node: "Node") -> str:
     return node.parent.type if node.parent else ""
 
 
-def _text(node: "Node") -> str:
+def _node_text(node: "Node") -> str:
     return (node.text or b"").decode()

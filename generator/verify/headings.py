@@ -27,13 +27,13 @@ def headings(text: str) -> set[str]:
     text = _visible(text)
     found: set[str] = set()
     for html in [text] if _HTML.search(text) else [text, _MARKDOWN.html(text)]:
-        found.update(map(_plain, _read(html)))
+        found.update(map(_heading_text, _read(html)))
     return found
 
 
 def _read(html: str) -> list[str]:
     """Python's own parser takes the square of the time for tags and comments that do not end."""
-    reader = _Reader()
+    reader = _HeadingReader()
     parser = etree.HTMLParser(target=reader)
     parser.feed("<body>")  # a page without a word is no error
     parser.feed(html)
@@ -41,7 +41,7 @@ def _read(html: str) -> list[str]:
     return reader.found
 
 
-class _Reader:
+class _HeadingReader:
     """Each heading is found with and without the text of links to a place in its own page."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ def _visible(text: str) -> str:
     return "".join(char for char in text if unicodedata.category(char) not in _UNSEEN)
 
 
-def _plain(heading: str) -> str:
+def _heading_text(heading: str) -> str:
     text = " ".join(_visible(heading).split())
     before, mark, name = text.removesuffix("}").rpartition("{#")
     if mark and text.endswith("}") and "}" not in name:

@@ -13,7 +13,7 @@ from generator.base.durations import seconds
 from generator.compile import as_shown
 from generator.compile.rule import AlertRule, Engine, Language, RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import rule_data
-from generator.sites.fitting import Finding as Gap
+from generator.sites.fitting import Gap as Gap
 from generator.verify.headings import headings
 
 Check = Literal["rules", "watchdogs", "selectors", "routes", "runbooks"]
@@ -48,12 +48,12 @@ def grouped(findings: Iterable[Finding]) -> list[Finding]:
             finding
         )
     return [
-        replace(group[0], **_joined([finding.subject for finding in group]))
+        replace(group[0], **_subject_of_names([finding.subject for finding in group]))
         for group in alike.values()
     ]
 
 
-def _joined(names: Sequence[str]) -> dict[str, Any]:
+def _subject_of_names(names: Sequence[str]) -> dict[str, Any]:
     shown, more = names[:_SHOWN], len(names) - _SHOWN
     subject = f"{', '.join(shown)} and {more} more" if more > 0 else ", ".join(shown)
     return {"subject": subject, "names": tuple(names)}
@@ -87,7 +87,7 @@ def rules_are_live(
             there.setdefault(rule["name"], []).append((group, rule))
     rules = [(group, rule) for group in wanted for rule in group.rules]
     problems = [
-        _problem_of_rule(language, server, group, rule, there.get(_name(rule), []), now)
+        _problem_of_rule(language, server, group, rule, there.get(_name_of_rule(rule), []), now)
         for group, rule in rules
     ]
     yield from (problem for problem in problems if problem)
@@ -97,7 +97,7 @@ def rules_are_live(
         )
 
 
-def _name(rule: AlertRule | RecordingRule) -> str:
+def _name_of_rule(rule: AlertRule | RecordingRule) -> str:
     return rule.alert if isinstance(rule, AlertRule) else rule.record
 
 
@@ -123,7 +123,7 @@ def _problem_of_rule(
     now: datetime,
 ) -> Finding | None:
     def fault(said: str, fix: str) -> Finding:
-        return Finding("rules", _name(rule), "fault", said, fix)
+        return Finding("rules", _name_of_rule(rule), "fault", said, fix)
 
     if not found:
         return fault(

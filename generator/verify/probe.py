@@ -34,12 +34,12 @@ def configuration(client: Client) -> Any:
     """The configuration that an Alertmanager runs with."""
     text = client.json("/api/v2/status", answers.STATUS)["config"]["original"]
     try:
-        return document.load(text)
+        return document.plain_values(text)
     except ValueError as error:
         raise ToolError(f"{client.name}: its configuration is not YAML: {error}") from error
 
 
-def pages(urls: Iterable[str]) -> dict[str, Page]:
+def fetch_pages(urls: Iterable[str]) -> dict[str, Page]:
     """What addresses answer, redirections followed. Where a host cannot be reached, it is asked for one page only."""
     by_host: dict[str, list[str]] = {}
     for url in sorted(set(urls)):
@@ -47,7 +47,7 @@ def pages(urls: Iterable[str]) -> dict[str, Page]:
     retry = Retry(total=2, backoff_factor=0.5, status_forcelist=_BUSY)
     session = web.Session(web.trusted(), retry, follow_redirects=True)
     try:
-        return web.run(_all_pages(session, by_host))
+        return web.wait_for(_all_pages(session, by_host))
     finally:
         session.close()
 

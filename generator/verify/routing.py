@@ -93,13 +93,13 @@ def routes_lead_somewhere(
     `generated` is the configuration that was compiled, which says what should be held back.
     """
     try:
-        tree = _Tree(config, today)
+        tree = _RouteTree(config, today)
         found = [
             finding
             for alert in rules.alerts
             for finding in tree.problems(alert, sites[alert.engine])
         ]
-        inhibitions = list(_inhibitions(rules, config, generated))
+        inhibitions = list(_missing_inhibitions(rules, config, generated))
     except (RoutingError, AttributeError, KeyError, TypeError, RecursionError) as error:
         said = f"its routes cannot be followed: {error}"
         yield Finding("routes", "Alertmanager", "fault", said, "run amtool check-config")
@@ -113,7 +113,7 @@ def routes_lead_somewhere(
     yield from inhibitions
 
 
-class _Tree:
+class _RouteTree:
     """The routes of a configuration, and what stands behind them."""
 
     def __init__(self, config: Any, today: date) -> None:
@@ -122,7 +122,7 @@ class _Tree:
         self._intervals = _intervals(config)
         self._today = today
         self._named: dict[str, list[str]] = {
-            label: [] for label in _read(config["route"])
+            label: [] for label in _labels_read(config["route"])
         }  # values by label
         for labels in probe_label_sets([self._router])[0]:
             for label, value in labels.items():
@@ -132,7 +132,10 @@ class _Tree:
     def problems(self, alert: CompiledAlert, site: Site) -> Iterator[Finding]:
         reads = {tuple(sorted(labels & self._named.keys())) for labels in _carried(alert, site)}
         places = [place for read in sorted(reads) for place in self._places(read, site)]
-        ends = [(place, self._router.match({**_labels(alert), **place.labels})) for place in places]
+        ends = [
+            (place, self._router.match({**_labels_when_sent(alert), **place.labels}))
+            for place in places
+        ]
         yield from self._lost(alert, ends)
         yield from self._muted(alert, ends)
 
@@ -235,14 +238,14 @@ class _Tree:
         return entries is not None and timeintervals.always_active(entries)
 
 
-def _read(route: Json) -> Iterator[str]:
+def _labels_read(route: Json) -> Iterator[str]:
     """The labels that routes look at, perhaps with words from within values, which do no harm."""
     matchers = route.get("matchers") or ()
     for matcher in [matchers] if isinstance(matchers, str) else matchers:
         yield from _LABEL.findall(matcher)
     yield from (*(route.get("match") or ()), *(route.get("match_re") or ()))
     for child in route.get("routes") or ():
-        yield from _read(child)
+        yield from _labels_read(child)
 
 
 def _intervals(config: Any) -> dict[str, Any]:
@@ -279,7 +282,7 @@ def _notifies(receiver: Json) -> bool:
     return any(key.endswith("_configs") and value for key, value in receiver.items())
 
 
-def _labels(alert: CompiledAlert) -> dict[str, str]:
+def _labels_when_sent(alert: CompiledAlert) -> dict[str, str]:
     return {"alertname": alert.rule.alert, **alert.rule.labels}
 
 
@@ -293,20 +296,20 @@ def _carried(alert: CompiledAlert, site: Site) -> set[frozenset[str]]:
         )
     except ValueError:
         return {site.labels}
-    return {site.labels if labels is None else labels for labels in _kept(tree)}
+    return {site.labels if labels is None else labels for labels in _label_sets_kept(tree)}
 
 
-def _kept(tree: Any) -> set[frozenset[str] | None]:
+def _label_sets_kept(tree: Any) -> set[frozenset[str] | None]:
     """The sets of labels that an expression can give; None among them for what is not plain from it."""
     match tree:
         case ("or", _, left, right):
-            return _kept(left) | _kept(right)
+            return _label_sets_kept(left) | _label_sets_kept(right)
         case (sign, _, float() | ("number", _), right) if sign in _OPERATORS:
-            return _kept(right)
+            return _label_sets_kept(right)
         case (sign, _, left, float() | ("number", _)) if sign in _OPERATORS:
-            return _kept(left)
+            return _label_sets_kept(left)
         case ("and" | "unless", _, left, _):
-            return _kept(left)
+            return _label_sets_kept(left)
         case (name, ("by" | "AggModifierType.By", labels), *_) if name in _AGGREGATIONS:
             return {frozenset(labels)}
         case (name, (), *_) if name in _AGGREGATIONS:
@@ -320,11 +323,13 @@ def _kept(tree: Any) -> set[frozenset[str] | None]:
             ("string", label),
             *_,
         ):
-            return {None if labels is None else labels | {label} for labels in _kept(inner)}
+            return {
+                None if labels is None else labels | {label} for labels in _label_sets_kept(inner)
+            }
     return {None}
 
 
-def _inhibitions(rules: Rules, config: Any, generated: Any) -> Iterator[Finding]:
+def _missing_inhibitions(rules: Rules, config: Any, generated: Any) -> Iterator[Finding]:
     """What the compiled configuration holds back at one place, and this one does not."""
     wanted, actual = (
         Inhibitor(generated.get("inhibit_rules")),
@@ -335,7 +340,7 @@ def _inhibitions(rules: Rules, config: Any, generated: Any) -> Iterator[Finding]
         for rule in generated.get("inhibit_rules") or ()
         for label in rule.get("equal", ())
     }
-    firing = {alert.rule.alert: {**_labels(alert), **place} for alert in rules.alerts}
+    firing = {alert.rule.alert: {**_labels_when_sent(alert), **place} for alert in rules.alerts}
     for cause, source in firing.items():
         for symptom, target in firing.items():
             if wanted.inhibited_by(target, [source]) and not actual.inhibited_by(target, [source]):

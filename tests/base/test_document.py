@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.base import document
-from generator.base.document import load, parse
+from generator.base.document import parse, plain_values
 from generator.base.problems import Location
 
 
@@ -101,20 +101,20 @@ def test_broken_files_are_problems_not_tracebacks(text: str, message: str) -> No
 )
 def test_what_cannot_be_loaded_is_one_kind_of_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
-        load(text)
+        plain_values(text)
 
 
 def test_merged_mappings_count_as_often_as_they_are_merged() -> None:
     layers = "".join(f"- &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 20)}]\n" for n in range(1, 9))
     with pytest.raises(ValueError, match="aliases stand for more"):
-        load(f"- &a0 {{k: v}}\n{layers}")
+        plain_values(f"- &a0 {{k: v}}\n{layers}")
 
 
 def test_a_hundred_levels_are_fine_and_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     monkeypatch.setattr(document, "_within_limits", looked.append)
     text = "[" * 100 + ", ".join(["1"] * 1000) + "]" * 100
-    found = load(text)
+    found = plain_values(text)
     for _ in range(99):
         (found,) = found
     assert found == [1] * 1000
@@ -125,12 +125,12 @@ def test_a_plain_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """To look at all events first costs as much as the reading."""
     looked: list[str] = []
     monkeypatch.setattr(document, "_within_limits", looked.append)
-    assert load("a: [b & c, 1]\nd: {e: true}\n") == {"a": ["b & c", 1], "d": {"e": True}}
+    assert plain_values("a: [b & c, 1]\nd: {e: true}\n") == {"a": ["b & c", 1], "d": {"e": True}}
     assert looked == []
 
 
 def test_a_few_aliases_are_fine() -> None:
-    assert load("a: &a {b: 1}\nc: [*a, *a]\nd: {<<: *a, e: 2}\n") == {
+    assert plain_values("a: &a {b: 1}\nc: [*a, *a]\nd: {<<: *a, e: 2}\n") == {
         "a": {"b": 1},
         "c": [{"b": 1}, {"b": 1}],
         "d": {"b": 1, "e": 2},
@@ -180,4 +180,4 @@ def test_no_text_does_harm(text: str) -> None:
     assert found.data is None or json.dumps(found.data)
     assert all(problem.where.path == "f.yaml" for problem in problems)
     with suppress(ValueError):
-        load(text)
+        plain_values(text)

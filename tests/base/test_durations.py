@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.base.durations import seconds, text
+from generator.base.durations import seconds, shortest_text
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ SHORTEST = {
 
 @pytest.mark.parametrize(("length", "written"), SHORTEST.items())
 def test_a_length_is_written_with_each_unit_at_most_once(length: float, written: str) -> None:
-    assert text(length) == written
+    assert shortest_text(length) == written
 
 
 @given(st.integers(min_value=0, max_value=10**11))
 def test_what_is_written_is_read_again(milliseconds: int) -> None:
-    assert seconds(text(milliseconds / 1000)) == pytest.approx(milliseconds / 1000)
+    assert seconds(shortest_text(milliseconds / 1000)) == pytest.approx(milliseconds / 1000)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from generator.base.problems import ToolError
-from generator.base.reader import Reader, contents, text_of, written
+from generator.base.reader import Reader, contents, text_if_there, text_of
 from generator.catalog.load import load
 from tests.conftest import TINY, completed
 
@@ -151,7 +151,7 @@ def test_what_is_no_text_is_said(tmp_path: Path) -> None:
 
 
 def test_of_what_is_not_there_nothing_was_written(tmp_path: Path) -> None:
-    assert written(tmp_path / "none") is None
+    assert text_if_there(tmp_path / "none") is None
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ToolError, match="pipe: cannot be read: it is a FIFO, not a file"):
-        written(tmp_path / "pipe")
+        text_if_there(tmp_path / "pipe")

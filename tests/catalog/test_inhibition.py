@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalog.inhibition import Place, as_grave, copies, place
+from generator.catalog.inhibition import Place, as_grave, copies, meeting_place
 from generator.catalog.load import load
 from generator.catalog.profile import LogLabels, Profile
 
@@ -66,18 +66,18 @@ def test_logs_and_metrics_meet_at_the_pod_or_else_at_the_node(
     labels: str, expected: Place | None, tmp_path: Path
 ) -> None:
     site = profile(tmp_path, labels)
-    assert place(site.loki.labels, site.prometheus.labels, site) == expected
+    assert meeting_place(site.loki.labels, site.prometheus.labels, site) == expected
 
 
 def test_alerts_on_metrics_meet_at_their_target(tmp_path: Path) -> None:
     site = profile(tmp_path, "prometheus: {labels: {pod: null, instance: target}}")
-    found = place(site.prometheus.labels, site.prometheus.labels, site)
+    found = meeting_place(site.prometheus.labels, site.prometheus.labels, site)
     assert found == Place("target", ("cluster", "namespace", "node", "target"))
 
 
 def test_alerts_on_logs_meet_by_their_own_labels(tmp_path: Path) -> None:
     site = profile(tmp_path, "loki: {labels: {pod: pod_name}}\nprometheus: {labels: {pod: null}}")
-    found = place(site.loki.labels, site.loki.labels, site)
+    found = meeting_place(site.loki.labels, site.loki.labels, site)
     assert found == Place("pod_name", ("cluster", "namespace", "pod_name"))
 
 
@@ -108,12 +108,14 @@ def test_the_kernel_meets_others_at_the_node_under_a_name_that_they_have_for_it(
     metrics: str, with_metrics: str | None, under_other_names: Mapping[str, str], tmp_path: Path
 ) -> None:
     site = profile(tmp_path, KERNEL + metrics)
-    found = place(kernel(site), site.prometheus.labels, site)
+    found = meeting_place(kernel(site), site.prometheus.labels, site)
     assert found == (Place(with_metrics, ("cluster", with_metrics)) if with_metrics else None)
-    assert place(kernel(site), site.loki.labels, site) == Place("host", ("cluster", "host"))
+    assert meeting_place(kernel(site), site.loki.labels, site) == Place("host", ("cluster", "host"))
     assert copies(kernel(site), site) == under_other_names
 
 
 def test_two_alerts_on_the_kernel_meet_by_its_own_labels(tmp_path: Path) -> None:
     site = profile(tmp_path, KERNEL)
-    assert place(kernel(site), kernel(site), site) == Place("hostname", ("cluster", "hostname"))
+    assert meeting_place(kernel(site), kernel(site), site) == Place(
+        "hostname", ("cluster", "hostname")
+    )

@@ -172,7 +172,7 @@ def test_what_is_disabled_until_a_day_is_back_on_the_next(tmp_path: Path) -> Non
 
     def on(day: date) -> Profile:
         reader = Reader()
-        found = profiles.read(reader, shipped_catalog(), site, day)
+        found = profiles.read_profile(reader, shipped_catalog(), site, day)
         assert reader.problems == []
         return found
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.base.document import Document
-from generator.catalog.load import _failure, load
+from generator.catalog.load import _entry, load
 from generator.catalog.model import Entry
 from generator.fixes.advice import Facts, advise, upgrade_for_all
 from generator.fixes.known_builds import known_builds
 from generator.fixes.matrix import rows
-from generator.fixes.versions import parse
+from generator.fixes.versions import parse_version
 from tests.conftest import ROOT
 
 SCHEMA = json.loads((ROOT / "catalog" / "schema.json").read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ def with_words(words: Iterator[str]) -> list[Entry]:
         )
         for entry in failures()
     ]
-    return [_failure(document, (), {}, None) for document in documents]
+    return [_entry(document, (), {}, None) for document in documents]
 
 
 VERSIONS = (
@@ -92,7 +92,7 @@ OTHER_FACTS: tuple[dict[str, Any], ...] = (
     {"components": {"kube-router": "v1.3.2", "linux": "4.14.1", "iptables": "1.4.21"}},
 )
 GRID = [
-    Facts(kube_proxy=parse(version), os=system, mode=mode, **others)
+    Facts(kube_proxy=parse_version(version), os=system, mode=mode, **others)
     for version, system, mode, others in product(VERSIONS, SYSTEMS, MODES, OTHER_FACTS)
 ]
 

@@ -116,7 +116,7 @@ def entry(node: Schema) -> Account:
     data = example(node, node)
     read: set[At] = set()
     missed: set[At] = set()
-    load._failure(Document("failure.yaml", Asked(data, read, missed)), (), {}, None)
+    load._entry(Document("failure.yaml", Asked(data, read, missed)), (), {}, None)
     return {at for at in keys(data) if at not in read and at not in OF_SAMPLES}, missed
 
 
@@ -134,7 +134,7 @@ def log_tests(node: Schema, tmp_path: Path) -> Account:
     (tmp_path / "x").write_text("a line\n", encoding="utf-8")
     read: set[At] = set()
     missed: set[At] = set()
-    reader = load._Reader()
+    reader = load._CatalogReader()
     lines = data["tests"][0]["input_streams"][0]["lines"][0]
     for without in ("line", "file"):  # a row has one of them
         row = {key: value for key, value in lines.items() if key != without}
@@ -156,7 +156,7 @@ def profile(node: Schema, monkeypatch: pytest.MonkeyPatch) -> Account:
     read: set[At] = set()
     missed: set[At] = set()
     monkeypatch.setattr(profiles, "_with_defaults", lambda *_: Asked(data, read, missed))
-    profiles._profile(Document("site.yaml", data), "{}", "2027-01-01")
+    profiles._profile_of(Document("site.yaml", data), "{}", "2027-01-01")
     return {at for at in keys(data) if at not in read and not passed_on(at)}, missed
 
 

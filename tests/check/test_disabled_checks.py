@@ -72,7 +72,7 @@ def test_it_is_disabled_through_its_last_day_and_back_on_the_next(tmp_path: Path
     expected = DisabledCheck("thresholds_can_fire", "long buckets", ("gate-slow",), "2027-03-31")
 
     def on(day: date) -> tuple[tuple[DisabledCheck, ...], tuple[DisabledCheck, ...]]:
-        profile = profiles.read(Reader(), shipped_catalog(), site, day)
+        profile = profiles.read_profile(Reader(), shipped_catalog(), site, day)
         return profile.disabled_checks, profile.lapsed_checks
 
     assert on(date(2027, 3, 31)) == ((expected,), ())

@@ -59,7 +59,7 @@ def changed(data: Any, path: tuple[Any, ...], value: Any) -> Any:
 @given(st.sampled_from(places(CLUSTER)), st.sampled_from(ODD))
 def test_no_shape_ends_in_another_error(path: tuple[Any, ...], value: Any) -> None:
     odd = changed(json.loads(json.dumps(CLUSTER)), path, value)
-    for read in (objects.read, objects.config_maps):
+    for read in (objects.cluster_in, objects.config_maps):
         try:
             read([odd])
         except ValueError as error:
@@ -85,7 +85,7 @@ def test_no_shape_ends_in_another_error(path: tuple[Any, ...], value: Any) -> No
 )
 def test_the_place_is_said(path: tuple[Any, ...], value: Any, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
-        objects.read([changed(CLUSTER, path, value)])
+        objects.cluster_in([changed(CLUSTER, path, value)])
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from generator.cluster.objects import Cluster, config_maps, read, settings_of
+from generator.cluster.objects import Cluster, cluster_in, config_maps, settings_of
 
 LOCK = {"name": "lock", "hostPath": {"path": "/run/xtables.lock", "type": "FileOrCreate"}}
 MOUNT = {"name": "lock", "mountPath": "/run/xtables.lock"}
@@ -76,7 +76,7 @@ def seen(cluster: Cluster) -> list[tuple[str, str | None, str | None, tuple[str,
 
 
 def test_nodes_of_several_versions_and_systems_are_told_apart() -> None:
-    found = read(
+    found = cluster_in(
         [
             listed(
                 node("n1"),
@@ -99,7 +99,7 @@ def test_nodes_of_several_versions_and_systems_are_told_apart() -> None:
 
 
 def test_a_node_without_kube_proxys_pod_is_named() -> None:
-    found = read(
+    found = cluster_in(
         [
             listed(
                 node("n1"),
@@ -115,12 +115,12 @@ def test_a_node_without_kube_proxys_pod_is_named() -> None:
 
 def test_without_pods_the_daemon_set_stands_for_all_nodes_and_without_nodes_for_itself() -> None:
     proxy = daemon_set("kube-proxy", kube_proxy("v1.18.4"))
-    assert seen(read([listed(node("n1"), node("n2"), proxy)]))[0][3] == ("n1", "n2")
-    assert seen(read([listed(proxy)])) == [("v1.18.4", None, "iptables", ())]
+    assert seen(cluster_in([listed(node("n1"), node("n2"), proxy)]))[0][3] == ("n1", "n2")
+    assert seen(cluster_in([listed(proxy)])) == [("v1.18.4", None, "iptables", ())]
 
 
 def test_without_kube_proxy_it_is_taken_for_a_program_on_the_node() -> None:
-    found = read([listed(node("n1"))])
+    found = cluster_in([listed(node("n1"))])
     assert seen(found) == [("v1.14.3-tke.20", "CentOS Linux 8 (Core)", None, ("n1",))]
     assert found.kube_proxies[0].facts.binary
     assert found.notes[0].startswith("no kube-proxy DaemonSet or Pod is there")
@@ -147,7 +147,7 @@ def test_settings_are_read_from_the_config_map() -> None:
     metadata = {"name": "kube-proxy", "namespace": "kube-system"}
     config = {"kind": "ConfigMap", "metadata": metadata, "data": {"config.conf": CONFIG}}
     assert config_maps([listed(configured())]) == [("kube-system", "kube-proxy")]
-    facts = read([listed(configured()), config]).kube_proxies[0].facts
+    facts = cluster_in([listed(configured()), config]).kube_proxies[0].facts
     assert facts.mode == "ipvs"
     assert facts.settings == {
         "--config": "/var/lib/kube-proxy/config.conf",
@@ -159,12 +159,12 @@ def test_settings_are_read_from_the_config_map() -> None:
 def test_a_config_map_of_that_name_in_another_namespace_is_not_kube_proxys() -> None:
     metadata = {"name": "kube-proxy", "namespace": "default"}
     other = {"kind": "ConfigMap", "metadata": metadata, "data": {"config.conf": CONFIG}}
-    facts = read([listed(configured()), other]).kube_proxies[0].facts
+    facts = cluster_in([listed(configured()), other]).kube_proxies[0].facts
     assert (facts.mode, facts.settings) == (None, None)
 
 
 def test_without_the_config_map_mode_and_settings_are_not_known() -> None:
-    found = read([listed(configured())])
+    found = cluster_in([listed(configured())])
     assert found.kube_proxies[0].facts.mode is None
     assert found.kube_proxies[0].facts.settings is None
     assert found.kube_proxies[0].facts.mounts == {"/run/xtables.lock": ()}
@@ -188,7 +188,7 @@ def test_flags_and_variables() -> None:
             env=env,
         )
     )
-    facts = read([listed(daemon_set("kube-proxy", shell))]).kube_proxies[0].facts
+    facts = cluster_in([listed(daemon_set("kube-proxy", shell))]).kube_proxies[0].facts
     assert facts.settings
     assert (
         facts.settings.items()
@@ -206,7 +206,7 @@ def test_an_image_that_tells_no_version_is_said_to_do_so() -> None:
     spec = pod_spec(
         container("kube-proxy", "r/kube-proxy@sha256:0123", mounts=[MOUNT]), volumes=[LOCK]
     )
-    found = read([listed(daemon_set("kube-proxy", spec))])
+    found = cluster_in([listed(daemon_set("kube-proxy", spec))])
     assert found.kube_proxies[0].facts.kube_proxy is None
     assert found.notes == ("the image r/kube-proxy@sha256:0123 does not tell kube-proxy's version",)
 
@@ -216,7 +216,9 @@ def writer(
 ) -> list[tuple[str, bool, str]]:
     """What is found of one writer beside a kube-proxy that is well."""
     spec = pod_spec(container(name, image, mounts=mounts, **more), volumes=volumes)
-    found = read([listed(daemon_set("kube-proxy", kube_proxy("v1.18.4")), daemon_set(name, spec))])
+    found = cluster_in(
+        [listed(daemon_set("kube-proxy", kube_proxy("v1.18.4")), daemon_set(name, spec))]
+    )
     return [(one.workload, one.known, one.wrong) for one in found.writers if one.container == name]
 
 
@@ -300,7 +302,7 @@ def test_only_who_has_the_right_can_write(context: dict[str, Any] | None, listed
 def test_a_pod_of_its_own_network_and_one_of_a_daemon_set_are_not_listed() -> None:
     inner = pod_spec(container("mine", "mine:1"), host=False)
     outer = pod_spec(container("mine", "mine:1"))
-    found = read(
+    found = cluster_in(
         [listed(daemon_set("x", inner), pod("a", "n1", outer), pod("b", "n1", outer, owner="Job"))]
     )
     assert [one.workload for one in found.writers] == ["Pod kube-system/b"]
@@ -312,7 +314,7 @@ def test_a_writer_that_is_known_decides_and_one_that_is_not_leaves_it_open() -> 
     other = daemon_set("csi", pod_spec(container("csi", "csi:1")))
 
     def lock(*objects: dict[str, Any]) -> tuple[str, ...] | None:
-        return read([listed(*objects)]).kube_proxies[0].facts.mounts.get("/run/xtables.lock")
+        return cluster_in([listed(*objects)]).kube_proxies[0].facts.mounts.get("/run/xtables.lock")
 
     assert lock(proxy) == ()
     assert lock(proxy, other) is None
@@ -328,7 +330,7 @@ def test_images_are_told_by_name_and_tag_and_of_several_the_oldest_counts() -> N
         )
 
     proxy = daemon_set("kube-proxy", kube_proxy("v1.18.4"))
-    found = read(
+    found = cluster_in(
         [
             listed(
                 node("n1", kernel="5.4.119-19"),
@@ -351,7 +353,7 @@ def test_a_config_map_that_is_no_yaml_is_one_that_was_not_read() -> None:
         "metadata": {"name": "kube-proxy", "namespace": "kube-system"},
         "data": {"config.conf": "mode: [ipvs"},
     }
-    found = read([listed(configured()), config])
+    found = cluster_in([listed(configured()), config])
     assert found.kube_proxies[0].facts.mode is None
     assert found.notes == (
         "the ConfigMap with /var/lib/kube-proxy/config.conf was not read: mode and settings are not known",
@@ -361,4 +363,4 @@ def test_a_config_map_that_is_no_yaml_is_one_that_was_not_read() -> None:
 @pytest.mark.parametrize("document", [[], "text", {}, {"a": 1}])
 def test_what_is_not_of_kubectl_is_refused(document: object) -> None:
     with pytest.raises(ValueError, match="not what `kubectl get … -o json` prints: at "):
-        read([document])
+        cluster_in([document])

@@ -25,25 +25,25 @@ def site(repository: Repository) -> Path:
 
 
 def test_the_file_is_found_from_every_folder_of_its_repository(site: Path) -> None:
-    assert project.find(site) == site / "kube-proxy-alerts.yaml"
-    assert project.find(site / "deep" / "below") == site / "kube-proxy-alerts.yaml"
+    assert project.nearest_file(site) == site / "kube-proxy-alerts.yaml"
+    assert project.nearest_file(site / "deep" / "below") == site / "kube-proxy-alerts.yaml"
 
 
 def test_the_nearest_file_counts(site: Path) -> None:
     (site / "deep" / "kube-proxy-alerts.yaml").write_text("output: other\n")
-    assert project.find(site / "deep" / "below") == site / "deep" / "kube-proxy-alerts.yaml"
+    assert project.nearest_file(site / "deep" / "below") == site / "deep" / "kube-proxy-alerts.yaml"
 
 
 def test_a_file_above_the_repository_is_not_of_it(site: Path) -> None:
     (site / "kube-proxy-alerts.yaml").rename(site.parent / "kube-proxy-alerts.yaml")
-    assert project.find(site / "deep") is None
+    assert project.nearest_file(site / "deep") is None
 
 
 def test_outside_of_a_repository_only_the_working_folder_is_looked_into(tmp_path: Path) -> None:
     (tmp_path / "kube-proxy-alerts.yaml").write_text("output: rules\n")
     (tmp_path / "below").mkdir()
-    assert project.find(tmp_path) == tmp_path / "kube-proxy-alerts.yaml"
-    assert project.find(tmp_path / "below") is None
+    assert project.nearest_file(tmp_path) == tmp_path / "kube-proxy-alerts.yaml"
+    assert project.nearest_file(tmp_path / "below") is None
 
 
 BAD = {
@@ -64,7 +64,7 @@ def test_what_is_wrong_is_said_at_its_place(
 ) -> None:
     monkeypatch.chdir(site)
     Path("kube-proxy-alerts.yaml").write_text(text)
-    _, problems = project.read(
+    _, problems = project.read_project(
         site / "kube-proxy-alerts.yaml", shipped_catalog(), ["profile", "catalog", "output"]
     )
     assert [str(problem) for problem in problems] == [f"kube-proxy-alerts.yaml:{BAD[text]}"]

@@ -50,7 +50,7 @@ def test_verify_accepts_what_the_links_of_alerts_open(style: str, tmp_path: Path
         links = {alert.rule.annotations["runbook_url"] for alert in rules.alerts}
         ending = {"markdown": ".md", "site": ".html"}[style]
         assert {Path(urlsplit(link).path).suffix for link in links} == {ending}
-        found = list(judgement.runbooks_answer(rules, probe.pages(sorted(links))))
+        found = list(judgement.runbooks_answer(rules, probe.fetch_pages(sorted(links))))
     assert [one.state for one in found] == ["ok"], found
 
 

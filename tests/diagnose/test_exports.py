@@ -14,7 +14,7 @@ BLOCK = 'E1124 05:02:22.318010   18053 a.go:473] "Failed" err=<\n\texit status 4
 def records(data: bytes) -> list[Any]:
     form = exports.kind(data)
     assert form
-    return [json.loads(line) for line in exports.lines(form, [data[:7], data[7:]])]
+    return [json.loads(line) for line in exports.as_lines(form, [data[:7], data[7:]])]
 
 
 def said(data: bytes) -> list[str]:
@@ -109,7 +109,7 @@ def test_lines_are_no_document(line: str) -> None:
 
 def test_a_broken_document_gives_what_came_before_and_the_rest_as_it_is() -> None:
     data = json.dumps([{"log": ERROR}]).encode()[:-1] + b', {"log": "cut'
-    found = exports.lines("json", [data])
+    found = exports.as_lines("json", [data])
     assert json.loads(next(found))["line"] == ERROR
     with pytest.raises(exports.BrokenExportError) as broken:
         next(found)
@@ -118,4 +118,4 @@ def test_a_broken_document_gives_what_came_before_and_the_rest_as_it_is() -> Non
 
 def test_a_document_that_is_nested_too_deeply_is_broken() -> None:
     with pytest.raises(exports.BrokenExportError):
-        list(exports.lines("json", [b"[" * 9 + b'{"a":' * 100_000]))
+        list(exports.as_lines("json", [b"[" * 9 + b'{"a":' * 100_000]))

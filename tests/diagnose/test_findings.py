@@ -7,7 +7,7 @@ import pytest
 
 from generator.catalog.load import load
 from generator.diagnose.findings import Diagnosis, Findings, Found, ranked
-from generator.diagnose.hints import Hints, read
+from generator.diagnose.hints import Hints, hints_in
 from generator.diagnose.windows import Window
 
 CATALOG = load().catalog
@@ -172,7 +172,7 @@ def test_what_lines_tell_of_a_kube_proxy() -> None:
         '"osImage": "CentOS Linux 8 (Core)",': Hints(os="CentOS Linux 8 (Core)"),
         'FLAG: --version="false"': Hints(),
     }
-    assert {line: read(line) for line in told} == told
+    assert {line: hints_in(line) for line in told} == told
 
 
 def test_the_same_line_is_no_second_proof() -> None:

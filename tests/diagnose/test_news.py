@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from generator.catalog.load import load
 from generator.diagnose.findings import Found
-from generator.diagnose.news import QUIET, Watch, told
+from generator.diagnose.news import QUIET, Watch, announcement
 
 ENTRY = next(entry for entry in load().catalog.entries if entry.id == "iptables-backend-mismatch")
 NOW = datetime(2026, 11, 26, 10, tzinfo=UTC)
@@ -36,7 +36,7 @@ def test_a_failure_begins_spreads_ends_and_comes_again() -> None:
 
 
 def test_time_severity_node_and_first_step_are_told_and_folded() -> None:
-    lines = told(Watch().news([found(1, n1=1)], NOW)[0], 80)
+    lines = announcement(Watch().news([found(1, n1=1)], NOW)[0], 80)
     assert lines[0].startswith(
         "2026-11-26T10:00:00Z critical KubeProxyIptablesBackendMismatch on n1: "
     )
@@ -47,7 +47,7 @@ def test_time_severity_node_and_first_step_are_told_and_folded() -> None:
 def test_many_nodes_are_counted_and_a_missing_time_is_said() -> None:
     places = {f"n{number}": 1 for number in range(9)}
     (news,) = Watch().news([Found(ENTRY, 9, places=places)], NOW)
-    assert told(news, 300)[0].startswith(
+    assert announcement(news, 300)[0].startswith(
         "no time critical KubeProxyIptablesBackendMismatch on n0, n1, n2, n3, n4 and 4 more: "
     )
 
@@ -56,7 +56,7 @@ def test_the_end_says_when_the_last_line_was() -> None:
     watch = Watch()
     watch.news([found(1, n1=1)], NOW)
     (news,) = watch.news([found(1, n1=1)], NOW + QUIET)
-    assert told(news, 300) == [
+    assert announcement(news, 300) == [
         "2026-11-26T10:00:00Z critical KubeProxyIptablesBackendMismatch has ended: no line for 10 minutes, "
         "the last one was at 2026-11-26T10:00:00Z"
     ]

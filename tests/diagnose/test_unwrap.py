@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from generator.catalog.wrappings import DRESSES
-from generator.diagnose.unwrap import Line, foreign, is_error, printed_at, rules, unwrap
+from generator.diagnose.unwrap import (
+    Line,
+    is_error,
+    other_program,
+    printed_at,
+    unwrap,
+    wrapping_patterns,
+)
 from generator.query.signature import compile_re2
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -227,7 +234,7 @@ def test_a_time_that_is_none_is_not_known(time: str) -> None:
 def test_what_another_program_printed_is_told_by_its_wrapping(
     line: str, program: str | None
 ) -> None:
-    assert foreign(unwrap(line, NOW)) == program
+    assert other_program(unwrap(line, NOW)) == program
 
 
 def test_klogs_json_is_what_the_program_printed() -> None:
@@ -282,7 +289,7 @@ def patterns(value: Any, name: str = "") -> Iterator[str]:
 
 
 def test_every_pattern_of_the_rules_is_one_of_re2() -> None:
-    given = list(patterns(rules()))
+    given = list(patterns(wrapping_patterns()))
     assert len(given) > 40
     for pattern in given:
         compile_re2(pattern)
@@ -307,4 +314,4 @@ def test_what_re2_cannot_read_is_refused() -> None:
     ],
 )
 def test_two_names_in_front_belong_together(line: str, program: str | None) -> None:
-    assert foreign(unwrap(line, NOW)) == program
+    assert other_program(unwrap(line, NOW)) == program

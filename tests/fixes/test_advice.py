@@ -8,7 +8,7 @@ import pytest
 from generator.catalog.load import load
 from generator.catalog.model import Entry
 from generator.fixes.advice import Facts, advise, notes, upgrade_for_all
-from generator.fixes.versions import parse
+from generator.fixes.versions import parse_version
 
 BACKEND = "iptables-backend-mismatch"
 LOCK = "iptables-lock-not-mounted"
@@ -30,7 +30,7 @@ def entries() -> dict[str, Entry]:
 
 
 def facts(kube_proxy: str = "", cluster: str = "", **known: object) -> Facts:
-    return Facts(cluster=parse(cluster), kube_proxy=parse(kube_proxy), **known)  # type: ignore[arg-type]
+    return Facts(cluster=parse_version(cluster), kube_proxy=parse_version(kube_proxy), **known)  # type: ignore[arg-type]
 
 
 def verdict(entry: str, known: Facts) -> tuple[str, str | None]:

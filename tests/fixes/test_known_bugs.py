@@ -6,14 +6,14 @@ import pytest
 
 from generator.catalog.load import load
 from generator.fixes.advice import BugAdvice, Facts, bugs
-from generator.fixes.versions import parse
+from generator.fixes.versions import parse_version
 from tests.conftest import Run
 
 KNOWN = load().catalog.known_bugs
 
 
 def found(version: str, mode: str | None) -> list[BugAdvice]:
-    return bugs(KNOWN, Facts(kube_proxy=parse(version), mode=mode))
+    return bugs(KNOWN, Facts(kube_proxy=parse_version(version), mode=mode))
 
 
 LOCAL, PERIODIC, UDP, DEPRECATED, FULL = (

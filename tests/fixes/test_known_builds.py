@@ -23,8 +23,8 @@ from generator.catalog.model import Entry, Fixes, Versions
 from generator.compile.rule_files import rules_file
 from generator.compile.rules import compile_rules
 from generator.fixes.advice import Facts, advise
-from generator.fixes.known_builds import KnownBuilds, _numbers, conditions, known_builds
-from generator.fixes.versions import parse
+from generator.fixes.known_builds import KnownBuilds, _number_patterns, conditions, known_builds
+from generator.fixes.versions import parse_version
 from generator.query.signature import compile_re2
 from tests.conftest import ROOT, compiled_for, obtained
 from tests.fixes.builds import KNOWN, SYSTEMS, TARGET, info, labels, unit_tests
@@ -212,7 +212,7 @@ def test_pattern_and_comparison_agree_on_every_string(
     key: str, text: str, mode: str | None
 ) -> None:
     assume(not re.search(r"(\.|rc)0[0-9]", text))  # versions have no leading zeros
-    entry, version = with_candidate()[key], parse(text) if text == text.strip() else None
+    entry, version = with_candidate()[key], parse_version(text) if text == text.strip() else None
     found = advise(entry, Facts(kube_proxy=version, mode=mode))
     expected = (
         [found.version.text]
@@ -224,7 +224,7 @@ def test_pattern_and_comparison_agree_on_every_string(
 
 @given(st.sets(st.integers(0, 1200)).filter(bool))
 def test_a_pattern_of_numbers_matches_these_and_no_others(numbers: set[int]) -> None:
-    pattern = "|".join(_numbers(sorted(numbers)))
+    pattern = "|".join(_number_patterns(sorted(numbers)))
     assert {number for number in range(1300) if whole(pattern, str(number))} == numbers
 
 

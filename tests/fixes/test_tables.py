@@ -10,7 +10,7 @@ from generator.catalog.model import Entry, Fixes, TkeFix, TkeFixes, UpstreamFix,
 from generator.fixes.advice import Facts, advise
 from generator.fixes.known_builds import known_builds
 from generator.fixes.tables import span
-from generator.fixes.versions import parse
+from generator.fixes.versions import parse_version
 
 ENTRIES = {entry.id: entry for entry in load().catalog.entries}
 BACKEND = ENTRIES["iptables-backend-mismatch"]
@@ -45,12 +45,12 @@ WHOLE = change("The program does it.", "1.20.0", "1.16.15")
     ],
 )
 def test_a_change_that_ends_it_nearly_everywhere(version: str, verdict: str, reason: str) -> None:
-    found = advise(with_fixes(NEARLY, WHOLE), Facts(kube_proxy=parse(version)))
+    found = advise(with_fixes(NEARLY, WHOLE), Facts(kube_proxy=parse_version(version)))
     assert (found.verdict, found.reasons[-1]) == (verdict, reason)
 
 
 def test_what_ends_it_nearly_everywhere_alone_never_ends_it() -> None:
-    found = advise(with_fixes(NEARLY), Facts(kube_proxy=parse("v1.30.0")))
+    found = advise(with_fixes(NEARLY), Facts(kube_proxy=parse_version("v1.30.0")))
     assert (found.verdict, found.upgrade) == ("unknown", None)
     assert known_builds(with_fixes(NEARLY)) == ()
 
@@ -140,7 +140,7 @@ def test_a_fix_that_was_brought_to_patch_releases_of_several_minors(
     version: str, verdict: str, upgrade: str | None, fixed_in: tuple[str, ...]
 ) -> None:
     entry = to_1_37(with_fixes(replace(change("It lists less.", *fixed_in), since="1.29")))
-    found = advise(entry, Facts(kube_proxy=parse(version)))
+    found = advise(entry, Facts(kube_proxy=parse_version(version)))
     assert (found.verdict, str(found.version) if found.version else None) == (verdict, upgrade)
     known = [str(one.fixed_in) for one in known_builds(entry) if re.fullmatch(one.pattern, version)]
     assert known == ([upgrade] if upgrade else [])
@@ -153,5 +153,5 @@ def test_a_minor_between_that_never_got_the_fix_has_the_failure() -> None:
         ("v1.35.9", "v1.36.0"),
         ("v1.33.10", "v1.33.11"),
     ):
-        found = advise(entry, Facts(kube_proxy=parse(version)))
+        found = advise(entry, Facts(kube_proxy=parse_version(version)))
         assert (found.verdict, str(found.version)) == ("affected", upgrade)

@@ -3,7 +3,7 @@
 import pytest
 
 from generator.catalog.releases import minor
-from generator.fixes.versions import at_least, parse
+from generator.fixes.versions import at_least, parse_version
 
 # In this order; each is a string that was seen, or of the form that its builder documents.
 ORDERED = [
@@ -30,7 +30,7 @@ ORDERED = [
 
 
 def test_versions_sort_by_release_and_then_by_the_builders_numbers() -> None:
-    found = [version for text in reversed(ORDERED) if (version := parse(text))]
+    found = [version for text in reversed(ORDERED) if (version := parse_version(text))]
     assert [version.text for version in sorted(found, key=lambda one: one.key)] == ORDERED
 
 
@@ -60,7 +60,7 @@ def test_versions_sort_by_release_and_then_by_the_builders_numbers() -> None:
 def test_builders_are_told_apart(
     text: str, release: tuple[int, ...], flavour: str, build: int | None
 ) -> None:
-    version = parse(text)
+    version = parse_version(text)
     assert version
     assert (version.release, version.flavour, version.build) == (release, flavour, build)
 
@@ -69,7 +69,7 @@ def test_builders_are_told_apart(
     "text", ["", "latest", "v0.0.0-master+$Format:%h$", "2.3.4", "v1", "v1.x", "1.18-tke.26"]
 )
 def test_what_is_no_version_is_said_to_be_none(text: str) -> None:
-    assert parse(text) is None
+    assert parse_version(text) is None
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_what_is_no_version_is_said_to_be_none(text: str) -> None:
     ],
 )
 def test_whether_a_version_holds_another(version: str, wanted: str, expected: bool | None) -> None:
-    one, other = parse(version), parse(wanted)
+    one, other = parse_version(version), parse_version(wanted)
     assert one
     assert other
     assert at_least(one, other) is expected

@@ -6,8 +6,8 @@ import pytest
 
 from generator.base.problems import Location
 from generator.history.changes import (
-    Change,
     Part,
+    RuleChange,
     added,
     compare,
     markdown,
@@ -21,7 +21,7 @@ RATE = Locked("gate:rate5m", "prometheus", "gate-slow", "stable", "30s", "", {},
 WHERE = Location("CHANGELOG.md", 5, 1)
 
 
-def only(old: Locked, new: Locked) -> Change:
+def only(old: Locked, new: Locked) -> RuleChange:
     (change,) = compare([old], [new])
     return change
 
@@ -32,8 +32,8 @@ def test_nothing_changed() -> None:
 
 def test_new_and_removed() -> None:
     assert compare([SLOW], [RATE]) == [
-        Change("new", "gate:rate5m", "gate-slow"),
-        Change("removed", "GateSlow", "gate-slow"),
+        RuleChange("new", "gate:rate5m", "gate-slow"),
+        RuleChange("removed", "GateSlow", "gate-slow"),
     ]
 
 
@@ -55,7 +55,7 @@ def test_a_change_of_behaviour_says_what_it_is(new: Locked, said: str) -> None:
 
 
 def test_a_change_of_annotations_is_one_of_text() -> None:
-    assert only(SLOW, replace(SLOW, text="yy")) == Change(
+    assert only(SLOW, replace(SLOW, text="yy")) == RuleChange(
         "text", "GateSlow", "gate-slow", (Part("text"),)
     )
 
@@ -66,7 +66,7 @@ def test_deprecated_is_a_kind_of_its_own() -> None:
     assert only(replace(SLOW, status="deprecated"), SLOW).kind == "changed"
 
 
-def problems(change: Change, *lines: str) -> list[str]:
+def problems(change: RuleChange, *lines: str) -> list[str]:
     return [str(problem) for problem in unnamed([change], lines, WHERE, "v1")]
 
 
@@ -84,7 +84,7 @@ def test_a_change_that_no_line_names_is_a_problem_with_a_line_to_paste() -> None
 @pytest.mark.parametrize(
     "line", ["- GateSlow waits longer.", "- **GateSlow**: x", "- x (`GateSlow`)", "- all `Gate*`"]
 )
-def test_a_line_names_it(change: Change, line: str) -> None:
+def test_a_line_names_it(change: RuleChange, line: str) -> None:
     assert problems(change, line) == []
 
 

@@ -80,9 +80,9 @@ def test_names_of_commits(repository: Repository) -> None:
 
 def test_texts_of_commits(repository: Repository) -> None:
     first = repository.commit({"sub/a": "é\n"})
-    assert git.text(first, Path("sub/a"), repository.folder) == "é\n"
-    assert git.text(first, Path("a"), repository.folder / "sub") == "é\n"
-    assert git.text(first, Path("b"), repository.folder) is None
+    assert git.file_at(first, Path("sub/a"), repository.folder) == "é\n"
+    assert git.file_at(first, Path("a"), repository.folder / "sub") == "é\n"
+    assert git.file_at(first, Path("b"), repository.folder) is None
 
 
 def test_since_when_a_file_is_there(repository: Repository) -> None:

@@ -59,7 +59,7 @@ def test_a_record_that_serves_all_entries_has_no_failure() -> None:
     rules = Rules({"loki": (), "prometheus": (RuleGroup("records", "30s", (shared,)),)}, ())
     (row,) = rule_lock.lock(rules, READ.catalog)
     assert (row.failure, row.status) == ("", "stable")
-    assert rule_lock.parse(rule_lock.dump([row])) == [row]
+    assert rule_lock.rows_in(rule_lock.dump([row])) == [row]
 
 
 def test_every_rule_has_one_row_and_the_rows_are_sorted() -> None:
@@ -76,7 +76,7 @@ def test_every_rule_has_one_row_and_the_rows_are_sorted() -> None:
 def test_the_file_is_read_back_as_it_was_written() -> None:
     text = rule_lock.dump(ROWS.values())
     assert GENERATED in text[:500]
-    assert rule_lock.parse(text) == list(ROWS.values())
+    assert rule_lock.rows_in(text) == list(ROWS.values())
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_file_is_read_back_as_it_was_written() -> None:
 )
 def test_what_is_no_lock_file_is_said(text: str) -> None:
     with pytest.raises(ValueError, match=r"^at .*: |Expecting value"):
-        rule_lock.parse(text)
+        rule_lock.rows_in(text)
 
 
 def test_prose_changes_only_the_text() -> None:

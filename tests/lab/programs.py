@@ -235,10 +235,10 @@ def programs(builds: Sequence[Build], say: Say) -> Programs:
     """Find or obtain the programs that these builds need. Raises ToolError that names all that is missing."""
     nodes = node_programs(builds, say)
     return Programs(
-        tools.pinned(LOKI, LOKI.pinned[0], say),
-        tools.pinned(PROMETHEUS, PROMETHEUS.pinned[0], say),
-        tools.pinned(ALERTMANAGER, ALERTMANAGER.pinned[0], say),
-        tools.pinned(OBJECT_STORE, OBJECT_STORE.pinned[0], say),
+        tools.pinned_program(LOKI, LOKI.pinned[0], say),
+        tools.pinned_program(PROMETHEUS, PROMETHEUS.pinned[0], say),
+        tools.pinned_program(ALERTMANAGER, ALERTMANAGER.pinned[0], say),
+        tools.pinned_program(OBJECT_STORE, OBJECT_STORE.pinned[0], say),
         nodes,
     )
 
@@ -255,7 +255,7 @@ def node_programs(builds: Sequence[Build], say: Say) -> NodePrograms:
     administrators = _unpacked("node-tools", _IPTABLES["1.8.9"], _TOOLS, say)
     return NodePrograms(
         {
-            version: tools.pinned(KUBE_PROXY, version, say)
+            version: tools.pinned_program(KUBE_PROXY, version, say)
             for version in sorted({build.kube_proxy for build in builds})
         },
         {
@@ -265,7 +265,7 @@ def node_programs(builds: Sequence[Build], say: Say) -> NodePrograms:
         administrators,
         {"1.0.6": administrators, **{version: _nft(version, say) for version in _NFT}},
         _compiled(_NO_TARGET, say),
-        tools.pinned(NODE_EXPORTER, NODE_EXPORTER.pinned[0], say),
+        tools.pinned_program(NODE_EXPORTER, NODE_EXPORTER.pinned[0], say),
     )
 
 

@@ -13,7 +13,7 @@ import yaml
 from generator.catalog.load import Inputs
 from generator.catalog.model import Entry
 from generator.catalog.profile import KubeProxyProfile
-from generator.steps.deployment import Command, Word, words
+from generator.steps.deployment import Command, Word, site_words
 from generator.steps.filled import at_site
 from tests.lab.shell import INSIDE, LOG, RESTART, WHOLE_LOG, Ran
 
@@ -94,7 +94,7 @@ def lab_words(default: KubeProxyProfile) -> Mapping[str, Word]:
         return Command("node", text)
 
     return {
-        **words(site),
+        **site_words(site),
         "log": lambda since="15m": node(LOG),
         "whole_log": node(WHOLE_LOG),
         "previous_log": node(WHOLE_LOG),

@@ -1,6 +1,6 @@
 """The documentation on the site: its links, and what it leaves out."""
 
-from generator.pages.documents import Document, as_pages
+from generator.pages.documents import DocumentPage, as_pages
 
 BESIDE = {"README.md": "# The tool\n", "sites.md": "# Sites\n\n## Presets\n"}
 
@@ -13,7 +13,7 @@ def body(text: str) -> str:
 
 def test_a_document_is_a_page_with_its_title() -> None:
     assert as_pages({"Unit-Tests.md": "# Unit tests\n\nText.\n"}, []) == [
-        Document(
+        DocumentPage(
             page="docs-unit-tests.html",
             title="Unit tests",
             body='<h1 id="unit-tests">Unit tests</h1>\n<p>Text.</p>\n',

@@ -137,7 +137,7 @@ def test_all_that_is_written_is_known_again_and_replaced(tmp_path: Path) -> None
     assert COMPILED.rules
     files = site.files(COMPILED.files, COMPILED.rules, READ.catalog, DOCUMENTS)
     assert write.replace(tmp_path / "site", files)
-    assert write.foreign(tmp_path / "site", files) == []
+    assert write.not_generated(tmp_path / "site", files) == []
     assert not write.replace(tmp_path / "site", files)
 
 

@@ -72,7 +72,7 @@ def test_a_file_of_tests_is_given_the_rules_it_names_and_what_these_read() -> No
 def test_what_promtool_was_content_with_is_remembered_for_these_very_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passed, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(passed, "_stamps_folder", lambda: tmp_path)
     tool = tmp_path / "promtool"
     tool.write_text("one")
     mark = passed.mark(tool, ["test", "a"])
@@ -89,6 +89,6 @@ def test_a_cache_that_cannot_be_written_costs_only_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(passed, "_folder", lambda: tmp_path / "file" / "passed")
+    monkeypatch.setattr(passed, "_stamps_folder", lambda: tmp_path / "file" / "passed")
     passed.remember(["a"])
     assert passed.passed(["a"]) == set()

@@ -8,7 +8,7 @@ import pytest
 from generator.base.problems import ToolError
 from generator.catalog.load import load
 from generator.catalog.profile import ServerProfile
-from generator.servers.access import endpoint, named
+from generator.servers.access import endpoint, named_servers
 
 SITE = {"loki": ServerProfile(url="http://of.profile", tenant="t1", user="u1")}
 
@@ -101,18 +101,18 @@ BOTH = {"loki": ServerProfile(url="http://l"), "prometheus": ServerProfile(url="
 def test_the_servers_that_are_spoken_to_can_be_chosen(
     only: tuple[str, ...], kinds: list[str]
 ) -> None:
-    found = named(KINDS, dict.fromkeys(KINDS), only, BOTH, {})
+    found = named_servers(KINDS, dict.fromkeys(KINDS), only, BOTH, {})
     assert list(found) == kinds
 
 
 def test_an_address_of_a_server_that_is_left_out_and_a_chosen_one_without_any_are_said() -> None:
     with pytest.raises(ToolError, match="--loki names a server that --only leaves out"):
-        named(KINDS, {"loki": "http://l", "prometheus": None}, ("prometheus",), BOTH, {})
+        named_servers(KINDS, {"loki": "http://l", "prometheus": None}, ("prometheus",), BOTH, {})
     with pytest.raises(
         ToolError,
         match="--only names prometheus, whose address nothing says; give --prometheus URL",
     ):
-        named(KINDS, dict.fromkeys(KINDS), ("prometheus",), {}, {})
+        named_servers(KINDS, dict.fromkeys(KINDS), ("prometheus",), {}, {})
 
 
 def test_a_secret_that_never_comes_is_not_waited_for(tmp_path: Path) -> None:

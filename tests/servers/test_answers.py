@@ -17,7 +17,7 @@ from generator.catalog.load import load
 from generator.catalog.profile import Profile
 from generator.compile.rule import Rules
 from generator.diagnose import asking
-from generator.diagnose.findings import Findings, Span
+from generator.diagnose.findings import Findings, Period
 from generator.pipeline import compile_catalog
 from generator.query.signature import Signature
 from generator.rulers import plan
@@ -119,7 +119,7 @@ def _asked(client: Client) -> object:
 
 def _in_loki(client: Client) -> object:
     findings = Findings(INPUTS.catalog, NOW)
-    asking.in_logs(asking.InLoki(client), RULES, Span(NOW, NOW), findings)
+    asking.in_logs(asking.InLoki(client), RULES, Period(NOW, NOW), findings)
     return findings.diagnosis()
 
 
@@ -246,11 +246,11 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 def test_yaml_of_others_is_bounded(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
-        document.load(text)
+        document.plain_values(text)
 
 
 def test_yaml_with_aliases_that_people_write_is_read() -> None:
-    assert document.load("a: &x {k: [1]}\nb: *x\nc: *x\n") == {
+    assert document.plain_values("a: &x {k: [1]}\nb: *x\nc: *x\n") == {
         "a": {"k": [1]},
         "b": {"k": [1]},
         "c": {"k": [1]},

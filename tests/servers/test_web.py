@@ -128,16 +128,16 @@ def test_no_charset_and_no_cookie_is_too_odd(charset: str) -> None:
     with answering([whole(GOOD, *odd)]) as url:
         assert listed(url) == ["pod"]
     with answering([whole(b"<h1>KubeProxyX</h1>", *odd)]) as url:
-        page = probe.pages([f"{url}/KubeProxyX"])[f"{url}/KubeProxyX"]
+        page = probe.fetch_pages([f"{url}/KubeProxyX"])[f"{url}/KubeProxyX"]
         assert page.text == "<h1>KubeProxyX</h1>"
 
 
 def test_utf_16_is_read_with_and_without_its_mark() -> None:
     for charset, body in (("utf-16", "é".encode("utf-16")), ("UTF-16LE", "é".encode("utf-16-le"))):
         with answering([whole(body, f"Content-Type: text/html; charset={charset}")]) as url:
-            assert probe.pages([url])[url].text == "é"
+            assert probe.fetch_pages([url])[url].text == "é"
     with answering([whole(b"odd", "Content-Type: text/html; charset=utf-16")]) as url:
-        assert probe.pages([url])[url].text
+        assert probe.fetch_pages([url])[url].text
 
 
 def test_of_many_pages_only_the_bad_one_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_of_many_pages_only_the_bad_one_is_dead(monkeypatch: pytest.MonkeyPatch)
             "http://xn--zzzz-.example/x",
         )
         urls = [f"{good}/x", f"{dripping}/x", f"{large}/x", f"{broken}/x", long, bracket, idna]
-        found = probe.pages(urls)
+        found = probe.fetch_pages(urls)
     assert found.pop(f"{good}/x").text == "a page"
     assert {url: page.text for url, page in found.items()} == dict.fromkeys(urls[1:])
     assert all(page.said for page in found.values())
@@ -165,7 +165,7 @@ def test_of_many_pages_only_the_bad_one_is_dead(monkeypatch: pytest.MonkeyPatch)
 def test_a_connection_that_is_reset_is_called_so() -> None:
     with answering([], reset=True) as url:
         assert failure(url).startswith(f"Loki at {url} cannot be reached: [Errno 104] ")
-        assert (probe.pages([f"{url}/x"])[f"{url}/x"].said or "").startswith("[Errno 104] ")
+        assert (probe.fetch_pages([f"{url}/x"])[f"{url}/x"].said or "").startswith("[Errno 104] ")
 
 
 PROXIES = [
@@ -184,7 +184,7 @@ def test_a_proxy_that_cannot_be_used_is_said(proxy: str, monkeypatch: pytest.Mon
     said = failure("http://loki.invalid:3100")
     assert said.startswith("Loki at http://loki.invalid:3100 cannot be reached: ")
     assert "pass word" not in said
-    page = probe.pages(["http://runbooks.invalid/x"])["http://runbooks.invalid/x"]
+    page = probe.fetch_pages(["http://runbooks.invalid/x"])["http://runbooks.invalid/x"]
     assert page.text is None
     assert page.said
 
@@ -224,7 +224,7 @@ def test_files_with_impossible_names_are_said() -> None:
 def test_a_missing_file_of_authorities_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
     with answering([whole(b"page")]) as url:
-        assert probe.pages([url])[url].text == "page"
+        assert probe.fetch_pages([url])[url].text == "page"
 
 
 def test_a_library_says_nothing_of_its_own(run: Run) -> None:

@@ -11,7 +11,7 @@ from generator.catalog import profiles
 from generator.catalog.load import load, shipped_catalog
 from generator.catalog.profile import RunsAs
 from generator.sites import fitting
-from generator.sites.fitting import Choice, Engine, Facts, Job
+from generator.sites.fitting import Choice, Engine, Job, SiteFacts
 from tests.test_presets import SHIPPED
 
 RESTARTS, CPU = "kube_pod_container_status_restarts_total", "container_cpu_usage_seconds_total"
@@ -104,7 +104,7 @@ def test_each_label_that_streams_lack_is_said(
 ) -> None:
     (tmp_path / "site.yaml").write_text(profile or "{}\n")
     read = load(profile=tmp_path / "site.yaml")
-    facts = Facts({read.profile.loki.selector: tuple(streams)})
+    facts = SiteFacts({read.profile.loki.selector: tuple(streams)})
     found = [
         re.fullmatch("(.*) streams {.*} have no label (.*) for the (.*)", gap.what)
         for gap in fitting.findings(read.catalog, read.profile, facts)
@@ -114,12 +114,12 @@ def test_each_label_that_streams_lack_is_said(
 
 
 def test_clusters_are_those_of_streams_and_targets() -> None:
-    facts = Facts(
+    facts = SiteFacts(
         {"{a}": ({"cluster": "east"}, {"other": "x"})},
         {"{b}": Job(({"k8s": "west"}, {"cluster": "no"}))},
     )
     assert fitting.clusters(facts, "cluster", "k8s") == ("east", "west")
-    assert fitting.clusters(Facts(), "cluster", None) == ()
+    assert fitting.clusters(SiteFacts(), "cluster", None) == ()
 
 
 SINCE_1_14_4 = ["KubeProxyNeverSynced", "KubeProxyRulesStale", "KubeProxyServiceChurn"]
@@ -140,7 +140,7 @@ def test_metrics_that_came_with_a_patch_release_are_missed_before_it_only(
 ) -> None:
     inputs = load()
     job = Job(targets=({"instance": "a"},), up=1, versions={version: 1})
-    facts = Facts(jobs={inputs.profile.prometheus.selector: job})
+    facts = SiteFacts(jobs={inputs.profile.prometheus.selector: job})
     findings = fitting.findings(inputs.catalog, inputs.profile, facts)
     (late,) = (row.alerts for row in findings if "does not export" in row.what)
     assert list(late) == ["KubeProxyIptablesRestoreFailing", *blind]  # the former came with 1.16
@@ -164,7 +164,7 @@ def test_a_metric_that_comes_with_the_first_event_is_not_missed_before_it(
 ) -> None:
     inputs = load()
     job = Job(targets=({"instance": "a"},), up=1, versions={"v1.36.3": 1})
-    facts = Facts(jobs={inputs.profile.prometheus.selector: job})
+    facts = SiteFacts(jobs={inputs.profile.prometheus.selector: job})
     said = [row.what for row in fitting.findings(inputs.catalog, inputs.profile, facts)]
     assert (f"no target shows {metric}, which its kube-proxy exports" in said) is missed
 
@@ -175,7 +175,7 @@ def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube
     inputs = load()
     selector = inputs.profile.prometheus.selector
     job = Job(targets=({"instance": "a"},), up=1)
-    facts = Facts(jobs={selector: job}, others={RESTARTS: "nowhere", CPU: "here"})
+    facts = SiteFacts(jobs={selector: job}, others={RESTARTS: "nowhere", CPU: "here"})
     asked = [
         (row.alerts, row.blind)
         for row in fitting.findings(inputs.catalog, inputs.profile, facts)
@@ -191,7 +191,7 @@ def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube
 
 def test_no_alert_that_needs_other_programs_only_is_blind_for_want_of_a_target() -> None:
     inputs = load()
-    facts = Facts(jobs={}, others={RESTARTS: "here", CPU: "here"})
+    facts = SiteFacts(jobs={}, others={RESTARTS: "here", CPU: "here"})
     (finding,) = fitting.findings(inputs.catalog, inputs.profile, facts)
     assert "no target" in finding.what
     assert {"KubeProxyNotRunning", "KubeProxyMetricsMissing", "KubeProxyRestarting"}.isdisjoint(
@@ -204,11 +204,11 @@ KERNEL = '{transport="kernel"}'
 
 def kernel_gaps(
     profile: str, streams: list[dict[str, str]], folder: Path, asked: bool = True
-) -> list[fitting.Finding]:
+) -> list[fitting.Gap]:
     """What is said of the kernel's log where Loki has these streams of it."""
     (folder / "site.yaml").write_text(profile or "{}\n")
     read = load(profile=folder / "site.yaml")
-    facts = Facts(kernel={KERNEL: tuple(streams)} if asked else None)
+    facts = SiteFacts(kernel={KERNEL: tuple(streams)} if asked else None)
     return fitting.findings(read.catalog, read.profile, facts)
 
 
@@ -246,16 +246,20 @@ def test_the_kernels_streams_say_which_node_they_are_of(
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        (Facts(), {}),  # nobody asked
-        (Facts(kernel={KERNEL: ({"node_name": "n"},)}), {}),
-        (Facts(kernel={KERNEL: ()}), None),
+        (SiteFacts(), {}),  # nobody asked
+        (SiteFacts(kernel={KERNEL: ({"node_name": "n"},)}), {}),
+        (SiteFacts(kernel={KERNEL: ()}), None),
         (
-            Facts(kernel={KERNEL: (), '{facility="kern"}': ({"facility": "kern", "host": "n"},)}),
+            SiteFacts(
+                kernel={KERNEL: (), '{facility="kern"}': ({"facility": "kern", "host": "n"},)}
+            ),
             {"selector": '{facility="kern"}', "labels": {"cluster": "cluster", "node": "host"}},
         ),
     ],
 )
-def test_a_new_profile_names_the_kernels_log_as_it_was_found(facts: Facts, said: object) -> None:
+def test_a_new_profile_names_the_kernels_log_as_it_was_found(
+    facts: SiteFacts, said: object
+) -> None:
     (promtail,) = (preset for preset in PRESETS if preset.name == "promtail")
     assert fitting.kernel_log(promtail, facts) == said
 
@@ -288,7 +292,7 @@ def test_node_exporter_is_missed_wherever_kube_proxy_runs_and_never_needed(
         CPU: "here",
         **dict(zip(NODE_METRICS, states, strict=True)),
     }
-    facts = Facts(jobs={inputs.profile.prometheus.selector: job}, others=others)
+    facts = SiteFacts(jobs={inputs.profile.prometheus.selector: job}, others=others)
     profile = replace(
         inputs.profile, kube_proxy=replace(inputs.profile.kube_proxy, runs_as=runs_as)
     )

@@ -24,7 +24,7 @@ from generator.compile.rules import compile_rules
 from generator.outputs import runbooks
 from generator.steps import deployment, shell, verbs
 from generator.steps.deployment import Command, Word
-from generator.steps.filled import at_site, fill
+from generator.steps.filled import at_site, fill_in
 from tests import kubernetes_api
 from tests.conftest import ROOT
 from tests.documents import fenced
@@ -93,7 +93,7 @@ def readings() -> Iterator[Reading]:
     for entry in ENTRIES.values():
         for step in (step for step in entry.steps() if not step.do.startswith("TODO")):
             nothing = re.match(r"(Nothing|`0`)", step.expect or "") is not None
-            scripts = (fill(step.run or "", with_log(site)).text for site in SITES)
+            scripts = (fill_in(step.run or "", with_log(site)).text for site in SITES)
             logs = (
                 "\n".join(line for line in script.splitlines() if LOG in line) for script in scripts
             )
@@ -104,7 +104,12 @@ def readings() -> Iterator[Reading]:
 def with_log(site: KubeProxyProfile) -> Mapping[str, Word]:
     """A site's words, with those for kube-proxy's log replaced by one that reads a file."""
     cat = Command("node", f"cat {LOG}")
-    return {**deployment.words(site), "log": lambda *_: cat, "whole_log": cat, "previous_log": cat}
+    return {
+        **deployment.site_words(site),
+        "log": lambda *_: cat,
+        "whole_log": cat,
+        "previous_log": cat,
+    }
 
 
 READINGS = list(readings())
@@ -175,7 +180,9 @@ def test_what_says_that_all_is_over_is_silent_on_a_healthy_log(
 def test_options_of_kubectl_are_those_of_the_oldest_release_or_told() -> None:
     """Of each option that a page uses it is known which kubectl has it first; the page says so where it is not 1.10."""
     scripts = [
-        fill(step.run or "", deployment.words(site)).text for site in SITES for step in all_steps()
+        fill_in(step.run or "", deployment.site_words(site)).text
+        for site in SITES
+        for step in all_steps()
     ]
     runs = [run for text in scripts for run in shell.script(text).runs if run.program == "kubectl"]
     used = {option for run in runs for option in verbs.options(run)}
@@ -210,7 +217,7 @@ OPTIONS_OF_1_10 = {"-l", "-n", "-o", "-p", "-w"} | {
 def test_a_step_needs_nothing_of_the_steps_before_it(entry: str) -> None:
     """A page is not always followed from its top, nor in one shell; NODE and POD are those of its head."""
     runs = [
-        fill(step.run or "", deployment.words(site)).text
+        fill_in(step.run or "", deployment.site_words(site)).text
         for site in SITES
         for step in ENTRIES[entry].steps()
     ]
@@ -241,7 +248,9 @@ def test_a_step_that_is_named_by_its_number_is_there(entry: str) -> None:
 def test_a_server_that_does_not_answer_is_told() -> None:
     """curl -s alone says nothing then, and what reads it shows nothing, which looks like an answer."""
     scripts = [
-        fill(step.run or "", deployment.words(site)).text for site in SITES for step in all_steps()
+        fill_in(step.run or "", deployment.site_words(site)).text
+        for site in SITES
+        for step in all_steps()
     ]
     asked = [run for text in scripts for run in shell.script(text).runs if run.program == "curl"]
     assert asked
@@ -348,7 +357,7 @@ ELSEWHERE = frozenset({"curl", "amtool"})  # ask other servers than the API serv
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_real_kubectl_does_what_a_page_asks(entry: str, runs_as: RunsAs, tmp_path: Path) -> None:
     """Its steps in their order, in one shell. A step that says nothing of changes changes nothing; the others do."""
-    words = deployment.words(replace(INPUTS.default_profile.kube_proxy, runs_as=runs_as))
+    words = deployment.site_words(replace(INPUTS.default_profile.kube_proxy, runs_as=runs_as))
     changes: list[str] = []
     executed: list[Sequence[str]] = []
 

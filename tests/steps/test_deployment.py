@@ -9,15 +9,15 @@ import pytest
 
 from generator.catalog.load import load
 from generator.catalog.profile import KubeProxyProfile
-from generator.steps.deployment import Command, in_pod, kinds, words
-from generator.steps.filled import fill
+from generator.steps.deployment import Command, in_pod, kinds, site_words
+from generator.steps.filled import fill_in
 
 SITE = load().default_profile.kube_proxy
 KINDS = {f"{site.runs_as}-{site.config_map}-{site.log_file}": site for site in kinds(SITE)}
 
 
 def said(template: str, site: KubeProxyProfile = SITE) -> str:
-    return fill(template, words(site)).text
+    return fill_in(template, site_words(site)).text
 
 
 def test_every_way_to_run_it_is_there_once_and_the_site_is_the_first() -> None:
@@ -40,10 +40,10 @@ def test_every_way_to_run_it_is_there_once_and_the_site_is_the_first() -> None:
 def test_the_words_are_the_same_everywhere_and_each_leads_to_one_place(
     site: KubeProxyProfile,
 ) -> None:
-    assert words(site).keys() == words(SITE).keys()
-    for name, word in words(site).items():
+    assert site_words(site).keys() == site_words(SITE).keys()
+    for name, word in site_words(site).items():
         template = f'{{{{ {name}("1h") }}}}' if callable(word) else f"{{{{ {name} }}}}"
-        assert len(fill(template, words(site)).places) == (
+        assert len(fill_in(template, site_words(site)).places) == (
             0 if isinstance(word, str) or template_is_empty(word) else 1
         )
 

@@ -6,40 +6,40 @@ import pytest
 
 from generator.catalog.load import load
 from generator.catalog.model import Step
-from generator.steps.deployment import words
-from generator.steps.filled import at_site, fill, unknown_words
+from generator.steps.deployment import site_words
+from generator.steps.filled import at_site, fill_in, unknown_words
 
 SITE = load().default_profile.kube_proxy
-POD, UNIT = words(SITE), words(replace(SITE, runs_as="systemd"))
+POD, UNIT = site_words(SITE), site_words(replace(SITE, runs_as="systemd"))
 
 
 def test_what_is_no_template_stays_as_it_is() -> None:
     text = "kubectl get pod -o jsonpath='{.items[0]}{\"\\n\"}' | awk '{ print $1 }'"
-    assert (fill(text, POD).text, fill(text, POD).places) == (text, frozenset())
+    assert (fill_in(text, POD).text, fill_in(text, POD).places) == (text, frozenset())
 
 
 def test_lines_that_become_empty_vanish() -> None:
     template = (
         "{{ find_pod }}\n{% if in_pod %}\necho a\n{% else %}\necho b\n{% endif %}\n\necho c\n"
     )
-    assert fill(template, UNIT).text == "echo b\necho c"
-    assert fill(template, POD).text.splitlines()[1:] == ["echo a", "echo c"]
+    assert fill_in(template, UNIT).text == "echo b\necho c"
+    assert fill_in(template, POD).text.splitlines()[1:] == ["echo a", "echo c"]
 
 
 def test_the_places_are_those_of_what_is_printed() -> None:
     template = "{% if in_pod %}{{ status }}{% else %}{{ metrics }}{% endif %}"
-    assert fill(template, POD).places == {"kubectl"}
-    assert fill(template, UNIT).places == {"node"}
-    assert fill("{{ status }}\n{{ metrics }}", POD).places == {"kubectl", "node"}
+    assert fill_in(template, POD).places == {"kubectl"}
+    assert fill_in(template, UNIT).places == {"node"}
+    assert fill_in("{{ status }}\n{{ metrics }}", POD).places == {"kubectl", "node"}
 
 
 def test_the_pod_is_found_only_for_commands_that_need_it() -> None:
-    on_file = words(replace(SITE, runs_as="static-pod", log_file="/var/log/kube-proxy.log"))
-    assert fill("{{ find_pod }}\n{{ whole_log }} | tail", on_file) == fill(
+    on_file = site_words(replace(SITE, runs_as="static-pod", log_file="/var/log/kube-proxy.log"))
+    assert fill_in("{{ find_pod }}\n{{ whole_log }} | tail", on_file) == fill_in(
         "{{ whole_log }} | tail", on_file
     )
-    assert "POD=" in fill("{{ find_pod }}\n{{ status }}", on_file).text
-    assert fill("{{ find_pod }}", on_file).places == {"kubectl"}
+    assert "POD=" in fill_in("{{ find_pod }}\n{{ status }}", on_file).text
+    assert fill_in("{{ find_pod }}", on_file).places == {"kubectl"}
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_the_pod_is_found_only_for_commands_that_need_it() -> None:
     ],
 )
 def test_what_cannot_be_filled_in_is_said(template: str, said: str) -> None:
-    on_file = words(replace(SITE, runs_as="static-pod", log_file="/var/log/kube-proxy.log"))
+    on_file = site_words(replace(SITE, runs_as="static-pod", log_file="/var/log/kube-proxy.log"))
     with pytest.raises(ValueError, match=said):
-        fill(template, on_file)
+        fill_in(template, on_file)
 
 
 def test_unknown_words_are_found_in_every_branch() -> None:

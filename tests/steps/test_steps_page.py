@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 
 from generator.catalog.load import load
-from generator.steps.deployment import words
-from generator.steps.filled import fill
+from generator.steps.deployment import site_words
+from generator.steps.filled import fill_in
 from tests.conftest import ROOT
 from tests.documents import blocks
 
@@ -17,7 +17,7 @@ ROWS = re.findall(r"^\| `(\{\{ .*? \}\})` \| (.*) \| (.*) \|$", PAGE, re.MULTILI
 def test_every_word_is_told() -> None:
     told = {re.sub(r"\W.*", "", row[0].removeprefix("{{ ")) for row in ROWS}
     facts = set(re.findall(r"`\{\{ (\w+) \}\}`", PAGE)) | {"in_pod", "prints_log"}
-    assert told | facts == set(words(SITE))
+    assert told | facts == set(site_words(SITE))
 
 
 def test_each_becomes_what_the_page_says() -> None:
@@ -27,7 +27,7 @@ def test_each_becomes_what_the_page_says() -> None:
         for cell, runs_as in ((pod, "daemonset"), (unit, "systemd")):
             if exact := re.fullmatch(r"(?:on the node: |DaemonSet: )?`([^`]+)`(?:;.*)?", cell):
                 site = replace(SITE, runs_as=runs_as)  # type: ignore[arg-type]
-                assert fill(template, words(site)).text == exact[1]
+                assert fill_in(template, site_words(site)).text == exact[1]
                 compared += 1
     assert compared == 13
 
