@@ -12,9 +12,9 @@ import click
 
 from generator import __version__
 from generator.base import signals, streams
-from generator.base.names import PROJECT, TOOL
+from generator.base.names import COULD_NOT_RUN, PROJECT, TOOL
 from generator.base.problems import ToolError
-from generator.commands.shared import COULD_NOT_RUN, STDOUT, say
+from generator.commands.printing import STDOUT, say
 
 # What each is for, in words that need no import of it.
 COMMANDS: Mapping[str, str] = {

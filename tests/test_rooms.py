@@ -49,8 +49,8 @@ def test_the_contracts_are_kept() -> None:
     [
         (
             "base/schema.py",
-            "import generator.commands.shared",
-            "generator.base.schema -> generator.commands.shared",
+            "import generator.commands.printing",
+            "generator.base.schema -> generator.commands.printing",
         ),
         (
             "verify/judgement.py",
@@ -181,7 +181,7 @@ def test_what_is_pure_opens_writes_and_asks_for_no_file() -> None:
 
 
 def test_only_commands_print() -> None:
-    """`shared` cleans and masks what it prints; three more put printable lines on a terminal in their own form."""
+    """`printing` cleans and masks what it prints; three more put printable lines on a terminal in their own form."""
     found = {
         name: {
             ast.unparse(function)
@@ -191,7 +191,7 @@ def test_only_commands_print() -> None:
         for name, path in modules().items()
     }
     assert {name: said for name, said in found.items() if said} == {
-        "generator.commands.shared": {"click.echo", "console().print"},  # `table`
+        "generator.commands.printing": {"click.echo", "console().print"},  # `table`
         "generator.commands.page": {"screen.print", "click.echo"},
         "generator.commands.diagnose": {"screen.print", "click.echo_via_pager"},
         "generator.cli": {"error.show"},  # click's own messages about options

@@ -62,3 +62,8 @@ def rule_group(entry_id: str) -> str:
 
 def rules_path(engine: str) -> str:
     return f"{engine}/kube-proxy.rules.yaml"
+
+
+# Exit codes; 0 is fine.
+FOUND = 1
+COULD_NOT_RUN = 2

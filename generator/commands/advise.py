@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from generator.base.names import TOOL
+from generator.base.names import FOUND, TOOL
 from generator.base.problems import ToolError, errors
 from generator.catalog.model import SEVERITIES
-from generator.commands.shared import (
-    FOUND,
-    examples,
-    inputs,
-    json_option,
-    mode_option,
-    say,
-    stop_on_errors,
-    tell,
-    tell_json,
-    version_of,
-)
+from generator.commands.compiling import stop_on_errors
+from generator.commands.options import examples, inputs, json_option, mode_option, version_of
+from generator.commands.printing import say, tell, tell_json
 
 if TYPE_CHECKING:
     from generator.catalog.model import Entry, KnownBug

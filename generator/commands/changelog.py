@@ -10,19 +10,15 @@ import click
 
 from generator.base.names import LOCK
 from generator.base.problems import Location, ToolError
-from generator.commands.shared import (
+from generator.commands.compiling import report, stop_on_errors
+from generator.commands.options import (
     examples,
     format_option,
     from_project,
     json_option,
     output_option,
-    report,
-    say,
-    stop_on_errors,
-    table,
-    tell,
-    tell_json,
 )
+from generator.commands.printing import say, table, tell, tell_json
 
 if TYPE_CHECKING:
     from generator.history.changes import RuleChange

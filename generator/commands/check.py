@@ -6,18 +6,15 @@ import click
 
 from generator.base import disk
 from generator.base.problems import errors
-from generator.commands.shared import (
-    compile_for,
+from generator.commands.compiling import compile_for, output_size, stop_on_errors, validate_compiled
+from generator.commands.options import (
     examples,
     file_option,
     format_option,
     inputs,
     no_validate_option,
-    output_size,
-    say,
-    stop_on_errors,
-    validate_compiled,
 )
+from generator.commands.printing import say
 
 
 @click.command(

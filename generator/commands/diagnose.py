@@ -12,28 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.base.names import TOOL
+from generator.base.names import COULD_NOT_RUN, FOUND, TOOL
 from generator.base.problems import ToolError, errors
-from generator.commands.shared import (
-    COULD_NOT_RUN,
-    FOUND,
-    client_of,
+from generator.commands.compiling import compile_or_stop, stop_on_errors
+from generator.commands.options import (
     colour_option,
-    compile_or_stop,
-    console,
     examples,
     inputs,
     json_option,
-    masked,
     mode_option,
+    server_options,
+    version_of,
+)
+from generator.commands.printing import (
+    client_of,
+    console,
+    masked,
     on_terminal,
     printable,
     say,
-    server_options,
-    stop_on_errors,
     tell,
     tell_json,
-    version_of,
 )
 
 if TYPE_CHECKING:

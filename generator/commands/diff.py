@@ -4,8 +4,11 @@ from pathlib import Path
 
 import click
 
+from generator.base.names import FOUND
 from generator.commands import ruling
-from generator.commands.shared import FOUND, compile_or_stop, examples, say, tell, tell_json
+from generator.commands.compiling import compile_or_stop
+from generator.commands.options import examples
+from generator.commands.printing import say, tell, tell_json
 
 
 @click.command(

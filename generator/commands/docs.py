@@ -4,7 +4,9 @@ import click
 
 from generator.commands import completion, page
 from generator.commands.completion import one_of
-from generator.commands.shared import colour_option, exactly, examples, table
+from generator.commands.options import colour_option, examples
+from generator.commands.printing import table
+from generator.commands.typed import exactly
 
 
 @click.command(

@@ -7,15 +7,10 @@ from pathlib import Path
 import click
 
 from generator.commands import page
+from generator.commands.compiling import rules_or_stop, said_by_the_checks
 from generator.commands.completion import entries, one_of
-from generator.commands.shared import (
-    colour_option,
-    examples,
-    inputs,
-    meant,
-    rules_or_stop,
-    said_by_the_checks,
-)
+from generator.commands.options import colour_option, examples, inputs
+from generator.commands.typed import meant
 
 _NODE, _POD = re.compile(r"^NODE=.*\n", re.MULTILINE), re.compile(r"^POD=name-of.*\n", re.MULTILINE)
 

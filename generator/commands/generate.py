@@ -6,23 +6,18 @@ from pathlib import Path
 
 import click
 
-from generator.base.names import TOOL
+from generator.base.names import FOUND, TOOL
 from generator.base.problems import errors
-from generator.commands.shared import (
-    FOUND,
+from generator.commands.compiling import compile_for, output_size, report, validate_compiled
+from generator.commands.options import (
     as_options,
-    compile_for,
     examples,
     format_option,
     inputs,
     no_validate_option,
     output_option,
-    output_size,
-    report,
-    say,
-    tell,
-    validate_compiled,
 )
+from generator.commands.printing import say, tell
 
 
 @click.command(

@@ -8,19 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.base.names import TOOL
+from generator.base.names import FOUND, TOOL
 from generator.commands import beside
 from generator.commands.completion import one_of, preset_names
-from generator.commands.shared import (
-    FOUND,
-    client_of,
-    examples,
-    json_option,
-    say,
-    server_options,
-    tell,
-    tell_json,
-)
+from generator.commands.options import examples, json_option, server_options
+from generator.commands.printing import client_of, say, tell, tell_json
 
 if TYPE_CHECKING:
     from generator.base.file import File
@@ -260,7 +252,7 @@ def _gaps_of_profile(file: "File", facts: "SiteFacts") -> list["Gap"]:
     from generator.base.problems import errors
     from generator.catalog.load import load
     from generator.check import SITE_CHECKS
-    from generator.commands.shared import stop_on_errors
+    from generator.commands.compiling import stop_on_errors
     from generator.sites import fitting
 
     name = Path(file.path).name

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from generator.catalog.model import SEVERITIES
-from generator.commands.shared import entries_of, examples, inputs, json_option, table, tell_json
+from generator.commands.compiling import entries_of
+from generator.commands.options import examples, inputs, json_option
+from generator.commands.printing import table, tell_json
 
 _NARROW = ("alert", "severity", "title")  # what fits 80 columns
 

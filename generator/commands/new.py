@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from generator.base.names import PROJECT, TOOL
+from generator.base.names import FOUND, PROJECT, TOOL
 from generator.base.reader import is_folder
 from generator.commands import beside
-from generator.commands.shared import FOUND, examples, from_project, project_option, say, tell
+from generator.commands.options import examples, from_project, project_option
+from generator.commands.printing import say, tell
 
 
 @click.command(

@@ -7,8 +7,9 @@ import textwrap
 import click
 
 from generator.base import markdown
-from generator.base.names import TOOL
-from generator.commands.shared import FOUND, Decorator, console, on_terminal, printable, say, tell
+from generator.base.names import FOUND, TOOL
+from generator.commands.options import Decorator
+from generator.commands.printing import console, on_terminal, printable, say, tell
 
 
 def section_option(such_as: str) -> Decorator:

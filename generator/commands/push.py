@@ -5,17 +5,14 @@ from pathlib import Path
 import click
 
 from generator.commands import ruling
-from generator.commands.shared import (
+from generator.commands.compiling import (
     compile_or_stop,
-    examples,
-    no_validate_option,
     profile_of,
-    say,
     stop_on_errors,
-    tell,
-    tell_json,
     validate_compiled,
 )
+from generator.commands.options import examples, no_validate_option
+from generator.commands.printing import say, tell, tell_json
 
 
 @click.command(

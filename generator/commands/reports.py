@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from generator import __version__
 from generator.base.names import TOOL
 from generator.base.problems import Problem
-from generator.commands.shared import masked, printable
+from generator.commands.printing import masked, printable
 
 if TYPE_CHECKING:
     from generator.prove.over_time import Outcome

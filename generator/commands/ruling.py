@@ -10,7 +10,8 @@ import click
 
 from generator.base.names import TOOL
 from generator.base.problems import ToolError
-from generator.commands.shared import client_of, inputs, json_option, only_option, server_options
+from generator.commands.options import inputs, json_option, only_option, server_options
+from generator.commands.printing import client_of
 
 if TYPE_CHECKING:
     from generator.catalog.profile import Profile

@@ -5,7 +5,9 @@ import json
 import click
 
 from generator.commands.completion import one_of, schema_names
-from generator.commands.shared import exactly, examples, table, tell
+from generator.commands.options import examples
+from generator.commands.printing import table, tell
+from generator.commands.typed import exactly
 
 
 @click.command(

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from generator.commands.shared import compile_or_stop, examples, inputs, say
+from generator.commands.compiling import compile_or_stop
+from generator.commands.options import examples, inputs
+from generator.commands.printing import say
 
 
 @click.command(epilog=examples("serve", "serve --profile site.yaml --port 9000 --minutes 5"))

@@ -5,17 +5,11 @@ from pathlib import Path
 import click
 
 from generator.commands import completion
+from generator.commands.compiling import compile_or_stop, entries_of
 from generator.commands.completion import one_of
-from generator.commands.shared import (
-    compile_or_stop,
-    entries_of,
-    examples,
-    inputs,
-    json_option,
-    meant,
-    tell,
-    tell_json,
-)
+from generator.commands.options import examples, inputs, json_option
+from generator.commands.printing import tell, tell_json
+from generator.commands.typed import meant
 
 
 @click.command(

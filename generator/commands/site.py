@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
-from generator.base.names import LOCK, TOOL
+from generator.base.names import FOUND, LOCK, TOOL
 from generator.base.problems import ToolError
-from generator.commands.shared import FOUND, compile_or_stop, examples, inputs, report, say
+from generator.commands.compiling import compile_or_stop, report
+from generator.commands.options import examples, inputs
+from generator.commands.printing import say
 
 
 @click.command(

@@ -11,26 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from generator.base import disk
+from generator.base.names import FOUND
 from generator.base.problems import Location, Problem, ToolError, errors
 from generator.commands import completion
+from generator.commands.compiling import compile_for, report, stop_on_errors, validate_compiled
 from generator.commands.completion import some_of
-from generator.commands.shared import (
-    FOUND,
-    client_of,
-    compile_for,
-    exactly,
-    examples,
-    file_option,
-    format_option,
-    inputs,
-    json_option,
-    report,
-    say,
-    stop_on_errors,
-    tell,
-    tell_json,
-    validate_compiled,
-)
+from generator.commands.options import examples, file_option, format_option, inputs, json_option
+from generator.commands.printing import client_of, say, tell, tell_json
+from generator.commands.typed import exactly
 
 if TYPE_CHECKING:
     from generator.catalog.model import Catalog, Entry

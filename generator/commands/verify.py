@@ -8,21 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.base.names import COULD_NOT_RUN, FOUND
 from generator.base.problems import ToolError, UnreachableError
-from generator.commands.shared import (
-    COULD_NOT_RUN,
-    FOUND,
-    client_of,
-    compile_or_stop,
-    examples,
-    inputs,
-    json_option,
-    only_option,
-    say,
-    server_options,
-    tell,
-    tell_json,
-)
+from generator.commands.compiling import compile_or_stop
+from generator.commands.options import examples, inputs, json_option, only_option, server_options
+from generator.commands.printing import client_of, say, tell, tell_json
 
 if TYPE_CHECKING:
     from generator.base.file import File

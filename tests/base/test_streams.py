@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.commands.shared import _printable_json
+from generator.commands.printing import _printable_json
 from tests.conftest import ROOT, completed
 
 TOOL = f"{sys.executable} -m generator"

@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 import yaml
 
+from generator.base.names import COULD_NOT_RUN, FOUND
 from generator.base.problems import ToolError, errors
 from generator.catalog import shipped
 from generator.catalog.load import load
-from generator.commands.shared import COULD_NOT_RUN, FOUND
 from generator.pages import site
 from generator.pipeline import compile_catalog
 from generator.servers.pages import PageServer

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from generator.base.names import COULD_NOT_RUN
 from generator.base.problems import ToolError
-from generator.commands.shared import COULD_NOT_RUN
 from generator.prove.local_programs import die_with_parent
 
 WORK = Path("/mnt")  # a file system in memory is mounted over it, and ends with the lab

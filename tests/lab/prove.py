@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 import click
 import httpx
 
+from generator.base.names import COULD_NOT_RUN, FOUND
 from generator.base.problems import ToolError
 from generator.catalog.load import load
-from generator.commands.shared import COULD_NOT_RUN, FOUND
 from tests.lab import namespaces, page, proven, steps
 from tests.lab.namespaces import WORK
 from tests.lab.node import METRICS_PORT, Node

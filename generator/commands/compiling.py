@@ -1,0 +1,170 @@
+"""The way from the options to validated files, or to the end of the command with what is wrong."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from generator.base.names import FOUND
+from generator.base.problems import Problem, ToolError, errors
+from generator.commands.printing import say, show_count, tell, tell_json_text
+
+if TYPE_CHECKING:
+    from generator.base.file import File
+    from generator.catalog.load import Inputs
+    from generator.catalog.model import Entry
+    from generator.catalog.profile import Profile
+    from generator.compile.rule import Rules
+    from generator.pipeline import Compiled
+
+# Modules that cost time to import are imported by the functions that need them.
+
+
+def report(problems: Sequence[Problem], style: str = "text") -> None:
+    if style == "text" and not problems:
+        return
+    from generator.commands.reports import rendered_problems
+
+    text = rendered_problems(problems, style)
+    if style == "text":
+        say(text.removesuffix("\n"))
+    elif style in ("json", "gitlab"):
+        tell_json_text(text, nl=False)
+    else:
+        tell(text, nl=False)
+
+
+def compile_for(
+    catalogs: Sequence[Path], profile: Path | None, output: str, log_tests: bool = False
+) -> tuple["Inputs", "Compiled"]:
+    """Read and compile for a profile. `output` is how problems name the output folder."""
+    from generator.catalog.load import load
+    from generator.pipeline import compile_catalog
+
+    inputs = load(catalogs, profile, log_tests=log_tests)
+    return inputs, compile_catalog(inputs, output)
+
+
+def validate_compiled(
+    inputs: "Inputs",
+    files: Sequence["File"],
+    output: str,
+    skip: bool,
+    again: bool = False,
+    entries: Sequence["Entry"] | None = None,
+) -> tuple[Sequence[Problem], str]:
+    """Problems that promtool finds, and a sentence on what was proven; with unit tests of all entries, or of these."""
+    if skip:
+        return (), "NOT validated by promtool (--no-validate)"
+    from generator.compile.rules import compile_rules
+    from generator.prove import tools
+    from generator.prove.promtool import validate
+
+    try:
+        tool = tools.find(tools.PROMTOOL, say)
+    except ToolError as error:
+        raise ToolError(
+            f"{error}; --no-validate does without it and leaves the rules unproven"
+        ) from error
+    tested = compile_rules(inputs.catalog, inputs.default_profile)
+    with_tests = (
+        inputs.catalog if entries is None else replace(inputs.catalog, entries=tuple(entries))
+    )
+    verdict = validate(
+        tool, files, tested, with_tests, output, again, partial(show_count, "unit tests")
+    )
+    proof = f"promtool accepts the {verdict.rules} rules of Prometheus"
+    if verdict.test_files:
+        proof += f", the unit tests of {verdict.test_files} {'entry' if verdict.test_files == 1 else 'entries'} pass"
+    if verdict.remembered:
+        proof += (
+            f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"
+        )
+    return verdict.problems, proof
+
+
+def output_size(compiled: "Compiled", count: int) -> str:
+    """Such as `41 files, 25 alerts (11 for Loki, 14 for Prometheus) and 9 recording rules`."""
+    files = f"{count} files"
+    if compiled.rules is None:
+        return files
+    alerts = Counter(row.engine for row in compiled.rules.alerts)
+    engines = ", ".join(
+        f"{alerts[engine]} for {engine.capitalize()}" for engine in compiled.rules.groups
+    )
+    rules = sum(len(group.rules) for groups in compiled.rules.groups.values() for group in groups)
+    return (
+        f"{files}, {alerts.total()} alerts ({engines}) and {rules - alerts.total()} recording rules"
+    )
+
+
+def stop_on_errors(problems: Sequence[Problem], style: str = "text") -> None:
+    """Report problems, warnings too, and end the command if one is an error."""
+    report(problems, style)
+    if errors(problems):
+        raise click.exceptions.Exit(FOUND)
+
+
+def compile_or_stop(
+    catalogs: Sequence[Path], profile: Path | None, warn: bool = False
+) -> tuple["Inputs", "Rules", Sequence["File"]]:
+    """What was read, and the rules and files it gives; ends the command with the problems if there are errors."""
+    read, compiled = compile_for(catalogs, profile, "output")
+    if warn or compiled.rules is None:
+        report(compiled.problems)
+    if compiled.rules is None:
+        raise click.exceptions.Exit(FOUND)
+    return read, compiled.rules, compiled.files
+
+
+def rules_or_stop(catalogs: Sequence[Path], profile: Path | None) -> tuple["Inputs", "Rules"]:
+    """What was read, and its rules; ends the command with the problems if there are errors.
+
+    The checks take most of a run. Tests prove that they find nothing in what is shipped, so that is not checked.
+    """
+    from generator.catalog.load import load
+    from generator.compile.rules import compile_rules
+
+    if catalogs or profile:
+        read, rules, _ = compile_or_stop(catalogs, profile)
+        return read, rules
+    read = load(samples=False)
+    stop_on_errors(errors(read.problems))
+    with said_by_the_checks():
+        return read, compile_rules(read.catalog, read.profile)
+
+
+@contextmanager
+def said_by_the_checks() -> Iterator[None]:
+    """Where something fails with what is shipped, somebody has changed it; the checks say what is wrong with it."""
+    try:
+        yield
+    except Exception:
+        compile_or_stop((), None)
+        raise
+
+
+def profile_of(profile: Path | None) -> "Profile":
+    """The profile alone; ends the command with the problems if it cannot be read."""
+    from generator.base.reader import Reader
+    from generator.catalog import profiles
+    from generator.catalog.load import shipped_catalog
+
+    reader = Reader()
+    read = profiles.read_profile(reader, shipped_catalog(), profile)
+    stop_on_errors(reader.problems)
+    return read
+
+
+def entries_of(catalogs: Sequence[Path], profile: Path | None) -> Sequence["Entry"]:
+    """The entries; ends the command with the problems if the catalog cannot be read."""
+    from generator.catalog.load import load
+
+    read = load(catalogs, profile, samples=bool(catalogs))  # what is wrong with one's own is said
+    stop_on_errors(errors(read.problems))
+    return read.catalog.entries

@@ -1,0 +1,52 @@
+"""What was typed, and what of that name there is."""
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+import click
+
+from generator.base.names import FOUND, TOOL
+from generator.commands.printing import say
+
+if TYPE_CHECKING:
+    pass
+
+# Modules that cost time to import are imported by the functions that need them.
+
+Value = TypeVar("Value", bound=Hashable)
+
+_ALMOST = 0.85  # as difflib measures how much two names are alike
+
+
+def exactly(word: str, known: Mapping[str, Value], listed_by: str = "list") -> Value:
+    """What is called so, in upper or lower case; else ends the command. `listed_by` is the command that lists all."""
+    names = {name.casefold(): name for name in known}
+    if word.casefold() not in names:
+        unknown(word, list(known), listed_by)
+    return known[names[word.casefold()]]
+
+
+def meant(word: str, known: Mapping[str, Value]) -> Value:
+    """The same, or what is almost called so if it can be nothing else."""
+    import difflib
+
+    names = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), names, n=5, cutoff=_ALMOST)
+    candidates = list(dict.fromkeys(known[names[name]] for name in close))
+    if word.casefold() in names or len(candidates) != 1:
+        return exactly(word, known)
+    say(f"{TOOL}: there is no {word}; this is {names[close[0]]}")
+    return candidates[0]
+
+
+def unknown(word: str, known: list[str], listed_by: str) -> NoReturn:
+    """End the command: there is nothing of this name, but perhaps one like it."""
+    import difflib
+
+    names = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), names, n=1)
+    hint = (
+        f"did you mean {names[close[0]]}?" if close else f"`{TOOL} {listed_by}` shows what there is"
+    )
+    say(f"{TOOL}: there is no {word}; {hint}")
+    raise click.exceptions.Exit(FOUND)
