@@ -29,27 +29,29 @@ class Compiled:
 
     def of_outputs(self, chosen: Collection[str]) -> tuple[File, ...]:
         """The files of some outputs, as a profile names them."""
-        rows = self.by_output.items()
-        named = [files for name, files in rows if name in chosen or "all" in chosen]
-        return tuple(sorted(file for files in named for file in files))
+        found: list[File] = []
+        for output, files in self.by_output.items():
+            if output in chosen or "all" in chosen:
+                found += files
+        return tuple(sorted(found))
 
 
 def compile_catalog(inputs: Inputs, output: str) -> Compiled:
     """Check the inputs and compile them for their profile. `output` is how problems name the output folder."""
-    problems = [
-        *inputs.problems,
-        *check.check(inputs.catalog, inputs.profile, inputs.default_profile),
-    ]
-    if errors(problems):
-        return Compiled(tuple(errors(problems)))  # warnings wait until the rest is right
-    rules = compile_rules(inputs.catalog, inputs.profile)
+    catalog, profile = inputs.catalog, inputs.profile
+    problems = list(inputs.problems)
+    problems += check.check(catalog, profile, inputs.default_profile)
+    wrong = errors(problems)
+    if wrong:
+        return Compiled(tuple(wrong))  # warnings wait until the rest is right
+    rules = compile_rules(catalog, profile)
     if not rules.alerts:
-        where = inputs.profile.document.at("disabled")
+        where = profile.document.at("disabled")
         return Compiled((Problem(where, "no alert is left; everything is disabled"),))
-    by_output = outputs.render(rules, inputs.catalog, inputs.profile)
+    by_output = outputs.render(rules, catalog, profile)
     files = Compiled((), rules, by_output).files
     problems += links.links_resolve(files, output)
-    problems += links.runbook_urls_resolve(files, rules.alerts, inputs.profile, output)
+    problems += links.runbook_urls_resolve(files, rules.alerts, profile, output)
     return Compiled(tuple(problems), rules, by_output)
 
 
@@ -58,6 +60,7 @@ def default_log_rules(inputs: Inputs, folder: str = "loki") -> list[str]:
 
     `folder` is that of their files: loki or victorialogs.
     """
-    rules = compile_rules(inputs.catalog, inputs.default_profile)
-    files = outputs.render_one(_LOG_RULES[folder], rules, inputs.catalog, inputs.default_profile)
+    catalog, profile = inputs.catalog, inputs.default_profile
+    rules = compile_rules(catalog, profile)
+    files = outputs.render_one(_LOG_RULES[folder], rules, catalog, profile)
     return [file.text for file in files if file.path.startswith(f"{folder}/")]

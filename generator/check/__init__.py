@@ -92,19 +92,20 @@ def _problems(
     """What the checks find, without what the profile that asks for them overrules."""
     overruled = {MAY_BE_DISABLED.get(row.check): row for row in asking.disabled_checks}
     found: list[Problem] = []
-    for one in checks:
-        row = overruled.get(one)
-        if row is None:
-            found += one(catalog, profile)
-        elif row.of:
-            found += _of_others(one, row.of, catalog, profile)
+    for check_of_all in checks:
+        disabled = overruled.get(check_of_all)
+        if disabled is None:
+            found += check_of_all(catalog, profile)
+        elif disabled.of:
+            found += _of_others(check_of_all, disabled.of, catalog, profile)
     return found
 
 
 def _of_others(
-    one: Check, ids: Collection[str], catalog: Catalog, profile: Profile
+    check_of_all: Check, ids: Collection[str], catalog: Catalog, profile: Profile
 ) -> list[Problem]:
     """What a check finds of the other entries: what it finds without these as well."""
     others = tuple(entry for entry in catalog.entries if entry.id not in ids)
-    remaining = list(one(replace(catalog, entries=others), profile))
-    return [problem for problem in one(catalog, profile) if problem in remaining]
+    of_others = list(check_of_all(replace(catalog, entries=others), profile))
+    of_all = check_of_all(catalog, profile)
+    return [problem for problem in of_all if problem in of_others]

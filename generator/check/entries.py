@@ -5,9 +5,9 @@ from typing import Any
 
 from generator.base import names
 from generator.base.document import Path
-from generator.base.problems import Problem
+from generator.base.problems import Location, Problem
 from generator.catalog import inhibition
-from generator.catalog.model import Catalog, Entry
+from generator.catalog.model import Catalog, Entry, Setting
 from generator.catalog.profile import Profile
 from generator.catalog.releases import minor
 from generator.fixes.known_builds import known_builds
@@ -17,38 +17,39 @@ from generator.query.signature import compile_re2
 
 def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """No two alerts and no two recording rules share a name; a further alert adds a word to its entry's name."""
-    seen: dict[str, tuple[Entry, Path]] = {}
+    seen: dict[str, Location] = {}
     for entry in catalog.entries:
-        own = any(alert.name == entry.alert for alert in entry.metric_alerts)
-        named: list[tuple[str, Path]] = [] if own else [(entry.alert, ("alert",))]
-        further: list[tuple[str, Path]] = [
-            (alert.name, ("signals", "metrics", "alerts", index, "alert"))
-            for index, alert in enumerate(entry.metric_alerts)
-        ]
-        if entry.milder:
-            further.append((entry.milder.alert, ("signals", "logs", "milder", "alert")))
-        for name, path in further:
+        for name, path in _further_alerts(entry):
             if not name.startswith(entry.alert):
                 where = entry.document.at(*path)
                 yield Problem(where, f"'{name}' must be '{entry.alert}' with a word added")
-        named += further
-        if decided_by_version(entry):
-            named.append((names.known_build(entry.alert), ("alert",)))
-        for index, record in enumerate(entry.records):
-            named.append((record.name, ("signals", "metrics", "records", index, "record")))
-        for name, path in named:
+        for name, path in _names_given(entry):
+            where = entry.document.at(*path)
             if name in seen:
-                holder, taken = seen[name]
-                message = (
-                    f"the name '{name}' is taken by {holder.document.at(*taken)}; choose another"
-                )
-                yield Problem(entry.document.at(*path), message)
+                yield Problem(where, f"the name '{name}' is taken by {seen[name]}; choose another")
             if name == names.BUILD_RECORD:
-                yield Problem(
-                    entry.document.at(*path),
-                    f"the name '{name}' is that of the versions; choose another",
-                )
-            seen.setdefault(name, (entry, path))
+                message = f"the name '{name}' is that of the versions; choose another"
+                yield Problem(where, message)
+            seen.setdefault(name, where)
+
+
+def _further_alerts(entry: Entry) -> Iterator[tuple[str, Path]]:
+    """The names that an entry itself gives to alerts, with their places."""
+    for index, alert in enumerate(entry.metric_alerts):
+        yield alert.name, ("signals", "metrics", "alerts", index, "alert")
+    if entry.milder:
+        yield entry.milder.alert, ("signals", "logs", "milder", "alert")
+
+
+def _names_given(entry: Entry) -> Iterator[tuple[str, Path]]:
+    """The names of all rules of an entry, with their places."""
+    if all(alert.name != entry.alert for alert in entry.metric_alerts):
+        yield entry.alert, ("alert",)
+    yield from _further_alerts(entry)
+    if decided_by_version(entry):
+        yield names.known_build(entry.alert), ("alert",)
+    for index, record in enumerate(entry.records):
+        yield record.name, ("signals", "metrics", "records", index, "record")
 
 
 def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -57,22 +58,16 @@ def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem
     """
     for entry in catalog.entries:
         at = entry.document.at
-        if (entry.kind == "watchdog") != (entry.heartbeat is not None):
-            yield Problem(
-                at("kind"), "a watchdog has `signals: {heartbeat: …}`, and only a watchdog has it"
-            )
+        is_watchdog = entry.kind == "watchdog"
+        if is_watchdog != (entry.heartbeat is not None):
+            message = "a watchdog has `signals: {heartbeat: …}`, and only a watchdog has it"
+            yield Problem(at("kind"), message)
         if entry.by_builds_alone and not known_builds(entry):
             yield Problem(
                 at(),
                 f"nothing gives {entry.alert}: give `signals`, or `fixes` that say which builds have it",
             )
-        makers = [
-            entry.logs,
-            entry.heartbeat,
-            *(a for a in entry.metric_alerts if a.name == entry.alert),
-        ]
-        made = sum(maker is not None for maker in makers)
-        if made != 1 and not entry.by_builds_alone:
+        if not entry.by_builds_alone and _signals_of_its_name(entry) != 1:
             yield Problem(
                 at("signals"),
                 f"one signal, and only one, gives {entry.alert}: logs, heartbeat, or a metric alert of that name",
@@ -80,10 +75,18 @@ def signals_fit_the_kind(catalog: Catalog, profile: Profile) -> Iterable[Problem
         if entry.status != "stable" and not entry.status_reason:
             yield Problem(at("status"), f"status {entry.status} needs a `status_reason`")
         if entry.logs and not any(sample.fires for sample in entry.samples):
-            yield Problem(
-                at("signals", "logs"),
-                "no sample proves this signal; add a file under samples/fires/",
-            )
+            message = "no sample proves this signal; add a file under samples/fires/"
+            yield Problem(at("signals", "logs"), message)
+
+
+def _signals_of_its_name(entry: Entry) -> int:
+    """How many signals give the alert that is called as the entry says."""
+    count = [alert.name for alert in entry.metric_alerts].count(entry.alert)
+    if entry.logs:
+        count += 1
+    if entry.heartbeat:
+        count += 1
+    return count
 
 
 def what_is_milder_is_less_grave(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -104,18 +107,12 @@ def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     for entry in catalog.entries:
         for index, (key, _) in enumerate(entry.related):
             if key not in known or key == entry.id:
-                yield Problem(
-                    entry.document.at("related", index, "id"), f"there is no other entry '{key}'"
-                )
+                where = entry.document.at("related", index, "id")
+                yield Problem(where, f"there is no other entry '{key}'")
         for field, keys in (("inhibits", entry.inhibits), ("explains", entry.explains)):
             for index, key in enumerate(keys):
                 where = entry.document.at(field, index)
-                other = known.get(key)
-                if (
-                    other is None
-                    or key == entry.id
-                    or not (other.kind == "symptom" or other.metric_alerts)
-                ):
+                if key == entry.id or not _is_seen_in_metrics(known.get(key)):
                     yield Problem(
                         where,
                         f"'{key}' is not another entry of kind symptom, or with alerts on metrics",
@@ -124,39 +121,40 @@ def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                     yield Problem(where, f"'{key}' stands under `inhibits:` too; name it once")
 
 
+def _is_seen_in_metrics(entry: Entry | None) -> bool:
+    if entry is None:
+        return False
+    return entry.kind == "symptom" or bool(entry.metric_alerts)
+
+
 def sources_are_cited(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Statements name sources that exist, and every source is named by a statement."""
     for entry in catalog.entries:
         known = {source.key for source in entry.sources}
-        used = set()
-        for path, key in _cited(entry.document.data):
-            used.add(key)
+        cited = list(_cited(entry.document.data))
+        for path, key in cited:
             if key not in known:
-                yield Problem(
-                    entry.document.at(*path), f"there is no source '{key}'; add it under `sources:`"
-                )
-        for key in sorted(known - used):
-            yield Problem(
-                entry.document.at("sources", key),
-                f"no statement cites the source '{key}'; cite it or remove it",
-            )
+                where = entry.document.at(*path)
+                yield Problem(where, f"there is no source '{key}'; add it under `sources:`")
+        idle = known - {key for _, key in cited}
+        for key in sorted(idle):
+            where = entry.document.at("sources", key)
+            yield Problem(where, f"no statement cites the source '{key}'; cite it or remove it")
 
 
 def _cited(data: Any) -> Iterator[tuple[Path, str]]:
     """Every citation in a file's data, with its path."""
-    return (
-        (path, text)
-        for path, text in _all_texts(data, ())
-        if len(path) > 1 and path[-2] == "sources" and isinstance(path[-1], int)
-    )
+    for path, text in _all_texts(data, ()):
+        match path:
+            case (*_, "sources", int()):
+                yield path, text
 
 
 def scaffolds_are_filled_in(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A warning while texts of the scaffold are left; an entry may be tried out before it is complete."""
     for entry in catalog.entries:
-        left = [
-            path for path, text in _all_texts(entry.document.data, ()) if text.startswith("TODO")
-        ]
+        texts = _all_texts(entry.document.data, ())
+        left = [path for path, text in texts if text.startswith("TODO")]
         if left:
             message = (
                 f"{len(left)} texts of {entry.id} still say TODO, this is the first; fill them in"
@@ -179,15 +177,18 @@ def _all_texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A row that says upgrade kube-proxy names the build, of its own release; the others name none."""
     for entry in catalog.entries:
-        tke = entry.fixes.tke
-        for index, row in enumerate(tke.rows if tke else ()):
+        table = entry.fixes.tke
+        if table is None:
+            continue
+        for index, row in enumerate(table.rows):
             where = entry.document.at("fixes", "tke", "rows", index)
-            if (row.action == "upgrade-kube-proxy") != (row.minimum is not None):
+            needs_build = row.action == "upgrade-kube-proxy"
+            if needs_build != (row.minimum is not None):
                 message = "`minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there"
                 yield Problem(where, message)
             elif row.minimum and (row.sign != "=" or minor(row.minimum) != row.minor):
                 yield Problem(where, f"{row.minimum} is not a build of {row.cluster}")
-            if tke and row.edition not in tke.sources:
+            if row.edition not in table.sources:
                 yield Problem(
                     where,
                     f"the edition '{row.edition}' is none of the sources of the table; list it there",
@@ -198,42 +199,43 @@ def what_decides_can_be_looked_at(catalog: Catalog, profile: Profile) -> Iterabl
     """A setting says what is looked at, and which values hurt if it decides; a component is known by a pattern."""
     for entry in catalog.entries:
         for index, setting in enumerate(entry.fixes.settings):
-            where = entry.document.at("fixes", "settings", index)
-            if sum(key is not None for key in (setting.flag, setting.variable, setting.path)) != 1:
-                yield Problem(
-                    where, "give one of `flag`, `variable` and `path`, which say what is looked at"
-                )
-            elif setting.path and (setting.value or setting.safe):
-                yield Problem(
-                    where,
-                    "a `path` is mounted or not; `value` and `safe` are for flags and variables",
-                )
-            elif setting.ends and not (setting.value or setting.path):
-                yield Problem(where, "`ends` needs the `value` that hurts")
+            message = _setting_problem(setting)
+            if message:
+                yield Problem(entry.document.at("fixes", "settings", index), message)
         for index, wanted in enumerate(entry.fixes.components):
             try:
                 compile_re2(wanted.match)
             except ValueError as error:
                 where = entry.document.at("fixes", "components", index, "match")
                 yield Problem(where, f"not an RE2 pattern: {error}")
-        affected = entry.affected
-        if affected.since and minor(affected.since) > minor(affected.versions.first):
-            where = entry.document.at("affected", "since")
-            yield Problem(
-                where,
-                f"{affected.since} is newer than {affected.versions.first}, where `versions` begins",
-            )
-        for index, row in enumerate(affected.other_os):
-            if not entry.affected.os:
-                yield Problem(
-                    entry.document.at("affected", "other_os"),
-                    "`other_os` needs the systems of `os`",
-                )
-            elif _release_numbers(row.first) > _release_numbers(row.last):
-                where = entry.document.at("affected", "other_os", index)
-                yield Problem(
-                    where, f"{row.first} is newer than {row.last}; `from` is the oldest release"
-                )
+        yield from _releases_out_of_order(entry)
+
+
+def _setting_problem(setting: Setting) -> str | None:
+    looked_at = [key for key in (setting.flag, setting.variable, setting.path) if key is not None]
+    if len(looked_at) != 1:
+        return "give one of `flag`, `variable` and `path`, which say what is looked at"
+    if setting.path and (setting.value or setting.safe):
+        return "a `path` is mounted or not; `value` and `safe` are for flags and variables"
+    if setting.ends and not setting.value and not setting.path:
+        return "`ends` needs the `value` that hurts"
+    return None
+
+
+def _releases_out_of_order(entry: Entry) -> Iterator[Problem]:
+    """Of what is said of affected releases and systems."""
+    at = entry.document.at
+    affected = entry.affected
+    first = affected.versions.first
+    if affected.since and minor(affected.since) > minor(first):
+        message = f"{affected.since} is newer than {first}, where `versions` begins"
+        yield Problem(at("affected", "since"), message)
+    for index, row in enumerate(affected.other_os):
+        if not affected.os:
+            yield Problem(at("affected", "other_os"), "`other_os` needs the systems of `os`")
+        elif _release_numbers(row.first) > _release_numbers(row.last):
+            message = f"{row.first} is newer than {row.last}; `from` is the oldest release"
+            yield Problem(at("affected", "other_os", index), message)
 
 
 def _release_numbers(text: str) -> tuple[int, ...]:

@@ -1,10 +1,11 @@
 """Checks of log signals: patterns, and windows in which they can fire."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from generator.base.durations import seconds
 from generator.base.problems import Location, Problem
-from generator.catalog.model import Catalog, Entry, LogSignal
+from generator.catalog.model import Catalog, Entry, LogSignal, Variant
 from generator.catalog.profile import Profile
 from generator.catalog.settings import log_settings, setting_place
 from generator.query.signature import compile_re2, escape
@@ -15,27 +16,32 @@ def patterns_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     for entry in catalog.entries:
         if not entry.logs:
             continue
-        at = entry.document.at
+        at = partial(entry.document.at, "signals", "logs")
         for path, text, is_pattern in _wording_texts(entry.logs):
             if "\n" in text:
                 yield Problem(
-                    at("signals", "logs", *path),
+                    at(*path),
                     "can never match: Loki stores each physical line by itself; describe one line",
                 )
             if is_pattern:
                 for message in _pattern_problems(text):
-                    yield Problem(at("signals", "logs", *path), message)
+                    yield Problem(at(*path), message)
         for index, variant in enumerate(entry.logs.variants):
             if (variant.literal is None) == (variant.pattern is None):
+                yield Problem(at("variants", index), "give either `literal` or `pattern`")
+            elif not _holds_its_text(variant):
                 yield Problem(
-                    at("signals", "logs", "variants", index), "give either `literal` or `pattern`"
-                )
-            elif variant.holds is not None and escape(variant.holds) not in (variant.pattern or ""):
-                message = (
+                    at("variants", index, "holds"),
                     "`holds` must be a text of the pattern as it stands there; "
-                    "it is searched for before the pattern"
+                    "it is searched for before the pattern",
                 )
-                yield Problem(at("signals", "logs", "variants", index, "holds"), message)
+
+
+def _holds_its_text(variant: Variant) -> bool:
+    """Whether the text that is searched for before a variant's pattern stands in it, where there is one."""
+    if variant.holds is None:
+        return True
+    return variant.pattern is not None and escape(variant.holds) in variant.pattern
 
 
 def _wording_texts(signal: LogSignal) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
@@ -64,11 +70,11 @@ def _pattern_problems(pattern: str) -> Iterator[str]:
 
 def windows_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """`for` is shorter than the range, and the range holds two evaluations and the ingest delay."""
-    needed = 2 * seconds(profile.loki.interval) + seconds(profile.loki.ingest_delay)
+    interval, delay = profile.loki.interval, profile.loki.ingest_delay
+    needed = 2 * seconds(interval) + seconds(delay)
     for entry in catalog.entries:
-        if not entry.logs or entry.id in profile.disabled:
-            continue
-        yield from _window_problems(entry, entry.logs, profile, needed)
+        if entry.logs and entry.id not in profile.disabled:
+            yield from _window_problems(entry, entry.logs, profile, needed)
 
 
 def _window_problems(
@@ -100,7 +106,8 @@ def _window_problems(
 
 def _range_place(entry: Entry, alert: str, profile: Profile) -> Location:
     """Where the range in force stands; the default one, at the signal that uses it."""
-    own = entry.logs is not None and entry.logs.range is not None
-    if not own and "range" not in profile.alerts.get(alert, {}) and profile.document.data:
+    of_entry = entry.logs is not None and entry.logs.range is not None
+    of_alert = "range" in profile.alerts.get(alert, {})
+    if not of_entry and not of_alert and profile.document.data:
         return profile.document.at("loki", "range")
     return setting_place(profile, alert, "range", entry, "signals", "logs", "range")

@@ -1,7 +1,6 @@
 """Checks of metric signals: expressions speak of metrics that exist, and thresholds can be reached."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import promql_parser
@@ -31,26 +30,27 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
         return  # the selector itself is reported by the checks of the profile
     for entry in catalog.entries:
         for path, expr, alert in _expressions(entry):
-            at = partial(entry.document.at, *path)
-            parameters = stand_ins(alert) if alert else {}
+            where = entry.document.at(*path)
+            known = {**values, **stand_ins(alert)} if alert else values
             try:
-                filled = promql.fill(expr, {**values, **parameters})
+                filled = promql.fill(expr, known)
                 tree = promql.parse(filled)
             except KeyError as error:
-                known = ", ".join(f"${name}" for name in sorted({**values, **parameters}))
-                yield Problem(at(), f"${error.args[0]} is no placeholder; there are {known}")
+                there_are = ", ".join(f"${name}" for name in sorted(known))
+                yield Problem(where, f"${error.args[0]} is no placeholder; there are {there_are}")
                 continue
             except ValueError as error:
-                yield Problem(at(), f"not PromQL: {error}")
+                yield Problem(where, f"not PromQL: {error}")
                 continue
-            for message in _tree_problems(tree, catalog.metrics, records if alert else {}, targets):
-                yield Problem(at(), message)
+            readable = records if alert else {}
+            for message in _tree_problems(tree, catalog.metrics, readable, targets):
+                yield Problem(where, message)
             if alert:
-                yield from _not_written_out(filled, records, at())
+                yield from _not_written_out(filled, records, where)
                 missing = _uncovered(tree, alert, records, catalog.metrics, values)
                 if missing:
                     yield Problem(
-                        at(),
+                        where,
                         f"none of its metrics exists in {missing}; narrow `versions` or use another metric",
                     )
 
@@ -73,20 +73,17 @@ def _expressions(entry: Entry) -> Iterator[tuple[Path, str, MetricAlert | None]]
 def _target_labels(profile: Profile) -> set[str]:
     """Labels that series get from the scrape target rather than from the program."""
     site = profile.prometheus
-    selectors = (site.selector, site.container_selector, site.node_selector)
-    named = {matcher.name for text in selectors for matcher in promql.matchers(text)}
-    labels = site.labels
-    return named | {
-        label
-        for label in (
-            labels.cluster,
-            labels.namespace,
-            labels.pod,
-            site.node_label,
-            labels.instance,
-        )
-        if label
-    }
+    named = (
+        site.labels.cluster,
+        site.labels.namespace,
+        site.labels.pod,
+        site.labels.instance,
+        site.node_label,
+    )
+    labels = {label for label in named if label}
+    for selector in (site.selector, site.container_selector, site.node_selector):
+        labels.update(matcher.name for matcher in promql.matchers(selector))
+    return labels
 
 
 def _tree_problems(
@@ -94,19 +91,20 @@ def _tree_problems(
 ) -> Iterator[str]:
     labels = targets | {"le"}
     for selection in promql.selections(tree):
-        if selection.series in records:
+        series = selection.series
+        if series in records:
             continue
-        metric = metric_of(selection.series, metrics)
+        metric = metric_of(series, metrics)
         if metric is None:
-            if selection.series in metrics:
-                yield f"unknown metric '{selection.series}'; it is a histogram: use its _bucket, _sum or _count"
-                continue
-            meant = hint(selection.series, [*metrics, *records], f"if it exists, {_ADD}")
-            yield f"unknown metric '{selection.series}'; {meant}"
+            instead = "it is a histogram: use its _bucket, _sum or _count"
+            if series not in metrics:
+                instead = hint(series, [*metrics, *records], f"if it exists, {_ADD}")
+            yield f"unknown metric '{series}'; {instead}"
             continue
         labels |= metric.labels
-        for label in sorted(selection.labels - targets - metric.labels - {"le"}):
-            yield f"{selection.series} has no label '{label}'"
+        strange = selection.labels - targets - metric.labels - {"le"}
+        for label in sorted(strange):
+            yield f"{series} has no label '{label}'"
     for label in sorted(promql.grouping_labels(tree) - labels):
         yield f"no metric of this expression has the label '{label}'"
     if _carries_family(tree, metrics):
@@ -122,35 +120,50 @@ def _carries_family(node: Any, metrics: Mapping[str, Metric]) -> bool:
         case promql_parser.MatrixSelector():
             return _carries_family(node.vector_selector, metrics)
         case promql_parser.AggregateExpr():
-            if node.modifier is None:
-                return False
-            named = _FAMILY in node.modifier.labels
-            if node.modifier.type == promql_parser.AggModifierType.By:
-                return named
-            return not named and _carries_family(node.expr, metrics)
+            return _aggregate_carries_family(node, metrics)
         case promql_parser.Call():
-            return node.func.name not in ("absent", "absent_over_time") and any(
-                _carries_family(argument, metrics) for argument in node.args
-            )
+            if node.func.name in ("absent", "absent_over_time"):
+                return False
+            return any(_carries_family(argument, metrics) for argument in node.args)
         case promql_parser.BinaryExpr():
-            left, right = _carries_family(node.lhs, metrics), _carries_family(node.rhs, metrics)
-            operator = str(node.op)
-            if operator == "or":
-                return left or right
-            if operator in ("and", "unless"):
-                return left
-            matching = node.modifier.matching if node.modifier else None
-            one_to_one = (
-                node.modifier
-                and node.modifier.card == promql_parser.VectorMatchCardinality.OneToOne
-            )
-            if matching and one_to_one and matching.type == promql_parser.LabelModifierType.Include:
-                return _FAMILY in matching.labels
-            return left or right
+            return _binary_carries_family(node, metrics)
         case promql_parser.ParenExpr() | promql_parser.UnaryExpr() | promql_parser.SubqueryExpr():
             return _carries_family(node.expr, metrics)
         case _:
             return False
+
+
+def _aggregate_carries_family(node: Any, metrics: Mapping[str, Metric]) -> bool:
+    if node.modifier is None:
+        return False
+    is_named = _FAMILY in node.modifier.labels
+    if node.modifier.type == promql_parser.AggModifierType.By:
+        return is_named
+    return not is_named and _carries_family(node.expr, metrics)
+
+
+def _binary_carries_family(node: Any, metrics: Mapping[str, Metric]) -> bool:
+    left = _carries_family(node.lhs, metrics)
+    right = _carries_family(node.rhs, metrics)
+    operator = str(node.op)
+    if operator in ("and", "unless"):
+        return left
+    on = _labels_on(node.modifier)
+    if operator != "or" and on is not None:
+        return _FAMILY in on
+    return left or right
+
+
+def _labels_on(modifier: Any) -> Sequence[str] | None:
+    """The labels that the result of `on (…)` between single series has, and no others; None without it."""
+    if not modifier or not modifier.matching:
+        return None
+    if modifier.card != promql_parser.VectorMatchCardinality.OneToOne:
+        return None
+    if modifier.matching.type != promql_parser.LabelModifierType.Include:
+        return None
+    labels: Sequence[str] = modifier.matching.labels
+    return labels
 
 
 def _uncovered(
@@ -168,7 +181,8 @@ def _uncovered(
         covered.update(metric.versions.minors())
     if not covered:
         return ""  # nothing known is read, which is reported by itself
-    return ", ".join(f"1.{minor}" for minor in alert.versions.minors() if minor not in covered)
+    missing = [minor for minor in alert.versions.minors() if minor not in covered]
+    return ", ".join(f"1.{minor}" for minor in missing)
 
 
 def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -178,17 +192,18 @@ def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]
     for entry in catalog.entries:
         for index, alert in enumerate(entry.metric_alerts):
             at = ("signals", "metrics", "alerts", index, "parameters")
-            for key, value in metric_parameters(alert, profile).items():
+            parameters = metric_parameters(alert, profile)
+            for key, value in parameters.items():
                 limit = alert.parameters[key].below
-                if limit is not None and isinstance(value, float | int) and value >= limit:
+                if _is_reached(limit, value):
                     where = setting_place(profile, alert.name, key, entry, *at, key, "default")
                     yield Problem(
                         where,
                         f"{alert.name}: {key} {value:g} can never fire; it must be below {limit:g}",
                     )
             ceiling = _ceiling(alert, records, catalog.metrics, values)
-            threshold = metric_parameters(alert, profile).get("threshold")
-            if ceiling is not None and isinstance(threshold, float | int) and threshold >= ceiling:
+            threshold = parameters.get("threshold")
+            if _is_reached(ceiling, threshold):
                 where = setting_place(
                     profile, alert.name, "threshold", entry, *at, "threshold", "default"
                 )
@@ -197,6 +212,11 @@ def thresholds_can_fire(catalog: Catalog, profile: Profile) -> Iterable[Problem]
                     f"{alert.name}: threshold {threshold:g} can never fire; the histogram ends at {ceiling:g} s "
                     "and no quantile exceeds it",
                 )
+
+
+def _is_reached(limit: float | None, value: object) -> bool:
+    """Whether a number is not below a limit, where there is one."""
+    return limit is not None and isinstance(value, float | int) and value >= limit
 
 
 def _ceiling(
@@ -208,11 +228,12 @@ def _ceiling(
     """The lowest top bucket, in seconds, of the histograms whose quantile an alert reads; None if it reads none."""
     try:
         tree = promql.parse(promql.fill(alert.expr, {**values, **stand_ins(alert)}))
-        tops = [
-            metric.top_bucket / (1e6 if metric.name.endswith("_microseconds") else 1)
-            for metric, quantile in metrics_behind(tree, records, metrics, values)
-            if quantile and metric.top_bucket is not None
-        ]
+        read = list(metrics_behind(tree, records, metrics, values))
     except (KeyError, ValueError):
         return None  # reported by expressions_are_sound
+    tops = []
+    for metric, is_quantile in read:
+        if is_quantile and metric.top_bucket is not None:
+            per_second = 1e6 if metric.name.endswith("_microseconds") else 1
+            tops.append(metric.top_bucket / per_second)
     return min(tops, default=None)

@@ -1,6 +1,6 @@
 """Checks that the programs which evaluate the rules know the options that the profile asks for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from generator.base.document import Path
@@ -70,16 +70,19 @@ def options_are_known_to_the_rulers(catalog: Catalog, profile: Profile) -> Itera
         able = _EVALUATE[asked.kind]
         named = [key for key in able if key in releases]
         for key in named or able[:1]:
-            ruler, release = RULERS[key], releases.get(key)
+            ruler = RULERS[key]
+            release = releases.get(key)
             if asked.option in ruler.instead:
                 yield Problem(where, _never(ruler, asked, able))
-            elif release is None:
+                continue
+            since = ruler.since[asked.option]
+            if release is None:
                 yield Problem(where, _unknown(key, ruler, asked), "warning")
-            elif _numbers(release) < _numbers(ruler.since[asked.option]):
+            elif _numbers(release) < _numbers(since):
                 yield Problem(
                     where,
-                    f"{ruler.name} {release} does not know {asked.option}; {ruler.name} has it from "
-                    f"{ruler.since[asked.option]} on",
+                    f"{ruler.name} {release} does not know {asked.option}; "
+                    f"{ruler.name} has it from {since} on",
                 )
 
 
@@ -100,28 +103,25 @@ def _unknown(key: str, ruler: Evaluator, asked: _AskedOption) -> str:
     )
 
 
-def _asked(catalog: Catalog, profile: Profile) -> Iterable[_AskedOption]:
-    loki, prometheus = profile.loki, profile.prometheus
-    rows = (
-        ("limit", _LOGS, ("loki", "limit"), loki.limit > 0),
-        ("keep_firing_for", _LOGS, ("loki", "keep_firing_for"), _lasts(loki.keep_firing_for)),
-        ("limit", _METRICS, ("prometheus", "limit"), prometheus.limit > 0),
-        (
-            "keep_firing_for",
-            _METRICS,
-            ("prometheus", "keep_firing_for"),
-            _lasts(prometheus.keep_firing_for),
-        ),
-        ("query_offset", _METRICS, ("prometheus", "query_offset"), _lasts(prometheus.query_offset)),
-    )
-    for option, kind, at, is_so in rows:
-        if is_so:
-            yield _AskedOption(option, kind, at)
+def _asked(catalog: Catalog, profile: Profile) -> Iterator[_AskedOption]:
+    yield from _asked_of(_LOGS, ("loki",), profile.loki.limit, profile.loki.keep_firing_for)
+    site = profile.prometheus
+    yield from _asked_of(_METRICS, ("prometheus",), site.limit, site.keep_firing_for)
+    if _lasts(site.query_offset):
+        yield _AskedOption("query_offset", _METRICS, ("prometheus", "query_offset"))
     of_logs = {name for entry in catalog.entries for name in entry.log_alerts()}
     for name, changes in profile.alerts.items():
         if _lasts(changes.get("keep_firing_for", "0s")):
             kind = _LOGS if name in of_logs else _METRICS
             yield _AskedOption("keep_firing_for", kind, ("alerts", name, "keep_firing_for"))
+
+
+def _asked_of(kind: str, at: Path, limit: int, keep_firing_for: str) -> Iterator[_AskedOption]:
+    """The options that rules of both kinds have."""
+    if limit > 0:
+        yield _AskedOption("limit", kind, (*at, "limit"))
+    if _lasts(keep_firing_for):
+        yield _AskedOption("keep_firing_for", kind, (*at, "keep_firing_for"))
 
 
 def _lasts(duration: object) -> bool:
@@ -133,4 +133,5 @@ def _lasts(duration: object) -> bool:
 
 
 def _numbers(release: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in release.removeprefix("v").split("."))
+    parts = release.removeprefix("v").split(".")
+    return tuple(map(int, parts))

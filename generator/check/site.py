@@ -1,6 +1,6 @@
 """Checks of the site profile."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -24,56 +24,74 @@ _ANY_ALERT: dict[str, Any] = {"for": "", "keep_firing_for": "", "severity": ""}
 def settings_are_known(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Alerts, their settings and disabled ids exist, and values have the right type."""
     at = profile.document.at
-    known: dict[str, dict[str, Any]] = {}
-    for entry in catalog.entries:
-        for name in entry.log_alerts():
-            known[name] = {"threshold": 0, "range": "", **_ANY_ALERT}
-        for alert in entry.metric_alerts:
-            defaults = {key: parameter.default for key, parameter in alert.parameters.items()}
-            known[alert.name] = {**defaults, **_ANY_ALERT}
-        if entry.heartbeat:
-            known[entry.alert] = {"severity": ""}
     disabled = profile.disabled | {row.id for row in profile.lapsed}
-    named = profile.alerts or disabled
-    builds = [
-        names.known_build(entry.alert) for entry in catalog.entries if named and known_builds(entry)
-    ]
-    known |= dict.fromkeys(builds, _ANY_ALERT)
+    builds = _alerts_on_builds(catalog) if profile.alerts or disabled else []
+    settings = _settings_of_alerts(catalog) | dict.fromkeys(builds, _ANY_ALERT)
     for name, changes in profile.alerts.items():
-        if name not in known:
-            yield Problem(
-                at("alerts", name), f"there is no alert '{name}'{_suggested_alert(name, known)}"
-            )
+        if name not in settings:
+            suggested = _suggested_alert(name, settings)
+            yield Problem(at("alerts", name), f"there is no alert '{name}'{suggested}")
             continue
         for key, value in changes.items():
-            where = at("alerts", name, key)
-            if key not in known[name]:
-                yield Problem(
-                    where, f"{name} has no setting '{key}'; it has {', '.join(sorted(known[name]))}"
-                )
-            elif isinstance(known[name][key], str) and not isinstance(value, str):
-                yield Problem(where, f"{key} must be text such as 10m")
-            elif isinstance(known[name][key], int | float) and (
-                not isinstance(value, int | float) or not 0 <= value <= _LARGEST
-            ):
-                yield Problem(where, f"{key} must be a number, 0 or more{_too_large(value)}")
-            elif key != "severity" and isinstance(value, str) and not _is_duration(value):
-                yield Problem(
-                    where, f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m"
-                )
-            elif key not in _ANY_ALERT and isinstance(value, str) and seconds(value) == 0:
-                yield Problem(where, f"{key} must be longer than 0")
-    ids = [*(entry.id for entry in catalog.entries), *builds]
-    for key in sorted(disabled):
-        if key not in ids:
-            yield Problem(
-                at("disabled", key), f"there is no entry '{key}'{_suggested_alert(key, ids)}"
-            )
+            message = _setting_problem_of(name, key, value, settings[name])
+            if message:
+                yield Problem(at("alerts", name, key), message)
+    ids = [entry.id for entry in catalog.entries] + builds
+    for key in sorted(disabled.difference(ids)):
+        suggested = _suggested_alert(key, ids)
+        yield Problem(at("disabled", key), f"there is no entry '{key}'{suggested}")
+
+
+def _alerts_on_builds(catalog: Catalog) -> list[str]:
+    return [names.known_build(entry.alert) for entry in catalog.entries if known_builds(entry)]
+
+
+def _settings_of_alerts(catalog: Catalog) -> dict[str, dict[str, Any]]:
+    """The settings that each alert of the catalog has, with values of their types."""
+    settings: dict[str, dict[str, Any]] = {}
+    for entry in catalog.entries:
+        for name in entry.log_alerts():
+            settings[name] = {"threshold": 0, "range": "", **_ANY_ALERT}
+        for alert in entry.metric_alerts:
+            defaults = {key: parameter.default for key, parameter in alert.parameters.items()}
+            settings[alert.name] = {**defaults, **_ANY_ALERT}
+        if entry.heartbeat:
+            settings[entry.alert] = {"severity": ""}
+    return settings
+
+
+def _setting_problem_of(
+    alert: str, key: str, value: Any, settings: Mapping[str, Any]
+) -> str | None:
+    """What is wrong with a setting that a profile changes; `settings` are those that the alert has."""
+    if key not in settings:
+        return f"{alert} has no setting '{key}'; it has {', '.join(sorted(settings))}"
+    if isinstance(settings[key], str):
+        return _text_problem(key, value)
+    if not isinstance(value, int | float) or not value >= 0:  # as NaN is not
+        return f"{key} must be a number, 0 or more"
+    if value > _LARGEST:
+        return f"{key} must be a number, 0 or more, and not larger than 10^15"
+    return None
+
+
+def _text_problem(key: str, value: Any) -> str | None:
+    """What is wrong with a setting that is text: a duration, or the severity, which the schema knows."""
+    if not isinstance(value, str):
+        return f"{key} must be text such as 10m"
+    if key == "severity":
+        return None
+    if not _is_duration(value):
+        return f"{key}: '{value}' is not a duration such as 90s, 10m or 1h30m"
+    if key not in _ANY_ALERT and seconds(value) == 0:
+        return f"{key} must be longer than 0"
+    return None
 
 
 def disabled_ones_have_an_end(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A warning once the day is over until which something is disabled: its alerts are back."""
-    for row in profile.document.data.get("disabled", ()) if profile.document.data else ():
+    data = profile.document.data or {}
+    for row in data.get("disabled", ()):
         if isinstance(row, dict) and "until" in row and not _is_day(row["until"]):
             where = profile.document.at("disabled", row["id"])
             yield Problem(where, f"until: there is no day {row['until']}")
@@ -118,11 +136,7 @@ def _is_day(text: str) -> bool:
 
 def annotations_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Extra annotations do not take the place of the alert's own, and are templates that end."""
-    sets: list[tuple[Path, Mapping[str, str]]] = [(("annotations",), profile.annotations)]
-    sets += [
-        (("alerts", name, "annotations"), row) for name, row in profile.alert_annotations.items()
-    ]
-    for path, annotations in sets:
+    for path, annotations in _extra_annotations(profile):
         for key, text in annotations.items():
             where = profile.document.at(*path, key)
             if key in names.ANNOTATIONS:
@@ -133,10 +147,11 @@ def annotations_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem
                 yield Problem(where, f"{key}: a template that begins with {{{{ ends with }}}}")
 
 
-def _too_large(value: Any) -> str:
-    return (
-        ", and not larger than 10^15" if isinstance(value, int | float) and value > _LARGEST else ""
-    )
+def _extra_annotations(profile: Profile) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    """Those of all alerts and those of one, and where they stand in the profile."""
+    yield ("annotations",), profile.annotations
+    for name, annotations in profile.alert_annotations.items():
+        yield ("alerts", name, "annotations"), annotations
 
 
 def _is_duration(text: str) -> bool:
@@ -152,28 +167,32 @@ def _suggested_alert(word: str, known: Iterable[str]) -> str:
 
 def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Selectors are selectors, and the log selector cannot select Loki's own log, which quotes every rule."""
-    at = profile.document.at
     for path, selector in _profile_selectors(profile):
+        where = profile.document.at(*path)
         try:
             matchers = promql.matchers(selector)
             for matcher in matchers:
                 _searched_pattern(matcher)
         except ValueError as error:
             yield Problem(
-                at(*path),
+                where,
                 f'{selector!r} is not a selector such as {{container="kube-proxy"}}: {error}',
             )
             continue
-        if path[0] == "loki" and not promql.is_of_loki(selector):
-            message = (
-                "is not a selector that Loki reads: each text in double quotes, no comma at the end"
-            )
-            yield Problem(at(*path), f"{selector} {message}")
+        if path[0] != "loki":
             continue
-        if path[0] == "loki" and not any(_refuses(matcher, "loki") for matcher in matchers):
-            message = "selects Loki's own log, which quotes these rules and would fire them; name "
-            message += "the kernel's streams" if "kernel" in path else "kube-proxy's streams"
-            yield Problem(at(*path), f"{selector} {message}")
+        if not promql.is_of_loki(selector):
+            yield Problem(
+                where,
+                f"{selector} is not a selector that Loki reads: each text in double quotes, no comma at the end",
+            )
+        elif not any(_refuses(matcher, "loki") for matcher in matchers):
+            program = "the kernel" if "kernel" in path else "kube-proxy"
+            yield Problem(
+                where,
+                f"{selector} selects Loki's own log, which quotes these rules and would fire them; "
+                f"name {program}'s streams",
+            )
 
 
 def _profile_selectors(profile: Profile) -> Iterable[tuple[Path, str]]:
@@ -215,17 +234,24 @@ def _word_of_loki(where: Location, name: str) -> Iterable[Problem]:
 
 def _searched_pattern(matcher: Any) -> Any:
     """What a matcher with a pattern searches for, None for others. Raises ValueError if RE2 refuses it."""
-    operator = str(matcher.op).rpartition(".")[2]
-    return None if operator in ("Equal", "NotEqual") else compile_re2(f"^(?:{matcher.value})$")
+    if _operator(matcher) in ("Equal", "NotEqual"):
+        return None
+    return compile_re2(f"^(?:{matcher.value})$")
+
+
+def _operator(matcher: Any) -> str:
+    return str(matcher.op).rpartition(".")[2]
 
 
 def _refuses(matcher: Any, value: str) -> bool:
     """Whether a stream whose labels all have this value is kept out by the matcher."""
-    operator = str(matcher.op).rpartition(".")[2]
-    if operator in ("Equal", "NotEqual"):
-        return bool((matcher.value == value) != (operator == "Equal"))
-    found = _searched_pattern(matcher).search(value) is not None
-    return found != (operator == "Re")
+    pattern = _searched_pattern(matcher)
+    if pattern is None:
+        is_it = matcher.value == value
+    else:
+        is_it = pattern.search(value) is not None
+    wants_it = _operator(matcher) in ("Equal", "Re")
+    return bool(is_it != wants_it)
 
 
 def intervals_are_positive(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -251,25 +277,28 @@ def intervals_are_positive(catalog: Catalog, profile: Profile) -> Iterable[Probl
 
 def clusters_are_told_apart(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Where clusters are named, logs and metrics have a label that says which one they are of."""
-    logs = [(path, source.labels.cluster) for path, source in _log_sources(profile)]
-    for path, cluster in (*logs, (("prometheus",), profile.prometheus.labels.cluster)):
-        if profile.clusters and cluster is None:
+    if not profile.clusters:
+        return
+    labels = [(path, source.labels.cluster) for path, source in _log_sources(profile)]
+    labels.append((("prometheus",), profile.prometheus.labels.cluster))
+    for path, cluster in labels:
+        if cluster is None:
+            section = ".".join(map(str, path))
             yield Problem(
                 profile.document.at(*path, "labels", "cluster"),
-                f"`clusters` names clusters, and no label of {'.'.join(map(str, path))} tells them apart; "
+                f"`clusters` names clusters, and no label of {section} tells them apart; "
                 "name it here and let the collector set it",
             )
 
 
 def labels_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Extra labels do not take the place of the alert's own."""
-    clusters = (
-        {profile.loki.labels.cluster, profile.prometheus.labels.cluster}
-        if profile.clusters
-        else set()
-    )
+    own = {"alertname", "failure", "severity"}
+    if profile.clusters:
+        clusters = (profile.loki.labels.cluster, profile.prometheus.labels.cluster)
+        own.update(label for label in clusters if label)
     for key in profile.labels:
-        if key in {"alertname", "failure", "severity", *clusters}:
+        if key in own:
             yield Problem(
                 profile.document.at("labels", key),
                 f"every alert has a label '{key}' already; choose another name",
@@ -278,17 +307,15 @@ def labels_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
 
 def runbooks_have_a_home(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A warning while runbook links lead to an address that is for examples, as the default one is."""
+    where = profile.document.at("runbooks", "base_url")
     try:
         host = urlsplit(profile.base_url).hostname or ""
     except ValueError as error:
-        yield Problem(
-            profile.document.at("runbooks", "base_url"),
-            f"{profile.base_url} is no address: {error}",
-        )
+        yield Problem(where, f"{profile.base_url} is no address: {error}")
         return
     if host == "example.com" or host.endswith((".example.com", ".example")):
         yield Problem(
-            profile.document.at("runbooks", "base_url"),
+            where,
             f"runbook links lead to {profile.base_url}, and names in example.com and .example are for examples only; "
             "set `runbooks: {base_url: …}` in a profile to where output/runbooks is published",
             "warning",

@@ -11,15 +11,33 @@ from generator.catalog.profile import KubeProxyProfile, Profile
 from generator.steps import shell, verbs
 from generator.steps.deployment import Where, in_pod, kinds, site_words
 from generator.steps.filled import Filled, fill_in, typed_where, unknown_words
-from generator.steps.shell import Script
+from generator.steps.shell import Run, Script
 
 # What a machine with kubectl has of its own, and what asks servers from there; all else needs the node.
 _CLIENTS = frozenset({"kubectl", "amtool"})
 _ANYWHERE = frozenset({"curl", "python3"})
 _OWN_PORTS = (":10249", ":10256")  # kube-proxy's metrics and health, on the node itself
 _FILTERS = frozenset(
-    {"awk", "column", "cut", "echo", "grep", "head", "jq", "printf", "read", "sed", "sleep", "sort"}
-    | {"tail", "test", "tr", "true", "uniq", "wc"}
+    {
+        "awk",
+        "column",
+        "cut",
+        "echo",
+        "grep",
+        "head",
+        "jq",
+        "printf",
+        "read",
+        "sed",
+        "sleep",
+        "sort",
+        "tail",
+        "test",
+        "tr",
+        "true",
+        "uniq",
+        "wc",
+    }
 )
 _READING = frozenset(
     {
@@ -32,8 +50,12 @@ _READING = frozenset(
         "events",
         "exec",
         "explain",
+        "get",
+        "logs",
+        "top",
+        "version",
+        "wait",
     }
-    | {"get", "logs", "top", "version", "wait"}
 )
 _READING_ROLLOUTS = frozenset({"status", "history"})
 _OF_EVERY_SHELL = frozenset({"HOME", "HOSTNAME", "PATH", "PWD", "USER"})
@@ -61,9 +83,8 @@ def steps_have_a_place(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Templates use words that there are, and all commands of a step are typed at the same place, which it names."""
     for entry in catalog.entries:
         for placed in _in_order(entry):
-            yield from list(_templates(entry, placed, profile)) or list(
-                _misplaced_steps(entry, placed, profile)
-            )
+            unreadable = list(_templates(entry, placed, profile))
+            yield from unreadable or _misplaced_steps(entry, placed, profile)
 
 
 def commands_fit_their_place(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -81,19 +102,19 @@ def changes_are_named_and_undone(catalog: Catalog, profile: Profile) -> Iterable
 def damage_is_stopped_first(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A critical entry has a mitigation that stops the damage before its reason is known; no diagnosis does that."""
     for entry in catalog.entries:
-        if entry.severity == "critical" and not any(step.stops_damage for step in entry.mitigation):
+        at = entry.document.at
+        stops = [step.stops_damage for step in entry.mitigation]
+        if entry.severity == "critical" and not any(stops):
             message = "nothing stops the damage of a critical failure; mark what does with `stops_damage: true`"
-            yield Problem(entry.document.at("mitigation"), message)
-        for index, step in enumerate(entry.mitigation):
-            if step.stops_damage and not all(
-                earlier.stops_damage for earlier in entry.mitigation[:index]
-            ):
+            yield Problem(at("mitigation"), message)
+        for index, stops_damage in enumerate(stops):
+            if stops_damage and not all(stops[:index]):
                 message = "what stops the damage comes first on the page; put it first here, so that the numbers agree"
-                yield Problem(entry.document.at("mitigation", index, "stops_damage"), message)
+                yield Problem(at("mitigation", index, "stops_damage"), message)
         for index, step in enumerate(entry.diagnosis):
             if step.stops_damage:
                 message = "a diagnosis stops no damage; move the step under `mitigation`"
-                yield Problem(entry.document.at("diagnosis", index, "stops_damage"), message)
+                yield Problem(at("diagnosis", index, "stops_damage"), message)
 
 
 def _once(of_sites: Iterable[Iterable[Problem]]) -> Iterator[Problem]:
@@ -102,32 +123,43 @@ def _once(of_sites: Iterable[Iterable[Problem]]) -> Iterator[Problem]:
     for problems in of_sites:
         fresh = [problem for problem in problems if problem.where not in told]
         yield from fresh
-        told |= {problem.where for problem in fresh}
+        told.update(problem.where for problem in fresh)
 
 
 def _in_order(entry: Entry) -> list[_Placed]:
     """An entry's steps as its page shows them, each with its place in the file."""
-    parts = (("diagnosis", entry.diagnosis), ("mitigation", entry.mitigation))
-    places = {id(step): (part, index) for part, steps in parts for index, step in enumerate(steps)}
-    return [_Placed(step, places[id(step)]) for step in entry.steps()]
+    paths: dict[int, Path] = {}
+    for index, step in enumerate(entry.diagnosis):
+        paths[id(step)] = ("diagnosis", index)
+    for index, step in enumerate(entry.mitigation):
+        paths[id(step)] = ("mitigation", index)
+    return [_Placed(step, paths[id(step)]) for step in entry.steps()]
 
 
 def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
     step = placed.step
-    known = site_words(profile.kube_proxy)
     for key, template in (("do", step.do), ("run", step.run), ("expect", step.expect)):
         if not template:
             continue
         where = entry.document.at(*placed.path, key)
         try:
-            unknown = unknown_words(template, known)
-            for word in unknown:
-                meant = hint(word, known, f"there are {', '.join(sorted(known))}")
-                yield Problem(where, f"{key}: there is no word '{word}'; {meant}")
-            for site in () if unknown else kinds(profile.kube_proxy):
-                fill_in(template, site_words(site))
+            for message in _template_problems(template, profile):
+                yield Problem(where, f"{key}: {message}")
         except ValueError as error:
             yield Problem(where, f"{key} is not a template that can be filled in: {error}")
+
+
+def _template_problems(template: str, profile: Profile) -> Iterator[str]:
+    """Raises ValueError if it can be filled in at no site, or not at each."""
+    known = site_words(profile.kube_proxy)
+    unknown = unknown_words(template, known)
+    for word in unknown:
+        meant = hint(word, known, f"there are {', '.join(sorted(known))}")
+        yield f"there is no word '{word}'; {meant}"
+    if unknown:
+        return
+    for site in kinds(profile.kube_proxy):
+        fill_in(template, site_words(site))
 
 
 def _misplaced_steps(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
@@ -142,15 +174,19 @@ def _misplaced_steps(entry: Entry, placed: _Placed, profile: Profile) -> Iterato
 def _misled(step: Step, run: Filled, site: KubeProxyProfile) -> str | None:
     if len(run.places) > 1:
         return f"where kube-proxy runs as {site.runs_as}, its commands are typed at two places; make two steps"
-    if step.where == "kube-proxy" and run.text and not run.places:
-        return "nothing in it follows how kube-proxy runs; say `where: kubectl` or `where: node`"
-    if run.places and typed_where(step, run) not in run.places:
-        (other,) = run.places
-        return (
-            f"where kube-proxy runs as {site.runs_as}, a word in it is typed {_typed_where(other)}; "
-            "say `where: kube-proxy`, or make two steps"
-        )
-    return None
+    if not run.places:
+        if step.where == "kube-proxy" and run.text:
+            return (
+                "nothing in it follows how kube-proxy runs; say `where: kubectl` or `where: node`"
+            )
+        return None
+    (place,) = run.places
+    if typed_where(step, run) == place:
+        return None
+    return (
+        f"where kube-proxy runs as {site.runs_as}, a word in it is typed {_typed_where(place)}; "
+        "say `where: kube-proxy`, or make two steps"
+    )
 
 
 def _typed_where(where: str) -> str:
@@ -170,54 +206,68 @@ def _scripts(entry: Entry, site: KubeProxyProfile) -> Iterator[_AtKind]:
 
 def _commands(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
     # The head of a page sets these; what a step sets, later ones at the same place may use.
+    of_the_head = {"NODE", "POD"} if in_pod(site) else {"NODE"}
     given: dict[Where, frozenset[str]] = {
-        "kubectl": _OF_EVERY_SHELL | ({"NODE", "POD"} if in_pod(site) else {"NODE"}),
+        "kubectl": _OF_EVERY_SHELL | of_the_head,
         "node": _OF_EVERY_SHELL,
     }
-    for row in _scripts(entry, site):
-        where = entry.document.at(*row.placed.path, "run")
+    for commands in _scripts(entry, site):
+        where = entry.document.at(*commands.placed.path, "run")
         try:
-            found = shell.script(row.text)
+            script = shell.script(commands.text)
         except ValueError as error:
             yield Problem(where, f"not a shell script: {error}")
             continue
-        yield from (Problem(where, message) for message in _misplaced(found, row.where))
-        if row.site.log_file and any(
-            verbs.verb(run)[:1] == ("logs",) for run in found.runs if run.program == "kubectl"
-        ):
+        for message in _misplaced(script, commands.where):
+            yield Problem(where, message)
+        if commands.site.log_file and any(verb[:1] == ("logs",) for verb in _kubectl_verbs(script)):
             yield Problem(
                 where,
                 "`kubectl logs` is empty where the log is a file; use a word, or {% if prints_log %}",
             )
-        given[row.where] |= found.sets
-        for name in sorted(found.reads - given[row.where]):
-            yield Problem(where, _unset(name, row))
-        if found.mutes:
+        given[commands.where] |= script.sets
+        for name in sorted(script.reads - given[commands.where]):
+            yield Problem(where, _unset(name, commands))
+        if script.mutes:
             message = "2>/dev/null hides that a command is missing or refused, and the rest then reads as an answer"
             yield Problem(where, message)
 
 
-def _misplaced(found: Script, where: Where) -> Iterator[str]:
-    for run in found.runs:
+def _kubectl_verbs(script: Script) -> list[tuple[str, ...]]:
+    return [verbs.verb(run) for run in script.runs if run.program == "kubectl"]
+
+
+def _misplaced(script: Script, where: Where) -> Iterator[str]:
+    for run in script.runs:
         if run.program == "kubectl" and "debug" in verbs.verb(run):
             yield "no `kubectl debug`: the page tells how to get a shell on the node; say `where: node`"
-        elif where == "node" and run.program in _CLIENTS:
-            yield f"{run.program} is not typed on the node; make it a step of its own with `where: kubectl`"
-        elif where == "kubectl" and run.program not in _CLIENTS | _FILTERS | _ANYWHERE:
-            yield f"'{run.program}' needs the node; make it a step of its own with `where: node`"
-        elif where == "kubectl" and run.program == "curl":
-            for url in (word for word in run.words if any(port in word for port in _OWN_PORTS)):
-                yield f"{url} is kube-proxy's on the node; make it a step of its own with `where: node`"
-        elif where == "kubectl" and run.program in _FILTERS:
-            for path in (
-                word for word in run.words if word.startswith("/") and not word.startswith("/dev/")
-            ):
-                yield f"{path} is a file of the node; make it a step of its own with `where: node`"
+        elif where == "node":
+            if run.program in _CLIENTS:
+                yield f"{run.program} is not typed on the node; make it a step of its own with `where: kubectl`"
+        else:
+            yield from _needs_the_node(run)
 
 
-def _unset(name: str, row: _AtKind) -> str:
-    if name == "POD" and row.where == "kubectl":
-        return f"there is no $POD where kube-proxy runs as {row.site.runs_as}; use a word, or {{% if in_pod %}}"
+def _needs_the_node(run: Run) -> Iterator[str]:
+    """What keeps a command from being typed on the machine with kubectl."""
+    if run.program == "curl":
+        for word in run.words:
+            if any(port in word for port in _OWN_PORTS):
+                yield f"{word} is kube-proxy's on the node; make it a step of its own with `where: node`"
+    elif run.program in _FILTERS:
+        for word in run.words:
+            if word.startswith("/") and not word.startswith("/dev/"):
+                yield f"{word} is a file of the node; make it a step of its own with `where: node`"
+    elif run.program not in _CLIENTS | _ANYWHERE:
+        yield f"'{run.program}' needs the node; make it a step of its own with `where: node`"
+
+
+def _unset(name: str, commands: _AtKind) -> str:
+    if name == "POD" and commands.where == "kubectl":
+        return (
+            f"there is no $POD where kube-proxy runs as {commands.site.runs_as}; "
+            "use a word, or {% if in_pod %}"
+        )
     if name in ("NODE", "POD"):
         return f"${name} is set on the machine with kubectl, not on the node"
     return f"nothing has set ${name} before; let the step set it, as in {name}=…"
@@ -225,23 +275,21 @@ def _unset(name: str, row: _AtKind) -> str:
 
 def _changes(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
     cordoned: list[_Placed] = []
-    for row in _scripts(entry, site):
+    for commands in _scripts(entry, site):
         try:
-            asked = [
-                verbs.verb(run) for run in shell.script(row.text).runs if run.program == "kubectl"
-            ]
+            asked = _kubectl_verbs(shell.script(commands.text))
         except ValueError:
             continue
-        changing = [" ".join(verb) for verb in asked if verb and not _only_reads(verb)]
-        if changing and not row.placed.step.changes:
-            where = entry.document.at(*row.placed.path, "run")
-            yield Problem(
-                where, f"`kubectl {changing[0]}` changes something; say what, under `changes`"
-            )
-        if any(verb[:1] == ("uncordon",) for verb in asked):
+        changing = [verb for verb in asked if verb and not _only_reads(verb)]
+        if changing and not commands.placed.step.changes:
+            where = entry.document.at(*commands.placed.path, "run")
+            verb = " ".join(changing[0])
+            yield Problem(where, f"`kubectl {verb}` changes something; say what, under `changes`")
+        first_words = {verb[0] for verb in asked if verb}
+        if "uncordon" in first_words:
             cordoned = []
-        if any(verb[:1] in (("cordon",), ("drain",)) for verb in asked):
-            cordoned.append(row.placed)
+        if not first_words.isdisjoint(("cordon", "drain")):
+            cordoned.append(commands.placed)
     for placed in cordoned:
         where = entry.document.at(*placed.path, "run")
         yield Problem(
@@ -250,6 +298,6 @@ def _changes(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
 
 
 def _only_reads(verb: tuple[str, ...]) -> bool:
-    return verb[0] in _READING or (
-        verb[0] == "rollout" and not _READING_ROLLOUTS.isdisjoint(verb[1:])
-    )
+    if verb[0] == "rollout":
+        return not _READING_ROLLOUTS.isdisjoint(verb[1:])
+    return verb[0] in _READING

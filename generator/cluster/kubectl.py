@@ -12,11 +12,10 @@ from typing import IO, Any
 from generator.base.problems import ToolError
 
 _SECONDS = 120
-_SAID = 300  # characters of an error
+_SHOWN = 300  # characters of an error
 _BLOCK = 1 << 20
-_KLOG = re.compile(
-    r"[IWEF][0-9]{4} "
-)  # what kubectl logs of its own work, the same thing several times
+# What kubectl logs of its own work, the same thing several times.
+_KLOG = re.compile(r"[IWEF][0-9]{4} ")
 _NO_CLUSTER = re.compile(
     r"connection to the server|Unable to connect|context .*does not exist|no configuration|no such host"
 )
@@ -25,6 +24,20 @@ _NO_CLUSTER = re.compile(
 def ask(context: str | None, *arguments: str) -> Any:
     """What a command prints with `--output json`; None if it prints nothing."""
     command = _command(context, *arguments, "--output", "json")
+    printed = _output_of(command)
+    if not printed.strip():
+        return None
+    try:
+        return json.loads(printed)
+    except (ValueError, RecursionError) as error:
+        words = _first_words_printed(printed)
+        raise ToolError(
+            f"`{shlex.join(command)}` printed no JSON: {words!r}; is this kubectl?"
+        ) from error
+
+
+def _output_of(command: list[str]) -> bytes:
+    """What a command prints that ends well."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
@@ -37,13 +50,7 @@ def ask(context: str | None, *arguments: str) -> Any:
         ) from error
     if done.returncode:
         raise ToolError(_why_it_failed(command, done.stderr))
-    if not done.stdout.strip():
-        return None
-    try:
-        return json.loads(done.stdout)
-    except (ValueError, RecursionError) as error:
-        said = f"`{shlex.join(command)}` printed no JSON: {_first_words_printed(done.stdout)!r}; is this kubectl?"
-        raise ToolError(said) from error
+    return done.stdout
 
 
 class Running:
@@ -51,36 +58,40 @@ class Running:
 
     def __init__(self, context: str | None, *arguments: str) -> None:
         self._command = _command(context, *arguments)
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, closed with the process
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, closed with the process
         try:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
+                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors
             )
         except OSError as error:
-            self._said.close()
+            self._errors.close()
             raise _no_program(error) from error
 
     def blocks(self, note: Callable[[str], None]) -> Iterator[bytes]:
         """What it prints; a failure is noted."""
-        out = self._process.stdout
-        while out and (block := out.read(_BLOCK)):
+        while self._process.stdout:
+            block = self._process.stdout.read(_BLOCK)
+            if not block:
+                break
             yield block
         if self._process.wait():
-            self._said.seek(0)
-            note(_why_it_failed(self._command, self._said.read()))
+            self._errors.seek(0)
+            note(_why_it_failed(self._command, self._errors.read()))
 
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
-        self._said.close()
+        self._errors.close()
 
 
 def _command(context: str | None, *arguments: str) -> list[str]:
     if shutil.which("kubectl") is None:
         raise ToolError("kubectl is not on PATH; install it, or give files with what it prints")
-    return ["kubectl", *(["--context", context] if context else []), *arguments]
+    if context:
+        return ["kubectl", "--context", context, *arguments]
+    return ["kubectl", *arguments]
 
 
 def _no_program(error: OSError) -> ToolError:
@@ -90,14 +101,19 @@ def _no_program(error: OSError) -> ToolError:
 
 
 def _why_it_failed(command: list[str], stderr: bytes) -> str:
-    said = _first_words_printed(stderr)
-    if _NO_CLUSTER.search(said):
-        return f"kubectl reaches no cluster: {said.rstrip('.?')}; choose one with --context or KUBECONFIG"
-    return f"`{shlex.join(command)}` failed: {said}"
+    words = _first_words_printed(stderr)
+    if _NO_CLUSTER.search(words):
+        reason = words.rstrip(".?")
+        return f"kubectl reaches no cluster: {reason}; choose one with --context or KUBECONFIG"
+    return f"`{shlex.join(command)}` failed: {words}"
 
 
 def _first_words_printed(printed: bytes) -> str:
     """What it said to people, in one line."""
-    lines = [line.strip() for line in printed.decode(errors="replace").splitlines() if line.strip()]
-    spoken = [line for line in lines if not _KLOG.match(line)] or lines[-1:]
-    return " ".join(" ".join(dict.fromkeys(spoken)).split())[:_SAID]
+    text = printed.decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    spoken = [line for line in lines if not _KLOG.match(line)]
+    if not spoken:
+        spoken = lines[-1:]
+    words = " ".join(dict.fromkeys(spoken)).split()
+    return " ".join(words)[:_SHOWN]

@@ -259,15 +259,7 @@ def _advice_row(advice: "Advice") -> dict[str, Any]:
         "verdict": advice.verdict,
         "why": advice.why,
         "reasons": list(advice.reasons),
-        "editions": [
-            {
-                "edition": one.edition,
-                "says": one.says,
-                "fixed_in": str(one.fix) if one.fix else None,
-            }
-            for one in advice.told
-            if one.edition
-        ],
+        "editions": [claim.as_row() for claim in advice.claims if claim.edition],
         "upgrade": advice.upgrade,
         "sources": [
             {"title": sources[key].title, "url": sources[key].url} for key in advice.sources

@@ -20,10 +20,11 @@ from generator.catalog.model import (
     Value,
 )
 from generator.fixes.tables import (
+    EditionClaim,
     Span,
-    Told,
     component,
     decided_by_version,
+    in_every_mode,
     is_before,
     named_versions,
     span,
@@ -34,7 +35,6 @@ from generator.query.signature import compile_re2
 
 Verdict = Literal["affected", "unknown", "not affected"]
 # Tencent's systems call themselves "Tencent tlinux 2.2 (Final)" and "TencentOS Server 3.1"; the page says "TLinux 2.6".
-_MODES = ("iptables", "ipvs", "nftables")
 _TENCENT = "tencent|tlinux"
 
 
@@ -65,16 +65,20 @@ class Facts:
     @property
     def tke(self) -> bool:
         """Whether TKE's tables apply: to TKE's builds, and to a bare `1.14`, which is how the page names a cluster."""
-        return self.known is not None and (self.known.flavour == "tke" or not self.known.full)
+        if self.known is None:
+            return False
+        return self.known.flavour == "tke" or not self.known.full
 
     @property
     def builder(self) -> str:
-        return "TKE" if self.tke or self.known is None else self.known.flavour
+        if self.known is None or self.tke:
+            return "TKE"
+        return self.known.flavour
 
 
 @dataclass(frozen=True)
 class Advice:
-    """The verdict on one failure; each of `reasons` is one fact. `told` is what the vendor's editions say.
+    """The verdict on one failure; each of `reasons` is one fact. `claims` are what the vendor's editions say.
 
     `upgrade` is the least that ends it; `version`, where that is kube-proxy's.
     """
@@ -85,7 +89,7 @@ class Advice:
     sources: Cites
     upgrade: str | None = None
     version: Version | None = None
-    told: tuple[Told, ...] = ()
+    claims: tuple[EditionClaim, ...] = ()
 
     @property
     def why(self) -> str:
@@ -114,36 +118,36 @@ def bugs(known: Sequence[KnownBug], facts: Facts) -> list[BugAdvice]:
         verdict, reasons = _judge(span_of_bug(bug, version.minor), version, facts)
         if verdict == "not affected":
             continue
-        if facts.mode is None and len(bug.modes) < len(_MODES):
-            verdict, reasons = (
-                "unknown",
-                (*reasons, f"only in {' and '.join(bug.modes)} mode, which is not known here"),
-            )
+        if facts.mode is None and not in_every_mode(bug.modes):
+            verdict = "unknown"
+            modes = " and ".join(bug.modes)
+            reasons = (*reasons, f"only in {modes} mode, which is not known here")
         found.append(BugAdvice(bug, verdict, reasons, _with_the_fix(bug, version)))
-    return sorted(found, key=lambda one: one.verdict != "affected")
+    return sorted(found, key=lambda advice: advice.verdict != "affected")
 
 
 def _with_the_fix(bug: KnownBug, version: Version) -> str | None:
     """The first release with the fix that is no step back."""
-    fixed = sorted(
-        (one for text in bug.fix.fixed_in if (one := parse_version(f"v{text}"))),
-        key=lambda one: one.release,
-    )
-    newer = (one for one in fixed if one.release > version.release or one.minor == version.minor)
-    return next((f"{one} or later" for one in newer), None)
+    parsed = [parse_version(f"v{text}") for text in bug.fix.fixed_in]
+    releases = [release for release in parsed if release]
+    for fixed in sorted(releases, key=lambda release: release.release):
+        if fixed.release > version.release or fixed.minor == version.minor:
+            return f"{fixed} or later"
+    return None
 
 
 def advise(entry: Entry, facts: Facts) -> Advice:
     """Whether this kube-proxy can have this failure: what its mode, settings, other programs or else versions say."""
-    found = _by_mode(entry, facts) or _by_setting(entry, facts) or _by_program(entry, facts)
-    if found is None:
-        found = _by_version(entry, facts)
-        if found.verdict != "not affected" and not found.upgrade:
-            version = smallest_upgrade([entry], facts)
-            found = replace(
-                found, version=version, upgrade=_upgrade(version, facts) if version else None
-            )
-    return found
+    decided = _by_mode(entry, facts) or _by_setting(entry, facts) or _by_program(entry, facts)
+    if decided:
+        return decided
+    advice = _by_version(entry, facts)
+    if advice.verdict == "not affected" or advice.upgrade:
+        return advice
+    version = smallest_upgrade([entry], facts)
+    if version is None:
+        return advice
+    return replace(advice, version=version, upgrade=_upgrade(version, facts))
 
 
 def smallest_upgrade(entries: Sequence[Entry], facts: Facts) -> Version | None:
@@ -151,63 +155,86 @@ def smallest_upgrade(entries: Sequence[Entry], facts: Facts) -> Version | None:
     current = facts.known
     if current is None:
         return None
-    listed = {version for entry in entries for version in named_versions(entry, facts.tke)}
-    for version in sorted(listed, key=lambda one: one.key):
-        newer = version.key > current.key if current.full else version.minor >= current.minor
-        target = replace(facts, kube_proxy=version, cluster=None)
-        if newer and all(_by_version(entry, target).verdict == "not affected" for entry in entries):
+    listed: set[Version] = set()
+    for entry in entries:
+        listed.update(named_versions(entry, facts.tke))
+    for version in sorted(listed, key=lambda version: version.key):
+        if not _is_upgrade(current, version):
+            continue
+        upgraded = replace(facts, kube_proxy=version, cluster=None)
+        if all(_version_ends_it(entry, upgraded) for entry in entries):
             return version
     return None
+
+
+def _is_upgrade(current: Version, version: Version) -> bool:
+    if current.full:
+        return version.key > current.key
+    return version.minor >= current.minor
+
+
+def _version_ends_it(entry: Entry, facts: Facts) -> bool:
+    return _by_version(entry, facts).verdict == "not affected"
 
 
 def upgrade_for_all(found: Sequence[Advice], facts: Facts) -> str | None:
     """The smallest upgrade that ends all that versions can end, and brings none back that versions have ended."""
     if not any(advice.version for advice in found):
         return None
-    settled = [
-        advice.entry
-        for advice in found
-        if advice.version or _by_version(advice.entry, facts).verdict == "not affected"
-    ]
+    settled = []
+    for advice in found:
+        if advice.version or _version_ends_it(advice.entry, facts):
+            settled.append(advice.entry)
     version = smallest_upgrade(settled, facts)
     return _upgrade(version, facts) if version else None
 
 
 def notes(entries: Sequence[Entry], facts: Facts) -> tuple[str, ...]:
     """What must be said of the answer as a whole."""
-    newest = max((max(entry.affected.versions.minors()) for entry in entries), default=0)
-    if facts.known is None or facts.known.minor <= newest:
+    version = facts.known
+    newest_of_each = [max(entry.affected.versions.minors()) for entry in entries]
+    newest = max(newest_of_each, default=0)
+    if version is None or version.minor <= newest:
         return ()
-    said = f"nothing is known of releases after 1.{newest}; what 1.{newest} has fixed is taken for fixed"
-    return (f"{facts.known}: {said}",)
+    limit = f"nothing is known of releases after 1.{newest}; what 1.{newest} has fixed is taken for fixed"
+    return (f"{version}: {limit}",)
 
 
 def _by_mode(entry: Entry, facts: Facts) -> Advice | None:
-    if facts.mode and facts.mode not in entry.affected.modes:
-        modes = " and ".join(entry.affected.modes)
-        return Advice(entry, "not affected", (f"only in {modes} mode",), entry.affected.sources)
-    return None
+    affected = entry.affected
+    if not facts.mode or facts.mode in affected.modes:
+        return None
+    modes = " and ".join(affected.modes)
+    return Advice(entry, "not affected", (f"only in {modes} mode",), affected.sources)
 
 
 def _by_setting(entry: Entry, facts: Facts) -> Advice | None:
     """What the settings decide that make the failure by themselves; all of it where versions have no say."""
-    deciding = {
-        setting: _hurts(setting, entry, facts) for setting in entry.fixes.settings if setting.ends
-    }
-    for setting, hurts in deciding.items():
-        value = (facts.settings or {}).get(setting.key)
+    deciding = [setting for setting in entry.fixes.settings if setting.ends]
+    decides_alone = len(deciding) == 1 and not decided_by_version(entry)
+    for setting in deciding:
+        hurts = _hurts(setting, entry, facts)
         if hurts:
-            is_set = (
-                f"{setting.key} is {value}" if value is not None else f"{setting.key} is not set"
-            )
-            faults = facts.mounts.get(setting.path, ()) if setting.path else (is_set,)
-            reasons = (*faults, setting.why)
+            reasons = (*_faults(setting, facts), setting.why)
             upgrade = f"{setting.key}: {setting.change_to}"
             return Advice(entry, "affected", reasons, setting.sources, upgrade)
-        if hurts is False and len(deciding) == 1 and not decided_by_version(entry):
-            said = f"{setting.key} is fine" if value is None else f"{setting.key} is {value}"
-            return Advice(entry, "not affected", (said,), setting.sources)
+        if hurts is False and decides_alone:
+            value = _setting_value(setting, facts)
+            reason = f"{setting.key} is {'fine' if value is None else value}"
+            return Advice(entry, "not affected", (reason,), setting.sources)
     return None
+
+
+def _setting_value(setting: Setting, facts: Facts) -> str | None:
+    return (facts.settings or {}).get(setting.key)
+
+
+def _faults(setting: Setting, facts: Facts) -> tuple[str, ...]:
+    """What is seen of a setting that hurts."""
+    if setting.path:
+        return facts.mounts.get(setting.path, ())
+    value = _setting_value(setting, facts)
+    return (f"{setting.key} is {'not set' if value is None else value}",)
 
 
 def _hurts(setting: Setting, entry: Entry, facts: Facts) -> bool | None:
@@ -218,8 +245,8 @@ def _hurts(setting: Setting, entry: Entry, facts: Facts) -> bool | None:
     if facts.settings is None or setting.value is None:
         return None
     value = facts.settings.get(setting.key)
-    if value is None and setting.flag and (facts.tke or not _in_range(entry, facts)):
-        return None  # the default decides, and TKE's builds and releases that nobody read may have another one
+    if value is None and setting.flag and not _default_is_known(entry, facts):
+        return None
     if _is_one_of(setting.value, value):
         return True
     if value is None or setting.safe is None or _is_one_of(setting.safe, value):
@@ -227,21 +254,32 @@ def _hurts(setting: Setting, entry: Entry, facts: Facts) -> bool | None:
     return None
 
 
-def _is_one_of(values: Value, value: str | None) -> bool | None:
+def _default_is_known(entry: Entry, facts: Facts) -> bool:
+    """Whether a flag's default is; TKE's builds and releases that nobody read may have another one."""
+    return not facts.tke and _in_range(entry, facts)
+
+
+def _is_one_of(values: Value, value: str | None) -> bool:
     """Whether a value, None for one that is not set, is one of these."""
     if value is None:
         return values.unset
-    if values.equals is not None and (
-        value == values.equals or _whole_number(value) == _whole_number(values.equals) is not None
-    ):
+    if values.equals is not None and _is_equal(value, values.equals):
         return True
     try:
         length = seconds(value)
     except ValueError:
         return False
-    at_most = values.at_most is not None and length <= seconds(values.at_most)
-    at_least = values.at_least is not None and length >= seconds(values.at_least)
-    return at_most or at_least
+    if values.at_most is not None and length <= seconds(values.at_most):
+        return True
+    return values.at_least is not None and length >= seconds(values.at_least)
+
+
+def _is_equal(value: str, wanted: str) -> bool:
+    """Whether they are the same text, or the same whole number."""
+    if value == wanted:
+        return True
+    number = _whole_number(value)
+    return number is not None and number == _whole_number(wanted)
 
 
 def _whole_number(text: str) -> int | None:
@@ -257,16 +295,18 @@ def _by_program(entry: Entry, facts: Facts) -> Advice | None:
     """What other programs decide: the node's system where kube-proxy runs on it as a program, and components."""
     if facts.binary and entry.fixes.os:
         # TKE's table is about its DaemonSet.
-        if not facts.tke and _by_version(entry, facts).verdict == "not affected":
+        if not facts.tke and _version_ends_it(entry, facts):
             return None
         return _by_system(entry, entry.fixes.os, facts)
     for wanted in entry.fixes.components:
         for name, version in facts.components.items():
-            below = _is_older(version, wanted.minimum) if _matches(wanted, name) else None
-            if below and not wanted.ends:
-                said = f"{name} is {version}, older than {wanted.minimum}"
-                return Advice(entry, "affected", (said,), wanted.sources, component(wanted))
-            if below is False and wanted.ends:
+            if not _matches(wanted, name):
+                continue
+            older = _is_older(version, wanted.minimum)
+            if older and not wanted.ends:
+                reason = f"{name} is {version}, older than {wanted.minimum}"
+                return Advice(entry, "affected", (reason,), wanted.sources, component(wanted))
+            if older is False and wanted.ends:
                 return Advice(entry, "not affected", (f"{name} is {version}",), wanted.sources)
     return None
 
@@ -277,42 +317,49 @@ def _matches(wanted: MinimumVersion, name: str) -> bool:
 
 def _by_system(entry: Entry, table: OsFixes, facts: Facts) -> Advice:
     """What the table of systems says of a kube-proxy that uses the node's own programs."""
-    rows = {row.name: row.minimum for row in table.rows}
-    sources = table.sources
-    alike = _same_family(facts.os, rows)
-    if not alike:
-        said = f"{facts.os or 'an unknown system'} is none of {', '.join(rows)}"
-        return Advice(entry, "unknown", (said,), sources)
-    needed = f"{alike[0]} {rows[alike[0]]}"
-    below = _is_older(facts.os or "", rows[alike[0]])
-    if below is False:
-        return Advice(entry, "not affected", (f"{facts.os} is {needed} or later",), sources)
-    said = (
-        f"{facts.os} is older than {needed}" if below else f"{facts.os} may be older than {needed}"
-    )
-    return Advice(entry, "affected" if below else "unknown", (said,), sources, f"{needed} or later")
+    minimums = {row.name: row.minimum for row in table.rows}
+    alike = _same_family(facts.os, minimums)
+    if not facts.os or not alike:
+        reason = f"{facts.os or 'an unknown system'} is none of {', '.join(minimums)}"
+        return Advice(entry, "unknown", (reason,), table.sources)
+    name = alike[0]
+    needed = f"{name} {minimums[name]}"
+    older = _is_older(facts.os, minimums[name])
+    if older is False:
+        reason = f"{facts.os} is {needed} or later"
+        return Advice(entry, "not affected", (reason,), table.sources)
+    verdict: Verdict = "affected" if older else "unknown"
+    stands = "is" if older else "may be"
+    reason = f"{facts.os} {stands} older than {needed}"
+    return Advice(entry, verdict, (reason,), table.sources, f"{needed} or later")
 
 
 def _by_version(entry: Entry, facts: Facts) -> Advice:
     version = facts.known
-    if not decided_by_version(entry) and not (version and is_before(entry, version.minor)):
+    came_later = version is not None and is_before(entry, version.minor)
+    if not decided_by_version(entry) and not came_later:
         return _undecided(entry, facts)
     if version is None:
         return Advice(entry, "unknown", ("no version is given",), entry.affected.sources)
     found = span(entry, facts.tke, version.minor, facts.mode)
     verdict, reasons = _judge(found, version, facts)
-    advice = Advice(entry, verdict, reasons, found.sources, told=found.told)
+    advice = Advice(entry, verdict, reasons, found.sources, claims=found.claims)
     if verdict == "not affected":
         return advice
     if found.only:
-        ending = " or ".join(component(one) for one in entry.fixes.components if one.ends)
-        return replace(advice, verdict="unknown", reasons=_without_fix(found), upgrade=ending)
-    return _on_system(advice, version, facts) if entry.affected.os else advice
+        ending = [component(wanted) for wanted in entry.fixes.components if wanted.ends]
+        upgrade = " or ".join(ending)
+        return replace(advice, verdict="unknown", reasons=_without_fix(found), upgrade=upgrade)
+    if entry.affected.os:
+        return _on_system(advice, version, facts)
+    return advice
 
 
 def _without_fix(found: Span) -> tuple[str, ...]:
     """Where something else decides, how the version stands to the fix is of no use; that nothing is known of it is."""
-    return (*(found.reasons if found.builds == "unknown" else ()), found.only)
+    if found.builds == "unknown":
+        return (*found.reasons, found.only)
+    return (found.only,)
 
 
 def _judge(found: Span, version: Version, facts: Facts) -> tuple[Verdict, tuple[str, ...]]:
@@ -342,33 +389,40 @@ def _on_system(advice: Advice, version: Version, facts: Facts) -> Advice:
     """What the node's system adds to a verdict on a failure that needs certain ones."""
     affected = advice.entry.affected
     if not facts.os:
-        return replace(
-            advice, reasons=(*advice.reasons, f"only on {', '.join(affected.os)} and later systems")
-        )
+        systems = ", ".join(affected.os)
+        reasons = (*advice.reasons, f"only on {systems} and later systems")
+        return replace(advice, reasons=reasons)
     alike = _same_family(facts.os, affected.os)
     if not alike:
         return _doubted(advice, f"whether {facts.os} is affected is not known")
-    # A system that is named without a release needs none.
-    below = {
-        name: _is_older(facts.os, name) if _first_dotted_number(name) else False for name in alike
-    }
-    if False in below.values():
+    older = [_is_older_system(facts.os, name) for name in alike]
+    if False in older:
         return advice
-    if None in below.values():
+    if None in older:
         return _doubted(advice, f"{facts.os} may be older than {alike[0]}")
-    older = f"{facts.os} is older than {alike[0]}"
+    return _on_older_system(advice, f"{facts.os} is older than {alike[0]}", version, facts)
+
+
+def _is_older_system(system: str, name: str) -> bool | None:
+    """Whether a system is older than the release that a name has; one that is named without a release needs none."""
+    if not _first_dotted_number(name):
+        return False
+    return _is_older(system, name)
+
+
+def _on_older_system(advice: Advice, older: str, version: Version, facts: Facts) -> Advice:
+    """The verdict where the system is older than those of the entry: only what was read is sure not to need them."""
+    affected = advice.entry.affected
     if not _in_range(advice.entry, facts):
         return _doubted(advice, older)
-    if not facts.tke and version.flavour != "upstream":
-        return _doubted(
-            advice, f"{older}; whether {facts.builder}'s kube-proxy matches it is not known"
-        )
+    if facts.tke:
+        return Advice(advice.entry, "not affected", (older,), affected.sources)
+    if version.flavour != "upstream":
+        doubt = f"whether {facts.builder}'s kube-proxy matches it is not known"
+        return _doubted(advice, f"{older}; {doubt}")
     for row in affected.other_os:
-        if (
-            not facts.tke
-            and _has_release(row, version)
-            and (facts.mode is None or facts.mode in row.modes)
-        ):
+        in_mode = facts.mode is None or facts.mode in row.modes
+        if in_mode and _has_release(row, version):
             return Advice(advice.entry, "unknown", (older, f"there only {row.only}"), row.sources)
     return Advice(advice.entry, "not affected", (older,), affected.sources)
 
@@ -379,25 +433,28 @@ def _doubted(advice: Advice, reason: str) -> Advice:
 
 def _has_release(row: OtherSystems, version: Version) -> bool:
     """Whether a version is one of the releases; of one whose patch release is not known, whether it can be."""
-    first, last = (tuple(map(int, text.split("."))) for text in (row.first, row.last))
-    length = len(version.release)
-    return first[:length] <= version.release <= last[:length]
+    known = len(version.release)
+    first = _first_dotted_number(row.first)[:known]
+    last = _first_dotted_number(row.last)[:known]
+    return first <= version.release <= last
 
 
 def _undecided(entry: Entry, facts: Facts) -> Advice:
     """No version of kube-proxy ends it, and what decides is not known."""
-    settings = [setting.name for setting in entry.fixes.settings if setting.ends]
-    asked = ", ".join([*settings, *map(component, entry.fixes.components)])
-    depends = (f"it depends on {asked}",) if asked else ()
-    return Advice(
-        entry, "unknown", ("no version of kube-proxy ends it", *depends), entry.affected.sources
-    )
+    reasons = ["no version of kube-proxy ends it"]
+    deciding = [setting.name for setting in entry.fixes.settings if setting.ends]
+    deciding += [component(wanted) for wanted in entry.fixes.components]
+    if deciding:
+        reasons.append(f"it depends on {', '.join(deciding)}")
+    return Advice(entry, "unknown", tuple(reasons), entry.affected.sources)
 
 
 def _upgrade(version: Version, facts: Facts) -> str:
-    if version.minor in (known.minor for known in (facts.cluster, facts.kube_proxy) if known):
-        return f"kube-proxy {version} or later"
-    return f"cluster 1.{version.minor} with kube-proxy {version} or later"
+    kube_proxy = f"kube-proxy {version} or later"
+    for known in (facts.cluster, facts.kube_proxy):
+        if known and known.minor == version.minor:
+            return kube_proxy
+    return f"cluster 1.{version.minor} with {kube_proxy}"
 
 
 def _same_family(system: str | None, names: Iterable[str]) -> list[str]:
@@ -408,18 +465,20 @@ def _same_family(system: str | None, names: Iterable[str]) -> list[str]:
 
 
 def _family(name: str) -> str:
-    return (
-        _TENCENT
-        if re.search(_TENCENT, name, re.IGNORECASE)
-        else rf"\b{re.escape(name.split()[0])}\b"
-    )
+    """A pattern for the systems of one family."""
+    if re.search(_TENCENT, name, re.IGNORECASE):
+        return _TENCENT
+    first_word = name.split()[0]
+    return rf"\b{re.escape(first_word)}\b"
 
 
 def _is_older(version: str, minimum: str) -> bool | None:
     """Whether a version is older, as far as both are told: `7` may be older than `7.2`, which gives None."""
     got, wanted = _first_dotted_number(version), _first_dotted_number(minimum)
     length = min(len(got), len(wanted))
-    if not length or (got[:length] == wanted[:length] and len(got) < len(wanted)):
+    if not length:
+        return None
+    if got[:length] == wanted[:length] and len(got) < len(wanted):
         return None
     return got[:length] < wanted[:length]
 
@@ -429,5 +488,7 @@ _DIGITS = 18  # of a number that somebody means
 
 def _first_dotted_number(text: str) -> tuple[int, ...]:
     """The first dotted number of a text."""
-    found = re.search(r"[0-9]+(\.[0-9]+)*", text)
-    return tuple(int(part[:_DIGITS]) for part in found[0].split(".")) if found else ()
+    number = re.search(r"[0-9]+(\.[0-9]+)*", text)
+    if number is None:
+        return ()
+    return tuple(int(part[:_DIGITS]) for part in number[0].split("."))

@@ -1,11 +1,17 @@
 """Builds with a known failure, as patterns of their version strings: the fix tables in RE2. No IO."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from generator.catalog.model import MODES, Entry
 from generator.fixes.advice import Facts, smallest_upgrade
-from generator.fixes.tables import Span, decided_by_version, ends_with_the_first_release, span
+from generator.fixes.tables import (
+    Span,
+    decided_by_version,
+    ends_with_the_first_release,
+    in_every_mode,
+    span,
+)
 from generator.fixes.versions import Version, parse_version
 
 _TKE_END = r"([-+.][\w.+-]*)?"  # such as -dirty
@@ -59,75 +65,105 @@ def conditions(
 
     `builds` are those of the entry, in that mode.
     """
-    found: list[str] = []
+    return (*_needed_besides(entry, builds, mode), *_not_seen(entry))
+
+
+def _needed_besides(entry: Entry, builds: Sequence[KnownBuilds], mode: str | None) -> Iterator[str]:
+    """What the failure needs that a version does not tell."""
     if mode is None and len(entry.affected.modes) < len(MODES):
-        told = any(known.not_in_iptables_mode for known in builds)
-        metric = (
-            "; from 1.21 on the alert leaves out those whose metrics show iptables mode"
-            if told
-            else ""
-        )
-        found.append(
-            f"It can happen in {' and '.join(entry.affected.modes)} mode only, which a version does not tell{metric}. "
+        modes = " and ".join(entry.affected.modes)
+        left_out = ""
+        if any(known.not_in_iptables_mode for known in builds):
+            left_out = "; from 1.21 on the alert leaves out those whose metrics show iptables mode"
+        yield (
+            f"It can happen in {modes} mode only, which a version does not tell{left_out}. "
             "Where all nodes have the same mode, name it in the profile (kube_proxy: mode)."
         )
     if entry.affected.os:
         systems = ", ".join(entry.affected.os)
-        found.append(
-            f"It needs a node with {systems} or a later system, which a version does not tell."
-        )
+        yield f"It needs a node with {systems} or a later system, which a version does not tell."
+
+
+def _not_seen(entry: Entry) -> Iterator[str]:
+    """The builds that may have the failure and that the alert does not name."""
     for fix in entry.fixes.upstream:
         if fix.ends and fix.unless:
             since = " and ".join(fix.fixed_in)
-            found.append(
+            yield (
                 f"It does not see releases of Kubernetes that have it only {fix.unless}: those from {since} on "
                 "up to the fix that it names."
             )
     if any(source.edition for source in entry.sources):
-        found.append(
+        yield (
             "The editions of TKE's page name different builds. One counts as fixed where all editions that list its "
             "release say so."
         )
-    found.append(
+    yield (
         "It does not see builds of others (EKS, GKE, k3s and more), because only their builder knows which fixes they "
         "hold."
     )
-    return tuple(found)
 
 
 def _of(entry: Entry, tke: bool, mode: str | None) -> Iterator[KnownBuilds]:
-    named = [row.minor for row in entry.fixes.tke.rows] if entry.fixes.tke else []
-    minors = range(max([*entry.affected.versions.minors(), *named]) + 1)
-    rows = [row for minor in minors if (row := _row_of_minor(entry, tke, minor, mode)) is not None]
+    no_iptables = "iptables" not in entry.affected.modes
+    for group in _by_fix(_rows(entry, tke, mode)):
+        pattern = _pattern(group, tke)
+        if pattern:
+            first, last = group[0], group[-1]
+            told = no_iptables and last.minor >= _TELLS_IPTABLES
+            yield KnownBuilds(pattern, first.fixed_in, first.where, first.note, told)
+
+
+def _rows(entry: Entry, tke: bool, mode: str | None) -> Iterator[_Row]:
+    """The affected builds of each minor release, in order."""
+    table = entry.fixes.tke
+    named = [row.minor for row in table.rows] if table else []
+    newest = max([*entry.affected.versions.minors(), *named])
+    for minor in range(newest + 1):
+        row = _row_of_minor(entry, tke, minor, mode)
+        if row:
+            yield row
+
+
+def _by_fix(rows: Iterable[_Row]) -> list[list[_Row]]:
+    """The rows of which the same is said, together, by the fix."""
     groups: dict[tuple[Version, str, str], list[_Row]] = {}
     for row in rows:
         groups.setdefault((row.fixed_in, row.where, row.note), []).append(row)
-    for (fix, where, note), group in sorted(
-        groups.items(), key=lambda item: (item[0][0].key, item[1][0].minor)
-    ):
+    return sorted(groups.values(), key=lambda group: (group[0].fixed_in.key, group[0].minor))
+
+
+def _pattern(group: Sequence[_Row], tke: bool) -> str:
+    """The builds of these rows; nothing where there are none."""
+    alternatives = []
+    whole = [row.minor for row in group if row.below is None]
+    if whole:
         any_build = r"\.[0-9]+-tke\.[0-9]+" if tke else r"\.[0-9]+"
-        whole = [row.minor for row in group if row.below is None]
-        builds = [_alternation(_number_patterns(whole)) + any_build] if whole else []
-        builds += [text for row in group if row.below and (text := _older_builds(row.below))]
-        if builds:
-            end = _TKE_END if tke else _UPSTREAM_END
-            told = "iptables" not in entry.affected.modes and group[-1].minor >= _TELLS_IPTABLES
-            yield KnownBuilds(rf"v1\.{_alternation(builds)}{end}", fix, where, note, told)
+        alternatives.append(_number_pattern(whole) + any_build)
+    for row in group:
+        older = _older_builds(row.below) if row.below else ""
+        if older:
+            alternatives.append(older)
+    if not alternatives:
+        return ""
+    end = _TKE_END if tke else _UPSTREAM_END
+    return rf"v1\.{_alternation(alternatives)}{end}"
 
 
 def _row_of_minor(entry: Entry, tke: bool, minor: int, mode: str | None) -> _Row | None:
     """The builds of a minor release that have the failure for sure, in any of the modes."""
     worst = span(entry, tke, minor, mode)
-    if worst.only or (tke and worst.upstream) or not _some(worst):
+    of_others = tke and worst.upstream
+    if worst.only or of_others or not _some(worst):
         return None
-    fixed_in = smallest_upgrade(
-        [entry], Facts(kube_proxy=parse_version(f"v1.{minor}{_FIRST_BUILD[tke]}"), mode=mode)
-    )
+    first_build = parse_version(f"v1.{minor}{_FIRST_BUILD[tke]}")
+    fixed_in = smallest_upgrade([entry], Facts(kube_proxy=first_build, mode=mode))
     if fixed_in is None:
         return None
-    # Where the mode is known, or nearly all have the failure, it need not be said.
-    said = mode is None and len(entry.affected.modes) < 3
-    by_mode = {one: span(entry, tke, minor, one) for one in entry.affected.modes} if said else {}
+    by_mode: dict[str, Span] = {}
+    # Where the mode is known, or all have the failure, it need not be said.
+    if mode is None and not in_every_mode(entry.affected.modes):
+        by_mode = {one: span(entry, tke, minor, one) for one in entry.affected.modes}
     below = worst.fix if worst.builds == "below" else None
     return _Row(minor, below, fixed_in, _condition(entry, worst, by_mode), _note(worst))
 
@@ -137,49 +173,64 @@ def _some(found: Span) -> bool:
     return found.builds in ("below", "all") and not ends_with_the_first_release(found)
 
 
-def _condition(entry: Entry, worst: Span, by_mode: dict[str, Span]) -> str:
+def _condition(entry: Entry, worst: Span, by_mode: Mapping[str, Span]) -> str:
     """What else must be so for the builds of one minor release, as a sentence."""
-    affected = {one: found for one, found in by_mode.items() if _some(found)}
-    same = [
-        one
-        for one, found in affected.items()
-        if (found.builds, found.fix) == (worst.builds, worst.fix)
-    ]
-    fewer = [
-        f", in {one} mode below {found.fix}" for one, found in affected.items() if one not in same
-    ]
-    modes = f" in {' and '.join(same)} mode{''.join(fewer)}" if affected else ""
-    systems = f" on {', '.join(entry.affected.os)} and later systems" if entry.affected.os else ""
+    modes = _modes_with_it(worst, by_mode)
+    systems = ""
+    if entry.affected.os:
+        systems = f" on {', '.join(entry.affected.os)} and later systems"
     return f"It can happen{modes}{systems}."
+
+
+def _modes_with_it(worst: Span, by_mode: Mapping[str, Span]) -> str:
+    same, fewer = [], []
+    for mode, found in by_mode.items():
+        if not _some(found):
+            continue
+        if (found.builds, found.fix) == (worst.builds, worst.fix):
+            same.append(mode)
+        else:
+            fewer.append(f", in {mode} mode below {found.fix}")
+    if not same and not fewer:
+        return ""
+    return f" in {' and '.join(same)} mode{''.join(fewer)}"
 
 
 def _note(worst: Span) -> str:
     """Which edition says what, where they differ, as a sentence."""
-    if len({(one.builds, one.fix) for one in worst.told}) == 1 or not worst.told:
+    claims = worst.claims
+    if all(claim.agrees_with(claims[0]) for claim in claims):
         return ""
-    return f"The editions of TKE's page differ: {'; '.join(one.named for one in worst.told)}."
+    return f"The editions of TKE's page differ: {'; '.join(claim.named for claim in claims)}."
 
 
 def _older_builds(fix: Version) -> str:
     """The builds of the fix's minor release that are older; nothing where there are none."""
     patch = fix.release[2]
-    older = _alternation(_number_patterns(range(patch))) if patch else ""
+    older = _number_pattern(range(patch))
     if fix.build is None:
         return rf"{fix.minor}\.{older}" if older else ""
-    rows = [rf"{older}-tke\.[0-9]+"] if older else []
+    alternatives = []
+    if older:
+        alternatives.append(rf"{older}-tke\.[0-9]+")
     if fix.build:
-        rows.append(rf"{patch}-tke\.{_alternation(_number_patterns(range(fix.build)))}")
+        builds = _number_pattern(range(fix.build))
+        alternatives.append(rf"{patch}-tke\.{builds}")
     if fix.candidate is None:
-        rows.append(rf"{patch}-tke\.{fix.build}-rc\.?[0-9]+")
+        alternatives.append(rf"{patch}-tke\.{fix.build}-rc\.?[0-9]+")
     elif fix.candidate:
-        rows.append(
-            rf"{patch}-tke\.{fix.build}-rc\.?{_alternation(_number_patterns(range(fix.candidate)))}"
-        )
-    return rf"{fix.minor}\.{_alternation(rows)}" if rows else ""
+        candidates = _number_pattern(range(fix.candidate))
+        alternatives.append(rf"{patch}-tke\.{fix.build}-rc\.?{candidates}")
+    return rf"{fix.minor}\.{_alternation(alternatives)}" if alternatives else ""
 
 
 def _alternation(alternatives: Sequence[str]) -> str:
     return alternatives[0] if len(alternatives) == 1 else f"({'|'.join(alternatives)})"
+
+
+def _number_pattern(numbers: Sequence[int]) -> str:
+    """One pattern for exactly these numbers; nothing where there are none."""
+    return _alternation(_number_patterns(numbers)) if numbers else ""
 
 
 def _number_patterns(numbers: Sequence[int]) -> list[str]:
@@ -202,7 +253,8 @@ def _before_last_digit(heads: Sequence[int]) -> str:
     text = _alternation(patterns)
     if len(longer) == len(heads):
         return text
-    return f"{text}?" if longer[-1] < 10 or len(patterns) > 1 else f"({text})?"
+    is_one_piece = longer[-1] < 10 or len(patterns) > 1
+    return f"{text}?" if is_one_piece else f"({text})?"
 
 
 def _digits(digits: Sequence[int]) -> str:
@@ -210,6 +262,7 @@ def _digits(digits: Sequence[int]) -> str:
     first, last = digits[0], digits[-1]
     if first == last:
         return str(first)
-    if len(digits) == last - first + 1 and last - first > 1:
+    without_gap = len(digits) == last - first + 1
+    if without_gap and last - first > 1:
         return f"[{first}-{last}]"
     return f"[{''.join(map(str, digits))}]"

@@ -3,8 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from generator.base import markdown
 from generator.catalog.model import Entry
@@ -24,36 +25,47 @@ class Row:
 
     @property
     def title(self) -> str:
-        first, last = f"1.{self.releases[0]}", f"1.{self.releases[-1]}"
+        first, last = self.releases[0], self.releases[-1]
+        title = f"{_TITLES[self.tke]} 1.{first}"
         if self.open_end:
-            return f"{_TITLES[self.tke]} {first} and later"
-        return f"{_TITLES[self.tke]} {first}" + (f" to {last}" if first != last else "")
+            return f"{title} and later"
+        return title if first == last else f"{title} to 1.{last}"
 
 
 def rows(entries: Sequence[Entry]) -> list[Row]:
     """A row for each release that the tables tell apart."""
     first = min(min(entry.affected.versions.minors()) for entry in entries)
-    named = [row.minor for entry in entries if entry.fixes.tke for row in entry.fixes.tke.rows]
-    last = {
-        True: max(named, default=first) + 1,
-        False: max(max(one.affected.versions.minors()) for one in entries),
-    }
-    found: list[Row] = []
-    for tke in (True, False):
-        for minor in range(first, last[tke] + 1):
-            cells = tuple(_cell(entry, tke, minor) for entry in entries)
-            if found and found[-1].tke == tke and found[-1].cells == cells:
-                found[-1] = Row(tke, (*found[-1].releases, minor), cells)
-            else:
-                found.append(Row(tke, (minor,), cells))
-        found[-1] = Row(tke, found[-1].releases, found[-1].cells, open_end=tke)
-    return found
+    newest = max(max(entry.affected.versions.minors()) for entry in entries)
+    # The row behind the last one that TKE's tables name stands for all later releases.
+    beyond_tke = max(_named_by_tke(entries), default=first) + 1
+    tke = list(_alike(entries, True, range(first, beyond_tke + 1)))
+    tke[-1] = replace(tke[-1], open_end=True)
+    return [*tke, *_alike(entries, False, range(first, newest + 1))]
+
+
+def _named_by_tke(entries: Sequence[Entry]) -> Iterator[int]:
+    for entry in entries:
+        if entry.fixes.tke:
+            yield from (row.minor for row in entry.fixes.tke.rows)
+
+
+def _alike(entries: Sequence[Entry], tke: bool, minors: Sequence[int]) -> Iterator[Row]:
+    """The releases of one builder, those with the same cells together."""
+
+    def cells(minor: int) -> tuple[str, ...]:
+        return tuple(_cell(entry, tke, minor) for entry in entries)
+
+    for found, run in groupby(minors, cells):
+        yield Row(tke, tuple(run), found)
 
 
 def as_table(entries: Sequence[Entry]) -> str:
-    head = ["kube-proxy", *(markdown.code(entry.id) for entry in entries)]
-    lines = [head, ["---"] * len(head)]
-    lines += [[row.title, *(markdown.text(cell) for cell in row.cells)] for row in rows(entries)]
+    failures = [markdown.code(entry.id) for entry in entries]
+    lines = [["kube-proxy", *failures]]
+    lines.append(["---"] * len(lines[0]))
+    for row in rows(entries):
+        cells = [markdown.text(cell) for cell in row.cells]
+        lines.append([row.title, *cells])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -66,38 +78,32 @@ def as_csv(entries: Sequence[Entry]) -> str:
 
 
 def as_json(entries: Sequence[Entry]) -> str:
-    found = [
-        {
-            "builder": _TITLES[row.tke],
-            "releases": [f"1.{minor}" for minor in row.releases],
-            "failures": {
-                entry.id: {"says": cell, **_cell_data(entry, row.tke, row.releases[0], cell)}
-                for entry, cell in zip(entries, row.cells, strict=True)
-            },
-        }
-        for row in rows(entries)
-    ]
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    data = [_row_for_programs(row, entries) for row in rows(entries)]
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _row_for_programs(row: Row, entries: Sequence[Entry]) -> dict[str, object]:
+    failures = {}
+    for entry, cell in zip(entries, row.cells, strict=True):
+        data = _cell_data(entry, row.tke, row.releases[0], cell)
+        failures[entry.id] = {"says": cell, **data}
+    return {
+        "builder": _TITLES[row.tke],
+        "releases": [f"1.{minor}" for minor in row.releases],
+        "failures": failures,
+    }
 
 
 def _cell_data(entry: Entry, tke: bool, minor: int, cell: str) -> dict[str, object]:
     if not decided_by_version(entry):
         return {"builds": "unknown", "fixed_in": None, "why": "no version of kube-proxy ends it"}
     found = span(entry, tke, minor)
-    fix = None if cell == "no" else found.fix
+    nobody = cell == "no"
     return {
-        "builds": "none" if cell == "no" else found.builds,
-        "fixed_in": str(fix) if fix else None,
+        "builds": "none" if nobody else found.builds,
+        "fixed_in": str(found.fix) if found.fix and not nobody else None,
         "why": "; ".join(found.reasons),
-        "editions": [
-            {
-                "edition": one.edition,
-                "says": one.says,
-                "fixed_in": str(one.fix) if one.fix else None,
-            }
-            for one in found.told
-            if one.edition
-        ],
+        "editions": [claim.as_row() for claim in found.claims if claim.edition],
     }
 
 
@@ -105,11 +111,16 @@ def _cell(entry: Entry, tke: bool, minor: int) -> str:
     if not decided_by_version(entry):
         return "any version"
     worst = span(entry, tke, minor)
-    said = {mode: _said_of_span(span(entry, tke, minor, mode)) for mode in entry.affected.modes}
-    text = _said_of_span(worst)
-    if len({*said.values()}) > 1:
-        text = "; ".join(f"{mode}: {word}" for mode, word in said.items())
+    text = _said_of_modes(entry, tke, minor) or _said_of_span(worst)
     return f"not listed (upstream {text})" if tke and worst.upstream else text
+
+
+def _said_of_modes(entry: Entry, tke: bool, minor: int) -> str:
+    """What is said of each mode; nothing where that is the same of all."""
+    by_mode = {mode: _said_of_span(span(entry, tke, minor, mode)) for mode in entry.affected.modes}
+    if len(set(by_mode.values())) < 2:
+        return ""
+    return "; ".join(f"{mode}: {said}" for mode, said in by_mode.items())
 
 
 def _said_of_span(found: Span) -> str:
@@ -135,10 +146,11 @@ def _builds(found: Span) -> str:
 
 def _editions(found: Span) -> str:
     """What the other editions say, where they say something else."""
-    worst, *others = found.told or (None,)
-    said = [
-        f"{one.edition}: {one.says}"
-        for one in others
-        if worst and (one.builds, one.fix) != (worst.builds, worst.fix)
-    ]
-    return f" ({worst.edition}; {'; '.join(said)})" if worst and said else ""
+    if not found.claims:
+        return ""
+    worst, *others = found.claims
+    differing = [claim for claim in others if not claim.agrees_with(worst)]
+    if not differing:
+        return ""
+    said = [f"{claim.edition}: {claim.says}" for claim in differing]
+    return f" ({worst.edition}; {'; '.join(said)})"

@@ -1,20 +1,29 @@
 """What the fix tables of an entry say of a minor release, as a Span. No IO."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from generator.catalog.model import Cites, Entry, KnownBug, MinimumVersion, TkeFix, UpstreamFix
+from generator.catalog.model import (
+    MODES,
+    Cites,
+    Entry,
+    KnownBug,
+    MinimumVersion,
+    TkeFix,
+    UpstreamFix,
+)
 from generator.catalog.releases import minor
 from generator.fixes.versions import Version, parse_version
 
 Builds = Literal["none", "below", "all", "unknown"]
 _OLDEST = "1.10"  # the oldest release that was read for "the bug came with"
 _ORDER = ("none", "below", "unknown", "all")
+_NO_CANDIDATE = 10**9  # a build comes after all of its candidates
 
 
 @dataclass(frozen=True)
-class Told:
+class EditionClaim:
     """What one edition of a vendor's table says of a minor release, and the build it names.
 
     `edition` is empty where the page has only one.
@@ -31,6 +40,14 @@ class Told:
     def named(self) -> str:
         return f"the {self.edition} says: {self.says}"
 
+    def agrees_with(self, other: "EditionClaim") -> bool:
+        return (self.builds, self.fix) == (other.builds, other.fix)
+
+    def as_row(self) -> dict[str, str | None]:
+        """For programs."""
+        fixed_in = str(self.fix) if self.fix else None
+        return {"edition": self.edition, "says": self.says, "fixed_in": fixed_in}
+
 
 @dataclass(frozen=True)
 class Span:
@@ -38,7 +55,7 @@ class Span:
 
     The others can have it only `unless`, where that is not empty, up to what `ended` says, where that is known.
     `upstream`: this is known of upstream's releases, and other builders may have brought a fix back. `only`: what must
-    be so for any build. `told`: what each edition of the vendor's table says.
+    be so for any build. `claims`: what each edition of the vendor's table says.
     """
 
     builds: Builds
@@ -49,7 +66,7 @@ class Span:
     ended: "Span | None" = None
     upstream: bool = False
     only: str = ""
-    told: tuple[Told, ...] = ()
+    claims: tuple[EditionClaim, ...] = ()
 
 
 def span(entry: Entry, tke: bool, number: int, mode: str | None = None) -> Span:
@@ -57,18 +74,25 @@ def span(entry: Entry, tke: bool, number: int, mode: str | None = None) -> Span:
 
     What TKE's table does not list is said to be so, with what is known upstream.
     """
-    if not (tke and entry.fixes.tke):
+    table = entry.fixes.tke
+    if not tke or table is None:
         return _upstream_span(entry, number, mode)
-    told = [_told_by_tke(entry, row) for row in entry.fixes.tke.rows if row.lists(number)]
-    if told:
-        return _of_editions(entry, told, number)
-    found = _upstream_span(entry, number, mode)
-    return replace(found, reasons=(f"TKE's table does not list 1.{number}", *found.reasons))
+    claims = [_claim(entry, row) for row in table.rows if row.lists(number)]
+    if claims:
+        return _of_editions(entry, claims, number)
+    upstream = _upstream_span(entry, number, mode)
+    unlisted = f"TKE's table does not list 1.{number}"
+    return replace(upstream, reasons=(unlisted, *upstream.reasons))
 
 
 def decided_by_version(entry: Entry) -> bool:
     """Whether there are versions of kube-proxy that end it."""
     return entry.fixes.tke is not None or bool(_ending(entry))
+
+
+def in_every_mode(modes: Collection[str]) -> bool:
+    """Whether these are all modes; userspace, which ended with 1.26, need not be among them."""
+    return set(MODES) - {"userspace"} <= set(modes)
 
 
 def is_before(entry: Entry, number: int) -> bool:
@@ -79,59 +103,71 @@ def is_before(entry: Entry, number: int) -> bool:
 
 def named_versions(entry: Entry, tke: bool) -> Iterable[Version]:
     """The versions that the tables name."""
-    rows = entry.fixes.tke.rows if tke and entry.fixes.tke else ()
-    texts = [row.minimum for row in rows] or [
-        f"v{one}" for fix in entry.fixes.upstream for one in fix.fixed_in
-    ]
-    return [version for text in texts if text and (version := parse_version(text))]
+    texts: list[str | None] = []
+    if tke and entry.fixes.tke:
+        texts += [row.minimum for row in entry.fixes.tke.rows]
+    if not texts:
+        for fix in entry.fixes.upstream:
+            texts += [f"v{release}" for release in fix.fixed_in]
+    versions = [parse_version(text) for text in texts if text]
+    return [version for version in versions if version]
 
 
 def ends_with_the_first_release(found: Span) -> bool:
     """Whether no release of the minor has the failure, but perhaps a pre-release of the first."""
-    fix = found.fix if found.builds == "below" else None
-    return fix is not None and fix.flavour == "upstream" and fix.release[2] == 0
+    if found.builds != "below" or found.fix is None:
+        return False
+    return found.fix.flavour == "upstream" and found.fix.release[2] == 0
 
 
 def component(wanted: MinimumVersion) -> str:
     return f"{wanted.name} {wanted.minimum} or later"
 
 
-def _told_by_tke(entry: Entry, row: TkeFix) -> Told:
-    names = {source.key: source.edition or "" for source in entry.sources}
-    edition = (names.get(row.edition, ""), row.edition, row.cluster)
+def _claim(entry: Entry, row: TkeFix) -> EditionClaim:
+    editions = {source.key: source.edition or "" for source in entry.sources}
+    place = (editions.get(row.edition, ""), row.edition, row.cluster)
     match row.action:
         case "none":
-            return Told(*edition, "none", "the problem does not exist")
+            return EditionClaim(*place, "none", "the problem does not exist")
         case "upgrade-cluster":
-            return Told(*edition, "all", "the cluster has to be upgraded")
-    return Told(*edition, "below", f"fixed in {row.minimum}", parse_version(row.minimum or ""))
+            return EditionClaim(*place, "all", "the cluster has to be upgraded")
+    fix = parse_version(row.minimum or "")
+    return EditionClaim(*place, "below", f"fixed in {row.minimum}", fix)
 
 
-def _of_editions(entry: Entry, told: Sequence[Told], number: int) -> Span:
+def _of_editions(entry: Entry, claims: Sequence[EditionClaim], number: int) -> Span:
     """The worst that an edition says counts; the reasons begin with it, and name the editions that say nothing."""
-    worst_first = sorted(told, key=_badness, reverse=True)
-    reasons = [
-        f"TKE {one.clusters}: {one.says}{f' ({one.edition})' if one.edition else ''}"
-        for one in worst_first
-    ]
+    worst_first = sorted(claims, key=_badness, reverse=True)
+    worst = worst_first[0]
+    reasons = [_claim_reason(claim) for claim in worst_first]
+    for name in _silent_editions(entry, claims):
+        reasons.append(f"the {name} does not list 1.{number}")
+    sources = tuple(claim.source for claim in worst_first)
+    return Span(worst.builds, tuple(reasons), sources, worst.fix, claims=tuple(worst_first))
+
+
+def _claim_reason(claim: EditionClaim) -> str:
+    edition = f" ({claim.edition})" if claim.edition else ""
+    return f"TKE {claim.clusters}: {claim.says}{edition}"
+
+
+def _silent_editions(entry: Entry, claims: Sequence[EditionClaim]) -> Iterator[str]:
+    """The editions whose table is among the entry's and that claim nothing here."""
     rows = entry.fixes.tke.rows if entry.fixes.tke else ()
-    silent = {row.edition for row in rows} - {one.source for one in told}
-    names = [source.edition or source.title for source in entry.sources if source.key in silent]
-    reasons += [f"the {name} does not list 1.{number}" for name in names]
-    sources = tuple(one.source for one in worst_first)
-    return Span(
-        worst_first[0].builds, tuple(reasons), sources, worst_first[0].fix, told=tuple(worst_first)
-    )
+    silent = {row.edition for row in rows} - {claim.source for claim in claims}
+    for source in entry.sources:
+        if source.key in silent:
+            yield source.edition or source.title
 
 
 def span_of_bug(bug: KnownBug, number: int) -> Span:
     """Which builds of minor release 1.`number` have a known bug."""
     if bug.fix.fixed_in:
         return _releases_without(bug.fix, number)
-    since = minor(bug.fix.since) if bug.fix.since else 0
-    return Span(
-        "all" if number >= since else "none", (f"since {bug.fix.since}",), (), upstream=True
-    )
+    first = minor(bug.fix.since) if bug.fix.since else 0
+    builds: Builds = "all" if number >= first else "none"
+    return Span(builds, (f"since {bug.fix.since}",), (), upstream=True)
 
 
 def _ending(entry: Entry) -> list[UpstreamFix]:
@@ -140,79 +176,94 @@ def _ending(entry: Entry) -> list[UpstreamFix]:
 
 def _upstream_span(entry: Entry, number: int, mode: str | None) -> Span:
     """What is known of upstream's releases, in a mode or in the worst of the entry's."""
-    conditions = [
-        f"{one.name} is older than {one.minimum}" for one in entry.fixes.components if one.ends
-    ]
-    only = f"only where {' or '.join(conditions)}" if conditions else ""
+    sources = entry.affected.sources
     if is_before(entry, number):
-        return Span(
-            "none",
-            (f"no release before {entry.affected.since} can have it",),
-            entry.affected.sources,
-        )
-    nothing = Span("unknown", (), entry.affected.sources, upstream=True, only=only)
-    oldest = _OLDEST if any(fix.since for fix in _ending(entry)) else entry.affected.versions.first
+        reason = f"no release before {entry.affected.since} can have it"
+        return Span("none", (reason,), sources)
+    only = _old_components(entry)
+    unknown = Span("unknown", (), sources, upstream=True, only=only)
+    oldest = _oldest_read(entry)
     if number < minor(oldest):
-        return replace(nothing, reasons=(f"nothing is known of releases before {oldest}",))
-    by_mode = {
-        one: _in_mode(entry, number, one) for one in ([mode] if mode else entry.affected.modes)
-    }
-    found = {one: span for one, span in by_mode.items() if span}
-    if len(found) < len(by_mode):
-        return replace(nothing, reasons=("no release of Kubernetes is known to end it",))
-    worst = max(found.values(), key=_badness)
-    same = [one for one, span in found.items() if _badness(span) == _badness(worst)]
-    if len(same) < len(found):
-        first, *others = worst.reasons
-        worst = replace(worst, reasons=(f"in {' and '.join(same)} mode: {first}", *others))
-    return replace(worst, only=only)
+        reason = f"nothing is known of releases before {oldest}"
+        return replace(unknown, reasons=(reason,))
+    by_mode: dict[str, Span] = {}
+    for one in (mode,) if mode else entry.affected.modes:
+        best = _in_mode(entry, number, one)
+        if best is None:
+            return replace(unknown, reasons=("no release of Kubernetes is known to end it",))
+        by_mode[one] = best
+    return replace(_worst_of_modes(by_mode), only=only)
+
+
+def _old_components(entry: Entry) -> str:
+    """What must be so of other programs, where these end the failure by themselves."""
+    ending = [wanted for wanted in entry.fixes.components if wanted.ends]
+    if not ending:
+        return ""
+    conditions = [f"{wanted.name} is older than {wanted.minimum}" for wanted in ending]
+    return f"only where {' or '.join(conditions)}"
+
+
+def _oldest_read(entry: Entry) -> str:
+    """The oldest minor release of which the changes that end the failure tell."""
+    dated = any(fix.since for fix in _ending(entry))
+    return _OLDEST if dated else entry.affected.versions.first
+
+
+def _worst_of_modes(by_mode: Mapping[str, Span]) -> Span:
+    """The worst of what is known of several modes, which it names if the others are better off."""
+    worst = max(by_mode.values(), key=_badness)
+    modes = [mode for mode, found in by_mode.items() if _badness(found) == _badness(worst)]
+    if len(modes) == len(by_mode):
+        return worst
+    first, *others = worst.reasons
+    first = f"in {' and '.join(modes)} mode: {first}"
+    return replace(worst, reasons=(first, *others))
 
 
 def _in_mode(entry: Entry, number: int, mode: str) -> Span | None:
     """The best of the changes that end the failure in a mode; None if none does."""
-    spans = [(fix, _releases_without(fix, number)) for fix in _ending(entry) if mode in fix.ends]
-    whole = min((found for fix, found in spans if not fix.unless), key=_badness, default=None)
-    partly = min((found for fix, found in spans if fix.unless), key=_badness, default=None)
-    if partly is None or (
-        whole and (ends_with_the_first_release(whole) or _badness(whole) <= _badness(partly))
-    ):
+    ending = [fix for fix in _ending(entry) if mode in fix.ends]
+    wholly = [_releases_without(fix, number) for fix in ending if not fix.unless]
+    partly = [_releases_without(fix, number) for fix in ending if fix.unless]
+    whole = min(wholly, key=_badness, default=None)
+    part = min(partly, key=_badness, default=None)
+    if part is None:
         return whole
-    return replace(partly, ended=whole)
+    if whole is None:
+        return part
+    if ends_with_the_first_release(whole) or _badness(whole) <= _badness(part):
+        return whole
+    return replace(part, ended=whole)
 
 
-def _badness(found: Span | Told) -> tuple[int, tuple[int, ...], int, int, bool]:
+def _badness(found: Span | EditionClaim) -> tuple[int, tuple[int, ...], int, int, bool]:
     """For comparing what is said of one minor release: the more builds are affected, the higher."""
-    fix = found.fix
-    build, candidate = (fix.build or 0, fix.candidate or 10**9) if fix else (0, 0)
+    builds = _ORDER.index(found.builds)
     rare = isinstance(found, Span) and bool(found.unless)
-    return _ORDER.index(found.builds), fix.release if fix else (), build, candidate, rare
+    fix = found.fix
+    if fix is None:
+        return builds, (), 0, 0, rare
+    build = fix.build or 0
+    candidate = _NO_CANDIDATE if fix.candidate is None else fix.candidate
+    return builds, fix.release, build, candidate, rare
 
 
 def _releases_without(fix: UpstreamFix, number: int) -> Span:
     """Which releases of a minor lack a change: of fixed_in the newest had it first, the others had it brought there."""
-    first, change = max(fix.fixed_in, key=minor), fix.change.strip().rstrip(".")
-    brought = next((release for release in fix.fixed_in if minor(release) == number), None)
+    change = fix.change.strip().rstrip(".")
     unless = fix.unless or ""
     if fix.since and number < minor(fix.since):
-        return Span(
-            "none", (f"upstream the bug came with {fix.since}",), fix.sources, upstream=True
-        )
-    if brought:
-        reason = f"upstream fixed in {brought}: {change}"
-        return Span(
-            "below", (reason,), fix.sources, parse_version(f"v{brought}"), unless, upstream=True
-        )
+        reason = f"upstream the bug came with {fix.since}"
+        return Span("none", (reason,), fix.sources, upstream=True)
+    for release in fix.fixed_in:
+        if minor(release) == number:
+            reason = f"upstream fixed in {release}: {change}"
+            fixed = parse_version(f"v{release}")
+            return Span("below", (reason,), fix.sources, fixed, unless, upstream=True)
+    first = max(fix.fixed_in, key=minor)
     if number > minor(first):
-        return Span(
-            "none",
-            (f"upstream fixed in {first}: {change}",),
-            fix.sources,
-            unless=unless,
-            upstream=True,
-        )
-    return Span(
-        "all",
-        (f"upstream fixed in {first}, in no 1.{number}: {change}",),
-        fix.sources,
-        upstream=True,
-    )
+        reason = f"upstream fixed in {first}: {change}"
+        return Span("none", (reason,), fix.sources, unless=unless, upstream=True)
+    reason = f"upstream fixed in {first}, in no 1.{number}: {change}"
+    return Span("all", (reason,), fix.sources, upstream=True)

@@ -64,23 +64,31 @@ _REMEMBERED = 1024  # the tables name the same few again and again
 def parse_version(text: str) -> Version | None:
     """None for what is no version of Kubernetes 1.x, such as `latest` or the `v0.0.0-master` of an unstamped build."""
     text = text.strip()
-    found = _FORM.fullmatch(text) if len(text) <= _LONGEST else None
-    if not found:
+    if len(text) > _LONGEST:
         return None
-    release = tuple(map(int, found["release"].split(".")))
-    rest = found["rest"] or ""
+    form = _FORM.fullmatch(text)
+    if form is None:
+        return None
+    release = tuple(map(int, form["release"].split(".")))
+    rest = form["rest"] or ""
     if not rest:
         return Version(text, release)
     if len(release) < 3:
         return None
-    if tke := _TKE.fullmatch(rest):
-        return Version(
-            text, release, "tke", int(tke["build"]), candidate=_candidate(tke["rest"] or "")
-        )
-    pre = _PRE.match(rest)
-    plain = pre is not None and pre.end() == len(rest)
-    flavour = "upstream" if plain else next((name for name in _VENDORS if name in rest), "other")
-    return Version(text, release, flavour, pre=(pre[1], _all_numbers(pre[2])) if pre else None)
+    tke = _TKE.fullmatch(rest)
+    if tke:
+        candidate = _candidate(tke["rest"] or "")
+        return Version(text, release, "tke", int(tke["build"]), candidate=candidate)
+    stage = _PRE.match(rest)
+    if stage is None:
+        return Version(text, release, _builder(rest))
+    flavour = "upstream" if stage.end() == len(rest) else _builder(rest)
+    return Version(text, release, flavour, pre=(stage[1], _all_numbers(stage[2])))
+
+
+def _builder(rest: str) -> str:
+    """Who builds it, other than upstream and TKE."""
+    return next((name for name in _VENDORS if name in rest), "other")
 
 
 def at_least(version: Version, wanted: Version) -> bool | None:
@@ -92,16 +100,23 @@ def at_least(version: Version, wanted: Version) -> bool | None:
     if not (version.full and wanted.full):
         return None
     if wanted.flavour != "upstream":
-        if version.flavour != wanted.flavour or wanted.build is None or version.build is None:
-            return None
-        if (version.release, version.build) != (wanted.release, wanted.build):
-            return (version.release, version.build) > (wanted.release, wanted.build)
-        return _candidate_at_least(version.candidate, wanted.candidate)
-    if version.release == wanted.release:
-        return None if version.pre and version.pre != wanted.pre else True
+        return _build_at_least(version, wanted)
     if version.release > wanted.release:
         return True
-    return False if version.flavour == "upstream" else None
+    if version.release < wanted.release:
+        return False if version.flavour == "upstream" else None
+    may_lack_it = version.pre and version.pre != wanted.pre
+    return None if may_lack_it else True
+
+
+def _build_at_least(version: Version, wanted: Version) -> bool | None:
+    """The same of two builds of one builder, which numbers them."""
+    if version.flavour != wanted.flavour or wanted.build is None or version.build is None:
+        return None
+    got, least = (version.release, version.build), (wanted.release, wanted.build)
+    if got != least:
+        return got > least
+    return _candidate_at_least(version.candidate, wanted.candidate)
 
 
 def _candidate(rest: str) -> int | None:

@@ -31,10 +31,10 @@ class Part:
     after: str = ""
 
     def __str__(self) -> str:
-        known = self.before or self.after
-        return (
-            f"{self.name} {self.before or 'none'} → {self.after or 'none'}" if known else self.name
-        )
+        if not self.before and not self.after:
+            return self.name
+        before, after = self.before or "none", self.after or "none"
+        return f"{self.name} {before} → {after}"
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,10 @@ class RuleChange:
         """As a line of a changelog begins."""
         if self.kind in ("new", "removed"):
             return f"{self.name}: {self.kind}"
-        deprecated = ["deprecated"] if self.kind == "deprecated" else []
-        return f"{self.name}: {', '.join([*deprecated, *self.what()])}"
+        what = self.what()
+        if self.kind == "deprecated":
+            what.insert(0, "deprecated")
+        return f"{self.name}: {', '.join(what)}"
 
     def what(self) -> list[str]:
         """The parts, without what the kind says already."""
@@ -60,21 +62,20 @@ class RuleChange:
 
 def compare(old: Iterable[Locked], new: Iterable[Locked]) -> list[RuleChange]:
     """The changes, by kind and name. A rule that changes its name is removed and new."""
-    before, after = ({(row.name, row.engine): row for row in rows} for rows in (old, new))
-    found = [
-        RuleChange("new", row.name, row.failure) for key, row in after.items() if key not in before
-    ]
-    found += [
-        RuleChange("removed", row.name, row.failure)
-        for key, row in before.items()
-        if key not in after
-    ]
-    found += [
-        change
-        for key in before.keys() & after.keys()
-        if (change := _change(before[key], after[key]))
-    ]
-    return sorted(found, key=lambda change: (KINDS.index(change.kind), change.name))
+    before = {(rule.name, rule.engine): rule for rule in old}
+    after = {(rule.name, rule.engine): rule for rule in new}
+    changes = []
+    for key, rule in after.items():
+        if key not in before:
+            changes.append(RuleChange("new", rule.name, rule.failure))
+            continue
+        change = _change(before[key], rule)
+        if change:
+            changes.append(change)
+    for key, rule in before.items():
+        if key not in after:
+            changes.append(RuleChange("removed", rule.name, rule.failure))
+    return sorted(changes, key=lambda change: (KINDS.index(change.kind), change.name))
 
 
 def _change(old: Locked, new: Locked) -> RuleChange | None:
@@ -88,18 +89,21 @@ def _change(old: Locked, new: Locked) -> RuleChange | None:
 
 
 def _parts(old: Locked, new: Locked) -> Iterator[Part]:
-    pairs = [
+    facts = [
         ("failure", old.failure, new.failure),
         ("status", old.status, new.status),
         ("interval", old.interval, new.interval),
         ("for", old.hold, new.hold),
-        *(
-            (key, old.labels.get(key, ""), new.labels.get(key, ""))
-            for key in sorted({*old.labels, *new.labels})
-        ),
     ]
-    yield from (Part(name, before, after) for name, before, after in pairs if before != after)
-    yield from (Part(name) for name in ("expr", "text") if getattr(old, name) != getattr(new, name))
+    for label in sorted({*old.labels, *new.labels}):
+        facts.append((label, old.labels.get(label, ""), new.labels.get(label, "")))
+    for name, before, after in facts:
+        if before != after:
+            yield Part(name, before, after)
+    if old.expr != new.expr:
+        yield Part("expr")
+    if old.text != new.text:
+        yield Part("text")
 
 
 def unnamed(
@@ -111,16 +115,17 @@ def unnamed(
     """
     text = "\n".join(lines)
     beginnings = tuple(re.findall(r"`([\w:]+)\*`", text))
-    return [
-        Problem(
-            where,
-            f"no line added since {since} names {change.name}; say why, for example:\n- {change}, because …",
+    problems = []
+    for change in changes:
+        is_named = change.name.startswith(beginnings) or _holds_name(text, change.name)
+        if change.kind == "text" or is_named:
+            continue
+        message = (
+            f"no line added since {since} names {change.name}; "
+            f"say why, for example:\n- {change}, because …"
         )
-        for change in changes
-        if change.kind != "text"
-        and not change.name.startswith(beginnings)
-        and not _holds_name(text, change.name)
-    ]
+        problems.append(Problem(where, message))
+    return problems
 
 
 def _holds_name(text: str, name: str) -> bool:
@@ -132,12 +137,11 @@ def added(old: str, new: str) -> list[str]:
     """The lines of a text that an older one does not have."""
     before, after = old.splitlines(), new.splitlines()
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    return [
-        line
-        for tag, _, _, begin, end in matcher.get_opcodes()
-        if tag != "equal"
-        for line in after[begin:end]
-    ]
+    lines = []
+    for tag, _, _, begin, end in matcher.get_opcodes():
+        if tag != "equal":
+            lines += after[begin:end]
+    return lines
 
 
 def newest_section(text: str) -> tuple[int, list[str]]:
@@ -146,18 +150,24 @@ def newest_section(text: str) -> tuple[int, list[str]]:
     headings = [number for number, line in enumerate(lines) if line.startswith("## ")]
     if not headings:
         return 1, lines
-    end = headings[1] if len(headings) > 1 else len(lines)
-    return headings[0] + 1, lines[headings[0] + 1 : end]
+    begin, *others = headings
+    end = others[0] if others else len(lines)
+    return begin + 1, lines[begin + 1 : end]
 
 
 def markdown(changes: Sequence[RuleChange]) -> str:
     """Changes as a section of release notes."""
     sections = []
     for kind in KINDS:
-        rows = [change for change in changes if change.kind == kind]
-        if rows:
-            lines = (
-                f"- `{row.name}`{': ' if row.what() else ''}{', '.join(row.what())}" for row in rows
-            )
-            sections.append(f"### {_TITLES[kind]}\n\n" + "".join(f"{line}\n" for line in lines))
+        of_kind = [change for change in changes if change.kind == kind]
+        if of_kind:
+            lines = "".join(map(_as_item, of_kind))
+            sections.append(f"### {_TITLES[kind]}\n\n{lines}")
     return "\n".join(sections)
+
+
+def _as_item(change: RuleChange) -> str:
+    what = change.what()
+    if not what:
+        return f"- `{change.name}`\n"
+    return f"- `{change.name}`: {', '.join(what)}\n"

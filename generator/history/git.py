@@ -10,9 +10,9 @@ _DEFAULT_BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "main", "mas
 
 def commit(name: str, folder: Path) -> str | None:
     """The full id of the commit that is called so."""
-    said = _refusal(folder)
-    if said:
-        raise ToolError(f"git can read no repository here: {said}")
+    refusal = _refusal(folder)
+    if refusal:
+        raise ToolError(f"git can read no repository here: {refusal}")
     return _git_line(
         folder, "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"
     )
@@ -20,8 +20,9 @@ def commit(name: str, folder: Path) -> str | None:
 
 def file_at(commit: str, path: Path, folder: Path) -> str | None:
     """A file as it was in a commit; None if it was not there."""
-    found, content = subprocesses.run(["git", "show", f"{commit}:./{path.as_posix()}"], folder)
-    return content if found else None
+    command = ["git", "show", f"{commit}:./{path.as_posix()}"]
+    is_there, content = subprocesses.run(command, folder)
+    return content if is_there else None
 
 
 def is_shallow(folder: Path) -> bool:
@@ -45,22 +46,25 @@ def base(folder: Path) -> tuple[str, str] | None:
     if "not a git repository" in _refusal(folder):
         return None
     head = commit("HEAD", folder)
+    if head is None:
+        return None
     for branch in _DEFAULT_BRANCHES:
-        fork = _git_line(folder, "merge-base", "HEAD", branch) if head else None
+        fork = _git_line(folder, "merge-base", "HEAD", branch)
         if fork and fork != head:
             return fork, f"{fork[:8]} (where this left {branch})"
     before = commit("HEAD^", folder)
     if before:
         return before, f"{before[:8]} (the commit before HEAD)"
-    return (head, f"{head[:8]} (HEAD; this clone has no commit before it)") if head else None
+    return head, f"{head[:8]} (HEAD; this clone has no commit before it)"
 
 
 def _refusal(folder: Path) -> str:
     """Why git will not work here; empty if it does."""
-    inside, said = subprocesses.run(["env", "LC_ALL=C", "git", "rev-parse", "--git-dir"], folder)
-    return "" if inside else said.strip()
+    command = ["env", "LC_ALL=C", "git", "rev-parse", "--git-dir"]
+    is_inside, printed = subprocesses.run(command, folder)
+    return "" if is_inside else printed.strip()
 
 
 def _git_line(folder: Path, *arguments: str) -> str | None:
-    found, said = subprocesses.run(["git", *arguments], folder)
-    return said.strip() or None if found else None
+    worked, printed = subprocesses.run(["git", *arguments], folder)
+    return (printed.strip() or None) if worked else None

@@ -8,12 +8,12 @@ annotations: its change is a change of prose, every other one a change of behavi
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from generator.base.names import GENERATED
 from generator.base.shapes import LABELS, TEXT, Shape, each, record
-from generator.catalog.model import Catalog
+from generator.catalog.model import Catalog, Entry
 from generator.compile.rule import AlertRule, RecordingRule, Rules
 from generator.query import lexer
 
@@ -56,31 +56,35 @@ def lock(rules: Rules, catalog: Catalog) -> list[Locked]:
         for group in groups:
             for rule in group.rules:
                 name = rule.record if isinstance(rule, RecordingRule) else rule.alert
-                entry = owners.get(name)
-                hold, labels, text = (
-                    _locked_alert(rule) if isinstance(rule, AlertRule) else ("", {}, "")
-                )
-                place = (
-                    name,
-                    engine,
-                    entry.id if entry else "",
-                    entry.status if entry else "stable",
-                    group.interval,
-                )
-                rows.append(Locked(*place, hold, labels, _hash(lexer.plain(rule.expr)), text))
+                rows.append(_rule_row(rule, name, engine, group.interval, owners.get(name)))
     return sorted(rows, key=lambda row: (row.name, row.engine))
+
+
+def _rule_row(
+    rule: AlertRule | RecordingRule, name: str, engine: str, interval: str, owner: Entry | None
+) -> Locked:
+    row = Locked(
+        name=name,
+        engine=engine,
+        failure=owner.id if owner else "",
+        status=owner.status if owner else "stable",
+        interval=interval,
+        hold="",
+        labels={},
+        expr=_hash(lexer.plain(rule.expr)),
+        text="",
+    )
+    if isinstance(rule, RecordingRule):
+        return row
+    labels = {key: value for key, value in rule.labels.items() if key != "failure"}
+    annotations = json.dumps(dict(rule.annotations), sort_keys=True)
+    return replace(row, hold=rule.hold, labels=labels, text=_hash(annotations))
 
 
 def dump(rows: Iterable[Locked]) -> str:
     """The lock file: a line for each fact, so that a difference shows the fact."""
-    return (
-        json.dumps(
-            {"generated": GENERATED, "rules": [_row_data(row) for row in rows]},
-            indent=2,
-            ensure_ascii=False,
-        )
-        + "\n"
-    )
+    data = {"generated": GENERATED, "rules": [_row_data(row) for row in rows]}
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def rows_in(text: str) -> list[Locked]:
@@ -90,11 +94,6 @@ def rows_in(text: str) -> list[Locked]:
     except RecursionError as error:
         raise ValueError("it is too deep") from error
     return [_locked_row(row) for row in _LOCK.checked(data)["rules"]]
-
-
-def _locked_alert(rule: AlertRule) -> tuple[str, Mapping[str, str], str]:
-    labels = {key: value for key, value in rule.labels.items() if key != "failure"}
-    return rule.hold, labels, _hash(json.dumps(dict(rule.annotations), sort_keys=True))
 
 
 def _hash(text: str) -> str:

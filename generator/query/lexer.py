@@ -63,7 +63,8 @@ def words(expr: str) -> list[Token]:
 
 def plain(expr: str) -> str:
     """The expression without its comments, and with one space where there is a gap."""
-    return "".join(" " if token.kind == "gap" else token.text for token in tokens(expr)).strip()
+    texts = [" " if token.kind == "gap" else token.text for token in tokens(expr)]
+    return "".join(texts).strip()
 
 
 def _unquoted(text: str) -> str:
@@ -80,8 +81,10 @@ def _number(text: str) -> str:
     if re.fullmatch("0[xX][0-9a-fA-F]+", text):
         return repr(float(int(text, 16)))
     parts = _LENGTH.findall(text)
-    if parts and "".join(map("".join, parts)) == text:
-        return f"{sum(float(count) * _UNITS[unit] for count, unit in parts):.9g}s"
+    is_duration = bool(parts) and "".join(count + unit for count, unit in parts) == text
+    if is_duration:
+        seconds = sum(float(count) * _UNITS[unit] for count, unit in parts)
+        return f"{seconds:.9g}s"
     try:
         return repr(float(text))
     except ValueError:

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-
-import re2
+from itertools import product
 
 from generator.query import lexer, logql_tree
-from generator.query.signature import Signature, escape
+from generator.query.signature import Signature, compile_re2, escape
 
 # Loki turns a pattern of nothing but plain text, `.*`, `|` and groups into searches of plain text, and does it wrongly:
 # for `X.*A|X.*B` it looks for XA or XB. With this at its end a pattern means the same, and goes to the engine as it is.
@@ -18,21 +17,16 @@ _PARTS = re.compile(
 )
 _REPEATED_GROUP = re.compile(r"\)[*{]")  # Go may fold its operator away, as that of `(.+)*`
 
+_NEVER_RAW = "`\r\n\ufeff\0"  # what Go's lexer drops in a raw string, or ends it at
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def quote(text: str) -> str:
     """A LogQL string: raw (in backticks) where Go's lexer leaves it unchanged, else double-quoted with Go's escapes."""
-    raw = (
-        "`" not in text
-        and "\r" not in text
-        and "\n" not in text
-        and "\ufeff" not in text
-        and "\0" not in text
-    )
-    if raw:
+    if not any(char in text for char in _NEVER_RAW):
         return f"`{text}`"
-    return '"' + "".join(_escape(char) for char in text) + '"'
+    escaped = "".join(map(_escape, text))
+    return f'"{escaped}"'
 
 
 def _escape(char: str) -> str:
@@ -46,10 +40,15 @@ def filters(signature: Signature) -> list[str]:
     chain = [f"|= {quote(literal)}" for literal in signature.literals]
     if signature.any_of:
         # Loki searches for alternatives of plain text without its regular expression engine.
-        chain.append(f"|~ {quote('|'.join(map(escape, signature.any_of)))}")
+        alternatives = "|".join(map(escape, signature.any_of))
+        chain.append(f"|~ {quote(alternatives)}")
     if signature.pattern is not None:
-        chain.append(f"|~ {quote(_for_the_engine(signature.pattern))}")
-    return chain + [f"!~ {quote(_for_the_engine(pattern))}" for pattern in signature.exclude]
+        pattern = _for_the_engine(signature.pattern)
+        chain.append(f"|~ {quote(pattern)}")
+    for exclusion in signature.exclude:
+        pattern = _for_the_engine(exclusion)
+        chain.append(f"!~ {quote(pattern)}")
+    return chain
 
 
 def _for_the_engine(pattern: str) -> str:
@@ -70,19 +69,26 @@ def of_place(selector: str, place: Mapping[str, str]) -> str:
     A label may be structured metadata, which a stream lacks and a filter sees; streams that have another value are
     not read.
     """
+    stages = []
     for label, value in place.items():
-        selector = _with_matcher(selector, f"{label}=~{quote(f'({escape(value)})?')}")
-    return " ".join([selector, *(f"| {label}={quote(value)}" for label, value in place.items())])
+        value_or_none = quote(f"({escape(value)})?")
+        selector = _with_matcher(selector, f"{label}=~{value_or_none}")
+        stages.append(f"| {label}={quote(value)}")
+    return " ".join([selector, *stages])
 
 
 def _with_matcher(expr: str, matcher: str) -> str:
-    parts, end = [], 0
+    parts = []
+    end = 0
     for begin, close in _selector_spans(expr):
-        comma = ", " if expr[begin + 1 : close].strip() else ""
-        parts.append(expr[end:close].rstrip() if comma else expr[end:close])
-        parts.append(f"{comma}{matcher}")
+        before = expr[end:close]
+        is_empty = not expr[begin + 1 : close].strip()
+        if not is_empty:
+            before = f"{before.rstrip()}, "
+        parts += [before, matcher]
         end = close
-    return "".join([*parts, expr[end:]])
+    parts.append(expr[end:])
+    return "".join(parts)
 
 
 def renamed(expr: str, prefix: str, labels: Sequence[str]) -> str:
@@ -91,51 +97,64 @@ def renamed(expr: str, prefix: str, labels: Sequence[str]) -> str:
     stage = f" | label_format {back}" if back else ""
     for begin, close in reversed(_selector_spans(expr)):
         place = _first_stage(expr, close + 1)
-        matchers = [
-            prefix + token.text if token.kind == "name" else token.text
-            for token in lexer.tokens(expr[begin:close])
-        ]
-        expr = f"{expr[:begin]}{''.join(matchers)}{expr[close:place]}{stage}{expr[place:]}"
+        matchers = _with_prefix(expr[begin:close], prefix)
+        expr = f"{expr[:begin]}{matchers}{expr[close:place]}{stage}{expr[place:]}"
     return expr
+
+
+def _with_prefix(matchers: str, prefix: str) -> str:
+    """Matchers of labels whose names have a prefix."""
+    texts = []
+    for token in lexer.tokens(matchers):
+        if token.kind == "name":
+            texts.append(prefix)
+        texts.append(token.text)
+    return "".join(texts)
 
 
 def _first_stage(expr: str, begin: int) -> int:
     """Where the first stage of a pipeline can stand after a selector: behind the range, if this comes first."""
-    found = re.match(r"\s*\[[^\]]*\](\s*offset\s+-?\w+)?", expr[begin:])
-    return begin + (found.end() if found else 0)
+    window = re.match(r"\s*\[[^\]]*\](\s*offset\s+-?\w+)?", expr[begin:])
+    return begin + window.end() if window else begin
 
 
 def selects(expr: str, streams: Iterable[Mapping[str, str]]) -> bool:
     """Whether an expression asks for the lines of one of these streams. Raises ValueError if a selector is none."""
-    selectors = [
-        logql_tree.stream_matchers(expr[begin : close + 1])
-        for begin, close in _selector_spans(expr)
-    ]
-    return any(
-        all(_fits(labels, *one) for one in matchers) for matchers in selectors for labels in streams
-    )
+    selectors = [expr[begin : close + 1] for begin, close in _selector_spans(expr)]
+    asked = [logql_tree.stream_matchers(selector) for selector in selectors]
+    return any(_fits_all(labels, matchers) for labels, matchers in product(streams, asked))
+
+
+def _fits_all(labels: Mapping[str, str], matchers: logql_tree.Matchers) -> bool:
+    return all(_fits(labels, *matcher) for matcher in matchers)
 
 
 def _fits(labels: Mapping[str, str], label: str, sign: str, value: str) -> bool:
-    found = labels.get(label, "")
-    match sign:
-        case "=" | "!=":
-            fits = found == value
-        case _:
-            try:
-                fits = re2.fullmatch(f"(?s:{value})", found) is not None
-            except re2.error as error:
-                raise ValueError(f"{value}: {error}") from error
+    own = labels.get(label, "")
+    if sign in ("=", "!="):
+        fits = own == value
+    else:
+        fits = _matches_whole(value, own)
     return fits is (sign in ("=", "=~"))
+
+
+def _matches_whole(pattern: str, text: str) -> bool:
+    try:
+        whole = compile_re2(rf"\A(?s:{pattern})\z")
+    except ValueError as error:
+        raise ValueError(f"{pattern}: {error}") from error
+    return whole.search(text) is not None
 
 
 def log_queries(expr: str) -> list[str]:
     """What the expression counts: each stream selector with its pipeline, up to the range."""
-    stops = [token.start for token in lexer.tokens(expr) if token.text == "["]
-    return [
-        expr[begin : next((stop for stop in stops if stop > begin), len(expr))].strip()
-        for begin, _ in _selector_spans(expr)
-    ]
+    ranges = [token.start for token in lexer.tokens(expr) if token.text == "["]
+    queries = []
+    for begin, _ in _selector_spans(expr):
+        behind = [start for start in ranges if start > begin]
+        end = min(behind, default=len(expr))
+        queries.append(expr[begin:end].strip())
+    return queries
 
 
 def _selector_spans(expr: str) -> list[tuple[int, int]]:
@@ -146,10 +165,8 @@ def _selector_spans(expr: str) -> list[tuple[int, int]]:
 
 def lines(selector: str, signature: Signature, window: str, by: str) -> str:
     """An expression for the matching lines per place in the window."""
-    pipeline = "\n".join(f"      {line}" for line in filters(signature))
-    return (
-        f"sum by ({by}) (\n  count_over_time(\n    {selector}\n{pipeline}\n    [{window}]\n  )\n)"
-    )
+    pipeline = "".join(f"      {line}\n" for line in filters(signature))
+    return f"sum by ({by}) (\n  count_over_time(\n    {selector}\n{pipeline}    [{window}]\n  )\n)"
 
 
 def count(
@@ -162,7 +179,9 @@ def count(
 ) -> str:
     """An alert expression: matching lines per place in the window, above the threshold, some of them recent."""
     expr = f"{lines(selector, signature, window, by)} > {threshold}\n"
-    return f"{expr}and\n{lines(selector, signature, recent, by)} > 0\n" if recent else expr
+    if recent:
+        expr += f"and\n{lines(selector, signature, recent, by)} > 0\n"
+    return expr
 
 
 def always(window: str) -> str:

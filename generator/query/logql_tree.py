@@ -3,7 +3,6 @@
 import math
 import operator
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,18 +54,21 @@ def stream_matchers(selector: str) -> Matchers:
 def tree(expr: str) -> Tree:
     """The expression, equal for all texts that mean the same. Raises ValueError if it is none."""
     reader = _TreeReader(lexer.words(expr))
-    found = reader.binary()
+    whole = reader.binary()
     if reader.next is not None:
         raise ValueError(f"{reader.next} is not expected")
-    return found
+    return whole
 
 
 def _folded_arithmetic(sign: str, left: Tree, right: Tree) -> float | None:
     """Arithmetic of two numbers, which Loki does when it reads them."""
-    if sign in _ARITHMETIC and isinstance(left, float) and isinstance(right, float):
-        with suppress(ArithmeticError, ValueError):
-            return _ARITHMETIC[sign](left, right)
-    return None
+    compute = _ARITHMETIC.get(sign)
+    if compute is None or not isinstance(left, float) or not isinstance(right, float):
+        return None
+    try:
+        return compute(left, right)
+    except (ArithmeticError, ValueError):
+        return None
 
 
 class _TreeReader:
@@ -76,7 +78,9 @@ class _TreeReader:
 
     @property
     def next(self) -> str | None:
-        return self._words[self._at].text if self._at < len(self._words) else None
+        if self._at == len(self._words):
+            return None
+        return self._words[self._at].text
 
     def _take(self, *wanted: str) -> Token:
         """The next word, which must be one of those wanted or of such a kind."""
@@ -89,9 +93,10 @@ class _TreeReader:
         return word
 
     def _skip(self, text: str) -> bool:
-        found = self.next == text
-        self._at += found
-        return found
+        if self.next != text:
+            return False
+        self._at += 1
+        return True
 
     def binary(self, level: int = 0) -> Tree:
         """Operators of this level, and of those that bind closer."""
@@ -108,11 +113,15 @@ class _TreeReader:
 
     def _matching(self) -> Tree:
         """How the two sides belong together: bool, on, ignoring, group_left, group_right."""
-        found: list[Tree] = ["bool"] if self._skip("bool") else []
+        matching: list[Tree] = []
+        if self._skip("bool"):
+            matching.append("bool")
         while self.next in _MATCHING:
-            how, labels = self._take("name").text, self._labels() if self.next == "(" else ()
-            found += [] if how == "ignoring" and not labels else [(how, labels)]
-        return tuple(found)
+            how = self._take("name").text
+            labels = self._labels() if self.next == "(" else ()
+            if how != "ignoring" or labels:
+                matching.append((how, labels))
+        return tuple(matching)
 
     def _operand(self) -> Tree:
         if self.next == "{":
@@ -127,7 +136,9 @@ class _TreeReader:
         word = self._take("number", "string", "name")
         if word.kind == "name":
             return self._call(word.text)
-        return float(word.value) if word.kind == "number" else ("string", word.value)
+        if word.kind == "number":
+            return float(word.value)
+        return ("string", word.value)
 
     def _call(self, name: str) -> Tree:
         """A function or an aggregation, whose grouping stands before or after what it is of."""
@@ -146,7 +157,8 @@ class _TreeReader:
             return ()
         how = self._take("name").text
         labels = self._labels() if self.next == "(" else ()
-        return (how, frozenset(labels)) if labels or how == "without" else ()
+        says_nothing = how == "by" and not labels
+        return () if says_nothing else (how, frozenset(labels))
 
     def _labels(self) -> tuple[str, ...]:
         self._take("(")
@@ -160,12 +172,10 @@ class _TreeReader:
         self._take("{")
         found = []
         while not self._skip("}"):
-            label, sign, value = (
-                self._take("name", "string"),
-                self._take("=", "!=", "=~", "!~"),
-                self._take("string"),
-            )
-            found.append((label.value, sign.text, value.value))
+            label = self._take("name", "string").value
+            sign = self._take("=", "!=", "=~", "!~").text
+            value = self._take("string").value
+            found.append((label, sign, value))
             self._skip(",")
         return frozenset(found)
 
@@ -176,18 +186,27 @@ class _TreeReader:
             return logs
         window = self._take("number").value
         self._take("]")
-        offset = None
-        if self._skip("offset"):
-            offset = f"{'-' if self._skip('-') else ''}{self._take('number').value}"
+        offset = self._length() if self._skip("offset") else None
         return self._logs(replace(logs, window=window, offset=offset))
+
+    def _length(self) -> str:
+        """A duration, which may be negative."""
+        sign = "-" if self._skip("-") else ""
+        return sign + self._take("number").value
 
     def _pipeline(self) -> tuple[str, ...]:
         """Its words up to the range or the bracket that closes what it stands in."""
-        found: list[str] = []
+        stages: list[str] = []
         depth = 0
-        while self.next is not None and self.next != "[" and (depth or self.next not in _CLOSED):
-            word = self._words[self._at]
-            depth += (word.text in _OPEN) - (word.text in _CLOSED)
-            found.append(f"{word.kind} {word.value}")
-            self._at += 1
-        return tuple(found)
+        for word in self._words[self._at :]:
+            if word.text == "[":
+                break
+            if word.text in _OPEN:
+                depth += 1
+            elif word.text in _CLOSED:
+                depth -= 1
+            if depth < 0:
+                break
+            stages.append(f"{word.kind} {word.value}")
+        self._at += len(stages)
+        return tuple(stages)

@@ -27,18 +27,26 @@ def filters(signature: Signature) -> list[str]:
         patterns.append("|".join(map(escape, signature.any_of)))
     if signature.pattern is not None:
         patterns.append(_seeing_whole_line(signature.pattern))
-    wanted = [f"~{quote(pattern)}" for pattern in patterns]
-    return wanted + [f"!~{quote(_seeing_whole_line(pattern))}" for pattern in signature.exclude]
+    chain = [f"~{quote(pattern)}" for pattern in patterns]
+    for exclusion in signature.exclude:
+        pattern = _seeing_whole_line(exclusion)
+        chain.append(f"!~{quote(pattern)}")
+    return chain
 
 
 def _seeing_whole_line(pattern: str) -> str:
     """The pattern in a form whose assertions see the whole line."""
-    return f"{_NO_BEGINNING}(?:{pattern})" if _ASSERTION.search(pattern) else pattern
+    if _ASSERTION.search(pattern):
+        return f"{_NO_BEGINNING}(?:{pattern})"
+    return pattern
 
 
 def lines(selector: str, signature: Signature, window: str) -> str:
     """A query for the matching lines in the window."""
-    return "\n".join([f"{selector} _time:{window}", *(f"  {one}" for one in filters(signature))])
+    query = [f"{selector} _time:{window}"]
+    for line_filter in filters(signature):
+        query.append(f"  {line_filter}")
+    return "\n".join(query)
 
 
 def count(
@@ -50,33 +58,34 @@ def count(
     recent: str | None = None,
 ) -> str:
     """An alert expression: matching lines per place in the window, above the threshold, some of them recent."""
+    query = lines(selector, signature, window)
     places = ", ".join(by)
-    counts = [f"count() as {LINES}"]
-    conditions = [f"{LINES}:>{threshold}"]
-    last = []
-    if recent:
-        counts.append(f"count() if (_time:{recent}) as {_RECENT}")
-        conditions.append(f"{_RECENT}:>0")
-        last.append(f"| fields {', '.join([*by, LINES])}")  # each other field would be an alert
-    pipes = [
-        f"| stats by ({places}) {', '.join(counts)}",
-        f"| filter {' '.join(conditions)}",
-        *last,
-    ]
-    return "\n".join([lines(selector, signature, window), *pipes]) + "\n"
+    if not recent:
+        return f"{query}\n| stats by ({places}) count() as {LINES}\n| filter {LINES}:>{threshold}\n"
+    kept = ", ".join([*by, LINES])  # each other field would be an alert
+    return (
+        f"{query}\n"
+        f"| stats by ({places}) count() as {LINES}, count() if (_time:{recent}) as {_RECENT}\n"
+        f"| filter {LINES}:>{threshold} {_RECENT}:>0\n"
+        f"| fields {kept}\n"
+    )
 
 
 def log_query(expr: str) -> str:
     """What an expression counts: its query up to the statistics, without the window."""
     words = lexer.words(expr)
-    pairs = pairwise(words)
-    pipes = [first.start for first, second in pairs if (first.text, second.text) == ("|", "stats")]
-    query = expr[: min(pipes, default=len(expr))]
-    names = [word.start for word in words if word.kind == "name" and word.start < len(query)]
-    for start in reversed(names):
-        window = _WINDOW.match(query, start)
+    end = len(expr)
+    for first, second in pairwise(words):
+        if (first.text, second.text) == ("|", "stats"):
+            end = first.start
+            break
+    query = expr[:end]
+    for word in reversed(words):
+        if word.kind != "name" or word.start >= end:
+            continue
+        window = _WINDOW.match(query, word.start)
         if window:
-            query = query[:start] + query[window.end() :]
+            query = query[: word.start] + query[window.end() :]
     return query.strip() or "*"
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from string import Template
 from typing import Any
@@ -23,23 +23,32 @@ _SELECTOR = re.compile(
 )
 # Loki is stricter: no single quotes, no comma at the end, and none of the words that its language consists of.
 _OF_LOKI = re.compile(rf"\s*\{{{_LABEL}(?:{_TEXT})\s*(?:,{_LABEL}(?:{_TEXT})\s*)*\}}\s*")
-LOKI_WORDS = {"and", "bool", "by", "or", "unless", "without"} | {
-    *(
-        "json",
-        "label_format",
-        "label_replace",
-        "line_format",
-        "logfmt",
-        "regexp",
-        "unpack",
-        "unwrap",
-    )
+LOKI_WORDS = {
+    "and",
+    "bool",
+    "by",
+    "json",
+    "label_format",
+    "label_replace",
+    "line_format",
+    "logfmt",
+    "or",
+    "regexp",
+    "unless",
+    "unpack",
+    "unwrap",
+    "without",
 }
+
+
+# What a value is marked with, by the sign before it; and the signs that stand for those of regular expressions.
+_MARKS = {"=~": "~", "!~": "~", "=": "=", "!=": "="}
+_EXACT_SIGNS = {"=~": "=", "!~": "!="}
 
 
 def is_of_loki(selector: str) -> bool:
     """Whether Loki reads a selector that Prometheus reads."""
-    return bool(_OF_LOKI.fullmatch(selector))
+    return _OF_LOKI.fullmatch(selector) is not None
 
 
 def matchers(selector: str) -> list[Any]:
@@ -48,26 +57,26 @@ def matchers(selector: str) -> list[Any]:
     Raises ValueError if it is not a plain selector.
     """
     parsed = parse(selector)
-    if not _SELECTOR.fullmatch(
-        selector
-    ):  # offset, @, comments and quoted names, which only Prometheus understands
-        raise ValueError('not a selector like {job="kube-proxy"}')
-    if (
-        not isinstance(parsed, promql_parser.VectorSelector)
-        or parsed.name
-        or parsed.matchers.or_matchers
-    ):
+    # The text leaves out what only Prometheus understands: offset, @, comments and quoted names.
+    if not _SELECTOR.fullmatch(selector) or not _is_plain(parsed):
         raise ValueError('not a selector like {job="kube-proxy"}')
     return list(parsed.matchers.matchers)
 
 
+def _is_plain(node: Any) -> bool:
+    """Whether it is a selector without a name and without `or`."""
+    if not isinstance(node, promql_parser.VectorSelector):
+        return False
+    return not node.name and not node.matchers.or_matchers
+
+
 def pinned(selector: str) -> dict[str, str]:
     """The labels that a selector pins to one value."""
-    return {
-        matcher.name: matcher.value
-        for matcher in matchers(selector)
-        if matcher.op == promql_parser.MatchOp.Equal
-    }
+    values = {}
+    for matcher in matchers(selector):
+        if matcher.op == promql_parser.MatchOp.Equal:
+            values[matcher.name] = matcher.value
+    return values
 
 
 def inside(selector: str) -> str:
@@ -89,12 +98,15 @@ def fill(expr: str, values: Mapping[str, str]) -> str:
 
 def parse(expr: str) -> Any:
     """The syntax tree. Raises ValueError with the parser's reason."""
-    return promql_parser.parse("".join(map(_double_quoted, lexer.tokens(expr))))
+    texts = map(_double_quoted, lexer.tokens(expr))
+    return promql_parser.parse("".join(texts))
 
 
 def _double_quoted(token: Token) -> str:
     """Strings in double quotes: the parser takes a backslash of a raw one for an escape."""
-    return json.dumps(token.value, ensure_ascii=False) if token.kind == "string" else token.text
+    if token.kind != "string":
+        return token.text
+    return json.dumps(token.value, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -113,23 +125,25 @@ def walk(node: Any) -> Iterator[Any]:
 
 
 def selections(tree: Any) -> list[Selection]:
-    return [
-        Selection(node.name or "", frozenset(matcher.name for matcher in node.matchers.matchers))
-        for node in walk(tree)
-        if isinstance(node, promql_parser.VectorSelector)
-    ]
+    selections = []
+    for node in walk(tree):
+        if isinstance(node, promql_parser.VectorSelector):
+            labels = frozenset(matcher.name for matcher in node.matchers.matchers)
+            selections.append(Selection(node.name or "", labels))
+    return selections
 
 
 def grouping_labels(tree: Any) -> set[str]:
     """Every label that a by(), on() or group_left() names."""
     named: set[str] = set()
     for node in walk(tree):
-        if isinstance(node, promql_parser.AggregateExpr) and node.modifier:
-            named.update(node.modifier.labels)
-        if isinstance(node, promql_parser.BinaryExpr) and node.modifier:
-            if node.modifier.matching:
-                named.update(node.modifier.matching.labels)
-            named.update(node.modifier.group_labels or ())
+        match node:
+            case promql_parser.AggregateExpr() if node.modifier:
+                named.update(node.modifier.labels)
+            case promql_parser.BinaryExpr() if node.modifier:
+                named.update(node.modifier.group_labels or ())
+                if node.modifier.matching:
+                    named.update(node.modifier.matching.labels)
     return named
 
 
@@ -138,7 +152,8 @@ def tree_of(expr: str) -> Any:
 
     Raises ValueError with the parser's reason.
     """
-    return _tree(parse("".join(_literally(lexer.tokens(expr)))))
+    texts = _literally(lexer.tokens(expr))
+    return _tree(parse("".join(texts)))
 
 
 def _literally(tokens: Iterable[Token]) -> Iterator[str]:
@@ -146,8 +161,8 @@ def _literally(tokens: Iterable[Token]) -> Iterator[str]:
     mark = ""
     for token in tokens:
         if token.kind == "sign":
-            mark = {"=~": "~", "!~": "~", "=": "=", "!=": "="}.get(token.text, "")
-            yield {"=~": "=", "!~": "!="}.get(token.text, token.text)
+            mark = _MARKS.get(token.text, "")
+            yield _EXACT_SIGNS.get(token.text, token.text)
         elif token.kind == "string":
             yield json.dumps(mark + token.value, ensure_ascii=False)
         else:
@@ -167,13 +182,16 @@ def _tree(node: Any) -> Any:
         case promql_parser.Call():
             return (node.func.name, *map(_tree, node.args))
         case promql_parser.AggregateExpr():
-            name = re.match(r"\w+", str(node))
-            param = None if node.param is None else _tree(node.param)
-            return (name and name[0], _grouping_meaning(node.modifier), param, _tree(node.expr))
-        case promql_parser.BinaryExpr():
             # The parser tells the operator in the text alone.
+            name = re.match(r"\w+", str(node))
+            grouping = _grouping_meaning(node.modifier)
+            param = None if node.param is None else _tree(node.param)
+            return (name and name[0], grouping, param, _tree(node.expr))
+        case promql_parser.BinaryExpr():
+            # Here too.
             sign = str(node).removeprefix(str(node.lhs)).split()[0]
-            return (sign, _matching_meaning(node.modifier), _tree(node.lhs), _tree(node.rhs))
+            matching = _matching_meaning(node.modifier)
+            return (sign, matching, _tree(node.lhs), _tree(node.rhs))
         case promql_parser.VectorSelector():
             return ("series", _selected(node), node.offset, _at_modifier(node.at))
         case promql_parser.MatrixSelector():
@@ -192,21 +210,20 @@ def _tree(node: Any) -> Any:
 
 def _selected(node: Any) -> Any:
     """The matchers of a selector; the name of a series is one of them."""
-    name = [("__name__", str(promql_parser.MatchOp.Equal), f"={node.name}")] if node.name else []
-    alternatives = [_matchers(row) for row in node.matchers.or_matchers]
-    return frozenset([*name, *_matchers(node.matchers.matchers)]), frozenset(alternatives)
+    own = set(_matchers(node.matchers.matchers))
+    if node.name:
+        own.add(("__name__", str(promql_parser.MatchOp.Equal), f"={node.name}"))
+    alternatives = frozenset(map(_matchers, node.matchers.or_matchers))
+    return frozenset(own), alternatives
 
 
-def _matchers(row: Sequence[Any]) -> frozenset[tuple[str, str, str]]:
-    """As `_literally` has marked them; a name in quotes, as in {"a.b"}, has no mark."""
-    return frozenset(
-        (
-            matcher.name,
-            str(matcher.op),
-            matcher.value if matcher.value[:1] in ("=", "~") else f"={matcher.value}",
-        )
-        for matcher in row
-    )
+def _matchers(row: Iterable[Any]) -> frozenset[tuple[str, str, str]]:
+    return frozenset((matcher.name, str(matcher.op), _with_mark(matcher.value)) for matcher in row)
+
+
+def _with_mark(value: str) -> str:
+    """As `_literally` has marked it; a name in quotes, as in {"a.b"}, has no mark."""
+    return value if value[:1] in ("=", "~") else f"={value}"
 
 
 def _at_modifier(modifier: Any) -> Any:
@@ -215,9 +232,9 @@ def _at_modifier(modifier: Any) -> Any:
 
 def _grouping_meaning(modifier: Any) -> Any:
     """`by ()` is what stands for no grouping."""
-    if modifier is None or (
-        modifier.type == promql_parser.AggModifierType.By and not modifier.labels
-    ):
+    if modifier is None:
+        return ()
+    if modifier.type == promql_parser.AggModifierType.By and not modifier.labels:
         return ()
     return (str(modifier.type), frozenset(modifier.labels))
 
@@ -226,15 +243,16 @@ def _matching_meaning(modifier: Any) -> Any:
     """How the two sides belong together; `ignoring ()` is what stands for nothing said."""
     if modifier is None:
         return ()
+    meaning: list[tuple[str, Any]] = []
+    if modifier.return_bool:
+        meaning.append(("bool", True))
     how = modifier.matching
-    if how is not None and how.type == promql_parser.LabelModifierType.Exclude and not how.labels:
-        how = None
-    fills = modifier.fill_values
-    said = {
-        "bool": modifier.return_bool,
-        "on or ignoring": how and (str(how.type), frozenset(how.labels)),
-        "group": modifier.card in _GROUPED
-        and (str(modifier.card), frozenset(modifier.group_labels or ())),
-        "fill": (fills.lhs, fills.rhs) != (None, None) and (fills.lhs, fills.rhs),
-    }
-    return tuple((key, value) for key, value in said.items() if value)
+    if how is not None and (how.labels or how.type != promql_parser.LabelModifierType.Exclude):
+        meaning.append(("on or ignoring", (str(how.type), frozenset(how.labels))))
+    if modifier.card in _GROUPED:
+        labels = frozenset(modifier.group_labels or ())
+        meaning.append(("group", (str(modifier.card), labels)))
+    fill = (modifier.fill_values.lhs, modifier.fill_values.rhs)
+    if fill != (None, None):
+        meaning.append(("fill", fill))
+    return tuple(meaning)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import promql_parser
@@ -11,6 +12,18 @@ from generator.query import lexer, promql
 from generator.query.lexer import Token
 
 _MARK = "chosen"  # a label that no series has
+_ABSENCE = (("absent", "("), ("absent_over_time", "("))  # they make labels of their matchers
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How an expression reads a series: with which matchers, over which range, and what stands around it."""
+
+    series: str
+    selector: str
+    window: str
+    before: tuple[str, ...]
+    behind: str
 
 
 def written_out(expr: str, records: Mapping[str, str]) -> str:
@@ -23,30 +36,43 @@ def written_out(expr: str, records: Mapping[str, str]) -> str:
     place = 0
     while place < len(tokens):
         token = tokens[place]
-        place += 1
-        if token.kind != "name" or token.text not in records:
+        if token.kind == "name" and token.text in records:
+            reading, place = _reading_at(tokens, place)
+            series = _narrowed(records[token.text], _matchers_of(reading))
+            parts += [series, _subquery(reading.window)]
+        else:
             parts.append(token.text)
-            continue
-        before = [one.text for one in tokens[: place - 1] if one.kind != "gap"]
-        selector, place = _enclosed(tokens, place, "{", "}")
-        window, place = _enclosed(tokens, place, "[", "]")
-        following = next((one.text for one in tokens[place:] if one.kind != "gap"), "")
-        if not window and following in ("offset", "@"):
-            raise ValueError(
-                f"{token.text} is recorded, and {following} needs a series that is stored; "
-                f"read it over a range, as in last_over_time({token.text}[5m] {following} …)"
-            )
-        matchers = promql.parse(token.text + selector).matchers
-        if matchers.or_matchers:
-            raise ValueError(
-                f"{token.text}{selector}: `or` of a recorded series cannot be written out"
-            )
-        if matchers.matchers and before[-2:] in (["absent", "("], ["absent_over_time", "("]):
-            raise ValueError(
-                f"{before[-2]} of the recorded {token.text} needs a series that is stored; leave out {selector}"
-            )
-        parts += [_narrowed(records[token.text], matchers.matchers), _subquery(window)]
+            place += 1
     return "".join(parts)
+
+
+def _reading_at(tokens: Sequence[Token], place: int) -> tuple[_Reading, int]:
+    """How the series whose name stands here is read, and the place behind that."""
+    before = [token.text for token in tokens[:place] if token.kind != "gap"]
+    selector, end = _enclosed(tokens, place + 1, "{", "}")
+    window, end = _enclosed(tokens, end, "[", "]")
+    behind = [token.text for token in tokens[end:] if token.kind != "gap"]
+    following = behind[0] if behind else ""
+    return _Reading(tokens[place].text, selector, window, tuple(before[-2:]), following), end
+
+
+def _matchers_of(reading: _Reading) -> Sequence[Any]:
+    """The matchers of a series. Raises ValueError where no expression can stand for what is read."""
+    series, selector = reading.series, reading.selector
+    if not reading.window and reading.behind in ("offset", "@"):
+        raise ValueError(
+            f"{series} is recorded, and {reading.behind} needs a series that is stored; "
+            f"read it over a range, as in last_over_time({series}[5m] {reading.behind} …)"
+        )
+    matchers = promql.parse(series + selector).matchers
+    if matchers.or_matchers:
+        raise ValueError(f"{series}{selector}: `or` of a recorded series cannot be written out")
+    if matchers.matchers and reading.before in _ABSENCE:
+        raise ValueError(
+            f"{reading.before[0]} of the recorded {series} needs a series that is stored; leave out {selector}"
+        )
+    found: Sequence[Any] = matchers.matchers
+    return found
 
 
 def _enclosed(tokens: Sequence[Token], place: int, opening: str, closing: str) -> tuple[str, int]:
@@ -54,11 +80,11 @@ def _enclosed(tokens: Sequence[Token], place: int, opening: str, closing: str) -
     begin = place
     while begin < len(tokens) and tokens[begin].kind == "gap":
         begin += 1
-    if begin == len(tokens) or tokens[begin].text != opening:
-        return "", place
     texts = [token.text for token in tokens[begin:]]
-    end = begin + texts.index(closing) + 1
-    return "".join(texts[: end - begin]), end
+    if not texts or texts[0] != opening:
+        return "", place
+    length = texts.index(closing) + 1
+    return "".join(texts[:length]), begin + length
 
 
 def _subquery(window: str) -> str:
@@ -74,13 +100,18 @@ def _narrowed(expr: str, matchers: Sequence[Any]) -> str:
     """
     found = f"(\n{expr.strip()}\n)"
     for matcher in matchers:
-        exact = matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.NotEqual)
-        pattern = json.dumps(
-            re.escape(matcher.value) if exact else matcher.value, ensure_ascii=False
-        )
+        pattern = json.dumps(_as_pattern(matcher), ensure_ascii=False)
         marked = f'label_replace({found}, "{_MARK}", "yes", "{matcher.name}", {pattern})'
         if matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.Re):
             found = f'label_replace({marked} unless {found}, "{_MARK}", "", "", "")'
         else:
             found = f"({marked} and {found})"
     return found
+
+
+def _as_pattern(matcher: Any) -> str:
+    """What a matcher asks for or excludes, as a regular expression."""
+    value = str(matcher.value)
+    if matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.NotEqual):
+        return re.escape(value)
+    return value

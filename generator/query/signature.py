@@ -1,6 +1,6 @@
 """Decides, as Loki would, whether a physical log line belongs to a failure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -20,9 +20,8 @@ def compile_re2(pattern: str) -> Pattern:
     """Compile with RE2, the engine of Loki and Prometheus. Raises ValueError with the reason."""
     options: Any = re2.Options()
     options.log_errors = False
-    options.never_capture = (
-        True  # nobody reads the groups, and copying hundreds takes milliseconds a line
-    )
+    # Nobody reads the groups, and copying hundreds takes milliseconds a line.
+    options.never_capture = True
     try:
         compiled: Pattern = re2.compile(pattern, options)
     except re2.error as error:
@@ -50,12 +49,22 @@ class Signature:
     exclude: tuple[str, ...]
 
     def matches(self, line: str) -> bool:
-        return (
-            all(literal in line for literal in self.literals)
-            and (not self.any_of or any(literal in line for literal in self.any_of))
-            and (self.pattern is None or compile_re2(self.pattern).search(line) is not None)
-            and not any(compile_re2(pattern).search(line) for pattern in self.exclude)
-        )
+        for literal in self.literals:
+            if literal not in line:
+                return False
+        if self.any_of and not any(literal in line for literal in self.any_of):
+            return False
+        if self.pattern is not None and not compile_re2(self.pattern).search(line):
+            return False
+        return not any(compile_re2(pattern).search(line) for pattern in self.exclude)
+
+
+def _keys(signature: Signature) -> Sequence[str]:
+    """Literals of which each line that passes holds one; none where the signature promises no such thing."""
+    longest = max(signature.literals, key=len, default="")
+    if longest:
+        return [longest]
+    return signature.any_of if all(signature.any_of) else ()
 
 
 class Signatures:
@@ -67,21 +76,21 @@ class Signatures:
         self._keyed: list[int] = []
         keys: list[str] = []
         for number, (_, signature) in enumerate(self._all):
-            longest = max(signature.literals, key=len, default="")
-            own = (
-                [longest] if longest else [key for key in signature.any_of if all(signature.any_of)]
-            )
+            own = _keys(signature)
             keys += own
             self._keyed += [number] * len(own)
-            self._unkeyed += [] if own else [number]
+            if not own:
+                self._unkeyed.append(number)
         self._literals = ahocorasick_rs.AhoCorasick(keys)
 
     def owners(self, line: str) -> frozenset[str]:
         """The names of the signatures that the line passes."""
         found = self._literals.find_matches_as_indexes(line, overlapping=True)
         candidates = {self._keyed[index] for index, _, _ in found}
-        return frozenset(
-            self._all[number][0]
-            for number in (*candidates, *self._unkeyed)
-            if self._all[number][1].matches(line)
-        )
+        candidates.update(self._unkeyed)
+        owners = []
+        for number in candidates:
+            name, signature = self._all[number]
+            if signature.matches(line):
+                owners.append(name)
+        return frozenset(owners)

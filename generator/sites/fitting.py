@@ -1,14 +1,14 @@
 """From what Loki and Prometheus of a site hold to its profile, and to what the rules would not see there. No IO."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from generator.catalog.model import Catalog, Metric
+from generator.catalog.model import Catalog, Entry, Metric
 from generator.catalog.profile import LogSource, Preset, Profile, Stream
 from generator.catalog.reads import metrics_read
 from generator.fixes.tables import is_before
-from generator.fixes.versions import parse_version
+from generator.fixes.versions import Version, parse_version
 from generator.steps.deployment import in_pod
 
 Engine = Literal["loki", "prometheus"]
@@ -117,32 +117,40 @@ class Gap:
     needed: bool = True
 
     def __str__(self) -> str:
-        return f"{'blind' if self.blind else 'weaker'}: {', '.join(self.alerts)}: {self.what}; {self.change}"
+        effect = "blind" if self.blind else "weaker"
+        return f"{effect}: {', '.join(self.alerts)}: {self.what}; {self.change}"
 
 
 def choose(
     presets: Sequence[Preset], engine: Engine, found: Mapping[str, Sequence[Labels]]
 ) -> Choice | None:
     """The preset that fits best what was found; None if nothing was."""
-    fitting = [
-        (preset, selector, series)
-        for selector, series in found.items()
-        for preset in presets
-        if series and engine in preset.sections
-    ]
-    if not fitting:
+    able = [preset for preset in presets if engine in preset.sections]
+    filled = [selector for selector, series in found.items() if series]
+    candidates = [(preset, selector) for selector in filled for preset in able]
+    if not candidates:
         return None
-    preset, selector, _ = max(fitting, key=lambda row: _fit(row[0], engine, row[1], row[2]))
-    return Choice(preset, None if selector == _selector(preset, engine) else selector)
+
+    def fit(candidate: tuple[Preset, str]) -> tuple[bool, int, int]:
+        preset, selector = candidate
+        return _fit(preset, engine, selector, found[selector])
+
+    preset, selector = max(candidates, key=fit)
+    is_own = selector == _selector(preset, engine)
+    return Choice(preset, None if is_own else selector)
 
 
 def _fit(
     preset: Preset, engine: Engine, selector: str, series: Sequence[Labels]
 ) -> tuple[bool, int, int]:
     """The more of the labels that a preset itself names are there the better; of equals the one that needs no other."""
-    stated = preset.profile.document.data[engine].get("labels", {}).values()
-    score = sum(1 if _any_has_label(series, name) else -1 for name in stated if name)
-    return _selector(preset, engine) == selector, score, -len(preset.profile.document.below)
+    document = preset.profile.document
+    stated = document.data[engine].get("labels", {}).values()
+    score = 0
+    for label in filter(None, stated):
+        score += 1 if _any_has_label(series, label) else -1
+    is_own = selector == _selector(preset, engine)
+    return is_own, score, -len(document.below)
 
 
 def _any_has_label(series: Sequence[Labels], label: str) -> bool:
@@ -150,7 +158,9 @@ def _any_has_label(series: Sequence[Labels], label: str) -> bool:
 
 
 def _selector(preset: Preset, engine: Engine) -> str:
-    return preset.profile.loki.selector if engine == "loki" else preset.profile.prometheus.selector
+    if engine == "loki":
+        return preset.profile.loki.selector
+    return preset.profile.prometheus.selector
 
 
 def kernel_log(preset: Preset, facts: SiteFacts) -> Mapping[str, Any] | None:
@@ -160,23 +170,33 @@ def kernel_log(preset: Preset, facts: SiteFacts) -> Mapping[str, Any] | None:
     own = preset.profile.loki.kernel
     if own and facts.kernel.get(own.selector):
         return {}
-    selector, streams = next(((key, rows) for key, rows in facts.kernel.items() if rows), ("", ()))
-    if not streams:
+    filled = [selector for selector, streams in facts.kernel.items() if streams]
+    if not filled:
         return None
-    node = next((label for label in _NODE_LABELS if _any_has_label(streams, label)), None)
-    return {
-        "selector": selector,
-        "labels": {"cluster": preset.profile.loki.labels.cluster, "node": node},
+    selector = filled[0]
+    streams = facts.kernel[selector]
+    node_labels = [label for label in _NODE_LABELS if _any_has_label(streams, label)]
+    labels = {
+        "cluster": preset.profile.loki.labels.cluster,
+        "node": node_labels[0] if node_labels else None,
     }
+    return {"selector": selector, "labels": labels}
 
 
 def clusters(facts: SiteFacts, logs: str | None, metrics: str | None) -> tuple[str, ...]:
     """The clusters seen in streams and targets, by these labels."""
-    streams = [(row, logs) for rows in (facts.streams or {}).values() for row in rows]
-    targets = [(row, metrics) for job in (facts.jobs or {}).values() for row in job.targets]
-    return tuple(
-        sorted({row[label] for row, label in (*streams, *targets) if label and row.get(label)})
-    )
+    seen: set[str] = set()
+    for streams in (facts.streams or {}).values():
+        seen |= _label_values(streams, logs)
+    for job in (facts.jobs or {}).values():
+        seen |= _label_values(job.targets, metrics)
+    return tuple(sorted(seen))
+
+
+def _label_values(series: Iterable[Labels], label: str | None) -> set[str]:
+    if not label:
+        return set()
+    return {labels[label] for labels in series if labels.get(label)}
 
 
 def findings(catalog: Catalog, profile: Profile, facts: SiteFacts) -> list[Gap]:
@@ -190,15 +210,20 @@ def _of_logs(catalog: Catalog, profile: Profile, facts: SiteFacts) -> Iterator[G
         "kernel": facts.kernel,
     }
     for stream, found in seen.items():
-        alerts = tuple(
-            alert
-            for entry in catalog.entries
-            if entry.logs and entry.logs.stream == stream and entry.id not in profile.disabled
-            for alert in entry.log_alerts()
-        )
         source = profile.loki.source(stream)
+        alerts = tuple(_alerts_on(stream, catalog, profile))
         if source and alerts and found is not None:
             yield from _of_streams(stream, source, found, alerts, profile, facts.logs)
+
+
+def _enabled(catalog: Catalog, profile: Profile) -> list[Entry]:
+    return [entry for entry in catalog.entries if entry.id not in profile.disabled]
+
+
+def _alerts_on(stream: Stream, catalog: Catalog, profile: Profile) -> Iterator[str]:
+    for entry in _enabled(catalog, profile):
+        if entry.logs and entry.logs.stream == stream:
+            yield from entry.log_alerts()
 
 
 def _of_streams(
@@ -210,14 +235,16 @@ def _of_streams(
     store: str,
 ) -> Iterator[Gap]:
     """What the rules on one log would not see. That of the kernel is used where a site has it."""
-    selector, labels = source.selector, source.labels
+    selector = source.selector
     streams = found.get(selector, ())
     if not streams:
-        others = [other for other, rows in found.items() if rows]
-        seen = f"; perhaps {others[0]}, which has streams" if others else ""
+        change = _SHIP[stream]
+        others = [other for other, their_streams in found.items() if their_streams]
+        if others:
+            change += f"; perhaps {others[0]}, which has streams"
         what = f"{store} has no stream {selector}"
-        yield Gap(what, f"{_SHIP[stream]}{seen}", alerts, needed=stream == "kube-proxy")
-    elif not any(_any_has_label(streams, label) for label in (labels.node, labels.pod) if label):
+        yield Gap(what, change, alerts, needed=stream == "kube-proxy")
+    elif not _say_where(streams, source):
         whose = "the node or the Pod" if stream == "kube-proxy" else "the node"
         what = f"no stream {selector} has a label for {whose}, so an alert does not say where it is"
         yield Gap(what, _SET_LABEL, alerts, blind=False)
@@ -225,22 +252,31 @@ def _of_streams(
         yield from _of_labels(source, streams, alerts, profile)
 
 
+def _say_where(streams: Sequence[Labels], source: LogSource) -> bool:
+    """Whether streams have the label of the node or of the Pod."""
+    labels = filter(None, (source.labels.node, source.labels.pod))
+    return any(_any_has_label(streams, label) for label in labels)
+
+
 def _of_labels(
     source: LogSource, streams: Sequence[Labels], alerts: tuple[str, ...], profile: Profile
 ) -> Iterator[Gap]:
     """Labels of the profile that streams lack, each by itself."""
     for kind, label in asdict(source.labels).items():
-        lacking = sum(label not in row for row in streams)
-        if label and lacking and (lacking < len(streams) or _is_expected(kind, label, profile)):
+        lacking = sum(label not in labels for labels in streams)
+        if not label or not lacking:
+            continue
+        some_have_it = lacking < len(streams)
+        if some_have_it or _is_expected(kind, label, profile):
             what = f"{lacking} of {len(streams)} streams {source.selector} have no label {label} for the {kind}"
             yield Gap(what, _SET_LABEL, alerts, blind=False)
 
 
 def _is_expected(kind: str, label: str, profile: Profile) -> bool:
     """Every site has nodes and Pods; a cluster or namespace is no more than a default, if nothing else speaks of it."""
-    return (
-        kind in ("node", "pod") or label != kind or (kind == "cluster" and bool(profile.clusters))
-    )
+    if kind in ("node", "pod") or label != kind:
+        return True
+    return kind == "cluster" and bool(profile.clusters)
 
 
 def _of_metrics(catalog: Catalog, profile: Profile, facts: SiteFacts) -> Iterator[Gap]:
@@ -248,28 +284,24 @@ def _of_metrics(catalog: Catalog, profile: Profile, facts: SiteFacts) -> Iterato
         return
     job = facts.jobs.get(profile.prometheus.selector, Job())
     reads = _metrics_by_alert(catalog, profile)
-    own = {
-        name: read
-        for name, read in reads.items()
-        if any(_of_kube_proxy(metric) for metric in read.values())
-    }
+    own = {alert: read for alert, read in reads.items() if _reads_kube_proxy(read)}
     here = {metric for metric, state in facts.others.items() if state == "here"}
     total = len(job.targets)
     if not total or job.up < total:
         what = f"{total - job.up} of {total} targets of kube-proxy do not answer"
         if not total:
             what = f"Prometheus has no target up{profile.prometheus.selector}"
-        alerts = tuple(name for name, read in own.items() if not here & read.keys())
+        alerts = tuple(alert for alert, read in own.items() if here.isdisjoint(read))
         yield Gap(what, _BIND, alerts, blind=not job.up)
     if job.up:
         yield from _of_versions(catalog, profile, job)
         yield from _of_series(own, job)
+    not_here = facts.others.keys() - here
     for other in OTHERS:
-        lacking = next(
-            (metric for metric in other.shown_by if metric in facts.others.keys() - here), None
-        )
+        lacking = [metric for metric in other.shown_by if metric in not_here]
         if lacking:
-            yield from _of_other(other, lacking, facts.others[lacking], reads, profile, job)
+            state = facts.others[lacking[0]]
+            yield from _of_other(other, lacking[0], state, reads, profile, job)
 
 
 def _of_other(
@@ -284,85 +316,90 @@ def _of_other(
     what, change = f"{metric} is not there", f"scrape {other.where}"
     if state == "elsewhere":
         selected = (
-            "of kube-proxy's container" if other.of_pods else f"{profile.prometheus.node_selector}"
+            "of kube-proxy's container" if other.of_pods else profile.prometheus.node_selector
         )
-        what, change = f"no {metric} is {selected}", f"set `prometheus: {{{other.selector}: …}}`"
-    readers = {
-        name: read
-        for name, read in reads.items()
-        if any(row.program == other.program for row in read.values())
-    }
-    others = tuple(
-        name for name, read in readers.items() if any(_of_kube_proxy(row) for row in read.values())
-    )
-    blind = tuple(
-        name for name, read in readers.items() if all(row.program for row in read.values())
-    )
-    if other.of_pods and not in_pod(profile.kube_proxy):
-        blind = ()  # they are about Pods, of which there are none
+        what = f"no {metric} is {selected}"
+        change = f"set `prometheus: {{{other.selector}: …}}`"
+    blind, weaker = [], []
+    about_no_pods = other.of_pods and not in_pod(profile.kube_proxy)
+    for alert, read in reads.items():
+        if not any(metric.program == other.program for metric in read.values()):
+            continue
+        if _reads_kube_proxy(read):
+            weaker.append(alert)
+        elif all(metric.program for metric in read.values()) and not about_no_pods:
+            blind.append(alert)
     if not job.up:
-        blind, others = blind + others, ()
+        blind, weaker = blind + weaker, []
     if blind:
-        yield Gap(what, change, blind, needed=False)
-    if others:
-        yield Gap(what, change, others, blind=False)
+        yield Gap(what, change, tuple(blind), needed=False)
+    if weaker:
+        yield Gap(what, change, tuple(weaker), blind=False)
 
 
-def _of_kube_proxy(metric: Metric) -> bool:
-    return metric.program is None and metric.name != "up"
+def _reads_kube_proxy(read: Mapping[str, Metric]) -> bool:
+    """Whether one of the metrics is kube-proxy's own."""
+    return any(metric.program is None and metric.name != "up" for metric in read.values())
 
 
 def _metrics_by_alert(catalog: Catalog, profile: Profile) -> dict[str, dict[str, Metric]]:
-    """The metrics that each alert reads."""
-    return {
-        alert.name: {metric.name: metric for metric in metrics_read(alert, catalog, profile)}
-        for entry in catalog.entries
-        if entry.id not in profile.disabled
-        for alert in entry.metric_alerts
-    }
+    """The metrics that each alert reads, by name."""
+    reads: dict[str, dict[str, Metric]] = {}
+    for entry in _enabled(catalog, profile):
+        for alert in entry.metric_alerts:
+            metrics = metrics_read(alert, catalog, profile)
+            reads[alert.name] = {metric.name: metric for metric in metrics}
+    return reads
 
 
 def _of_versions(catalog: Catalog, profile: Profile, job: Job) -> Iterator[Gap]:
     """Alerts whose metrics the kube-proxy of the site does not have yet."""
-    for version, count in sorted(job.versions.items()):
-        build = parse_version(version)
-        late = tuple(
-            alert.name
-            for entry in catalog.entries
-            if entry.id not in profile.disabled
-            for alert in entry.metric_alerts
-            if build and build.release < alert.versions.oldest and not is_before(entry, build.minor)
-        )
+    for text, count in sorted(job.versions.items()):
+        version = parse_version(text)
+        late = tuple(_alerts_after(version, catalog, profile)) if version else ()
         if late:
-            what = f"{count} of the targets are kube-proxy {version}, which does not export what they read"
+            what = f"{count} of the targets are kube-proxy {text}, which does not export what they read"
             yield Gap(what, "a newer release does", late)
+
+
+def _alerts_after(version: Version, catalog: Catalog, profile: Profile) -> Iterator[str]:
+    """The alerts that begin with a later release, of failures that this one can have."""
+    for entry in _enabled(catalog, profile):
+        if is_before(entry, version.minor):
+            continue
+        for alert in entry.metric_alerts:
+            if version.release < alert.versions.oldest:
+                yield alert.name
 
 
 def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[Gap]:
     """Metrics that every version of the site exports and no target shows: something drops them on the way."""
-    builds = [build for build in map(parse_version, job.versions) if build]
-    versioned = {
-        metric.name: metric
-        for read in reads.values()
-        for metric in read.values()
-        if metric.versions
-    }
-    shown = {name for name in versioned if name in job.series or f"{name}_count" in job.series}
-    for name, metric in versioned.items():
-        exported = (
-            metric.versions
-            and builds
-            and all(metric.versions.holds(build.release) for build in builds)
-        )
-        if not exported or name in shown or metric.late:
+    versions = [version for version in map(parse_version, job.versions) if version]
+    metrics: dict[str, Metric] = {}
+    for read in reads.values():
+        metrics |= {name: metric for name, metric in read.items() if metric.versions}
+    shown = {name for name in metrics if _shows(job, name)}
+    for name, metric in metrics.items():
+        if name in shown or metric.late or not _is_exported(metric, versions):
             continue
         what = f"no target shows {name}, which its kube-proxy exports"
         change = "let the scrape keep it (metric_relabel_configs, keep lists of the agent)"
-        for blind in (True, False):
-            readers = tuple(
-                row
-                for row, read in reads.items()
-                if name in read and blind is not bool(shown & read.keys())
-            )
-            if readers:
-                yield Gap(what, change, readers, blind)
+        readers = [alert for alert, read in reads.items() if name in read]
+        blind = tuple(alert for alert in readers if shown.isdisjoint(reads[alert]))
+        weaker = tuple(alert for alert in readers if alert not in blind)
+        if blind:
+            yield Gap(what, change, blind)
+        if weaker:
+            yield Gap(what, change, weaker, blind=False)
+
+
+def _shows(job: Job, name: str) -> bool:
+    """Whether a target shows a metric; of a histogram, its count."""
+    return name in job.series or f"{name}_count" in job.series
+
+
+def _is_exported(metric: Metric, versions: Sequence[Version]) -> bool:
+    """Whether each of these versions has the metric; of no version that is known nobody can say."""
+    if not metric.versions or not versions:
+        return False
+    return all(metric.versions.holds(version.release) for version in versions)

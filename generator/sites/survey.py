@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from math import isfinite
 from typing import Any
 
@@ -30,25 +30,34 @@ def look(
     prometheus: Client | None,
 ) -> SiteFacts:
     """What the servers given hold: by the selectors of the profiles, or where these find nothing by a word."""
-    own = _sources(logs, "kube-proxy")
-    streams = _streams_of_selectors(loki, own, _by_word) if loki else None
-    kernels = _sources(logs, "kernel")
-    kernel = _streams_of_selectors(loki, kernels, _of_kernel) if loki and kernels else None
+    streams, kernel = None, None
+    if loki:
+        streams = _streams_of_selectors(loki, _sources(logs, "kube-proxy"), _by_word)
+        kernels = _sources(logs, "kernel")
+        if kernels:
+            kernel = _streams_of_selectors(loki, kernels, _of_kernel)
     if prometheus is None:
         return SiteFacts(streams, kernel=kernel)
-    jobs = _jobs(prometheus, list(dict.fromkeys(row.prometheus.selector for row in metrics)))
-    others: dict[str, State] = {}
+    selectors = dict.fromkeys(profile.prometheus.selector for profile in metrics)
+    jobs = _jobs(prometheus, list(selectors))
+    return SiteFacts(streams, jobs, _other_programs(prometheus, metrics), kernel)
+
+
+def _other_programs(prometheus: Client, profiles: Sequence[Profile]) -> dict[str, State]:
+    """Where the metrics of other programs are, as the selectors of the profiles find them."""
+    states: dict[str, State] = {}
     for other in OTHERS:
-        selectors = dict.fromkeys(getattr(row.prometheus, other.selector) for row in metrics)
-        others |= {
-            metric: _where_metric_is(prometheus, metric, selectors) for metric in other.shown_by
-        }
-    return SiteFacts(streams, jobs, others, kernel)
+        selectors = dict.fromkeys(
+            getattr(profile.prometheus, other.selector) for profile in profiles
+        )
+        for metric in other.shown_by:
+            states[metric] = _where_metric_is(prometheus, metric, selectors)
+    return states
 
 
 def _sources(profiles: Iterable[Profile], stream: Stream) -> list[LogSource]:
-    found = (row.loki.source(stream) for row in profiles)
-    return [source for source in found if source]
+    sources = [profile.loki.source(stream) for profile in profiles]
+    return [source for source in sources if source]
 
 
 def in_victorialogs(profile: Profile, store: VictoriaLogs) -> SiteFacts:
@@ -56,24 +65,28 @@ def in_victorialogs(profile: Profile, store: VictoriaLogs) -> SiteFacts:
 
     Labels need not be those of its streams, so they are looked for in the lines.
     """
-    sources = [profile.loki.source("kube-proxy"), profile.loki.source("kernel")]
-    streams, kernel = (
-        {source.selector: _places(store, source)} if source else None for source in sources
-    )
+    streams = _places_of(profile.loki.source("kube-proxy"), store)
+    kernel = _places_of(profile.loki.source("kernel"), store)
     return SiteFacts(streams, kernel=kernel, logs="VictoriaLogs")
+
+
+def _places_of(
+    source: LogSource | None, store: VictoriaLogs
+) -> Mapping[str, tuple[Labels, ...]] | None:
+    return {source.selector: _places(store, source)} if source else None
 
 
 def _places(store: VictoriaLogs, source: LogSource) -> tuple[Labels, ...]:
     """The labels of the profile that lines have, for each place that they come from."""
     now = time.time_ns()
-    query = f"{source.selector} | stats by ({', '.join(source.labels.names())}) count() as n"
-    rows = store.counts(query, {}, now - _BACK_SECONDS * 1_000_000_000, now)
-    filled = [
-        {name: text for name, text in labels.items() if text and name != RESULT}
-        for labels, count in rows
-        if int(count)
-    ]
-    return tuple(filled)
+    since = now - _BACK_SECONDS * 1_000_000_000
+    names = ", ".join(source.labels.names())
+    query = f"{source.selector} | stats by ({names}) count() as n"
+    places = []
+    for labels, count in store.counts(query, {}, since, now):
+        if int(count):
+            places.append({name: text for name, text in labels.items() if text and name != RESULT})
+    return tuple(places)
 
 
 def _streams_of_selectors(
@@ -82,32 +95,31 @@ def _streams_of_selectors(
     """The streams of each selector, and where these have none those that a search over the labels' values finds."""
     since = {"start": (int(time.time()) - _BACK_SECONDS) * 1_000_000_000}
     names = {label for source in sources for label in source.labels.names()}
-
-    def streams(selector: str) -> tuple[Labels, ...]:
-        rows = _listed_values(
-            loki, "/loki/api/v1/series", {"match[]": selector, **since}, answers.SERIES
-        )
-        own = [row for row in rows if TEST_LABEL not in row]  # the others are no log of the site
-        if all(names <= row.keys() for row in own):
-            return tuple(own)
-        beside = dict.fromkeys(names & _metadata(loki, selector, since), "")
-        return tuple({**beside, **row} for row in own)
-
-    found = {source.selector: streams(source.selector) for source in sources}
+    found = {source.selector: _streams(loki, source.selector, names, since) for source in sources}
     if any(found.values()):
         return found
-    labels = [
-        label
-        for label in _listed_values(loki, "/loki/api/v1/labels", since)
-        if not label.startswith(TEST_LABEL)
-    ]
-    for label in labels:
-        selector = search(label, _listed_values(loki, f"/loki/api/v1/label/{label}/values", since))
+    for label in _listed_values(loki, "/loki/api/v1/labels", since):
+        if label.startswith(TEST_LABEL):
+            continue
+        values = _listed_values(loki, f"/loki/api/v1/label/{label}/values", since)
+        selector = search(label, values)
         if selector:
-            found[selector] = streams(selector)
-    return dict(
-        sorted(found.items(), key=lambda row: '="' not in row[0])
-    )  # one value before a pattern
+            found[selector] = _streams(loki, selector, names, since)
+    one_value_first = sorted(found, key=lambda selector: '="' not in selector)
+    return {selector: found[selector] for selector in one_value_first}
+
+
+def _streams(
+    loki: Client, selector: str, names: Set[str], since: Mapping[str, Any]
+) -> tuple[Labels, ...]:
+    """The streams of a selector, with an empty value for what stands beside their lines under one of the names."""
+    parameters = {"match[]": selector, **since}
+    listed = _listed_values(loki, "/loki/api/v1/series", parameters, answers.SERIES)
+    own = [labels for labels in listed if TEST_LABEL not in labels]  # others are no log of the site
+    if all(names <= labels.keys() for labels in own):
+        return tuple(own)
+    beside = dict.fromkeys(names & _metadata(loki, selector, since), "")
+    return tuple({**beside, **labels} for labels in own)
 
 
 def _metadata(loki: Client, selector: str, since: Mapping[str, Any]) -> frozenset[str]:
@@ -119,25 +131,32 @@ def _metadata(loki: Client, selector: str, since: Mapping[str, Any]) -> frozense
         **since,
     }
     answer = loki.json("/loki/api/v1/query_range", answers.STREAMS, params=parameters)
-    rows = [frozenset(row["stream"]) for row in answer["data"]["result"]]
-    return frozenset.intersection(*rows) if rows else frozenset()
+    names = [frozenset(stream["stream"]) for stream in answer["data"]["result"]]
+    return frozenset.intersection(*names) if names else frozenset()
 
 
 def _by_word(label: str, values: Sequence[str]) -> str | None:
     """A selector for the values of a label that speak of kube-proxy."""
-    speaking = [
-        value for value in values if _WORD in value and '"' not in value and "\\" not in value
-    ]
-    if _WORD in speaking:
-        speaking = [_WORD]
+    speaking = [value for value in values if _WORD in value and _needs_no_escape(value)]
     if not speaking:
         return None
-    return f'{{{label}="{speaking[0]}"}}' if len(speaking) == 1 else f'{{{label}=~".*{_WORD}.*"}}'
+    if _WORD in speaking:
+        return f'{{{label}="{_WORD}"}}'
+    if len(speaking) == 1:
+        return f'{{{label}="{speaking[0]}"}}'
+    return f'{{{label}=~".*{_WORD}.*"}}'
+
+
+def _needs_no_escape(value: str) -> bool:
+    return '"' not in value and "\\" not in value
 
 
 def _of_kernel(label: str, values: Sequence[str]) -> str | None:
     """A selector for the value of a label that says a line is the kernel's."""
-    return next((f'{{{label}="{word}"}}' for word in _KERNEL if word in values), None)
+    for word in _KERNEL:
+        if word in values:
+            return f'{{{label}="{word}"}}'
+    return None
 
 
 def _jobs(prometheus: Client, selectors: Sequence[str]) -> dict[str, Job]:
@@ -153,29 +172,37 @@ def _jobs(prometheus: Client, selectors: Sequence[str]) -> dict[str, Job]:
 
 
 def _job(prometheus: Client, selector: str) -> Job:
-    targets = _query(prometheus, f"up{selector}")
-    if not targets:
+    up = _query(prometheus, f"up{selector}")
+    if not up:
         return Job()
-    since = {"start": int(time.time()) - _SERIES_SECONDS}
+    since = int(time.time()) - _SERIES_SECONDS
     names = _listed_values(
-        prometheus, "/api/v1/label/__name__/values", {"match[]": selector, **since}
+        prometheus, "/api/v1/label/__name__/values", {"match[]": selector, "start": since}
     )
+    targets = tuple(_without_name(labels) for labels, _ in up)
+    answering = sum(value == 1 for _, value in up)
+    return Job(targets, answering, frozenset(names), _build_versions(prometheus, selector))
+
+
+def _without_name(labels: Labels) -> Labels:
+    return {label: value for label, value in labels.items() if label != "__name__"}
+
+
+def _build_versions(prometheus: Client, selector: str) -> dict[str, int]:
+    """How many targets are of which version."""
+    expr = f"count by (gitVersion, git_version) (kubernetes_build_info{selector})"
     versions: dict[str, int] = {}
-    for labels, value in _query(
-        prometheus, f"count by (gitVersion, git_version) (kubernetes_build_info{selector})"
-    ):
+    for labels, value in _query(prometheus, expr):
         version = labels.get("git_version") or labels.get("gitVersion")
         if version and isfinite(value):
             versions[version] = int(value)
-    labels_only = tuple(
-        {key: value for key, value in row.items() if key != "__name__"} for row, _ in targets
-    )
-    return Job(labels_only, sum(value == 1 for _, value in targets), frozenset(names), versions)
+    return versions
 
 
 def _where_metric_is(prometheus: Client, metric: str, selectors: Iterable[str]) -> State:
-    if any(_query(prometheus, f"group({metric}{selector})") for selector in selectors):
-        return "here"
+    for selector in selectors:
+        if _query(prometheus, f"group({metric}{selector})"):
+            return "here"
     return "elsewhere" if _query(prometheus, f"group({metric})") else "nowhere"
 
 

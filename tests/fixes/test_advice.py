@@ -352,7 +352,7 @@ def test_where_editions_differ_the_answer_says_which_says_what() -> None:
         "TKE > 1.18: the problem does not exist (English edition)",
     )
     assert found.sources == ("page-zh", "page")
-    assert [(one.edition, one.fix and one.fix.text) for one in found.told] == [
+    assert [(one.edition, one.fix and one.fix.text) for one in found.claims] == [
         ("newer Chinese edition", "v1.20.6-tke.31"),
         ("English edition", None),
     ]

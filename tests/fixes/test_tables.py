@@ -94,6 +94,11 @@ def row(sign: str, minor: int, action: str, minimum: str | None, edition: str) -
             "below",
             "v1.18.4-tke.49-rc1",
         ),
+        (
+            row("=", 18, "upgrade-kube-proxy", "v1.18.4-tke.49-rc0", "page-zh"),
+            "below",
+            "v1.18.4-tke.49-rc1",
+        ),
         (row("=", 18, "upgrade-kube-proxy", "v1.18.5-tke.1", "page-zh"), "below", "v1.18.5-tke.1"),
         (row("<", 20, "upgrade-cluster", None, "page-zh"), "all", None),
         (row(">", 18, "upgrade-cluster", None, "page-zh"), "below", "v1.18.4-tke.49-rc1"),

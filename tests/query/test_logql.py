@@ -176,6 +176,14 @@ def test_which_streams_an_expression_asks_for(selector: str, is_so: bool) -> Non
     )
 
 
+def test_a_pattern_that_is_none_is_said_in_words_and_once(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ValueError, match=r"^\(: missing \)"):
+        selects('{a=~"("}', [{"a": "b"}])
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("expr", ['{a=~"("}', "{a}", "{a=b}"])
 def test_a_selector_that_is_none_is_said(expr: str) -> None:
     with pytest.raises(ValueError, match=r"expected|missing"):
