@@ -1,6 +1,6 @@
 """Whether a rule that a server shows, printed in its own way, is the one that was written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -18,16 +18,26 @@ def rule_name(rule: Group) -> str:
 
 def shown_otherwise(language: Language, rule: Group, shown: Group) -> list[str]:
     """What of a rule a server shows otherwise than its file says; `shown` is in the form of Prometheus's rules API."""
-    differs = {
-        "its expression": not same(language, str(rule["expr"]), str(shown.get("query", ""))),
-        "its labels": dict(rule.get("labels") or {}) != dict(shown.get("labels") or {}),
-        "its annotations": dict(rule.get("annotations") or {})
-        != dict(shown.get("annotations") or {}),
-        "`for`": _seconds(rule.get("for")) != float(shown.get("duration") or 0),
-        "`keep_firing_for`": _seconds(rule.get("keep_firing_for"))
-        != float(shown.get("keepFiringFor") or 0),
-    }
-    return [what for what, is_so in differs.items() if is_so]
+    differing = []
+    shown_expr = str(shown.get("query", ""))
+    if not same(language, str(rule["expr"]), shown_expr):
+        differing.append("its expression")
+    if _texts(rule, "labels") != _texts(shown, "labels"):
+        differing.append("its labels")
+    if _texts(rule, "annotations") != _texts(shown, "annotations"):
+        differing.append("its annotations")
+    shown_hold = float(shown.get("duration") or 0)
+    if _seconds(rule.get("for")) != shown_hold:
+        differing.append("`for`")
+    shown_keep = float(shown.get("keepFiringFor") or 0)
+    if _seconds(rule.get("keep_firing_for")) != shown_keep:
+        differing.append("`keep_firing_for`")
+    return differing
+
+
+def _texts(rule: Group, key: str) -> dict[str, Any]:
+    """The labels or annotations of a rule, which may be left out where there are none."""
+    return dict(rule.get(key) or {})
 
 
 def _seconds(value: Any) -> float:
@@ -36,27 +46,40 @@ def _seconds(value: Any) -> float:
 
 def meaning(value: Any, key: str = "") -> Any:
     """A group or a part of it in one form: rulers write durations anew, and leave out or add what is empty."""
-    if key in ("labels", "annotations") and isinstance(value, Mapping):
-        return dict(sorted(value.items()))
     if isinstance(value, Mapping):
-        parts = {name: meaning(part, name) for name, part in sorted(value.items())}
-        return {name: part for name, part in parts.items() if part not in (None, "", "0s", {}, [])}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+        ordered = dict(sorted(value.items()))
+        return ordered if key in ("labels", "annotations") else _without_empty(ordered)
+    if isinstance(value, list | tuple):
         return [meaning(part) for part in value]
     if key in _DURATIONS and value is not None:
         with suppress(ValueError):  # what is none is compared as it stands
-            return durations.shortest_text(
-                durations.seconds(f"{value}s" if isinstance(value, int) else str(value))
-            )
+            return _shortest_duration(value)
     return value.strip() if key == "expr" else value
+
+
+def _without_empty(group: Group) -> dict[str, Any]:
+    """The parts of a group in one form, but for those that say what is so without them."""
+    kept = {}
+    for name, value in group.items():
+        part = meaning(value, name)
+        if part not in (None, "", "0s", {}, []):
+            kept[name] = part
+    return kept
+
+
+def _shortest_duration(duration: str | int) -> str:
+    """A duration as it is written shortest; a bare number is of seconds."""
+    text = f"{duration}s" if isinstance(duration, int) else str(duration)
+    return durations.shortest_text(durations.seconds(text))
 
 
 def same(language: Language, one: str, other: str) -> bool:
     """Whether two expressions mean the same. What the parser does not know is compared word for word."""
+    word_for_word = lexer.plain(one) == lexer.plain(other)
     if language == "victorialogs":  # vmalert shows it as it is written
-        return lexer.plain(one) == lexer.plain(other)
+        return word_for_word
     tree = logql_tree.tree if language == "loki" else promql.tree_of
     try:
         return bool(tree(one) == tree(other))
     except ValueError:
-        return lexer.plain(one) == lexer.plain(other)
+        return word_for_word

@@ -24,12 +24,12 @@ def explore_link(
 ) -> str:
     """A template for the address of Explore (Grafana 10 or later) with the log query of the alert's place."""
     query, arguments = matched_line.format_of_place(source, signature)
-    asked = f"(printf {' '.join([gotemplate.string(query), *arguments])})"
+    query_of_place = gotemplate.printf(query, arguments)
     hours = max(_HOURS, ceil(seconds(window) / 3600))
-    panes = gotemplate.string(_panes(grafana.loki, hours))
+    panes = gotemplate.printf(_panes(grafana.loki, hours), [f"({query_of_place})"])
     # A space may be `+` in a form, but not everywhere in an address.
     escaped = r'urlquery | reReplaceAll "\\+" "%20"'
-    return f"{_base(grafana)}/explore?schemaVersion=1&panes={{{{ printf {panes} {asked} | {escaped} }}}}"
+    return f"{_base(grafana)}/explore?schemaVersion=1&panes={{{{ {panes} | {escaped} }}}}"
 
 
 def _panes(uid: str, hours: int) -> str:
@@ -42,18 +42,18 @@ def _panes(uid: str, hours: int) -> str:
     }
     span = {"from": f"now-{hours}h", "to": "now"}
     state = {"kp": {"datasource": uid, "queries": [query], "range": span}}
-    text = json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("%", "%%")
-    return text.replace(json.dumps(_QUERY), "%q")
+    text = json.dumps(state, ensure_ascii=False, separators=(",", ":"))
+    return gotemplate.verbatim(text).replace(json.dumps(_QUERY), "%q")
 
 
 def board(grafana: GrafanaProfile, labels: Iterable[tuple[str, str | None]]) -> str:
     """A template for the address of the dashboard, narrowed to the alert's place: its variables, and the labels."""
-    chosen = "".join(
-        f"{{{{ with $labels.{label} }}}}&var-{variable}={{{{ . | urlquery }}}}{{{{ end }}}}"
-        for variable, label in labels
-        if label
-    )
-    return f"{_base(grafana)}/d/{DASHBOARD}?from=now-{_HOURS}h&to=now{chosen}"
+    address = f"{_base(grafana)}/d/{DASHBOARD}?from=now-{_HOURS}h&to=now"
+    for variable, label in labels:
+        if label:
+            chosen = f"&var-{variable}={{{{ . | urlquery }}}}"
+            address += f"{{{{ with $labels.{label} }}}}{chosen}{{{{ end }}}}"
+    return address
 
 
 def _base(grafana: GrafanaProfile) -> str:

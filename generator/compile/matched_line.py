@@ -41,13 +41,14 @@ _BOTH = f'(printf "%s%s" .Labels.{_WRAPPED} .Labels.{_TEXT})'  # one of the two 
 
 def annotation(source: LogSource, signature: Signature, window: str) -> str:
     """A template for the most frequent of the lines counted, without its head, in one line; empty where none is."""
-    asked, arguments = _query_format(source, signature, window)
-    query = f"query (printf {' '.join([gotemplate.string(asked), *arguments])})"
-    sorted_by = " | ".join(f'sortByLabel "{label}"' for label in (_WRAPPED, _TEXT))
+    query, arguments = _query_format(source, signature, window)
+    answer = f"query ({gotemplate.printf(query, arguments)})"
+    sort = f'sortByLabel "{_WRAPPED}" | sortByLabel "{_TEXT}"'
     return (
         '{{ $most := 0.0 }}{{ $line := "" }}'
-        f"{{{{ range {query} | {sorted_by} }}}}"
-        f"{{{{ if gt .Value $most }}}}{{{{ $most = .Value }}}}{{{{ $line = {_BOTH} }}}}{{{{ end }}}}{{{{ end }}}}"
+        f"{{{{ range {answer} | {sort} }}}}"
+        f"{{{{ if gt .Value $most }}}}{{{{ $most = .Value }}}}{{{{ $line = {_BOTH} }}}}{{{{ end }}}}"
+        "{{ end }}"
         f"{{{{ $line | {_disarming_functions()} }}}}"
     )
 
@@ -55,32 +56,37 @@ def annotation(source: LogSource, signature: Signature, window: str) -> str:
 def of_victorialogs(source: LogSource, signature: Signature, window: str) -> str:
     """The same for vmalert, which asks VictoriaLogs; that one gives the most frequent line by itself."""
     places = source.labels.names()
-    own = logsql.lines(source.selector, signature, window).replace("%", "%%")
-    own = " ".join(line.strip() for line in own.splitlines())
-    pattern = logql.quote(_PATTERN).replace("%", "%%")
-    asked = (
-        f"{''.join(f'{gotemplate.string(label)}:=%q ' for label in places)}{own} | extract_regexp {pattern}"
+    matchers = "".join(f"{gotemplate.string(label)}:=%q " for label in places)
+    own = logsql.lines(source.selector, signature, window)
+    lines = " ".join(line.strip() for line in own.splitlines())
+    lines_of_place = f"{matchers}{gotemplate.verbatim(lines)}"
+    query = (
+        f"{lines_of_place} | extract_regexp {gotemplate.verbatim(logql.quote(_PATTERN))}"
         f" | stats by ({_TEXT}, {_WRAPPED}) count() as {logsql.LINES}"
         f" | first 1 by ({logsql.LINES} desc, {_TEXT}, {_WRAPPED})"
     )
-    arguments = " ".join([gotemplate.string(asked), *(f"$labels.{label}" for label in places)])
-    return f"{{{{ range query (printf {arguments}) }}}}{{{{ {_BOTH} | {_disarming_functions()} }}}}{{{{ end }}}}"
+    values = [f"$labels.{label}" for label in places]
+    answer = f"query ({gotemplate.printf(query, values)})"
+    line = f"{_BOTH} | {_disarming_functions()}"
+    return f"{{{{ range {answer} }}}}{{{{ {line} }}}}{{{{ end }}}}"
 
 
 def _disarming_functions() -> str:
     """The functions of a template that make a line safe to show."""
-    return " | ".join(
-        f"reReplaceAll {gotemplate.string(pattern)} {gotemplate.string(instead)}"
-        for pattern, instead in _HARMLESS
-    )
+    functions = []
+    for pattern, instead in _HARMLESS:
+        arguments = f"{gotemplate.string(pattern)} {gotemplate.string(instead)}"
+        functions.append(f"reReplaceAll {arguments}")
+    return " | ".join(functions)
 
 
 def _query_format(source: LogSource, signature: Signature, window: str) -> tuple[str, list[str]]:
     """The query as a format of printf, and its arguments."""
     query, arguments = format_of_place(source, signature)
-    texts = f"| regexp {logql.quote(_PATTERN)}".replace("%", "%%")
-    counted = f"count_over_time({query} {texts} [{window}])"
-    return f"topk({_DIFFERENT}, sum by ({_WRAPPED}, {_TEXT}) ({counted}))", arguments
+    texts = gotemplate.verbatim(f"| regexp {logql.quote(_PATTERN)}")
+    lines = f"count_over_time({query} {texts} [{window}])"
+    most_frequent = f"topk({_DIFFERENT}, sum by ({_WRAPPED}, {_TEXT}) ({lines}))"
+    return most_frequent, arguments
 
 
 def format_of_place(source: LogSource, signature: Signature) -> tuple[str, list[str]]:
@@ -90,15 +96,16 @@ def format_of_place(source: LogSource, signature: Signature) -> tuple[str, list[
     would read the lines of all. What is structured metadata is no label of a stream; a filter compares it.
     """
     labels = source.labels
-    narrow = [label for label in (labels.pod, labels.node) if label]
-    own = promql.inside(source.selector).replace("%", "%%")
-    selector = f"{{{', '.join([own, *(f'{label}=~%q' for label in narrow)])}}}"
-    pipeline = [
-        *(f"| {label}=%q" for label in labels.names()),
-        *(text.replace("%", "%%") for text in logql.filters(signature)),
-    ]
-    arguments = [
-        *(f'(printf "^(\\\\Q%s\\\\E)?$" $labels.{label})' for label in narrow),
-        *(f"$labels.{label}" for label in labels.names()),
-    ]
+    matchers = [gotemplate.verbatim(promql.inside(source.selector))]
+    pipeline = []
+    arguments = []
+    for label in (labels.pod, labels.node):
+        if label:
+            matchers.append(f"{label}=~%q")
+            arguments.append(f'(printf "^(\\\\Q%s\\\\E)?$" $labels.{label})')
+    for label in labels.names():
+        pipeline.append(f"| {label}=%q")
+        arguments.append(f"$labels.{label}")
+    pipeline += [gotemplate.verbatim(text) for text in logql.filters(signature)]
+    selector = f"{{{', '.join(matchers)}}}"
     return " ".join([selector, *pipeline]), arguments

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal
 
 from generator.catalog.inhibition import Labels, Place
@@ -12,11 +13,11 @@ from generator.query import recorded
 from generator.query.signature import Signature
 
 Engine = Literal["loki", "prometheus"]
-Language = Literal[
-    "loki", "prometheus", "victorialogs"
-]  # of expressions, as their files are called
-_SECTIONS = {severity: f"Severity {severity}" for severity in SEVERITIES} | {
-    "watchdog": "Watchdogs, always firing"
+# Of expressions, as their files are called.
+Language = Literal["loki", "prometheus", "victorialogs"]
+_SECTIONS: Mapping[str, str] = {
+    **{severity: f"Severity {severity}" for severity in SEVERITIES},
+    "watchdog": "Watchdogs, always firing",
 }
 UPGRADE = "Upgrade kube-proxy to {} or later, with the cluster where that is another minor release."
 
@@ -91,24 +92,20 @@ class CompiledAlert:
 
     def saying(self, annotations: Mapping[str, str]) -> "CompiledAlert":
         """The same alert with these annotations too, in place of those of the same name."""
-        told = {**self.rule.annotations, **annotations}
-        return replace(self, rule=replace(self.rule, annotations=told))
+        rule = replace(self.rule, annotations={**self.rule.annotations, **annotations})
+        return replace(self, rule=rule)
 
     @property
     def title(self) -> str:
-        return (
-            f"A build with a known failure: {self.entry.title}"
-            if self.known_build
-            else self.entry.title
-        )
+        if self.known_build:
+            return f"A build with a known failure: {self.entry.title}"
+        return self.entry.title
 
     @property
     def first_step(self) -> str:
-        return (
-            UPGRADE.format("the version that the alert names")
-            if self.known_build and not self.entry.by_builds_alone
-            else self.entry.first_step
-        )
+        if self.known_build and not self.entry.by_builds_alone:
+            return UPGRADE.format("the version that the alert names")
+        return self.entry.first_step
 
     @property
     def severity_reason(self) -> str:
@@ -135,11 +132,12 @@ def by_urgency(
 ) -> list[Section]:
     """The alerts by severity, the grave ones first, and watchdogs apart; in this order within a section."""
     ordered = sorted(alerts, key=order)
-    found = [
-        Section(title, tuple(alert for alert in ordered if alert.urgency == urgency))
-        for urgency, title in _SECTIONS.items()
-    ]
-    return [section for section in found if section.alerts]
+    sections = []
+    for urgency, title in _SECTIONS.items():
+        shown = [alert for alert in ordered if alert.urgency == urgency]
+        if shown:
+            sections.append(Section(title, tuple(shown)))
+    return sections
 
 
 @dataclass(frozen=True)
@@ -167,10 +165,12 @@ class Rules:
     @cached_property
     def records(self) -> Mapping[str, str]:
         """What each recording rule is made of."""
-        rules = [
-            rule for groups in self.groups.values() for group in groups for rule in group.rules
-        ]
-        return {rule.record: rule.expr for rule in rules if isinstance(rule, RecordingRule)}
+        expressions = {}
+        for group in chain(*self.groups.values()):
+            for rule in group.rules:
+                if isinstance(rule, RecordingRule):
+                    expressions[rule.record] = rule.expr
+        return expressions
 
     def written_out(self, expr: str) -> str:
         """An expression for who evaluates it without the recording rules."""

@@ -64,28 +64,25 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     enabled = [entry for entry in catalog.entries if entry.id not in profile.disabled]
     values = placeholders.of_site(profile)
     builds = _known_builds(enabled, profile)
-    alone = tuple(
-        alert for entry in enabled for alert in _alerts_of_entry(entry, profile, values, builds)
-    )
+    alone: list[CompiledAlert] = []
+    for entry in enabled:
+        alone += _alerts_of_entry(entry, profile, values, builds)
     inhibitions = tuple(_inhibitions_of_alerts(alone, profile))
-    explained = (_with_causes(alert, alone, inhibitions, catalog, profile) for alert in alone)
-    linked = (_with_links(alert, profile) for alert in explained)
-    alerts = tuple(_with_annotations(alert, profile) for alert in linked)
+    alerts = []
+    for alert in alone:
+        explained = _with_causes(alert, alone, inhibitions, catalog, profile)
+        linked = _with_links(explained, profile)
+        alerts.append(_with_annotations(linked, profile))
     records = _recording_rules(catalog, profile, alerts, values)
     if builds:
-        records += (RecordingRule(names.BUILD_RECORD, builds_of(values)),)
-    # The limit is for alerts; a record has a series for each kube-proxy, as many as there are.
-    recording = (
-        (replace(_group_of_engine("records", "prometheus", records, profile), limit=0),)
-        if records
-        else ()
-    )
+        records.append(RecordingRule(names.BUILD_RECORD, builds_of(values)))
+    recording = _recording_groups(records, profile)
     return Rules(
         groups={
             "loki": _groups_by_entry(alerts, "loki", profile),
             "prometheus": recording + _groups_by_entry(alerts, "prometheus", profile),
         },
-        alerts=alerts,
+        alerts=tuple(alerts),
         inhibitions=inhibitions,
     )
 
@@ -102,53 +99,74 @@ def _groups_by_entry(
     by_entry: dict[str, list[AlertRule]] = {}
     for alert in alerts:
         if alert.engine == engine:
-            by_entry.setdefault(alert.entry.id, []).append(alert.rule)
-    return tuple(_group_of_engine(key, engine, rules, profile) for key, rules in by_entry.items())
+            rules = by_entry.setdefault(alert.entry.id, [])
+            rules.append(alert.rule)
+    groups = []
+    for name, rules in by_entry.items():
+        groups.append(_group_of_engine(name, engine, rules, profile))
+    return tuple(groups)
+
+
+def _recording_groups(records: Sequence[RecordingRule], profile: Profile) -> tuple[RuleGroup, ...]:
+    """The group of the recording rules, where there are any."""
+    if not records:
+        return ()
+    group = _group_of_engine("records", "prometheus", records, profile)
+    # The limit is for alerts; a record has a series for each kube-proxy, as many as there are.
+    return (replace(group, limit=0),)
 
 
 def _group_of_engine(
     name: str, engine: Engine, rules: Iterable[RecordingRule | AlertRule], profile: Profile
 ) -> RuleGroup:
     """A group with the options that the site asks of its ruler."""
-    asked = profile.loki if engine == "loki" else profile.prometheus
-    offset = profile.prometheus.query_offset if engine == "prometheus" else "0s"
-    return RuleGroup(names.rule_group(name), asked.interval, tuple(rules), asked.limit, offset)
+    options = profile.loki if engine == "loki" else profile.prometheus
+    return RuleGroup(
+        name=names.rule_group(name),
+        interval=options.interval,
+        rules=tuple(rules),
+        limit=options.limit,
+        query_offset="0s" if engine == "loki" else profile.prometheus.query_offset,
+    )
 
 
 def _recording_rules(
     catalog: Catalog, profile: Profile, alerts: Iterable[CompiledAlert], values: Mapping[str, str]
-) -> tuple[RecordingRule, ...]:
+) -> list[RecordingRule]:
     """The enabled entries' recording rules, and those of disabled entries that an alert still uses."""
     used = _series_read(alerts) if profile.disabled else set()
-    return tuple(
-        RecordingRule(record.name, promql.fill(record.expr, values))
-        for entry in catalog.entries
-        for record in entry.records
-        if entry.id not in profile.disabled or record.name in used
-    )
+    rules = []
+    for entry in catalog.entries:
+        disabled = entry.id in profile.disabled
+        for record in entry.records:
+            if not disabled or record.name in used:
+                expr = promql.fill(record.expr, values)
+                rules.append(RecordingRule(record.name, expr))
+    return rules
 
 
 def _series_read(alerts: Iterable[CompiledAlert]) -> set[str]:
     """The series that the alerts of Prometheus read."""
-    return {
-        selection.series
-        for alert in alerts
-        if alert.engine == "prometheus"
-        for selection in promql.selections(promql.parse(alert.rule.expr))
-    }
+    series: set[str] = set()
+    for alert in alerts:
+        if alert.engine == "prometheus":
+            selections = promql.selections(promql.parse(alert.rule.expr))
+            series.update(selection.series for selection in selections)
+    return series
 
 
 def _known_builds(
     entries: Iterable[Entry], profile: Profile
 ) -> Mapping[str, Sequence[KnownBuilds]]:
     """The known builds of each entry that has any, by its id."""
-    mode = profile.kube_proxy.mode
-    found = {
-        entry.id: known_builds(entry, mode)
-        for entry in entries
-        if names.known_build(entry.alert) not in profile.disabled
-    }
-    return {key: builds for key, builds in found.items() if builds}
+    by_entry = {}
+    for entry in entries:
+        if names.known_build(entry.alert) in profile.disabled:
+            continue
+        builds = known_builds(entry, profile.kube_proxy.mode)
+        if builds:
+            by_entry[entry.id] = builds
+    return by_entry
 
 
 def _alerts_of_entry(
@@ -157,10 +175,11 @@ def _alerts_of_entry(
     values: Mapping[str, str],
     builds: Mapping[str, Sequence[KnownBuilds]],
 ) -> Iterable[CompiledAlert]:
-    source = profile.loki.source(entry.logs.stream) if entry.logs else None
-    if entry.logs and source:
+    signal = entry.logs
+    source = profile.loki.source(signal.stream) if signal else None
+    if signal and source:
         for name, filters in by_alert(entry).items():
-            yield _log_alert(entry, entry.logs, name, filters, source, profile)
+            yield _log_alert(entry, signal, name, filters, source, profile)
     for alert in entry.metric_alerts:
         yield _compiled_metric_alert(entry, alert, profile, values)
     if entry.heartbeat:
@@ -175,14 +194,16 @@ def _inhibitions_of_alerts(
     """What each alert holds back. That a failure can happen (a known build) explains no symptom."""
     failing = [alert for alert in alerts if not alert.known_build]
     for cause in failing:
-        found: dict[Place, list[str]] = {}
+        severity_of_cause = cause.rule.labels["severity"]
+        by_place: dict[Place, list[str]] = {}
         for symptom in failing:
             place = _meeting(cause, symptom, profile)
-            if place and inhibition.as_grave(
-                cause.rule.labels["severity"], symptom.rule.labels["severity"]
-            ):
-                found.setdefault(place, []).append(symptom.rule.alert)
-        for place, symptoms in found.items():
+            graver = not inhibition.as_grave(severity_of_cause, symptom.rule.labels["severity"])
+            if place is None or graver:
+                continue
+            symptoms = by_place.setdefault(place, [])
+            symptoms.append(symptom.rule.alert)
+        for place, symptoms in by_place.items():
             yield Inhibition(cause.rule.alert, tuple(symptoms), place)
 
 
@@ -198,14 +219,13 @@ def _meeting(cause: CompiledAlert, other: CompiledAlert, profile: Profile) -> Pl
         if cause.of_cluster:
             return inhibition.cluster(profile)
         says_more = (cause.engine, other.engine) == ("loki", "prometheus")
+    elif cause.of_cluster or cause.milder:
+        says_more = False
     else:
-        told = other.entry.id in cause.entry.inhibits
-        says_more = told and not (cause.of_cluster or cause.milder)
-    return (
-        inhibition.meeting_place(cause.labels(profile), other.labels(profile), profile)
-        if says_more
-        else None
-    )
+        says_more = other.entry.id in cause.entry.inhibits
+    if not says_more:
+        return None
+    return inhibition.meeting_place(cause.labels(profile), other.labels(profile), profile)
 
 
 def _with_causes(
@@ -216,23 +236,34 @@ def _with_causes(
     profile: Profile,
 ) -> CompiledAlert:
     """A symptom's description names what may be behind it: alerts that come beside it, and known builds."""
+    if alert.known_build:
+        return alert
     behind = {cause.id for cause in catalog.causes.get(alert.entry.id, ())}
     causes = [other for other in alerts if other.entry.id in behind]
-    held_by = {one.cause for one in inhibitions if alert.rule.alert in one.symptoms}
-    beside = [
-        cause.rule.alert
-        for cause in causes
-        if not (cause.known_build or cause.of_cluster or cause.milder)
-        and cause.rule.alert not in held_by
-        and cause.rule.alert not in alert.entry.first_step
-    ]
-    builds = [
-        cause.rule.alert for cause in causes if cause.known_build and alert.engine == "prometheus"
-    ]
-    said = (_behind(beside) if beside else "") + (_known_causes(builds, profile) if builds else "")
-    if not said or alert.known_build:
-        return alert
-    return alert.saying({"description": alert.rule.annotations["description"] + said})
+    builds = [cause.rule.alert for cause in causes if cause.known_build]
+    beside = _causes_beside(alert, causes, inhibitions)
+    description = alert.rule.annotations["description"]
+    if beside:
+        description += _behind(beside)
+    if builds and alert.engine == "prometheus":
+        description += _known_causes(builds, profile)
+    return alert.saying({"description": description})
+
+
+def _causes_beside(
+    alert: CompiledAlert, causes: Iterable[CompiledAlert], inhibitions: Iterable[Inhibition]
+) -> list[str]:
+    """The causes' alerts that fire beside this one without holding it back, and that its first step does not name."""
+    symptom = alert.rule.alert
+    holding_back = {held.cause for held in inhibitions if symptom in held.symptoms}
+    beside = []
+    for cause in causes:
+        name = cause.rule.alert
+        if cause.known_build or cause.of_cluster or cause.milder:
+            continue
+        if name not in holding_back and name not in alert.entry.first_step:
+            beside.append(name)
+    return beside
 
 
 def _with_links(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
@@ -240,14 +271,13 @@ def _with_links(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
     if not profile.grafana.url:
         return alert
     labels = alert.labels(profile)
-    places = [
-        (name, getattr(labels, name, None)) for name in ("cluster", "node", "pod", "instance")
-    ]
-    links = {grafana_links.BOARD: grafana_links.board(profile.grafana, places)}
+    variables = ("cluster", "node", "pod", "instance")
+    narrowed_by = [(variable, getattr(labels, variable, None)) for variable in variables]
+    links = {grafana_links.BOARD: grafana_links.board(profile.grafana, narrowed_by)}
     if alert.source and alert.filters:
-        window = next(one.value for one in alert.settings if one.name == "range")
+        settings = {setting.name: setting.value for setting in alert.settings}
         links[grafana_links.LOGS] = grafana_links.explore_link(
-            profile.grafana, alert.source, alert.filters, window
+            profile.grafana, alert.source, alert.filters, settings["range"]
         )
     return alert.saying(links)
 
@@ -261,8 +291,8 @@ def _with_annotations(alert: CompiledAlert, profile: Profile) -> CompiledAlert:
 def _behind(causes: Sequence[str]) -> str:
     """A sentence for who is woken: Alertmanager knows of these alerts, a template of the ruler does not."""
     *others, last = causes
-    names_of = f"{', '.join(others)} or {last}" if others else last
-    return f" If {names_of} fires there too, it names the cause."
+    alternatives = f"{', '.join(others)} or {last}" if others else last
+    return f" If {alternatives} fires there too, it names the cause."
 
 
 def _log_alert(
@@ -274,34 +304,47 @@ def _log_alert(
     profile: Profile,
 ) -> CompiledAlert:
     in_force = log_settings(alert, signal, profile)
-    window, hold, threshold = in_force.window, in_force.hold, number(in_force.threshold)
+    window = in_force.window
+    hold = in_force.hold
+    threshold = number(in_force.threshold)
     labels = source.labels
-    expr = logql.count(source.selector, filters, window, labels.by(), threshold, signal.recent)
-    place = _place_template((("node", labels.node), ("pod", labels.pod)), labels.cluster)
-    observation = f"{_VALUES['count']} matching log lines within {window}"
+    place = _place_template({"node": labels.node, "pod": labels.pod}, labels.cluster)
     rule = _alerting_rule(
-        entry, alert, expr, hold, profile, f"{_literal(entry.summary)}{place}", observation
+        entry,
+        alert,
+        profile,
+        expr=logql.count(
+            selector=source.selector,
+            signature=filters,
+            window=window,
+            by=labels.by(),
+            threshold=threshold,
+            recent=signal.recent,
+        ),
+        hold=hold,
+        summary=f"{_literal(entry.summary)}{place}",
+        observation=f"{_VALUES['count']} matching log lines within {window}",
     )
     line = matched_line.annotation(source, filters, window)
+    rule = replace(
+        rule,
+        labels={**inhibition.copies(labels, profile), **rule.labels},
+        annotations={**rule.annotations, matched_line.ANNOTATION: line},
+    )
+    why = signal.persistence or "Fires above this many lines in the range."
+    keep = keep_firing_for(alert, profile.loki.keep_firing_for, profile)
+    settings = (
+        AlertSetting("threshold", threshold, why),
+        AlertSetting("range", window, "Window the lines are counted in."),
+        AlertSetting("for", hold, "How long the condition must hold; shorter than the range."),
+        *_kept_firing(keep),
+    )
     return CompiledAlert(
-        entry,
-        "loki",
-        replace(
-            rule,
-            labels={**inhibition.copies(labels, profile), **rule.labels},
-            annotations={**rule.annotations, matched_line.ANNOTATION: line},
-        ),
-        profile.loki.interval,
-        (
-            AlertSetting(
-                "threshold",
-                threshold,
-                signal.persistence or "Fires above this many lines in the range.",
-            ),
-            AlertSetting("range", window, "Window the lines are counted in."),
-            AlertSetting("for", hold, "How long the condition must hold; shorter than the range."),
-            *_kept_firing(keep_firing_for(alert, profile.loki.keep_firing_for, profile)),
-        ),
+        entry=entry,
+        engine="loki",
+        rule=rule,
+        interval=profile.loki.interval,
+        settings=settings,
         source=source,
         filters=filters,
     )
@@ -311,27 +354,33 @@ def _compiled_metric_alert(
     entry: Entry, alert: MetricAlert, profile: Profile, values: Mapping[str, str]
 ) -> CompiledAlert:
     hold = metric_hold(alert, profile)
-    parameters = {key: number(value) for key, value in metric_parameters(alert, profile).items()}
-    expr = promql.fill(alert.expr, {**values, **parameters})
-    observation = _literal(alert.observation).replace("{value}", _VALUES[alert.unit])
-    settings = [
-        AlertSetting(key, parameters[key], parameter.why)
-        for key, parameter in alert.parameters.items()
-    ]
-    settings.append(AlertSetting("for", hold, "How long the condition must hold."))
     keep = keep_firing_for(alert.name, profile.prometheus.keep_firing_for, profile)
+    parameters = {}
+    settings = []
+    for name, value in metric_parameters(alert, profile).items():
+        parameters[name] = number(value)
+        why = alert.parameters[name].why
+        settings.append(AlertSetting(name, parameters[name], why))
+    settings.append(AlertSetting("for", hold, "How long the condition must hold."))
     settings += _kept_firing(keep)
     place = _node_place(profile) if alert.about == "node" else _metric_place(profile)
-    summary = f"{_literal(alert.summary or entry.summary)}{place}"
-    rule = _alerting_rule(entry, alert.name, expr, hold, profile, summary, observation)
-    of_cluster = alert.about == "cluster"
-    return CompiledAlert(
+    observation = _literal(alert.observation)
+    rule = _alerting_rule(
         entry,
-        "prometheus",
-        replace(rule, keep=keep),
-        profile.prometheus.interval,
-        tuple(settings),
-        of_cluster=of_cluster,
+        alert.name,
+        profile,
+        expr=promql.fill(alert.expr, {**values, **parameters}),
+        hold=hold,
+        summary=f"{_literal(alert.summary or entry.summary)}{place}",
+        observation=observation.replace("{value}", _VALUES[alert.unit]),
+    )
+    return CompiledAlert(
+        entry=entry,
+        engine="prometheus",
+        rule=replace(rule, keep=keep),
+        interval=profile.prometheus.interval,
+        settings=tuple(settings),
+        of_cluster=alert.about == "cluster",
     )
 
 
@@ -347,39 +396,49 @@ def _known_build_alert(
     """That this kube-proxy is of a build which the fix tables call affected, before it fails."""
     name = names.known_build(entry.alert)
     hold = known_build_hold(name, profile)
-    expr = "or\n".join(_builds_expression(known, values) for known in builds)
-    upgrade = UPGRADE.format("{{ $labels.fixed_in }}")
-    first_step = _literal(entry.first_step) if entry.by_builds_alone else upgrade
-    fix = f"{{{{ $labels.fixed_in }}}} has the fix. First step: {first_step}"
-    place = _metric_place(profile)
     keep = keep_firing_for(name, profile.prometheus.keep_firing_for, profile)
+    expressions = [_builds_expression(known, values) for known in builds]
     rule = AlertRule(
         name,
-        expr,
+        "or\n".join(expressions),
         hold,
         labels=_labels_of_alert(entry, name, profile, "info"),
-        annotations={
-            "summary": f"kube-proxy {{{{ $labels.version }}}}{place} has a known failure: {_literal(entry.title)}",
-            "description": f"{_condition_template(builds)}{_notes(builds)} {fix}",
-            "runbook_url": profile.runbook_url(name),
-        },
+        annotations=_known_build_annotations(entry, name, builds, profile),
         keep=keep,
     )
-    settings = (
-        AlertSetting(
-            "for", hold, "How long a build must be seen; a rollout that passes is not worth a word."
-        ),
-        *_kept_firing(keep),
-    )
-    when = conditions(entry, builds, profile.kube_proxy.mode)
+    why = "How long a build must be seen; a rollout that passes is not worth a word."
     return CompiledAlert(
-        entry, "prometheus", rule, profile.prometheus.interval, settings, True, conditions=when
+        entry=entry,
+        engine="prometheus",
+        rule=rule,
+        interval=profile.prometheus.interval,
+        settings=(AlertSetting("for", hold, why), *_kept_firing(keep)),
+        known_build=True,
+        conditions=conditions(entry, builds, profile.kube_proxy.mode),
     )
+
+
+def _known_build_annotations(
+    entry: Entry, alert: str, builds: Sequence[KnownBuilds], profile: Profile
+) -> Mapping[str, str]:
+    version, fixed_in = "{{ $labels.version }}", "{{ $labels.fixed_in }}"
+    place = _metric_place(profile)
+    if entry.by_builds_alone:
+        first_step = _literal(entry.first_step)
+    else:
+        first_step = UPGRADE.format(fixed_in)
+    condition = _condition_template(builds) + _notes(builds)
+    return {
+        "summary": f"kube-proxy {version}{place} has a known failure: {_literal(entry.title)}",
+        "description": f"{condition} {fixed_in} has the fix. First step: {first_step}",
+        "runbook_url": profile.runbook_url(alert),
+    }
 
 
 def _builds_expression(known: KnownBuilds, values: Mapping[str, str]) -> str:
     """The kube-proxies of these builds, without those whose metrics show that they are in another mode."""
-    builds = f"{names.BUILD_RECORD}{{version=~{json.dumps(known.pattern)}}}"
+    pattern = json.dumps(known.pattern)
+    builds = f"{names.BUILD_RECORD}{{version=~{pattern}}}"
     if known.not_in_iptables_mode:
         builds += promql.fill(_NOT_IN_IPTABLES_MODE, values)
     return f'label_replace({builds}, "fixed_in", "{known.fixed_in}", "", "")\n'
@@ -387,24 +446,28 @@ def _builds_expression(known: KnownBuilds, values: Mapping[str, str]) -> str:
 
 def _condition_template(builds: Sequence[KnownBuilds]) -> str:
     """A Go template of the sentence that says what else must be so; where it differs, by the version."""
-    said: dict[str, list[str]] = {}
+    versions_of: dict[str, list[str]] = {}  # by the sentence
     for known in builds:
-        said.setdefault(known.where, []).append(known.pattern)
-    usual = max(said, key=lambda text: len(said[text]))
-    text = _literal(usual)
-    for other in [text for text in said if text != usual]:
-        whole = f"^(?:{'|'.join(said[other])})$"
-        text = f"{{{{ if match `{whole}` $labels.version }}}}{_literal(other)}{{{{ else }}}}{text}{{{{ end }}}}"
-    return text
+        patterns = versions_of.setdefault(known.where, [])
+        patterns.append(known.pattern)
+    usual = max(versions_of, key=lambda sentence: len(versions_of[sentence]))
+    template = _literal(usual)
+    for sentence, patterns in versions_of.items():
+        if sentence == usual:
+            continue
+        these = f"match `^(?:{'|'.join(patterns)})$` $labels.version"
+        otherwise = template
+        template = f"{{{{ if {these} }}}}{_literal(sentence)}{{{{ else }}}}{otherwise}{{{{ end }}}}"
+    return template
 
 
 def _notes(builds: Sequence[KnownBuilds]) -> str:
     """A Go template of what else is to be known of each fix."""
-    said = {known.fixed_in: known.note for known in builds if known.note}
-    return "".join(
-        f'{{{{ if eq $labels.fixed_in "{fix}" }}}} {_literal(note)}{{{{ end }}}}'
-        for fix, note in said.items()
-    )
+    notes = {known.fixed_in: known.note for known in builds if known.note}
+    template = ""
+    for fix, note in notes.items():
+        template += f'{{{{ if eq $labels.fixed_in "{fix}" }}}} {_literal(note)}{{{{ end }}}}'
+    return template
 
 
 def _known_causes(causes: Sequence[str], profile: Profile) -> str:
@@ -413,14 +476,19 @@ def _known_causes(causes: Sequence[str], profile: Profile) -> str:
     It asks for the alerts on known builds that are active at this kube-proxy: the alert is the same without any.
     """
     labels = profile.prometheus.labels
-    own, instance, cluster = labels.pod or labels.instance, labels.instance, labels.cluster
-    named = "|".join(causes)
-    series = f'ALERTS{{alertname=~"{named}",%s{f",{cluster}=%q" if cluster else ""}}}'
-    values = f"$own{f' $labels.{cluster}' if cluster else ''}"
+    instance = labels.instance
+    cluster = labels.cluster
+    own = labels.pod or instance
+    matchers = f'alertname=~"{"|".join(causes)}",%s'
+    arguments = "$own"
+    if cluster:
+        matchers += f",{cluster}=%q"
+        arguments += f" $labels.{cluster}"
+    query = f"query (printf `ALERTS{{{matchers}}}` {arguments})"
     return (
         f'{_QUERIES} printf "{own}=%q" $labels.{own} }}}}'
         f'{{{{ with $labels.{instance} }}}}{{{{ $own = printf "{instance}=%q" . }}}}{{{{ end }}}}'
-        f'{{{{ range query (printf `{series}` {values}) | sortByLabel "failure" }}}}{{{{ with .Labels }}}}'
+        f'{{{{ range {query} | sortByLabel "failure" }}}}{{{{ with .Labels }}}}'
         " kube-proxy {{ .version }} is known for {{ .failure }}, fixed in {{ .fixed_in }}.{{ end }}{{ end }}"
     )
 
@@ -431,23 +499,40 @@ def without_queries(annotation: str) -> str:
 
 
 def _heartbeat(entry: Entry, profile: Profile) -> CompiledAlert:
-    engine: Engine = "loki" if entry.heartbeat == "logs" else "prometheus"
-    expr = logql.always(WATCHDOG_WINDOW) if engine == "loki" else "vector(1)\n"
-    interval = profile.loki.interval if engine == "loki" else profile.prometheus.interval
-    rule = _alerting_rule(entry, entry.alert, expr, "0s", profile, _literal(entry.summary), None)
-    return CompiledAlert(entry, engine, rule, interval, ())
+    engine: Engine
+    if entry.heartbeat == "logs":
+        engine = "loki"
+        interval = profile.loki.interval
+        expr = logql.always(WATCHDOG_WINDOW)
+    else:
+        engine = "prometheus"
+        interval = profile.prometheus.interval
+        expr = "vector(1)\n"
+    rule = _alerting_rule(
+        entry,
+        entry.alert,
+        profile,
+        expr=expr,
+        hold="0s",
+        summary=_literal(entry.summary),
+        observation=None,
+    )
+    return CompiledAlert(entry, engine, rule, interval, settings=())
 
 
 def _alerting_rule(
     entry: Entry,
     alert: str,
+    profile: Profile,
+    *,
     expr: str,
     hold: str,
-    profile: Profile,
     summary: str,
     observation: str | None,
 ) -> AlertRule:
-    first_step = _literal(entry.first_step)
+    description = _literal(entry.first_step)
+    if observation:
+        description = f"{observation}. First step: {description}"
     return AlertRule(
         alert,
         expr,
@@ -455,41 +540,39 @@ def _alerting_rule(
         labels=_labels_of_alert(entry, alert, profile, entry.severity_of(alert)),
         annotations={
             "summary": summary,
-            "description": f"{observation}. First step: {first_step}"
-            if observation
-            else first_step,
+            "description": description,
             "runbook_url": profile.runbook_url(alert),
         },
     )
 
 
 def _labels_of_alert(entry: Entry, alert: str, profile: Profile, default: str) -> Mapping[str, str]:
-    return {**profile.labels, "failure": entry.id, "severity": severity(alert, default, profile)}
+    in_force = severity(alert, default, profile)
+    return {**profile.labels, "failure": entry.id, "severity": in_force}
 
 
 def _metric_place(profile: Profile) -> str:
     labels = profile.prometheus.labels
-    return _place_template(
-        (("node", labels.node), ("pod", labels.pod), ("instance", labels.instance)), labels.cluster
-    )
+    by_kind = {"node": labels.node, "pod": labels.pod, "instance": labels.instance}
+    return _place_template(by_kind, labels.cluster)
 
 
 def _node_place(profile: Profile) -> str:
-    return _place_template(
-        (("node", profile.prometheus.node_label),), profile.prometheus.labels.cluster
-    )
+    metrics = profile.prometheus
+    return _place_template({"node": metrics.node_label}, metrics.labels.cluster)
 
 
-def _place_template(labels: Iterable[tuple[str, str | None]], cluster: str | None) -> str:
+def _place_template(labels: Mapping[str, str | None], cluster: str | None) -> str:
     """A Go template for ` on node x (cluster y)`, from the first label that is not empty."""
     text = ""
-    for word, label in reversed([row for row in labels if row[1]]):
-        text = (
-            f"{{{{ with $labels.{label} }}}} on {word} {{{{ . }}}}{{{{ else }}}}{text}{{{{ end }}}}"
-        )
+    for kind, label in reversed(list(labels.items())):
+        if label:
+            place = f"{{{{ with $labels.{label} }}}} on {kind} {{{{ . }}}}"
+            otherwise = f"{{{{ else }}}}{text}" if text else ""
+            text = f"{place}{otherwise}{{{{ end }}}}"
     if cluster:
         text += f"{{{{ with $labels.{cluster} }}}} (cluster {{{{ . }}}}){{{{ end }}}}"
-    return text.replace("{{ else }}{{ end }}", "{{ end }}")
+    return text
 
 
 def _literal(text: str) -> str:
@@ -499,4 +582,7 @@ def _literal(text: str) -> str:
 
 def number(value: float | str) -> str:
     """A parameter as PromQL: durations as they are, whole numbers without a fraction."""
-    return value if isinstance(value, str) else repr(int(value) if value == int(value) else value)
+    if isinstance(value, str):
+        return value
+    whole = int(value)
+    return repr(whole if whole == value else value)

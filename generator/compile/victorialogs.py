@@ -12,37 +12,45 @@ from generator.query import logsql
 
 def groups(rules: Rules, profile: Profile) -> tuple[RuleGroup, ...]:
     """The groups of the Loki rules, written for VictoriaLogs."""
-    written = {
-        alert.rule.alert: rule(alert, profile) for alert in rules.alerts if alert.engine == "loki"
-    }
-    return tuple(
-        replace(group, rules=tuple(written[one.alert] for one in _alerts_of_group(group)))
-        for group in rules.groups["loki"]
-    )
+    written = {}
+    for alert in rules.alerts:
+        if alert.engine == "loki":
+            written[alert.rule.alert] = rule(alert, profile)
+    rewritten = []
+    for group in rules.groups["loki"]:
+        alerts = tuple(written[name] for name in _alert_names(group))
+        rewritten.append(replace(group, rules=alerts))
+    return tuple(rewritten)
 
 
 def rule(alert: CompiledAlert, profile: Profile) -> AlertRule:
     """An alert of Loki's, with an expression and a query for its line that VictoriaLogs understands."""
-    signal, source, filters = alert.entry.logs, alert.source, alert.filters
+    signal = alert.entry.logs
+    source = alert.source
+    filters = alert.filters
     if signal is None or source is None or filters is None:
         return replace(alert.rule, expr=logsql.always(WATCHDOG_WINDOW))
-    in_force = log_settings(alert.rule.alert, signal, profile)
-    threshold, window = number(in_force.threshold), in_force.window
-    line = {matched_line.ANNOTATION: matched_line.of_victorialogs(source, filters, window)}
-    shared = {
-        name: text
-        for name, text in alert.rule.annotations.items()
-        if name != grafana_links.LOGS  # asks a Loki
-    }
+    name = alert.rule.alert
+    in_force = log_settings(name, signal, profile)
+    window = in_force.window
+    expr = logsql.count(
+        selector=source.selector,
+        signature=filters,
+        window=window,
+        by=source.labels.names(),
+        threshold=number(in_force.threshold),
+        recent=signal.recent,
+    )
+    annotations = dict(alert.rule.annotations)
+    annotations.pop(grafana_links.LOGS, None)  # asks a Loki
+    annotations[matched_line.ANNOTATION] = matched_line.of_victorialogs(source, filters, window)
     return replace(
         alert.rule,
-        expr=logsql.count(
-            source.selector, filters, window, source.labels.names(), threshold, signal.recent
-        ),
-        annotations=shared | line,
-        keep=keep_firing_for(alert.rule.alert, profile.loki.keep_firing_for, profile),
+        expr=expr,
+        annotations=annotations,
+        keep=keep_firing_for(name, profile.loki.keep_firing_for, profile),
     )
 
 
-def _alerts_of_group(group: RuleGroup) -> list[AlertRule]:
-    return [one for one in group.rules if isinstance(one, AlertRule)]
+def _alert_names(group: RuleGroup) -> list[str]:
+    return [rule.alert for rule in group.rules if isinstance(rule, AlertRule)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from generator.catalog.profile import KubeProxyProfile, Profile
+from generator.catalog.profile import KubeProxyProfile, LogLabels, Profile
 from generator.compile.rule import CompiledAlert, Rules
 from generator.query import promql
 from generator.steps.deployment import find_pod, in_pod, kubectl
@@ -33,64 +33,83 @@ class Whereabouts:
 
 
 def whereabouts(alert: CompiledAlert, rules: Rules, profile: Profile) -> Whereabouts:
-    found = carried(alert, rules, profile)
+    told_by = carried(alert, rules, profile)
     site = profile.kube_proxy
-    lines = _in_pod(found, site) if in_pod(site) else _node_steps(found)
-    pods = f"{kubectl(site)} get pods -l {site.pod_selector} -o wide"
-    return Whereabouts(
-        shell="\n".join(lines),
-        listed=pods if in_pod(site) else "kubectl get nodes -o wide",
-        matcher=f' {found.label}="${found.kind.upper()}"' if found else "",
-    )
+    if in_pod(site):
+        lines = _pod_steps(told_by, site)
+        listed = f"{kubectl(site)} get pods -l {site.pod_selector} -o wide"
+    else:
+        lines = _node_steps(told_by)
+        listed = "kubectl get nodes -o wide"
+    matcher = f' {told_by.label}="${told_by.kind.upper()}"' if told_by else ""
+    return Whereabouts("\n".join(lines), listed, matcher)
 
 
 def carried(alert: CompiledAlert, rules: Rules, profile: Profile) -> Carried | None:
     """The surest of the labels that an alert of this rule has; None where it is not about one kube-proxy."""
-    metrics = profile.prometheus.labels
-    # Also of alerts on a node, which have it in any case; whether an alert has it at all is seen below.
-    node = metrics.node if alert.known_build else profile.prometheus.node_label
-    names: dict[Kind, str | None]
     if alert.entry.kind == "watchdog":
         return None
     if alert.source:
-        logs = alert.source.labels
-        # The presets that read files have the path of one in the place of the Pod.
-        names = {"node": logs.node, "pod": logs.pod if logs.pod != "filename" else None}
-    elif in_pod(profile.kube_proxy):
-        # Targets of Pods have the Pod's name; the node's they have only where somebody copies it into a label.
-        names = {"pod": metrics.pod, "node": node, "instance": metrics.instance}
+        candidates = _labels_of_lines(alert.source.labels)
     else:
-        names = {"node": node, "instance": metrics.instance}
+        candidates = _labels_of_targets(alert, profile)
     if alert.engine == "prometheus" and not alert.known_build:
         # An alert carries what its expression groups by; those of lines and of builds are always for one kube-proxy.
         grouping = _grouping_labels(alert.rule.expr, rules.records)
-        names = {kind: label for kind, label in names.items() if label in grouping}
-    return next((Carried(kind, label) for kind, label in names.items() if label), None)
+        candidates = [label for label in candidates if label.label in grouping]
+    return candidates[0] if candidates else None
+
+
+def _labels_of_lines(logs: LogLabels) -> list[Carried]:
+    """What an alert on lines can be told by, the surest first."""
+    # The presets that read files have the path of one in the place of the Pod.
+    pod = None if logs.pod == "filename" else logs.pod
+    return _named_labels({"node": logs.node, "pod": pod})
+
+
+def _labels_of_targets(alert: CompiledAlert, profile: Profile) -> list[Carried]:
+    """What an alert on metrics can be told by, the surest first."""
+    metrics = profile.prometheus.labels
+    # Also of alerts on a node, which have it in any case; whether an alert has it at all is seen by its expression.
+    node = metrics.node if alert.known_build else profile.prometheus.node_label
+    if in_pod(profile.kube_proxy):
+        # Targets of Pods have the Pod's name; the node's they have only where somebody copies it into a label.
+        return _named_labels({"pod": metrics.pod, "node": node, "instance": metrics.instance})
+    return _named_labels({"node": node, "instance": metrics.instance})
+
+
+def _named_labels(names: Mapping[Kind, str | None]) -> list[Carried]:
+    """Of the labels those that the site has a name for."""
+    return [Carried(kind, label) for kind, label in names.items() if label]
 
 
 def _grouping_labels(expr: str, records: Mapping[str, str]) -> set[str]:
     """The labels that an expression groups by, by itself or in the recording rules that it reads."""
     tree = promql.parse(expr)
-    read = [records[row.series] for row in promql.selections(tree) if row.series in records]
-    return promql.grouping_labels(tree).union(*(_grouping_labels(one, records) for one in read))
+    labels = set(promql.grouping_labels(tree))
+    for selection in promql.selections(tree):
+        if selection.series in records:
+            labels |= _grouping_labels(records[selection.series], records)
+    return labels
 
 
-def _in_pod(found: Carried | None, site: KubeProxyProfile) -> list[str]:
+def _pod_steps(told_by: Carried | None, site: KubeProxyProfile) -> list[str]:
     node_of_pod = f"NODE=$({kubectl(site)} get pod \"$POD\" -o jsonpath='{{.spec.nodeName}}')"
     pod_of_node = find_pod(site, 'spec.nodeName="$NODE"')
-    match found:
+    match told_by:
         case Carried("node", label):
             return [f"NODE=name-of-the-node  # the alert's label {label}", pod_of_node]
         case Carried("pod", label):
             return [f"POD=name-of-the-pod  # the alert's label {label}", node_of_pod]
         case Carried("instance", label):
-            return [*_address_steps(label), find_pod(site, 'status.podIP="$ADDRESS"'), node_of_pod]
+            pod_of_address = find_pod(site, 'status.podIP="$ADDRESS"')
+            return [*_address_steps(label), pod_of_address, node_of_pod]
         case _:
             return ["NODE=name-of-the-node", pod_of_node]
 
 
-def _node_steps(found: Carried | None) -> list[str]:
-    match found:
+def _node_steps(told_by: Carried | None) -> list[str]:
+    match told_by:
         case Carried("node", label):
             return [f"NODE=name-of-the-node  # the alert's label {label}"]
         case Carried("instance", label):

@@ -75,15 +75,13 @@ def running(
             ruler=json.dumps(ruler),
         )
         populate(work, [File("loki.yaml", text)])
-        populate(
-            work / "rules", [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules]
-        )
+        of_tenant = [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules]
+        populate(work / "rules", of_tenant)
         command = [str(binary), f"-config.file={work / 'loki.yaml'}"]
+        endpoint = Endpoint("Loki", f"http://127.0.0.1:{http}", prefix="/prometheus")
         with (
             local_programs.started(command, work / "log") as process,
-            Client(
-                Endpoint("Loki", f"http://127.0.0.1:{http}", prefix="/prometheus"), tries=1
-            ) as client,
+            Client(endpoint, tries=1) as client,
         ):
             loki = Loki(client)
             _wait(loki, process, work / "log")

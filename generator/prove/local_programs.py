@@ -20,14 +20,14 @@ def started(
     command: Sequence[str], log: Path, folder: Path | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A program that prints into a file and ends with the block. Raises ToolError if it cannot be started."""
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         try:
             process = subprocess.Popen(
                 command,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
+                stdout=output,
+                stderr=output,
                 preexec_fn=die_with_parent,
             )
         except OSError as error:
@@ -49,10 +49,9 @@ def wait(
             return ask()
         except ToolError as error:
             if process.poll() is not None:
-                said = log.read_text(errors="replace").strip().splitlines() or [
-                    "it printed nothing"
-                ]
-                raise ToolError(f"{name} ended at its start: {said[-1][:500]}; {fix}") from error
+                printed = log.read_text(errors="replace").strip().splitlines()
+                last_line = printed[-1][:500] if printed else "it printed nothing"
+                raise ToolError(f"{name} ended at its start: {last_line}; {fix}") from error
             if time.monotonic() > deadline:
                 raise ToolError(
                     f"{name} does not take lines within {_START_SECONDS} s: {error}"
@@ -64,9 +63,9 @@ def free_ports(count: int) -> list[int]:
     """Ports of loopback that nobody has, all different."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [free.getsockname()[1] for free in sockets]
 
 
 def die_with_parent() -> None:

@@ -8,7 +8,7 @@ store too, at every step. That vmalert's engine judges alike is shown by the tes
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -33,41 +33,52 @@ def alerting_rules(rule_files: Iterable[str]) -> list[Rule]:
     rules: list[Rule] = []
     for text in rule_files:
         try:
-            groups = document.plain_values(text)["groups"]
-            found = [rule for group in groups for rule in group["rules"] if "alert" in rule]
-            rules += [{**rule, "expr": str(rule["expr"])} for rule in found]
+            rules += _alerting_rules_of_file(text)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError("a rule file is not groups of rules in YAML") from error
+    return rules
+
+
+def _alerting_rules_of_file(text: str) -> list[Rule]:
+    rules: list[Rule] = []
+    for group in document.plain_values(text)["groups"]:
+        for rule in group["rules"]:
+            if "alert" in rule:
+                rules.append({**rule, "expr": str(rule["expr"])})
     return rules
 
 
 def looked_at(test: LogTest, rules: Iterable[Rule]) -> list[Rule]:
     """The rules that the test looks at. Raises ValueError for an alert that no rule gives, as its test cannot fail."""
     wanted = {str(check["alertname"]) for check in test.checks}
-    found = [rule for rule in rules if rule["alert"] in wanted]
-    missing = wanted - {rule["alert"] for rule in found}
+    chosen = [rule for rule in rules if rule["alert"] in wanted]
+    missing = wanted - {rule["alert"] for rule in chosen}
     if missing:
-        raise ValueError(f"no rule of the rule files has the name {', '.join(sorted(missing))}")
-    return found
+        listed = ", ".join(sorted(missing))
+        raise ValueError(f"no rule of the rule files has the name {listed}")
+    return chosen
 
 
 def steps(test: LogTest, interval: float) -> int:
     """How many evaluations after the first one the test needs."""
-    return math.ceil(max(seconds(check["eval_time"]) for check in test.checks) / interval)
+    last_check = max(seconds(check["eval_time"]) for check in test.checks)
+    return math.ceil(last_check / interval)
 
 
 def length(test: LogTest, interval: float) -> float:
     """Seconds from the start of the test to the last evaluation or line, whichever comes later."""
-    lines = [offset for stream in test.streams for offset, _ in stream.lines]
-    return max([steps(test, interval) * interval, *lines])
+    last = steps(test, interval) * interval
+    for stream in test.streams:
+        for offset, _ in stream.lines:
+            last = max(last, offset)
+    return last
 
 
 def query(expr: str, streams: Sequence[LogStream], name: str, hidden: bool) -> str:
     """The LogQL of a rule over the streams that `push` gives for the test of this name, and over no others."""
     if hidden:
-        expr = logql.renamed(
-            expr, HIDDEN, sorted({label for stream in streams for label in stream.labels})
-        )
+        labels = set().union(*(stream.labels for stream in streams))
+        expr = logql.renamed(expr, HIDDEN, sorted(labels))
     return logql.within(expr, TEST_LABEL, name)
 
 
@@ -81,13 +92,13 @@ def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any
     nanosecond apart; the last of them has the time that was asked for.
     """
     values = []
-    for number, (offset, line) in enumerate(stream.lines):
-        values.append([str(base + round(offset * _NANO) - (len(stream.lines) - 1 - number)), line])
-    labels = (
-        {HIDDEN + label: value for label, value in stream.labels.items()}
-        if hidden
-        else stream.labels
-    )
+    following = len(stream.lines)
+    for offset, line in stream.lines:
+        following -= 1
+        time = base + round(offset * _NANO) - following
+        values.append([str(time), line])
+    prefix = HIDDEN if hidden else ""
+    labels = {prefix + label: value for label, value in stream.labels.items()}
     return {"stream": {**labels, TEST_LABEL: name}, "values": values}
 
 
@@ -99,15 +110,15 @@ def times_of_stream(stream: LogStream, base: int) -> tuple[int, int]:
 def asked(rule: Rule, answer: Iterable[Series]) -> list[str]:
     """What the rule's annotations ask for, for each series that its expression gives. Raises ValueError if a test
     cannot know that."""
-    found: dict[str, None] = {}
-    for name, template in (rule.get("annotations") or {}).items():
+    places = [_without_hidden(series.labels) for series in answer]
+    texts: list[str] = []
+    for name, template in _annotations(rule).items():
         try:
-            queries = templates.queries(str(template))
-            texts = [query.text(_without_hidden(one.labels)) for query in queries for one in answer]
+            for query in templates.queries(template):
+                texts += [query.text(labels) for labels in places]
         except ValueError as error:
             raise ValueError(f"annotation {name} of {rule['alert']}: {error}") from error
-        found |= dict.fromkeys(texts)
-    return list(found)
+    return list(dict.fromkeys(texts))
 
 
 def as_promtool(
@@ -121,22 +132,8 @@ def as_promtool(
 
     `asked` holds its answers to what the annotations ask for.
     """
-    count = steps(test, interval)
     written = [_for_promtool(number, rule) for number, rule in enumerate(rules)]
-    named = [
-        (_series_name(number), _without_hidden(one.labels), one)
-        for number, rows in enumerate(answers)
-        for one in rows
-    ]
-    named += [
-        (templates.ANSWERS, templates.answer_labels(query, _without_hidden(one.labels)), one)
-        for query, rows in asked.items()
-        for one in rows
-    ]
-    series = [
-        {"series": name + _braces(labels), "values": _values(one.values, count)}
-        for name, labels, one in named
-    ]
+    groups = {"groups": [{"name": "rules", "rules": written}]}
     tests = {
         "rule_files": ["rules.yaml"],
         "evaluation_interval": _duration(interval),
@@ -144,27 +141,52 @@ def as_promtool(
             {
                 "name": test.name,
                 "interval": _duration(interval),
-                "input_series": series,
+                "input_series": list(_input_series(answers, asked, steps(test, interval))),
                 "alert_rule_test": list(test.checks),
             }
         ],
     }
-    groups = {"groups": [{"name": "rules", "rules": written}]}
-    return [File("rules.yaml", yaml.safe_dump(groups)), File("tests.yaml", yaml.safe_dump(tests))]
+    return [
+        File("rules.yaml", yaml.safe_dump(groups)),
+        File("tests.yaml", yaml.safe_dump(tests)),
+    ]
+
+
+def _input_series(
+    answers: Sequence[Sequence[Series]], asked: Mapping[str, Sequence[Series]], count: int
+) -> Iterator[dict[str, str]]:
+    """The answers as promtool takes series: first those to the expressions, then those to what annotations ask."""
+    for number, answer in enumerate(answers):
+        for series in answer:
+            labels = _without_hidden(series.labels)
+            yield _as_input(_series_name(number), labels, series, count)
+    for query, answer in asked.items():
+        for series in answer:
+            labels = templates.answer_labels(query, _without_hidden(series.labels))
+            yield _as_input(templates.ANSWERS, labels, series, count)
+
+
+def _as_input(name: str, labels: Mapping[str, str], series: Series, count: int) -> dict[str, str]:
+    return {
+        "series": f"{name}{_braces(labels)}",
+        "values": _values(series.values, count),
+    }
 
 
 def _for_promtool(number: int, rule: Rule) -> Rule:
-    annotations = {
-        name: templates.asking_promtool(str(text))
-        for name, text in (rule.get("annotations") or {}).items()
-    }
+    evaluated = {**rule, "expr": _series_name(number)}
     # No Loki keeps an alert firing: it reads the key, if it knows it, and drops it.
-    evaluated = {key: value for key, value in rule.items() if key != "keep_firing_for"}
-    return {
-        **evaluated,
-        "expr": _series_name(number),
-        **({"annotations": annotations} if annotations else {}),
-    }
+    evaluated.pop("keep_firing_for", None)
+    annotations = {}
+    for name, template in _annotations(rule).items():
+        annotations[name] = templates.asking_promtool(template)
+    if annotations:
+        evaluated["annotations"] = annotations
+    return evaluated
+
+
+def _annotations(rule: Rule) -> dict[str, str]:
+    return {name: str(template) for name, template in (rule.get("annotations") or {}).items()}
 
 
 def _series_name(number: int) -> str:
@@ -173,25 +195,28 @@ def _series_name(number: int) -> str:
 
 def _without_hidden(labels: Mapping[str, str]) -> dict[str, str]:
     """Labels as the rule gives them outside of a test; absent_over_time() makes some of those of the selector."""
-    return {key.removeprefix(HIDDEN): value for key, value in labels.items() if key != TEST_LABEL}
+    shown = {}
+    for name, value in labels.items():
+        if name != TEST_LABEL:
+            shown[name.removeprefix(HIDDEN)] = value
+    return shown
 
 
 def _braces(labels: Mapping[str, str]) -> str:
-    return (
-        "{"
-        + ", ".join(
-            f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items()
-        )
-        + "}"
-    )
+    matchers = []
+    for name, value in labels.items():
+        quoted = json.dumps(value, ensure_ascii=False)
+        matchers.append(f"{name}={quoted}")
+    return f"{{{', '.join(matchers)}}}"
 
 
 def _values(values: Mapping[int, str], count: int) -> str:
     """promtool's notation, where a series that ends is marked, or it would be seen for five minutes more."""
     words = []
     for step in range(count + 1):
-        ended = step - 1 in values and step not in values
-        words.append(values.get(step, "stale" if ended else "_"))
+        has_ended = step - 1 in values
+        absent = "stale" if has_ended else "_"
+        words.append(values.get(step, absent))
     return " ".join(words)
 
 

@@ -23,13 +23,15 @@ class OnLoki:
     name = "Loki"
 
     def __init__(self, loki: Loki, hidden: bool = False) -> None:
-        self._loki, self._hidden = loki, hidden
+        self._loki = loki
+        self._hidden = hidden
 
     def hold(self, streams: Sequence[LogStream], start: int) -> "_HeldByLoki":
-        mark, base = uuid.uuid4().hex, start * _NANO
-        self._loki.push(
-            [log_tests.push(stream, mark, base, self._hidden) for stream in streams if stream.lines]
-        )
+        mark = uuid.uuid4().hex
+        base = start * _NANO
+        filled = [stream for stream in streams if stream.lines]
+        pushed = [log_tests.push(stream, mark, base, self._hidden) for stream in filled]
+        self._loki.push(pushed)
         return _HeldByLoki(self._loki, streams, mark, start, self._hidden)
 
 
@@ -37,8 +39,11 @@ class _HeldByLoki:
     def __init__(
         self, loki: Loki, streams: Sequence[LogStream], mark: str, start: int, hidden: bool
     ) -> None:
-        self._loki, self._streams, self._mark = loki, streams, mark
-        self._start, self._hidden = start, hidden
+        self._loki = loki
+        self._streams = streams
+        self._mark = mark
+        self._start = start
+        self._hidden = hidden
 
     def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
         return self._loki.evaluate(self._own(expr), self._start, step, count)
@@ -46,18 +51,18 @@ class _HeldByLoki:
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         begin = self._start * _NANO
         end = begin + round(length * _NANO)
-        return [
-            ((at - begin) / _NANO, line)
-            for query in logql.log_queries(self._own(expr))
-            for at, line in self._loki.lines(query, begin, end)
-        ]
+        lines = []
+        for query in logql.log_queries(self._own(expr)):
+            for time, line in self._loki.lines(query, begin, end):
+                lines.append(((time - begin) / _NANO, line))
+        return lines
 
     def found(self, filters: Signature) -> set[int]:
         (stream,) = self._streams
-        query = " ".join([f'{{{TEST_LABEL}="{self._mark}"}}', *logql.filters(filters)])
+        selector = f'{{{TEST_LABEL}="{self._mark}"}}'
+        query = " ".join([selector, *logql.filters(filters)])
         begin, end = log_tests.times_of_stream(stream, self._start * _NANO)
-        rows = self._loki.lines(query, begin, end)
-        return {at - begin for at, _ in rows}
+        return {time - begin for time, _ in self._loki.lines(query, begin, end)}
 
     def _own(self, expr: str) -> str:
         return log_tests.query(expr, self._streams, self._mark, self._hidden)
@@ -65,18 +70,18 @@ class _HeldByLoki:
 
 def unseen(loki: Loki, suites: Iterable[Suite]) -> None:
     """Raises ToolError if a rule that is loaded in this Loki would see the streams that the tests push hidden."""
-    tests = [test for suite in suites for test in suite.tests.tests]
-    pushed = [
-        log_tests.push(stream, "any", 0, hidden=True)["stream"]
-        for test in tests
-        for stream in test.streams
-    ]
-    streams = [{**_ADDED, **labels} for labels in [*pushed, {TEST_LABEL: "any"}]]
-    names = sorted({rule["name"] for rule in loki.rules() if _sees(rule, streams)})
-    if names:
+    streams = [{**_ADDED, TEST_LABEL: "any"}]
+    for suite in suites:
+        for test in suite.tests.tests:
+            for stream in test.streams:
+                pushed = log_tests.push(stream, "any", 0, hidden=True)
+                streams.append({**_ADDED, **pushed["stream"]})
+    seeing = {rule["name"] for rule in loki.rules() if _sees(rule, streams)}
+    if seeing:
+        listed = ", ".join(sorted(seeing))
         raise ToolError(
             f"the ruler of {loki.url} has rules that would see the lines of the tests, and might alert: "
-            f"{', '.join(names)}; leave --loki out, and one is started for the tests, or name one without these rules"
+            f"{listed}; leave --loki out, and one is started for the tests, or name one without these rules"
         )
 
 

@@ -31,11 +31,14 @@ class OnVictoriaLogs:
     def __init__(self, store: VictoriaLogs) -> None:
         """Raises ToolError if what stands there does not keep tenants apart: rules of the site would see the tests."""
         self._store = store
-        one, other = self._apart(), self._apart()
+        one = self._apart()
+        other = self._apart()
         mark = {TEST_LABEL: one.tenant}
-        one.push([{"stream": mark, "values": [[str(time.time_ns()), "started"]]}])
+        now = str(time.time_ns())
+        one.push([{"stream": mark, "values": [[now, "started"]]}])
         one.wait(1, mark)
-        if other.counts("* | stats count() as n", mark) != [({"__name__": "n"}, "0")]:
+        seen_by_other = other.counts("* | stats count() as n", mark)
+        if seen_by_other != [({"__name__": "n"}, "0")]:
             raise ToolError(
                 f"{store.url} does not keep tenants apart, as something before it sets AccountID and ProjectID; "
                 "rules there might see the lines of the tests. Name VictoriaLogs itself, or leave the address out, "
@@ -46,8 +49,10 @@ class OnVictoriaLogs:
         own = self._apart()
         base = start * _NANO - _EARLIER
         filled = [stream for stream in streams if stream.lines]
-        own.push([log_tests.push(stream, own.tenant, base, hidden=False) for stream in filled])
-        own.wait(sum(len(stream.lines) for stream in filled), {TEST_LABEL: own.tenant})
+        pushed = [log_tests.push(stream, own.tenant, base, hidden=False) for stream in filled]
+        own.push(pushed)
+        count = sum(len(stream.lines) for stream in filled)
+        own.wait(count, {TEST_LABEL: own.tenant})
         return _HeldByVictoriaLogs(own, streams, start)
 
     def _apart(self) -> VictoriaLogs:
@@ -56,18 +61,22 @@ class OnVictoriaLogs:
 
 class _HeldByVictoriaLogs:
     def __init__(self, store: VictoriaLogs, streams: Sequence[LogStream], start: int) -> None:
-        self.store, self._streams, self._start = store, streams, start
+        self.store = store
+        self._streams = streams
+        self._start = start
 
     def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
         return self.store.evaluate(expr, self._start, step, count)
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         begin = self._start * _NANO - _EARLIER
-        rows = self.store.lines(logsql.log_query(expr), {}, begin, begin + round(length * _NANO))
-        return [((at - begin) / _NANO, line) for at, line in rows]
+        end = begin + round(length * _NANO)
+        lines = self.store.lines(logsql.log_query(expr), {}, begin, end)
+        return [((at - begin) / _NANO, line) for at, line in lines]
 
     def found(self, filters: Signature) -> set[int]:
         (stream,) = self._streams
-        begin, end = log_tests.times_of_stream(stream, self._start * _NANO - _EARLIER)
-        rows = self.store.lines(" ".join(logsql.filters(filters)), {}, begin, end)
-        return {at - begin for at, _ in rows}
+        base = self._start * _NANO - _EARLIER
+        begin, end = log_tests.times_of_stream(stream, base)
+        query = " ".join(logsql.filters(filters))
+        return {at - begin for at, _ in self.store.lines(query, {}, begin, end)}

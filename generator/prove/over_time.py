@@ -92,32 +92,39 @@ def _run(
     start = first_step(time.time() - length - _MARGIN, interval)
     held = store.hold(test.streams, start)
     answers = [held.evaluate(rule["expr"], interval, count) for rule in rules]
-    texts = [
-        text
-        for rule, answer in zip(rules, answers, strict=True)
-        for text in log_tests.asked(rule, answer)
-    ]
-    asked = {text: held.evaluate(text, interval, count) for text in dict.fromkeys(texts)}
+    asked: dict[str, list[Series]] = {}
+    for rule, answer in zip(rules, answers, strict=True):
+        for text in log_tests.asked(rule, answer):
+            if text not in asked:
+                asked[text] = held.evaluate(text, interval, count)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         populate(work, log_tests.as_promtool(test, rules, answers, asked, interval))
-        passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], work)
-    return "" if passed else "\n".join(_difference_report(said, rules, held, length))
+        passed, printed = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], work)
+    if passed:
+        return ""
+    return "\n".join(_difference_report(printed, rules, held, length))
 
 
 def _difference_report(
-    said: str, rules: Sequence[Rule], held: Held, length: float
+    printed: str, rules: Sequence[Rule], held: Held, length: float
 ) -> Iterator[str]:
     """What promtool expected and got, and for each rule its query and the lines that this counts."""
-    yield from (line for line in said.splitlines() if line.strip() and "tests.yaml" not in line)
+    for line in printed.splitlines():
+        if line.strip() and "tests.yaml" not in line:
+            yield line
     for rule in rules:
+        expr = rule["expr"]
         yield f"    query of {rule['alert']}:"
-        yield from (f"        {line}" for line in rule["expr"].splitlines())
-        matched = held.counted(rule["expr"], length + _MARGIN)
+        for line in expr.splitlines():
+            yield f"        {line}"
+        matched = held.counted(expr, length + _MARGIN)
         yield "    lines that matched:" if matched else "    no line matched"
-        yield from (f"        {at:.0f}s  {line}" for at, line in matched[:_SHOWN])
-        if len(matched) > _SHOWN:
-            yield f"        and {len(matched) - _SHOWN} more"
+        for at, line in matched[:_SHOWN]:
+            yield f"        {at:.0f}s  {line}"
+        left_out = len(matched) - _SHOWN
+        if left_out > 0:
+            yield f"        and {left_out} more"
 
 
 def samples_agree(
@@ -126,29 +133,36 @@ def samples_agree(
     """A problem for each sample line of some entries that the store sees otherwise than the line-level check, for any
     entry of the catalog; and how many were compared."""
     signatures = {entry.id: signature(entry.logs) for entry in catalog.entries if entry.logs}
-    rows = [
-        (Location(sample.path, number, 1), dress(line))
-        for entry in entries
-        for sample in entry.samples
-        for number, line in enumerate(sample.lines, 1)
-        for dress in DRESSES
-        if line
-    ]
-    stream = LogStream({}, tuple((0.0, line) for _, line in rows))
-    held = store.hold([stream], int(time.time()) - _HOUR)
-    return list(_differences(store.name, held, signatures, rows)), len(rows)
+    dressed = list(_dressed_samples(entries))
+    stream = LogStream({}, tuple((0.0, line) for _, line in dressed))
+    an_hour_ago = int(time.time()) - _HOUR
+    held = store.hold([stream], an_hour_ago)
+    problems = list(_differences(store.name, held, signatures, dressed))
+    return problems, len(dressed)
+
+
+def _dressed_samples(entries: Iterable[Entry]) -> Iterator[tuple[Location, str]]:
+    """Each line of the samples in every wrapping that agents give it, and where it stands."""
+    for entry in entries:
+        for sample in entry.samples:
+            for number, line in enumerate(sample.lines, 1):
+                if not line:
+                    continue
+                where = Location(sample.path, number, 1)
+                for dress in DRESSES:
+                    yield where, dress(line)
 
 
 def _differences(
     name: str,
     held: Held,
     signatures: Mapping[str, Signature],
-    rows: Sequence[tuple[Location, str]],
+    lines: Sequence[tuple[Location, str]],
 ) -> Iterator[Problem]:
     for owner, filters in signatures.items():
         seen = held.found(filters)
-        ours = {number for number, (_, line) in enumerate(rows) if filters.matches(line)}
-        for number in sorted(seen ^ ours):
-            who = name if number in seen else "the line-level check"
-            where, line = rows[number]
-            yield Problem(where, f"only {who} finds {owner} in: {line[:300]}")
+        for number, (where, line) in enumerate(lines):
+            seen_by_store = number in seen
+            if seen_by_store != filters.matches(line):
+                who = name if seen_by_store else "the line-level check"
+                yield Problem(where, f"only {who} finds {owner} in: {line[:300]}")

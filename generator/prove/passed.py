@@ -16,9 +16,8 @@ _KEPT = 1000  # marks, some kilobytes of names
 def mark(tool: Path, words: Iterable[str]) -> str:
     """A hash of a program, as the file that it is, and of all that it is given."""
     state = tool.stat()
-    digest = hashlib.sha256(
-        f"{tool.resolve()}\0{state.st_size}\0{state.st_mtime_ns}".encode(errors="surrogateescape")
-    )
+    program = f"{tool.resolve()}\0{state.st_size}\0{state.st_mtime_ns}"
+    digest = hashlib.sha256(program.encode(errors="surrogateescape"))
     for word in words:
         data = word.encode(errors="surrogateescape")
         digest.update(f"\0{len(data)}\0".encode())
@@ -28,16 +27,18 @@ def mark(tool: Path, words: Iterable[str]) -> str:
 
 def passed(marks: Iterable[str]) -> set[str]:
     """Those of the marks that are remembered."""
-    return {one for one in marks if is_file(_stamps_folder() / one)}
+    folder = _stamps_folder()
+    return {known for known in marks if is_file(folder / known)}
 
 
 def remember(marks: Iterable[str]) -> None:
     """Keep the marks, and the newest of the others. A cache that cannot be written only costs time."""
+    folder = _stamps_folder()
     with suppress(OSError):
-        _stamps_folder().mkdir(parents=True, exist_ok=True)
-        for one in marks:
-            (_stamps_folder() / one).touch()
-        by_age = sorted(_stamps_folder().iterdir(), key=lambda path: path.stat().st_mtime)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in marks:
+            (folder / name).touch()
+        by_age = sorted(folder.iterdir(), key=lambda stamp: stamp.stat().st_mtime)
         for old in by_age[:-_KEPT]:
             old.unlink(missing_ok=True)
 

@@ -41,8 +41,10 @@ class _Question:
     refused: str
 
     def mark(self, tool: Path) -> str:
-        texts = [text for file in self.files for text in (file.path, file.text)]
-        return passed.mark(tool, (*self.arguments, *texts))
+        words = [*self.arguments]
+        for file in self.files:
+            words += [file.path, file.text]
+        return passed.mark(tool, words)
 
 
 def validate(
@@ -62,11 +64,10 @@ def validate(
     checked = [file for file in files if file.path.startswith("prometheus/")]
     of_files = [_of_file(file, output) for file in checked]
     groups = rules.groups["prometheus"]
-    of_tests = [
-        _of_tests(entry, name, text, groups)
-        for entry in catalog.entries
-        for name, text in entry.unit_tests.items()
-    ]
+    of_tests = []
+    for entry in catalog.entries:
+        for name, text in entry.unit_tests.items():
+            of_tests.append(_of_tests(entry, name, text, groups))
     questions = [*of_files, *of_tests]
     known = set() if again else passed.passed(question.mark(tool) for question in questions)
     open_files = [question for question in of_files if question.mark(tool) not in known]
@@ -89,18 +90,23 @@ def needed(groups: Sequence[RuleGroup], text: str) -> list[RuleGroup]:
     promtool evaluates every rule that it is given at every step of every test: with all of them it takes ten times
     as long.
     """
-    rules = {_rule_name(rule): rule for group in groups for rule in group.rules}
+    rules = {}
+    for group in groups:
+        for rule in group.rules:
+            rules[_rule_name(rule)] = rule
     wanted: set[str] = set()
     waiting = _words_of_expression(text) & rules.keys()
     while waiting:
         name = waiting.pop()
         wanted.add(name)
-        waiting |= (_words_of_expression(_texts_of_rule(rules[name])) & rules.keys()) - wanted
-    chosen = [
-        replace(group, rules=tuple(rule for rule in group.rules if _rule_name(rule) in wanted))
-        for group in groups
-    ]
-    return [group for group in chosen if group.rules]
+        named = _words_of_expression(_texts_of_rule(rules[name])) & rules.keys()
+        waiting |= named - wanted
+    chosen = []
+    for group in groups:
+        kept = tuple(rule for rule in group.rules if _rule_name(rule) in wanted)
+        if kept:
+            chosen.append(replace(group, rules=kept))
+    return chosen
 
 
 def _rule_name(rule: RecordingRule | AlertRule) -> str:
@@ -118,20 +124,27 @@ def _words_of_expression(text: str) -> set[str]:
 
 
 def _count(file: File) -> int:
-    return sum(len(group["rules"]) for group in document.plain_values(file.text)["groups"])
+    groups = document.plain_values(file.text)["groups"]
+    return sum(len(group["rules"]) for group in groups)
 
 
 def _of_file(file: File, output: str) -> _Question:
-    where = Location(f"{output}/{file.path}")
-    return _Question(("check", "rules", file.path), (file,), where, "promtool refuses the rules")
+    return _Question(
+        arguments=("check", "rules", file.path),
+        files=(file,),
+        where=Location(f"{output}/{file.path}"),
+        refused="promtool refuses the rules",
+    )
 
 
 def _of_tests(entry: Entry, name: str, text: str, groups: Sequence[RuleGroup]) -> _Question:
     tests = File(f"catalog/{entry.id}/{name}", _with_rules(text))
     rules = rules_file("output/prometheus/kube-proxy.rules.yaml", needed(groups, tests.text))
-    where = Location(entry.document.path.replace("failure.yaml", name))
     return _Question(
-        ("test", "rules", tests.path), (tests, rules), where, "promtool's unit tests fail"
+        arguments=("test", "rules", tests.path),
+        files=(tests, rules),
+        where=Location(entry.document.path.replace("failure.yaml", name)),
+        refused="promtool's unit tests fail",
     )
 
 
@@ -141,8 +154,9 @@ def _with_rules(text: str) -> str:
         data = document.plain_values(text)
     except ValueError:  # promtool says what is wrong
         return text
-    named = not isinstance(data, dict) or "rule_files" in data
-    return text if named else f"{text}\nrule_files: [../../output/prometheus/*.rules.yaml]\n"
+    if not isinstance(data, dict) or "rule_files" in data:
+        return text
+    return f"{text}\nrule_files: [../../output/prometheus/*.rules.yaml]\n"
 
 
 def _ask_promtool(
@@ -153,15 +167,18 @@ def _ask_promtool(
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
 
         def answer(number: int) -> tuple[bool, str]:
+            question = questions[number]
             work = Path(folder).resolve() / str(number)
-            populate(work, questions[number].files)
-            return subprocesses.run([str(tool), *questions[number].arguments], work)
+            populate(work, question.files)
+            return subprocesses.run([str(tool), *question.arguments], work)
 
-        for number, (accepted, said) in enumerate(pool.map(answer, range(len(questions)))):
+        answers = pool.map(answer, range(len(questions)))
+        for number, (accepted, printed) in enumerate(answers):
             question = questions[number]
             if accepted:
                 passed.remember([question.mark(tool)])
             else:
-                problems.append(Problem(question.where, f"{question.refused}:\n{said.strip()}"))
+                message = f"{question.refused}:\n{printed.strip()}"
+                problems.append(Problem(question.where, message))
             progress(number + 1)
     return problems

@@ -8,12 +8,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-ANSWERS = (
-    "log_answers"  # the series that hold what the store answered, each with the query in a label
-)
+from generator.query import gotemplate
+
+# The series that hold what the store answered, each with the query in a label.
+ANSWERS = "log_answers"
 _QUERY = "query"
 _TOKEN = re.compile(
-    r'(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)|\$labels\.(?P<label>[a-zA-Z_]\w*)|(?P<word>\$?[\w.]+)|(?P<sign>\S)',
+    r'(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)'
+    r"|\$labels\.(?P<label>[a-zA-Z_]\w*)"
+    r"|(?P<word>\$?[\w.]+)"
+    r"|(?P<sign>\S)"
 )
 _ACTION = re.compile(r'\{\{((?:"(?:[^"\\]|\\.)*"|`[^`]*`|(?!\}\}).)*)\}\}', re.DOTALL)
 _VERB = re.compile(r"%(.)", re.DOTALL)
@@ -54,25 +58,33 @@ class Asked:
 
 def queries(template: str) -> list[Asked]:
     """The queries of a template, in order. Raises ValueError for one whose text depends on more than labels."""
-    found = []
+    asked = []
     for action in _ACTION.finditer(template):
-        tokens = [
-            _Token(str(match.lastgroup), match[match.lastgroup or 0], match.start(), match.end())
-            for match in _TOKEN.finditer(template, action.start(1), action.end(1))
-        ]
-        for number, token in enumerate(tokens):
-            if (token.kind, token.text) == ("word", _QUERY):
-                rest = tokens[number + 1 :]
-                operand, count = _operand(rest)
-                found.append(Asked(rest[0].start, rest[count - 1].end, operand))
-    return found
+        tokens = _tokens(template, action.start(1), action.end(1))
+        for number, token in enumerate(tokens, 1):
+            if token.kind == "word" and token.text == _QUERY:
+                following = tokens[number:]
+                operand, count = _operand(following)
+                first, last = following[0], following[count - 1]
+                asked.append(Asked(first.start, last.end, operand))
+    return asked
+
+
+def _tokens(template: str, begin: int, end: int) -> list[_Token]:
+    tokens = []
+    for match in _TOKEN.finditer(template, begin, end):
+        kind = str(match.lastgroup)
+        tokens.append(_Token(kind, match[kind], match.start(), match.end()))
+    return tokens
 
 
 def asking_promtool(template: str) -> str:
     """The template with each query asking for the series that holds the store's answer to it."""
     for asked in reversed(queries(template)):
-        series = f'(printf "{ANSWERS}{{{_QUERY}=%q}}" {template[asked.start : asked.end]})'
-        template = template[: asked.start] + series + template[asked.end :]
+        before, after = template[: asked.start], template[asked.end :]
+        operand = template[asked.start : asked.end]
+        series = f'(printf "{ANSWERS}{{{_QUERY}=%q}}" {operand})'
+        template = before + series + after
     return template
 
 
@@ -85,17 +97,18 @@ def _operand(tokens: Sequence[_Token]) -> tuple["_Printf | _Label", int]:
     """A string, a label, or a printf of such in parentheses; and how many tokens it takes."""
     match tokens:
         case [_Token("string", text), *_]:
-            return _Printf(_string(text).replace("%", "%%"), ()), 1
+            return _Printf(gotemplate.verbatim(_string(text)), ()), 1
         case [_Token("label", name), *_]:
             return _Label(name), 1
         case [_Token("sign", "("), _Token("word", "printf"), _Token("string", text), *_]:
-            arguments, place = [], 3
-            while place < len(tokens) and tokens[place].text != ")":
+            arguments: list[_Printf | _Label] = []
+            place = 3
+            while place < len(tokens):
+                if tokens[place].text == ")":
+                    return _Printf(_string(text), tuple(arguments)), place + 1
                 argument, count = _operand(tokens[place:])
                 arguments.append(argument)
                 place += count
-            if place < len(tokens):
-                return _Printf(_string(text), tuple(arguments)), place + 1
     raise ValueError(
         "what `query` asks for must be a string here, or a printf of strings and $labels in parentheses"
     )
@@ -115,8 +128,9 @@ def _string(token: str) -> str:
 def _filled(operand: "_Printf | _Label", labels: Mapping[str, str]) -> str:
     if isinstance(operand, _Label):
         return labels.get(operand.name, "")
-    arguments = iter([_filled(argument, labels) for argument in operand.arguments])
-    return _VERB.sub(lambda verb: _verb(verb[1], arguments), operand.format)
+    values = [_filled(argument, labels) for argument in operand.arguments]
+    following = iter(values)
+    return _VERB.sub(lambda verb: _verb(verb[1], following), operand.format)
 
 
 def _verb(verb: str, arguments: Iterator[str]) -> str:

@@ -31,14 +31,12 @@ class Tool:
     go: str
     ldflags: str
     package: str | None = None  # of Debian and Ubuntu
-    pins: Traversable = (
-        resources.files("generator.prove") / "pins"
-    )  # a folder for each version, with its go.mod and go.sum
+    # A folder for each version, with its go.mod and go.sum.
+    pins: Traversable = resources.files("generator.prove") / "pins"
     module: str | None = None  # what those folders are called after, if not the program
     tags: str = ""  # build tags
-    proof: str | None = (
-        "--version"  # an argument with which it ends at once and well, if it has one
-    )
+    # An argument with which it ends at once and well, if it has one.
+    proof: str | None = "--version"
 
 
 PROMTOOL = Tool(
@@ -50,9 +48,8 @@ PROMTOOL = Tool(
 )
 LOKI = Tool(
     "loki",
-    (
-        "2.2.1",
-    ),  # the last release under the Apache licence; the rules stay within what it understands
+    # The last release under the Apache licence; the rules stay within what it understands.
+    ("2.2.1",),
     "github.com/grafana/loki/cmd/loki",
     "-X github.com/grafana/loki/pkg/build.Version={version}",
 )
@@ -78,11 +75,9 @@ def find(tool: Tool, say: Say) -> Path:
         try:
             return _from_source(tool, tool.pinned[0], say)
         except ToolError as no_build:
-            package = (
-                f"the package `{tool.package}`"
-                if tool.package
-                else "a package of that name, if there is one"
-            )
+            package = "a package of that name, if there is one"
+            if tool.package:
+                package = f"the package `{tool.package}`"
             raise ToolError(
                 f"{tool.name} is not on PATH and could not be obtained ({no_package}; {no_build}). Either install it "
                 f"(Debian, Ubuntu: {package}), or install Go so that the pinned version can be built, or put a "
@@ -102,21 +97,19 @@ def pinned_program(tool: Tool, version: str, say: Say) -> Path:
 
 
 def _cached(tool: Tool, version: str) -> Path:
-    return platformdirs.user_cache_path(TOOL) / f"{tool.name}-{version}" / tool.name
+    cache = platformdirs.user_cache_path(TOOL)
+    return cache / f"{tool.name}-{version}" / tool.name
 
 
 def _newest_cached(tool: Tool) -> Path | None:
     """The newest in the cache; a distribution's package may have brought a version that is not pinned."""
-    found = [
-        path
-        for path in _cached(tool, "x").parent.parent.glob(f"{tool.name}-*/{tool.name}")
-        if path.is_file()
-    ]
-    return max(
-        found,
-        key=lambda path: [int(part) for part in re.findall("[0-9]+", path.parent.name)],
-        default=None,
-    )
+    cache = platformdirs.user_cache_path(TOOL)
+    binaries = [path for path in cache.glob(f"{tool.name}-*/{tool.name}") if path.is_file()]
+    return max(binaries, key=_version_of_cached, default=None)
+
+
+def _version_of_cached(binary: Path) -> list[int]:
+    return [int(number) for number in re.findall("[0-9]+", binary.parent.name)]
 
 
 def _from_package(tool: Tool, version: str | None, say: Say) -> Path:
@@ -127,16 +120,13 @@ def _from_package(tool: Tool, version: str | None, say: Say) -> Path:
         raise ToolError("no apt-get here")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        candidate = run(
-            ["apt-cache", "show", "--no-all-versions", tool.package], work, _DOWNLOAD_SECONDS
-        )[1]
-        found = next(
-            (line.split()[1] for line in candidate.splitlines() if line.startswith("Version:")), ""
-        )
-        release = ".".join(found.split("+")[0].split("-")[0].split(".")[:2])
+        offered = _version_offered(tool.package, work)
+        upstream, *_ = re.split("[+-]", offered)
+        release = ".".join(upstream.split(".")[:2])
         if not release or (version and release != version):
-            raise ToolError(f"apt offers {tool.package} {found or '(nothing; run apt-get update)'}")
-        say(f"getting {tool.name} {release} from the package {tool.package} {found}")
+            what = offered or "(nothing; run apt-get update)"
+            raise ToolError(f"apt offers {tool.package} {what}")
+        say(f"getting {tool.name} {release} from the package {tool.package} {offered}")
         ok, output = run(["apt-get", "download", tool.package], work, _DOWNLOAD_SECONDS)
         package = next(work.glob("*.deb"), None)
         if not ok or package is None:
@@ -150,22 +140,31 @@ def _from_package(tool: Tool, version: str | None, say: Say) -> Path:
         return _keep(tool, binary, release)
 
 
+def _version_offered(package: str, folder: Path) -> str:
+    """The version of a package that apt would install; empty where it knows none."""
+    command = ["apt-cache", "show", "--no-all-versions", package]
+    _, description = run(command, folder, _DOWNLOAD_SECONDS)
+    for line in description.splitlines():
+        if line.startswith("Version:"):
+            return line.split()[1]
+    return ""
+
+
 def _from_source(tool: Tool, version: str, say: Say) -> Path:
     """Build the pinned version with Go, without a C compiler."""
     if not shutil.which("go"):
         raise ToolError("no Go here")
-    pin = tool.pins / f"{tool.module or tool.name}-{version}"
+    module = tool.module or tool.name
+    pin = tool.pins / f"{module}-{version}"
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         for file in pin.iterdir():
             (work / file.name).write_bytes(file.read_bytes())
         say(f"building {tool.name} {version} with Go; this takes some minutes")
-        flags = ["-trimpath", "-tags", tool.tags, "-ldflags", tool.ldflags.format(version=version)]
-        ok, output = run(
-            ["env", "CGO_ENABLED=0", "go", "build", *flags, "-o", tool.name, tool.go],
-            work,
-            _BUILD_SECONDS,
-        )
+        ldflags = tool.ldflags.format(version=version)
+        flags = ["-trimpath", "-tags", tool.tags, "-ldflags", ldflags]
+        command = ["env", "CGO_ENABLED=0", "go", "build", *flags, "-o", tool.name, tool.go]
+        ok, output = run(command, work, _BUILD_SECONDS)
         if not ok:
             raise ToolError(f"building {tool.name} {version} failed: {_last_line(output)}")
         return _keep(tool, work / tool.name, version)
@@ -173,13 +172,10 @@ def _from_source(tool: Tool, version: str, say: Say) -> Path:
 
 def _keep(tool: Tool, binary: Path, version: str) -> Path:
     """Move a binary into the cache in one step, so that no other run meets half of it."""
-    ok, output = (
-        run([str(binary), tool.proof], binary.parent, _DOWNLOAD_SECONDS)
-        if tool.proof
-        else (True, "")
-    )
-    if not ok:
-        raise ToolError(f"the {tool.name} obtained does not run here: {_last_line(output)}")
+    if tool.proof:
+        ok, output = run([str(binary), tool.proof], binary.parent, _DOWNLOAD_SECONDS)
+        if not ok:
+            raise ToolError(f"the {tool.name} obtained does not run here: {_last_line(output)}")
     target = _cached(tool, version)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{tool.name}.{os.getpid()}")
