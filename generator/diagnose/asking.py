@@ -10,7 +10,8 @@ from generator.base.shapes import Shape
 from generator.catalog.model import Entry, MetricAlert
 from generator.catalog.profile import Profile
 from generator.compile.rule import Rules
-from generator.diagnose.findings import Findings, Period, Proof
+from generator.diagnose.diagnosis import Proof
+from generator.diagnose.findings import Findings, Period
 from generator.diagnose.unwrap import unwrap
 from generator.query import logql, logsql
 from generator.query.signature import Signature

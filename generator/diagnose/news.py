@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from generator.catalog.model import Entry
-from generator.diagnose.findings import Found
+from generator.diagnose.diagnosis import Found
 
 QUIET = timedelta(minutes=10)  # without a line a failure has ended
 _SHOWN = 5  # nodes

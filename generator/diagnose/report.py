@@ -11,7 +11,7 @@ from generator.base.names import TOOL
 from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import Profile
 from generator.catalog.settings import log_settings
-from generator.diagnose.findings import Diagnosis, Found, goes_on
+from generator.diagnose.diagnosis import Diagnosis, Found, goes_on
 from generator.diagnose.hints import Hints
 from generator.fixes.advice import Facts, advise
 from generator.fixes.versions import parse_version

@@ -19,7 +19,8 @@ from jsonschema import Draft202012Validator
 from generator.catalog.load import load
 from generator.cli import main
 from generator.diagnose import report
-from generator.diagnose.findings import Findings, Found
+from generator.diagnose.diagnosis import Found
+from generator.diagnose.findings import Findings
 from generator.diagnose.hints import Hints
 from generator.diagnose.windows import Window
 from generator.fixes.advice import Facts
