@@ -8,9 +8,9 @@ from typing import Literal
 
 from generator.catalog.model import Entry
 from generator.diagnose.diagnosis import Found
+from generator.diagnose.phrases import first_few, written_time
 
 QUIET = timedelta(minutes=10)  # without a line a failure has ended
-_SHOWN = 5  # nodes
 
 Kind = Literal["begins", "spreads", "ends", "again"]
 
@@ -75,9 +75,7 @@ class Watch:
 
 def announcement(news: News, width: int) -> list[str]:
     """For people, folded: when, how grave, what, where; at its beginning also what to do."""
-    time = (
-        news.time.isoformat(timespec="seconds").replace("+00:00", "Z") if news.time else "no time"
-    )
+    time = written_time(news.time) or "no time"
     words = f"{time} {news.severity} {news.alert} {_what_changed(news, time)}".split()
     return textwrap.wrap(
         " ".join(words),
@@ -89,10 +87,7 @@ def announcement(news: News, width: int) -> list[str]:
 
 
 def _what_changed(news: News, time: str) -> str:
-    more = len(news.places) - _SHOWN
-    where = ", ".join(news.places[:_SHOWN])
-    if more > 0:
-        where = f"{where} and {more} more"
+    where = first_few(news.places)
     match news.kind:
         case "begins":
             return f"on {where}: {news.entry.title}. First step: {news.entry.first_step}"
