@@ -50,8 +50,8 @@ def kind(first: bytes) -> str | None:
     """
     if _ARRAY.match(first):
         return "json"
-    line, _, _ = first.lstrip().partition(b"\n")
     if _OBJECT.match(first):
+        line = first.lstrip().partition(b"\n")[0]
         is_json = _is_document(line.strip()) or _ESCAPED.search(first)
         return "json" if is_json else None
     text = first.decode(errors="replace").lstrip("\ufeff")
