@@ -144,8 +144,11 @@ def command(
     from datetime import UTC, datetime
 
     from generator.catalog.load import load
-    from generator.diagnose import pods, report, sources
+    from generator.diagnose import pods, sources
     from generator.diagnose.findings import Findings, Period
+    from generator.diagnose.report.data import as_data
+    from generator.diagnose.report.text import as_text
+    from generator.diagnose.report.ticket import as_ticket
     from generator.fixes.advice import Facts
 
     urls = {"loki": loki, "victorialogs": victorialogs, "prometheus": prometheus}
@@ -199,12 +202,12 @@ def command(
         notes.add(
             f"{name}: several versions of kube-proxy were seen ({', '.join(versions)}); the fix is for the last"
         )
-    data = report.as_data(diagnosis, read.catalog, read.profile, given, seen, notes.all)
+    data = as_data(diagnosis, read.catalog, read.profile, given, seen, notes.all)
     data = json.loads(masked(json.dumps(data)))  # before lines are folded and cut
     if as_json:
         tell_json(data)
     elif as_markdown:
-        tell(report.as_markdown(data), nl=False)
+        tell(as_ticket(data), nl=False)
     else:
         # What goes through a pipe is the same everywhere.
         width = (
@@ -212,7 +215,7 @@ def command(
             if on_terminal(sys.stdout)
             else _PIPE_COLUMNS
         )
-        _print_styled(list(report.as_text(data, width, verbose)), colour, paged=not follow)
+        _print_styled(list(as_text(data, width, verbose)), colour, paged=not follow)
     if not as_json and not as_markdown:
         for note in data["notes"]:
             say(f"{TOOL}: {note}")
@@ -302,7 +305,7 @@ def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], Non
     from datetime import UTC, datetime
 
     from generator.diagnose.news import Watch, announcement
-    from generator.diagnose.report import readable_size
+    from generator.diagnose.phrases import readable_size
 
     watch, columns = (
         Watch(),

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from generator.diagnose.unwrap import KLOG, TEXTS, begins, fields, message
@@ -50,11 +50,13 @@ def kind(first: bytes) -> str | None:
     """
     if _ARRAY.match(first):
         return "json"
-    line = first.lstrip().partition(b"\n")[0].strip()
     if _OBJECT.match(first):
-        return "json" if _is_document(line) or _ESCAPED.search(first) else None
+        line = first.lstrip().partition(b"\n")[0]
+        is_json = _is_document(line.strip()) or _ESCAPED.search(first)
+        return "json" if is_json else None
+    text = first.decode(errors="replace").lstrip("\ufeff")
     for name, delimiter in _DELIMITERS.items():
-        if _is_table(first.decode(errors="replace").lstrip("\ufeff"), delimiter):
+        if _is_table(text, delimiter):
             return name
     return "quoted" if _ESCAPED.search(first) else None
 
@@ -74,11 +76,12 @@ def export_patterns() -> list[str]:
 
 def _is_document(line: bytes) -> bool:
     """Whether a line that begins with an object is not one record of several lines of them."""
+    text = line.decode(errors="replace")
     try:
-        record, end = json.JSONDecoder().raw_decode(line.decode(errors="replace"))
+        record, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
-        return line == b"{" or line.endswith((b"{", b"[", b","))
-    if line.decode(errors="replace")[end:].lstrip().startswith("{"):
+        return line.endswith((b"{", b"[", b","))
+    if text[end:].lstrip().startswith("{"):
         return True  # records without a line break between them
     return isinstance(record, dict) and not _speaks(record) and _holds_records(record)
 
@@ -89,13 +92,15 @@ def _is_table(text: str, delimiter: str) -> bool:
     names = [cell.strip('" \r').lower() for cell in heading.split(delimiter)]
     if len(names) < 2 or KLOG.search(heading):
         return False
-    if any(name.rpartition(".")[2] in TEXTS for name in names):
+    ends = [name.rpartition(".")[2] for name in names]
+    if any(end in TEXTS for end in ends):
         return True
+    reader = csv.reader(io.StringIO(rows), delimiter=delimiter)
     try:
-        row = next(csv.reader(io.StringIO(rows), delimiter=delimiter), [])
+        row = next(reader, [])
     except csv.Error:
         return False
-    return len(row) == len(names) and any(begins(cell) for cell in row)
+    return len(row) == len(names) and any(map(begins, row))
 
 
 def as_lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -105,7 +110,10 @@ def as_lines(of_kind: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
         return
     decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
     texts = (decode(block) for block in blocks)
-    records = _of_json(texts) if of_kind == "json" else _of_table(texts, _DELIMITERS[of_kind])
+    if of_kind == "json":
+        records = _of_json(texts)
+    else:
+        records = _of_table(texts, _DELIMITERS[of_kind])
     for record in records:
         yield from _lines_of_record(record)
 
@@ -118,9 +126,9 @@ def _of_quoted(blocks: Iterable[bytes]) -> Iterator[bytes]:
         for escape, plain in _ESCAPES:
             text = escape.sub(plain, text)
         border = max(0, len(text) - _BORDER)
-        at = text.rfind(b"\n", 0, border) + 1 or border
-        yield text[:at]
-        left = text[at:]
+        end = text.rfind(b"\n", 0, border) + 1 or border
+        yield text[:end]
+        left = text[end:]
     yield left.rstrip(b"\"'] \r\n") + b"\n"
 
 
@@ -129,42 +137,43 @@ def _lines_of_record(record: Record) -> Iterator[bytes]:
     text = message(values)
     if text is None:
         return
-    labels = {path: value for path, value in values if _is_label(value) and value != text}
+    labels: dict[str, Any] = {}
+    for path, value in values:
+        if value != text and _is_label(value):
+            labels[path] = value
     for line in text.rstrip("\n").split("\n"):
-        yield (
-            json.dumps({"line": line, "fields": labels}, ensure_ascii=False).encode(
-                errors="replace"
-            )
-            + b"\n"
-        )
+        record_of_line = json.dumps({"line": line, "fields": labels}, ensure_ascii=False)
+        yield f"{record_of_line}\n".encode(errors="replace")
 
 
 def _is_label(value: Any) -> bool:
+    if not isinstance(value, str | int | float):
+        return False
     text = str(value)
-    short = isinstance(value, str | int | float) and len(text) < _LABEL
-    return short and not begins(text)  # a record may have its message twice
+    return len(text) < _LABEL and not begins(text)  # a record may have its message twice
 
 
 def _of_json(texts: Iterator[str]) -> Iterator[Record]:
     """The records of a document, or of several, as they come; only one value is held at a time."""
     decoder = json.JSONDecoder()
-    text, at, more = "", 0, True
-    while more or at < len(text):
+    text, at = "", 0
+    while True:
         at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
         try:
             value, at = decoder.raw_decode(text, at)
         except RecursionError as error:
             raise BrokenExportError("it is nested too deeply", text[at:]) from error
         except ValueError as error:
-            block = next(texts, None) if len(text) - at < _VALUE_BYTES else None
-            if block is None:
-                if at < len(text):
-                    raise BrokenExportError(str(error), text[at:]) from error
-                more = False
-                continue
-            text, at = text[at:] + block, 0
-            continue
-        yield from _innermost_records(_without_otel_forms(value))
+            rest = text[at:]
+            block = next(texts, None) if len(rest) < _VALUE_BYTES else None
+            if block is not None:
+                text, at = rest + block, 0
+            elif rest:
+                raise BrokenExportError(str(error), rest) from error
+            else:
+                return
+        else:
+            yield from _innermost_records(_without_otel_forms(value))
 
 
 def _innermost_records(value: Any, above: Record | None = None, depth: int = 0) -> Iterator[Record]:
@@ -178,28 +187,43 @@ def _innermost_records(value: Any, above: Record | None = None, depth: int = 0) 
         for child in value:
             yield from _innermost_records(child, above, depth + 1)
     elif isinstance(value, dict):
-        if isinstance(value.get("stream"), dict) and isinstance(value.get("values"), list):
+        if _has_kinds(value, stream=dict, values=list):
             yield from _of_loki(value, above)
-            return
-        if isinstance(value.get("columns"), list) and isinstance(value.get("rows"), list):
+        elif _has_kinds(value, columns=list, rows=list):
             yield from _of_columns(value, above)
-            return
-        inner = (
-            {}
-            if _speaks(value)
-            else {key: child for key, child in value.items() if _holds_records(child)}
-        )
-        beside = {**above, **{key: child for key, child in value.items() if key not in inner}}
-        if not inner:
-            yield beside
-        for child in inner.values():
-            yield from _innermost_records(child, beside, depth + 1)
+        else:
+            yield from _of_object(value, above, depth)
+
+
+def _has_kinds(record: Record, **kinds: type) -> bool:
+    """Whether there are values of these kinds under these keys."""
+    return all(isinstance(record.get(key), kind) for key, kind in kinds.items())
+
+
+def _of_object(record: Record, above: Record, depth: int) -> Iterator[Record]:
+    """A record, or those in the lists that it holds."""
+    inner: list[Any] = []
+    beside = dict(above)
+    speaks = _speaks(record)
+    for key, child in record.items():
+        if not speaks and _holds_records(child):
+            inner.append(child)
+        else:
+            beside[key] = child
+    if not inner:
+        yield beside
+    for child in inner:
+        yield from _innermost_records(child, beside, depth + 1)
 
 
 def _speaks(record: Record) -> bool:
     """Whether a record has the text of a message itself, whatever lists it has beside."""
-    texts = {key.lower(): value for key, value in record.items() if isinstance(value, str)}
-    return any(key in TEXTS or begins(value) for key, value in texts.items())
+    return any(_is_message(key, value) for key, value in record.items())
+
+
+def _is_message(key: str, value: Any) -> bool:
+    """Whether a value is a text under a key for messages, or begins as a program's message does."""
+    return isinstance(value, str) and (key.lower() in TEXTS or begins(value))
 
 
 def _of_loki(row: Record, above: Record) -> Iterator[Record]:
@@ -211,14 +235,16 @@ def _of_loki(row: Record, above: Record) -> Iterator[Record]:
 
 def _of_columns(table: Record, above: Record) -> Iterator[Record]:
     """A table whose columns are named once, and whose rows are lists, as query services answer."""
-    names = [
-        column.get("name") if isinstance(column, dict) else column for column in table["columns"]
-    ]
+    names = [_column_name(column) for column in table["columns"]]
     for row in table["rows"]:
         if isinstance(row, list):
-            yield {**above, **{str(name): cell for name, cell in zip(names, row, strict=False)}}
+            yield {**above, **dict(zip(names, row, strict=False))}
         elif isinstance(row, dict):
             yield {**above, **row}
+
+
+def _column_name(column: Any) -> str:
+    return str(column.get("name") if isinstance(column, dict) else column)
 
 
 def _without_otel_forms(value: Any, depth: int = 0) -> Any:
@@ -226,15 +252,27 @@ def _without_otel_forms(value: Any, depth: int = 0) -> Any:
     if depth > _DEPTH:
         return value
     if isinstance(value, dict):
-        if len(value) == 1 and next(iter(value)) in _TYPED:
-            return next(iter(value.values()))
+        if len(value) == 1:
+            ((kind_of_value, typed),) = value.items()
+            if kind_of_value in _TYPED:
+                return typed
         return {key: _without_otel_forms(child, depth + 1) for key, child in value.items()}
     if not isinstance(value, list):
         return value
+    name = _name_of_pairs(value)
+    if name is None:
+        return [_without_otel_forms(child, depth + 1) for child in value]
+    return {str(pair[name]): _without_otel_forms(pair["value"], depth + 1) for pair in value}
+
+
+def _name_of_pairs(rows: Sequence[Any]) -> str | None:
+    """The key of the names in a list of nothing but names and values; None of any other list."""
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        return None
     for name in ("key", "field", "name"):
-        if value and all(isinstance(row, dict) and row.keys() == {name, "value"} for row in value):
-            return {str(row[name]): _without_otel_forms(row["value"], depth + 1) for row in value}
-    return [_without_otel_forms(child, depth + 1) for child in value]
+        if all(row.keys() == {name, "value"} for row in rows):
+            return name
+    return None
 
 
 def _holds_records(value: Any, depth: int = 0) -> bool:
@@ -245,13 +283,16 @@ def _holds_records(value: Any, depth: int = 0) -> bool:
         return any(_holds_records(child, depth + 1) for child in value.values())
     if not isinstance(value, list):
         return False
-    return any(isinstance(child, dict) or _holds_records(child, depth + 1) for child in value)
+    if any(isinstance(child, dict) for child in value):
+        return True
+    return any(_holds_records(child, depth + 1) for child in value)
 
 
 def _of_table(texts: Iterator[str], delimiter: str) -> Iterator[Record]:
     csv.field_size_limit(_FIELD_BYTES)
+    rows = csv.DictReader(_physical(texts), delimiter=delimiter)
     try:
-        for row in csv.DictReader(_physical(texts), delimiter=delimiter):
+        for row in rows:
             yield {
                 str(key).strip().lower(): value
                 for key, value in row.items()

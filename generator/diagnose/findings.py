@@ -1,129 +1,32 @@
 """Counts, for each documented failure, the lines that prove it; keeps what else the logs say. No IO."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from generator.catalog.model import SEVERITIES, Catalog, Entry, Harmless
+from generator.catalog.model import Catalog, Entry
 from generator.catalog.wordings import by_alert
 from generator.diagnose import templates
+from generator.diagnose.diagnosis import (
+    SHOWN_CHARACTERS,
+    CountedHarmless,
+    Diagnosis,
+    Elsewhere,
+    Found,
+    Proof,
+)
 from generator.diagnose.hints import Hints
+from generator.diagnose.ranking import ranked
 from generator.diagnose.scan import Event, Scanner
-from generator.diagnose.templates import Template
 from generator.diagnose.unwrap import other_program, said
 from generator.diagnose.windows import Window
-from generator.query.signature import compile_re2
+from generator.query.signature import Signature, compile_re2
 
-_PROOFS = 3
-_LONGEST = 1000  # characters of a line that are shown
-_PLACES = 10_000  # that are counted apart; those of a large cluster
 _KERNEL = "kernel"  # what syslog and the journal call the program of its lines
 _PROGRAMS = 1000  # other programs that are told apart
 _MESSAGES = 1000  # that are remembered, harmless or not
-_STILL = timedelta(minutes=10)  # before the end of a log, in which a failure goes on
 _MESSAGE = 1 << 14  # characters of a message in which a harmless one is looked for
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A line that proves a failure, where it stood, and the lines of its message before and after it."""
-
-    text: str
-    source: str
-    time: datetime | None = None
-    place: str = ""
-    number: int | None = None
-    before: str | None = None
-    after: tuple[str, ...] = ()
-
-
-@dataclass
-class Found:
-    """A failure that is there. `places` are nodes, else pods, else files, with their number of lines.
-
-    `measured` are metric alerts that hold, as sentences; `known` is what the logs said of these kube-proxies.
-    """
-
-    entry: Entry
-    count: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
-    places: dict[str, int] = field(default_factory=dict)
-    proofs: list[Proof] = field(default_factory=list)
-    measured: list[str] = field(default_factory=list)
-    known: tuple[Hints, ...] = ()
-    mild: int = 0  # of the lines, those that are less grave
-
-    @property
-    def alert(self) -> str:
-        """The alert that these lines give, or metrics where there are none: the gravest."""
-        milder = self.entry.milder
-        return milder.alert if milder and 0 < self.count == self.mild else self.entry.alert
-
-    @property
-    def severity(self) -> str:
-        return self.entry.severity_of(self.alert)
-
-    def tally(self, place: str, count: int, mild: bool) -> None:
-        self.count += count
-        self.mild += count if mild else 0
-        if place in self.places or len(self.places) < _PLACES:
-            self.places[place] = self.places.get(place, 0) + count
-
-    def prove(self, proof: Proof) -> None:
-        if proof.time:
-            self.first = min(self.first or proof.time, proof.time)
-            self.last = max(self.last or proof.time, proof.time)
-        if self.lacks(proof.text, proof.place):
-            self.proofs.append(proof)
-
-    def lacks(self, text: str, place: str) -> bool:
-        """Whether a line would be a proof of another kind, or from another place, than those that are kept."""
-        if len(self.proofs) >= _PROOFS:
-            return False
-        words = said(text[:_LONGEST])
-        return not any(proof.place == place and said(proof.text) == words for proof in self.proofs)
-
-
-@dataclass
-class Elsewhere:
-    """Lines like those of a failure that another program printed, with one of them."""
-
-    program: str
-    entry: Entry
-    example: str
-    count: int = 0
-
-
-@dataclass
-class Known:
-    """An error that means nothing, and how often it came."""
-
-    harmless: Harmless
-    count: int = 0
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """`found` from cause to symptom; `not_found` was looked for; `not_sought` cannot be seen in what was read.
-
-    `speaks`: kube-proxy may have printed some of the lines that were read. `undated` lines, which bear no time, were
-    counted although a time was asked for. `last` is the latest time in what was read. `versions`: the several ones of a
-    node.
-    """
-
-    found: tuple[Found, ...]
-    not_found: tuple[Entry, ...]
-    not_sought: tuple[Entry, ...]
-    unexplained: tuple[Template, ...]
-    others: int
-    harmless: tuple[Known, ...]
-    elsewhere: tuple[Elsewhere, ...]
-    known: Mapping[str, Hints]
-    speaks: bool
-    undated: int
-    last: datetime | None
-    versions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+_NOTHING_TOLD = Hints()
 
 
 @dataclass(frozen=True)
@@ -135,12 +38,25 @@ class Period:
 
     def holds(self, time: datetime | None) -> bool:
         """Whether a time lies in the span. One that is not known may."""
-        return not time or (
-            (not self.begin or time >= self.begin) and (not self.end or time <= self.end)
-        )
+        if time is None:
+            return True
+        if self.begin and time < self.begin:
+            return False
+        return self.end is None or time <= self.end
 
 
 _ALWAYS = Period()
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A window of a source. `pod` and `node` wrote it, where that is known; its lines may not be `numbered`."""
+
+    window: Window
+    source: str
+    pod: str | None
+    node: str | None
+    numbered: bool
 
 
 class Findings:
@@ -148,27 +64,26 @@ class Findings:
 
     def __init__(self, catalog: Catalog, now: datetime, span: Period = _ALWAYS) -> None:
         self._catalog = catalog
-        self._entries = {entry.id: entry for entry in catalog.entries if entry.kind != "watchdog"}
-        matchers = {
-            alert: filters
-            for entry in self._entries.values()
-            for alert, filters in by_alert(entry).items()
-        }
-        self._entry_of = {
-            alert: entry for entry in self._entries.values() for alert in entry.log_alerts()
-        }
-        self._scanner = Scanner(matchers, each=span != _ALWAYS)
         self._now = now
+        self._span = span
+        self._entries = {entry.id: entry for entry in catalog.entries if entry.kind != "watchdog"}
+        signatures: dict[str, Signature] = {}
+        self._entry_of: dict[str, Entry] = {}  # by the names of alerts
+        for entry in self._entries.values():
+            signatures.update(by_alert(entry))
+            self._entry_of.update(dict.fromkeys(entry.log_alerts(), entry))
+        self._scanner = Scanner(signatures, each=span != _ALWAYS)
         self._in_lines = {entry.id for entry in self._entry_of.values()}
         self._sought: set[str] = set()
         self._found: dict[str, Found] = {}
         self._templates = templates.Templates()
-        self._known: dict[str, Hints] = {}
-        self._versions: dict[str, dict[str, None]] = {}
-        self._span = span
-        self._harmless = [(Known(row), compile_re2(row.pattern)) for row in catalog.harmless]
-        self._told: dict[str, Known | None] = {}
-        self._elsewhere: dict[tuple[str, str], Elsewhere] = {}
+        self._known: dict[str, Hints] = {}  # by place
+        self._versions: dict[str, dict[str, None]] = {}  # by place, each once
+        self._harmless = [
+            (CountedHarmless(row), compile_re2(row.pattern)) for row in catalog.harmless
+        ]
+        self._recognised: dict[str, CountedHarmless | None] = {}  # by message
+        self._elsewhere: dict[tuple[str, str], Elsewhere] = {}  # by program and alert
         self._speaks = False
         self._undated = 0
         self._last: datetime | None = None
@@ -189,97 +104,109 @@ class Findings:
         """Look at the new lines of a window of a source; they may not be `numbered` as those of the file are."""
         self._sought |= self._in_lines
         self._speaks = self._speaks or self._scanner.speaks(window, self._now)
-        last = self._scanner.last_time(window, self._now)
-        if last:
-            self._last = max(self._last or last, last)
+        self._note_time(self._scanner.last_time(window, self._now))
+        piece = _Piece(window, source, pod, node, numbered)
         for event in self._scanner.events(window, self._now):
-            self._add(event, window, source, pod, node, numbered)
+            self._add(event, piece)
 
-    def _add(
-        self,
-        event: Event,
-        window: Window,
-        source: str,
-        pod: str | None,
-        node: str | None,
-        numbered: bool,
-    ) -> None:
+    def _note_time(self, time: datetime | None) -> None:
+        if time:
+            self._last = max(self._last or time, time)
+
+    def _add(self, event: Event, piece: _Piece) -> None:
         line = event.line
         program = other_program(line)
-        owners = frozenset(owner for owner in event.owners if self._prints(program, owner))
-        if program:
-            for owner in event.owners - owners:
-                self._of_another(program, owner, event)
-            if not owners:
-                return
-        place = line.node or node or line.pod or pod or source
-        if event.hints != Hints():
+        owners = self._owners(event, program) if program else event.owners
+        if program and not owners:
+            return
+        place = line.node or piece.node or line.pod or piece.pod or piece.source
+        if event.hints != _NOTHING_TOLD:
             self.told(place, event.hints)
-        if line.time:
-            self._last = max(self._last or line.time, line.time)
+        self._note_time(line.time)
         if not self._span.holds(line.time):
             return
         if not line.time and self._span != _ALWAYS:
             self._undated += event.count
         for owner in sorted(owners):
-            named = self._known.get(place, Hints()).node or place
-            entry = self._entry_of[owner]
-            self.count(entry.id, named, event.count, entry.is_milder(owner))
-            if line.text:
-                proof = Proof(line.text[:_LONGEST], source, line.time, named)
-                if self._of(entry.id).lacks(line.text, named):
-                    proof = self._placed(proof, window, event, numbered)
-                self.prove(entry.id, proof)
+            self._count_line(owner, self._name_of(place), event, piece)
         if event.error and not event.owners and not self._scanner.explained(event.rest):
             self._unexplained(event)
 
-    def _prints(self, program: str | None, owner: str) -> bool:
-        """Whether a line of another program than kube-proxy, if it is known to be of one, can be of an alert."""
-        logs = self._entry_of[owner].logs
-        return program is None or (
-            program == _KERNEL and logs is not None and logs.stream == "kernel"
-        )
+    def _owners(self, event: Event, program: str) -> frozenset[str]:
+        """Which alerts a line of another program than kube-proxy gives; that it looks like others is noted."""
+        owners = frozenset(owner for owner in event.owners if self._prints(program, owner))
+        for owner in sorted(event.owners - owners):
+            self._of_another(program, owner, event)
+        return owners
 
-    def _placed(self, proof: Proof, window: Window, event: Event, numbered: bool) -> Proof:
+    def _prints(self, program: str, owner: str) -> bool:
+        """Whether a line of another program than kube-proxy can be of an alert."""
+        logs = self._entry_of[owner].logs
+        return program == _KERNEL and logs is not None and logs.stream == "kernel"
+
+    def _name_of(self, place: str) -> str:
+        """The node of a kube-proxy, if it told it, else the place itself."""
+        known = self._known.get(place, _NOTHING_TOLD)
+        return known.node or place
+
+    def _count_line(self, owner: str, place: str, event: Event, piece: _Piece) -> None:
+        """Count the line of an event for an alert, and keep it if it is wanted as a proof."""
+        line = event.line
+        entry = self._entry_of[owner]
+        self.count(entry.id, place, event.count, entry.is_milder(owner))
+        if not line.text:
+            return
+        proof = Proof(line.text[:SHOWN_CHARACTERS], piece.source, line.time, place)
+        if self._of(entry.id).lacks(line.text, place):
+            proof = self._placed(proof, event, piece)
+        self.prove(entry.id, proof)
+
+    def _placed(self, proof: Proof, event: Event, piece: _Piece) -> Proof:
         """A proof with the number of its line, if lines of the source have one, and with its message."""
-        setting = self._scanner.setting(window, event, self._now)
+        setting = self._scanner.setting(piece.window, event, self._now)
         return replace(
             proof,
-            number=setting.number if numbered else None,
-            before=setting.before[:_LONGEST] if setting.before else None,
-            after=tuple(line[:_LONGEST] for line in setting.after),
+            number=setting.number if piece.numbered else None,
+            before=setting.before[:SHOWN_CHARACTERS] if setting.before else None,
+            after=tuple(line[:SHOWN_CHARACTERS] for line in setting.after),
         )
 
     def _unexplained(self, event: Event) -> None:
         """An error of no entry: known to be harmless, or not known."""
-        message = "\n".join([said(event.line.text), *event.rest])[:_MESSAGE]
-        if message not in self._told:
-            known = next(
-                (known for known, pattern in self._harmless if pattern.search(message)), None
-            )
-            if len(self._told) >= _MESSAGES:
-                self._told.clear()
-            self._told[message] = known
-        known = self._told[message]
-        if known:
-            known.count += event.count
+        lines = [said(event.line.text), *event.rest]
+        harmless = self._harmless_with("\n".join(lines)[:_MESSAGE])
+        if harmless:
+            harmless.count += event.count
         else:
             self._templates.add(event.line, event.rest, event.count)
 
+    def _harmless_with(self, message: str) -> CountedHarmless | None:
+        """The harmless error that a message is. What has been said before is not looked at again."""
+        if message in self._recognised:
+            return self._recognised[message]
+        matching = (row for row, pattern in self._harmless if pattern.search(message))
+        harmless = next(matching, None)
+        if len(self._recognised) >= _MESSAGES:
+            self._recognised.clear()
+        self._recognised[message] = harmless
+        return harmless
+
     def _of_another(self, program: str, owner: str, event: Event) -> None:
         key = program, owner
-        if key not in self._elsewhere and len(self._elsewhere) < _PROGRAMS:
-            self._elsewhere[key] = Elsewhere(
-                program, self._entry_of[owner], event.line.text[:_LONGEST]
-            )
-        if key in self._elsewhere:
-            self._elsewhere[key].count += event.count
+        if key not in self._elsewhere:
+            if len(self._elsewhere) >= _PROGRAMS:
+                return
+            example = event.line.text[:SHOWN_CHARACTERS]
+            self._elsewhere[key] = Elsewhere(program, self._entry_of[owner], example)
+        self._elsewhere[key].count += event.count
 
     def told(self, place: str, hints: Hints) -> None:
         """Note what is known of a kube-proxy from elsewhere."""
-        self._known[place] = self._known.get(place, Hints()).and_(hints)
+        known = self._known.get(place, _NOTHING_TOLD)
+        self._known[place] = known.and_(hints)
         if hints.version:
-            self._versions.setdefault(place, {})[hints.version] = None
+            versions = self._versions.setdefault(place, {})
+            versions[hints.version] = None
 
     def count(self, entry_id: str, place: str, number: int = 1, mild: bool = False) -> None:
         """Count lines that prove a failure, wherever they were matched; the `mild` ones are less grave."""
@@ -308,61 +235,34 @@ class Findings:
     def diagnosis(self) -> Diagnosis:
         for found in self._found.values():
             found.known = self._at(found.places)
+        ordered = ranked(self._catalog, list(self._found.values()), self._last)
         missing = [entry for entry in self._entries.values() if entry.id not in self._found]
         return Diagnosis(
-            tuple(ranked(self._catalog, list(self._found.values()), self._last)),
-            tuple(entry for entry in missing if entry.id in self._sought),
-            tuple(entry for entry in missing if entry.id not in self._sought),
-            tuple(self._templates.all()),
-            self._templates.others,
-            tuple(known for known, _ in self._harmless if known.count),
-            tuple(self._elsewhere.values()),
-            dict(self._known),
-            self._speaks or bool(self._found),
-            self._undated,
-            self._last,
-            self._several(),
+            found=tuple(ordered),
+            not_found=tuple(entry for entry in missing if entry.id in self._sought),
+            not_sought=tuple(entry for entry in missing if entry.id not in self._sought),
+            unexplained=tuple(self._templates.all()),
+            others=self._templates.others,
+            harmless=tuple(row for row, _ in self._harmless if row.count),
+            elsewhere=tuple(self._elsewhere.values()),
+            known=dict(self._known),
+            speaks=self._speaks or bool(self._found),
+            undated=self._undated,
+            last=self._last,
+            versions=self._several_versions(),
         )
 
-    def _several(self) -> Mapping[str, Sequence[str]]:
+    def _several_versions(self) -> Mapping[str, Sequence[str]]:
         """The versions that were seen under one name, where these are several: an upgrade, or nodes of one name."""
         seen: dict[str, dict[str, None]] = {}
         for place, versions in self._versions.items():
-            seen.setdefault(self._known[place].node or place, {}).update(versions)
+            under_name = seen.setdefault(self._name_of(place), {})
+            under_name.update(versions)
         return {name: tuple(versions) for name, versions in seen.items() if len(versions) > 1}
 
     def _at(self, places: Iterable[str]) -> tuple[Hints, ...]:
         """What is known of the kube-proxies at these places; if nothing is, of all."""
         by_node = {told.node: told for told in self._known.values() if told.node}
-        here = [told for place in places if (told := self._known.get(place) or by_node.get(place))]
+        at_places = (self._known.get(place) or by_node.get(place) for place in places)
+        here = [told for told in at_places if told]
         return tuple(dict.fromkeys(here or self._known.values()))
-
-
-def goes_on(found: Found, last: datetime | None) -> bool | None:
-    """Whether lines came up to the end of what was read; None if that is not known."""
-    if found.measured:
-        return True
-    return last - found.last < _STILL if found.last and last else None
-
-
-def ranked(catalog: Catalog, found: Sequence[Found], last: datetime | None = None) -> list[Found]:
-    """What explains another comes before it; then failures before symptoms, and the grave first.
-
-    Of what is as grave, that which is not over comes first, then that on more nodes, then that of more lines.
-    """
-    explained = {
-        one.entry.id: {cause.id for cause in catalog.causes.get(one.entry.id, ())} for one in found
-    }
-    ids = set(explained)
-
-    def depth(entry_id: str, seen: frozenset[str] = frozenset()) -> int:
-        causes = explained[entry_id] & ids - seen - {entry_id}
-        return 1 + max((depth(cause, seen | {entry_id}) for cause in causes), default=0)
-
-    def rank(one: Found) -> tuple[int, bool, int, bool, int, int]:
-        entry = one.entry
-        grave = SEVERITIES.index(one.severity)
-        over = goes_on(one, last) is False
-        return depth(entry.id), entry.kind != "failure", grave, over, -len(one.places), -one.count
-
-    return sorted(found, key=rank)

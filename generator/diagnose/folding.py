@@ -1,6 +1,6 @@
 """Undoes what a terminal, a pager or a mail does to long lines: to fold them at a constant width. No IO."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from generator.diagnose.unwrap import opens
@@ -26,14 +26,27 @@ def width(first: bytes) -> int | None:
     if not _NARROW <= columns <= _WIDE:
         return None
     usual = columns in _USUAL
-    cuts, within = [], False
-    for line, after in pairwise(lines):
-        within = len(line) == columns and (within or usual or opens(line)) and not opens(after)
-        if within and after:
-            cuts.append((line, after))
+    cuts = list(_cuts(lines, columns, usual))
     messages = {line[-_TAIL:].translate(_WITHOUT_DIGITS) for line, _ in cuts}
     likely = _mid_sentence if usual or len(messages) > 1 else _mid_word
-    return columns if any(likely(line, after) for line, after in cuts) else None
+    folded = any(likely(line, after) for line, after in cuts)
+    return columns if folded else None
+
+
+def _cuts(lines: Sequence[str], columns: int, anywhere: bool) -> Iterator[tuple[str, str]]:
+    """Each line of just this width that goes on in the next one, and the next one.
+
+    `anywhere`: not only from the first line of a record on.
+    """
+    within = False
+    for line, after in pairwise(lines):
+        if len(line) != columns:
+            within = False
+            continue
+        of_record = within or anywhere or opens(line)
+        within = of_record and not opens(after)
+        if within and after:
+            yield line, after
 
 
 def _mid_sentence(line: str, after: str) -> bool:
@@ -44,9 +57,9 @@ def _mid_sentence(line: str, after: str) -> bool:
 
 
 def _mid_word(line: str, after: str) -> bool:
-    return _mid_sentence(line, after) and (
-        line.endswith(" ") or (line[-1].islower() and after[0].islower())
-    )
+    if not _mid_sentence(line, after):
+        return False
+    return line.endswith(" ") or (line[-1].islower() and after[0].islower())
 
 
 def unfolded(blocks: Iterable[bytes], columns: int) -> Iterator[bytes]:
@@ -56,14 +69,20 @@ def unfolded(blocks: Iterable[bytes], columns: int) -> Iterator[bytes]:
     """
     record: list[str] = []
     for line in _decoded_lines(blocks):
-        goes_on = line and record and len(record[-1]) == columns and not opens(line)
-        if record and (not goes_on or len(record) * columns > _LONGEST):
+        if record and not (line and _goes_on_in(line, record, columns)):
             yield f"{''.join(record)}\n".encode(errors="replace")
             record = []
         if line is None:
             yield b""
         else:
             record.append(line)
+
+
+def _goes_on_in(line: str, record: Sequence[str], columns: int) -> bool:
+    """Whether a record of these lines, which was folded so far, goes on in one more."""
+    if len(record) * columns > _LONGEST:
+        return False
+    return len(record[-1]) == columns and not opens(line)
 
 
 def _decoded_lines(blocks: Iterable[bytes]) -> Iterator[str | None]:

@@ -1,7 +1,7 @@
 """What a log says of the kube-proxy that wrote it: version, mode, node, operating system. No IO."""
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from generator.catalog.model import MODES
@@ -40,8 +40,8 @@ class Hints:
 
     def and_(self, later: "Hints") -> "Hints":
         """With what a later line tells: after an upgrade the new version counts."""
-        news = {one.name: value for one in fields(later) if (value := getattr(later, one.name))}
-        return replace(self, **news) if news else self
+        told = {name: value for name, value in vars(later).items() if value}
+        return replace(self, **told) if told else self
 
 
 def hint_patterns() -> dict[str, Any]:
@@ -54,14 +54,22 @@ def hint_patterns() -> dict[str, Any]:
 
 
 def hints_in(text: str) -> Hints:
-    found = {
-        name: match[1].strip()
-        for name, pattern in _PATTERNS.items()
-        if (match := pattern.search(text))
-    }
-    if "kernel" in found and "os" not in found:
-        for pattern, system in _KERNELS:
-            match = re.search(pattern, found["kernel"])
-            if match:
-                found["os"] = match.expand(system)
-    return Hints(**found)
+    told: dict[str, str | None] = {}
+    for name, pattern in _PATTERNS.items():
+        match = pattern.search(text)
+        if match:
+            told[name] = match[1].strip()
+    kernel = told.get("kernel")
+    if kernel and "os" not in told:
+        told["os"] = _system_with(kernel)
+    return Hints(**told)
+
+
+def _system_with(kernel: str) -> str | None:
+    """The operating system that has such a kernel, if that is known; the last pattern that fits counts."""
+    system = None
+    for pattern, name in _KERNELS:
+        match = re.search(pattern, kernel)
+        if match:
+            system = match.expand(name)
+    return system

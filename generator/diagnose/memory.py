@@ -10,7 +10,7 @@ from generator.diagnose.unwrap import TEXTS, Line
 _MOST = 50_000  # of each kind that are remembered
 _LONGEST = 1 << 12  # bytes of a line; longer ones may be pieces of a message
 FRONT_BYTES = 200  # within which a wrapping ends
-_KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ +\d+ ")
+_KLOG = re.compile(rb"([IWEF])[01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ +\d+ ")
 _HEAD = re.compile(_KLOG.pattern + rb'|\{"ts":')  # klog's, in text or JSON
 # Times, counters and journald's cursors: what differs although nothing else does. All begin with a character of one
 # class, which makes the search fast.
@@ -44,6 +44,7 @@ class Proven:
 
 
 Known = tuple[Proven, Origin]
+Names = tuple[str | None, str | None, str | None]  # of a node, a Pod and a program
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -55,37 +56,33 @@ class Memory:
         self._fronts: dict[bytes, Origin] = {}
         self._messages: dict[bytes, Proven] = {}
         self._lines: dict[int, Known] = {}
-        self._origins: dict[tuple[str | None, str | None, str | None], Origin] = {}
+        self._origins: dict[Names, Origin] = {}
         self._verdicts: dict[frozenset[str], Proven] = {}
 
     def recall(self, data: bytes, start: int, stop: int, pieces: bool) -> Known | None:
         """What was kept of such a line, whenever it was printed. `pieces`: a line may be the end of another one."""
         record = _spoken_record(data, start, stop)
         if record:
-            verdict, origin = self._messages.get(record.message), self._fronts.get(record.around)
-            return (verdict, origin) if verdict and origin else self._whole(data, start, stop)
-        head = _KLOG.search(
-            data, start, stop if stop - start < FRONT_BYTES else start + FRONT_BYTES
-        )
-        if head:
-            begin, text = head.span()
-            verdict = self._messages.get(data[begin : begin + 1] + data[text:stop])
-            front = data[start:begin]
-            if verdict:
-                origin = self._fronts.get(front) or self._origin(timeless(front))
-                return (verdict, origin) if origin else None
-            if b'"' not in front:
-                return None
-        elif pieces:
-            return None
-        return self._whole(data, start, stop)
+            verdict = self._messages.get(record.message)
+            origin = self._fronts.get(record.around)
+            if verdict and origin:
+                return verdict, origin
+            return self._whole(data, start, stop)
+        head = _head_near(data, start, stop)
+        if head is None:
+            return None if pieces else self._whole(data, start, stop)
+        front = data[start : head.start()]
+        verdict = self._messages.get(_without_time(head, stop))
+        if verdict:
+            origin = self._fronts.get(front) or self._origin(timeless(front))
+            return (verdict, origin) if origin else None
+        return self._whole(data, start, stop) if b'"' in front else None
 
     def _whole(self, data: bytes, start: int, stop: int) -> Known | None:
         if not self._lines:
             return None
-        return self._lines.get(hash(timeless(data[start:stop]))) or self._lines.get(
-            _line_key(data, start, stop)
-        )
+        same = self._lines.get(hash(timeless(data[start:stop])))
+        return same or self._lines.get(_line_key(data, start, stop))
 
     def origin(self, data: bytes, start: int, stop: int) -> Origin | None:
         """Where a line with a head comes from, if its wrapping is known."""
@@ -93,7 +90,9 @@ class Memory:
         if record:
             return self._fronts.get(record.around)
         head = _HEAD.search(data, start, min(stop, start + FRONT_BYTES))
-        return self._origin(timeless(data[start : head.start()])) if head else None
+        if head is None:
+            return None
+        return self._origin(timeless(data[start : head.start()]))
 
     def _origin(self, front: bytes) -> Origin | None:
         return self._fronts.get(front) or self._fronts.get(_NUMBERED.sub(b"", front))
@@ -103,23 +102,40 @@ class Memory:
         if stop - start > _LONGEST or line.partial:
             return
         verdict = self._verdicts.setdefault(owners, Proven(owners))
-        named = line.node, line.pod, line.program
         if len(self._origins) >= _MOST:
             return
-        origin = self._origins.setdefault(named, Origin(*named))
+        names = line.node, line.pod, line.program
+        origin = self._origins.setdefault(names, Origin(*names))
         record = _spoken_record(data, start, stop)
         if record and record.text() == line.text:
             _put(self._fronts, record.around, origin)
             _put(self._messages, record.message, verdict)
             return
-        head = _KLOG.search(data, start, min(stop, start + FRONT_BYTES))
-        if head and data[head.start() : stop].decode(errors="replace").rstrip("\r\n") == line.text:
-            front, message = data[start : head.start()], head[0][:1] + data[head.end() : stop]
-            if not CRI_CUT.search(front):
-                _put(self._fronts, _front_without_numbers(front), origin)
-                _put(self._messages, message, verdict)
-        else:
+        head = _head_near(data, start, stop)
+        if head is None or _printed_from(head, stop) != line.text:
             _put(self._lines, _line_key(data, start, stop), (verdict, origin))
+            return
+        front = data[start : head.start()]
+        if not CRI_CUT.search(front):
+            _put(self._fronts, _front_without_numbers(front), origin)
+            _put(self._messages, _without_time(head, stop), verdict)
+
+
+def _head_near(data: bytes, start: int, stop: int) -> re.Match[bytes] | None:
+    """klog's head in a line, as far from its beginning as a wrapping reaches."""
+    reach = start + FRONT_BYTES
+    return _KLOG.search(data, start, reach if reach < stop else stop)
+
+
+def _without_time(head: re.Match[bytes], stop: int) -> bytes:
+    """A message without the time and the process in klog's head: its level, and what stands behind the head."""
+    return head[1] + head.string[head.end() : stop]
+
+
+def _printed_from(head: re.Match[bytes], stop: int) -> str:
+    """What a program printed, if it begins with a head."""
+    printed = head.string[head.start() : stop]
+    return printed.decode(errors="replace").rstrip("\r\n")
 
 
 @dataclass(frozen=True)
@@ -150,11 +166,13 @@ def _spoken_record(data: bytes, start: int, stop: int) -> _Record | None:
     if spoken is None:
         return None
     begin, end = spoken.span(1)
+    quoted = data[begin:end]
     head = _KLOG.match(data, begin, end)
-    message = data[begin : begin + 1] + data[head.end() : end] if head else data[begin:end]
-    kind = b"%d%d" % (head is not None, data.endswith(b"\\n", begin, end))
-    around = b"\0".join((kind, timeless(data[start:begin]), timeless(data[end:stop])))
-    return _Record(around, b"{" + message, data[begin:end])
+    message = _without_time(head, end) if head else quoted
+    kind = b"%d%d" % (head is not None, quoted.endswith(b"\\n"))
+    before = timeless(data[start:begin])
+    behind = timeless(data[end:stop])
+    return _Record(b"\0".join((kind, before, behind)), b"{" + message, quoted)
 
 
 def timeless(text: bytes) -> bytes:
@@ -167,12 +185,12 @@ def _front_without_numbers(front: bytes) -> bytes:
 
 
 def _line_key(data: bytes, start: int, stop: int) -> int:
+    """By which a whole line is known again: without its time, and without its number in a listing."""
     counted = _COUNTED.match(data, start, stop)
-    return hash(
-        (counted[1] or b"") + timeless(data[counted.end() : stop])
-        if counted
-        else timeless(data[start:stop])
-    )
+    if counted is None:
+        return hash(timeless(data[start:stop]))
+    name = counted[1] or b""
+    return hash(name + timeless(data[counted.end() : stop]))
 
 
 def _put(known: dict[Key, Value], key: Key, value: Value) -> None:

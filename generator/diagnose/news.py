@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from generator.catalog.model import Entry
-from generator.diagnose.findings import Found
+from generator.diagnose.diagnosis import Found
+from generator.diagnose.phrases import first_few, written_time
 
 QUIET = timedelta(minutes=10)  # without a line a failure has ended
-_SHOWN = 5  # nodes
 
 Kind = Literal["begins", "spreads", "ends", "again"]
 
@@ -47,9 +47,10 @@ class Watch:
 
     def news(self, found: Iterable[Found], now: datetime) -> list[News]:
         """What is new at this time of the reader's clock."""
-        return [news for one in found if (news := self._of(one, now))]
+        changes = (self._change(failure, now) for failure in found)
+        return [change for change in changes if change]
 
-    def _of(self, found: Found, now: datetime) -> News | None:
+    def _change(self, found: Found, now: datetime) -> News | None:
         seen = self._seen.setdefault(found.entry.id, _Seen(0, now))
         new = tuple(place for place in found.places if place not in seen.places)
         kind = self._kind(seen, found.count, bool(new), now)
@@ -57,13 +58,10 @@ class Watch:
             seen.count, seen.at = found.count, now
         seen.places.update(new)
         seen.ended = kind == "ends" or (seen.ended and kind is None)
-        return (
-            News(
-                kind, found.entry, found.alert, new or tuple(found.places), found.last, found.count
-            )
-            if kind
-            else None
-        )
+        if kind is None:
+            return None
+        places = new or tuple(found.places)
+        return News(kind, found.entry, found.alert, places, found.last, found.count)
 
     def _kind(self, seen: _Seen, count: int, elsewhere: bool, now: datetime) -> Kind | None:
         if not seen.count:
@@ -77,19 +75,26 @@ class Watch:
 
 def announcement(news: News, width: int) -> list[str]:
     """For people, folded: when, how grave, what, where; at its beginning also what to do."""
-    time = (
-        news.time.isoformat(timespec="seconds").replace("+00:00", "Z") if news.time else "no time"
-    )
-    more = len(news.places) - _SHOWN
-    where = ", ".join(news.places[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    minutes = QUIET // timedelta(minutes=1)
-    said = {
-        "begins": f"on {where}: {news.entry.title}. First step: {news.entry.first_step}",
-        "spreads": f"also on {where}",
-        "ends": f"has ended: no line for {minutes} minutes, the last one was at {time}",
-        "again": f"again, on {where}",
-    }[news.kind]
-    text = " ".join(f"{time} {news.severity} {news.alert} {said}".split())
+    time = written_time(news.time) or "no time"
+    words = f"{time} {news.severity} {news.alert} {_what_changed(news, time)}".split()
     return textwrap.wrap(
-        text, max(width, 40), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        " ".join(words),
+        max(width, 40),
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+
+
+def _what_changed(news: News, time: str) -> str:
+    where = first_few(news.places)
+    match news.kind:
+        case "begins":
+            return f"on {where}: {news.entry.title}. First step: {news.entry.first_step}"
+        case "spreads":
+            return f"also on {where}"
+        case "again":
+            return f"again, on {where}"
+        case "ends":
+            minutes = QUIET // timedelta(minutes=1)
+            return f"has ended: no line for {minutes} minutes, the last one was at {time}"

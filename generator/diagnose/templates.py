@@ -38,12 +38,9 @@ class Templates:
         self.others = 0
 
     def add(self, line: Line, rest: tuple[str, ...], count: int = 1) -> None:
-        message = " ".join(" ".join([line.text, *rest]).split())[:_LONGEST]
-        masked = _VARYING.sub(_ANY, KLOG.sub(_source_head, message))
-        number = self._known.get(masked)
-        if number is None and self._learned < _LEARNED:
-            number = self._learn(masked, message)
-        template = self._by_id.get(number) if number is not None else None
+        words = " ".join([line.text, *rest]).split()
+        message = " ".join(words)[:_LONGEST]
+        template = self._template_of(message)
         if template is None:
             self.others += count
             return
@@ -54,16 +51,26 @@ class Templates:
 
     def all(self) -> list[Template]:
         """The most frequent first."""
-        return sorted(self._by_id.values(), key=lambda one: -one.count)
+        return sorted(self._by_id.values(), key=lambda template: -template.count)
+
+    def _template_of(self, message: str) -> Template | None:
+        """The template of a message; None if it has none that is kept, and none can be learned of it."""
+        timeless = KLOG.sub(_source_head, message)
+        masked = _VARYING.sub(_ANY, timeless)
+        number = self._known.get(masked)
+        if number is None and self._learned < _LEARNED:
+            number = self._learn(masked, message)
+        return None if number is None else self._by_id.get(number)
 
     def _learn(self, masked: str, message: str) -> int:
         self._learned += 1
         result = self._drain().add_log_message(masked)
         number = int(result["cluster_id"])
+        text = str(result["template_mined"])
         if number in self._by_id:
-            self._by_id[number].text = str(result["template_mined"])
+            self._by_id[number].text = text
         elif len(self._by_id) < _MOST:
-            self._by_id[number] = Template(str(result["template_mined"]), message)
+            self._by_id[number] = Template(text, message)
         if len(self._known) < _REMEMBERED:
             self._known[masked] = number
         return number

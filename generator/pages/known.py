@@ -8,7 +8,7 @@ from generator.catalog.model import Catalog, Entry, LogSignal
 from generator.catalog.wordings import by_alert
 from generator.compile.rule import Rules
 from generator.diagnose import exports, hints, scan, unwrap
-from generator.diagnose.report import fix_of_unknown
+from generator.diagnose.report.sentences import fix_of_unknown
 from generator.query.signature import Signature
 
 

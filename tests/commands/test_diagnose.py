@@ -18,9 +18,10 @@ from jsonschema import Draft202012Validator
 
 from generator.catalog.load import load
 from generator.cli import main
-from generator.diagnose import report
-from generator.diagnose.findings import Findings, Found
+from generator.diagnose.diagnosis import Found
+from generator.diagnose.findings import Findings
 from generator.diagnose.hints import Hints
+from generator.diagnose.report.data import fix_of
 from generator.diagnose.windows import Window
 from generator.fixes.advice import Facts
 from generator.prove.local_programs import free_ports
@@ -635,7 +636,7 @@ def test_a_version_for_each_node_costs_no_square() -> None:
         known=known,
     )
     begin = time.process_time()
-    fix = report._fix(found, Facts())
+    fix = fix_of(found, Facts())
     assert len(fix["for_versions"]) == 16_000
     assert time.process_time() - begin < 20
 

@@ -8,7 +8,8 @@ import pytest
 
 from generator.catalog.load import load
 from generator.diagnose import scan, unwrap
-from generator.diagnose.findings import Diagnosis, Findings
+from generator.diagnose.diagnosis import Diagnosis
+from generator.diagnose.findings import Findings
 from generator.diagnose.windows import Window
 
 CATALOG = load().catalog

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from generator.catalog.load import load
-from generator.diagnose.findings import Found
+from generator.diagnose.diagnosis import Found
 from generator.diagnose.news import QUIET, Watch, announcement
 
 ENTRY = next(entry for entry in load().catalog.entries if entry.id == "iptables-backend-mismatch")

@@ -13,7 +13,8 @@ import pytest
 
 from generator.catalog.load import load
 from generator.diagnose import sources
-from generator.diagnose.findings import Diagnosis, Findings
+from generator.diagnose.diagnosis import Diagnosis
+from generator.diagnose.findings import Findings
 from generator.diagnose.windows import windows
 
 CATALOG = load().catalog

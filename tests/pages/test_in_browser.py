@@ -22,7 +22,7 @@ from generator.catalog.load import load
 from generator.catalog.wrappings import DRESSES, raw
 from generator.diagnose import exports, sources
 from generator.diagnose.findings import Findings
-from generator.diagnose.report import as_data
+from generator.diagnose.report.data import as_data
 from generator.diagnose.windows import windows
 from generator.fixes.advice import Facts
 from generator.pages import site
