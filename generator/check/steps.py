@@ -81,7 +81,9 @@ def changes_are_named_and_undone(catalog: Catalog, profile: Profile) -> Iterable
 def damage_is_stopped_first(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A critical entry has a mitigation that stops the damage before its reason is known; no diagnosis does that."""
     for entry in catalog.entries:
-        if entry.severity == "critical" and not any(step.stops_damage for step in entry.mitigation):
+        if entry.severity.level == "critical" and not any(
+            step.stops_damage for step in entry.mitigation
+        ):
             message = "nothing stops the damage of a critical failure; mark what does with `stops_damage: true`"
             yield Problem(entry.document.at("mitigation"), message)
         for index, step in enumerate(entry.mitigation):

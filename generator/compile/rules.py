@@ -112,7 +112,7 @@ def _group_of_engine(
     """A group with the options that the site asks of its ruler."""
     asked = profile.loki if engine == "loki" else profile.prometheus
     offset = profile.prometheus.query_offset if engine == "prometheus" else "0s"
-    return RuleGroup(names.rule_group(name), asked.interval, tuple(rules), asked.limit, offset)
+    return RuleGroup(names.rule_group(name), asked.interval, tuple(rules), int(asked.limit), offset)
 
 
 def _recording_rules(
@@ -452,7 +452,7 @@ def _alerting_rule(
         alert,
         expr,
         hold,
-        labels=_labels_of_alert(entry, alert, profile, entry.severity_of(alert)),
+        labels=_labels_of_alert(entry, alert, profile, entry.severity_of(alert).level),
         annotations={
             "summary": summary,
             "description": f"{observation}. First step: {first_step}"

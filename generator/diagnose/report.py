@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from generator.base import markdown
 from generator.base.names import TOOL
-from generator.catalog.model import Catalog, Entry
+from generator.catalog.model import Catalog, Entry, TkeFix
 from generator.catalog.profile import Profile
 from generator.catalog.settings import log_settings
 from generator.diagnose.findings import Diagnosis, Found, goes_on
@@ -209,9 +209,8 @@ def _known_facts(told: Hints, given: Facts) -> Facts:
 
 def _tables(entry: Entry) -> Iterator[str]:
     fixes = entry.fixes
-    editions = {source.key: f" ({source.edition})" for source in entry.sources if source.edition}
     for row in fixes.tke.rows if fixes.tke else ():
-        edition = editions.get(row.edition, "")
+        edition = _edition(entry, row)
         if row.action == "upgrade-kube-proxy":
             yield f"TKE {row.cluster}: kube-proxy {row.minimum} or later{edition}"
         elif row.action == "upgrade-cluster":
@@ -225,6 +224,13 @@ def _tables(entry: Entry) -> Iterator[str]:
         yield f"{system.name} {system.minimum} or later"
     for component in fixes.components:
         yield f"{component.name} {component.minimum} or later"
+
+
+def _edition(entry: Entry, row: TkeFix) -> str:
+    """In which edition of the vendor's page a row stands, where it has several."""
+    table = entry.fixes.tke
+    source = entry.sources.get(table.edition_of(row)) if table else None
+    return f" ({source.edition})" if source and source.edition else ""
 
 
 def as_text(data: Data, width: int, details: bool = False) -> Iterator[tuple[str, str]]:

@@ -367,7 +367,7 @@ def _on_system(advice: Advice, version: Version, facts: Facts) -> Advice:
         if (
             not facts.tke
             and _has_release(row, version)
-            and (facts.mode is None or facts.mode in row.modes)
+            and (facts.mode is None or facts.mode in (row.modes or affected.modes))
         ):
             return Advice(advice.entry, "unknown", (older, f"there only {row.only}"), row.sources)
     return Advice(advice.entry, "not affected", (older,), affected.sources)

@@ -1,9 +1,9 @@
 """Builds with a known failure, as patterns of their version strings: the fix tables in RE2. No IO."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from generator.catalog.model import MODES, Entry
+from generator.catalog.model import MODES, Entry, Mode
 from generator.fixes.advice import Facts, smallest_upgrade
 from generator.fixes.tables import Span, decided_by_version, ends_with_the_first_release, span
 from generator.fixes.versions import Version, parse_version
@@ -83,7 +83,7 @@ def conditions(
                 f"It does not see releases of Kubernetes that have it only {fix.unless}: those from {since} on "
                 "up to the fix that it names."
             )
-    if any(source.edition for source in entry.sources):
+    if any(source.edition for source in entry.sources.values()):
         found.append(
             "The editions of TKE's page name different builds. One counts as fixed where all editions that list its "
             "release say so."
@@ -137,7 +137,7 @@ def _some(found: Span) -> bool:
     return found.builds in ("below", "all") and not ends_with_the_first_release(found)
 
 
-def _condition(entry: Entry, worst: Span, by_mode: dict[str, Span]) -> str:
+def _condition(entry: Entry, worst: Span, by_mode: Mapping[Mode, Span]) -> str:
     """What else must be so for the builds of one minor release, as a sentence."""
     affected = {one: found for one, found in by_mode.items() if _some(found)}
     same = [

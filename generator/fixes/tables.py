@@ -4,7 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from generator.catalog.model import Cites, Entry, KnownBug, MinimumVersion, TkeFix, UpstreamFix
+from generator.catalog.model import (
+    Cites,
+    Entry,
+    KnownBug,
+    MinimumVersion,
+    TkeFix,
+    TkeFixes,
+    UpstreamFix,
+)
 from generator.catalog.releases import minor
 from generator.fixes.versions import Version, parse_version
 
@@ -57,9 +65,10 @@ def span(entry: Entry, tke: bool, number: int, mode: str | None = None) -> Span:
 
     What TKE's table does not list is said to be so, with what is known upstream.
     """
-    if not (tke and entry.fixes.tke):
+    table = entry.fixes.tke
+    if not (tke and table):
         return _upstream_span(entry, number, mode)
-    told = [_told_by_tke(entry, row) for row in entry.fixes.tke.rows if row.lists(number)]
+    told = [_told_by_tke(entry, table, row) for row in table.rows if row.lists(number)]
     if told:
         return _of_editions(entry, told, number)
     found = _upstream_span(entry, number, mode)
@@ -96,9 +105,10 @@ def component(wanted: MinimumVersion) -> str:
     return f"{wanted.name} {wanted.minimum} or later"
 
 
-def _told_by_tke(entry: Entry, row: TkeFix) -> Told:
-    names = {source.key: source.edition or "" for source in entry.sources}
-    edition = (names.get(row.edition, ""), row.edition, row.cluster)
+def _told_by_tke(entry: Entry, table: TkeFixes, row: TkeFix) -> Told:
+    key = table.edition_of(row)
+    source = entry.sources.get(key)
+    edition = (source.edition or "" if source else "", key, row.cluster)
     match row.action:
         case "none":
             return Told(*edition, "none", "the problem does not exist")
@@ -114,9 +124,9 @@ def _of_editions(entry: Entry, told: Sequence[Told], number: int) -> Span:
         f"TKE {one.clusters}: {one.says}{f' ({one.edition})' if one.edition else ''}"
         for one in worst_first
     ]
-    rows = entry.fixes.tke.rows if entry.fixes.tke else ()
-    silent = {row.edition for row in rows} - {one.source for one in told}
-    names = [source.edition or source.title for source in entry.sources if source.key in silent]
+    editions = entry.fixes.tke.editions if entry.fixes.tke else frozenset()
+    silent = editions - {one.source for one in told}
+    names = [row.edition or row.title for key, row in entry.sources.items() if key in silent]
     reasons += [f"the {name} does not list 1.{number}" for name in names]
     sources = tuple(one.source for one in worst_first)
     return Span(

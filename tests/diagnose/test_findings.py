@@ -1,11 +1,12 @@
 """What is made of the lines: places, versions, ranks, groups of errors."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from generator.catalog.load import load
+from generator.catalog.model import Severity
 from generator.diagnose.findings import Diagnosis, Findings, Found, ranked
 from generator.diagnose.hints import Hints, hints_in
 from generator.diagnose.windows import Window
@@ -136,7 +137,13 @@ def test_several_versions_under_the_name_of_one_node_are_known() -> None:
 def test_of_what_is_as_grave_that_comes_first_which_is_not_over_then_that_on_more_nodes() -> None:
     def found(entry_id: str, last: datetime, places: dict[str, int]) -> Found:
         entry = next(one for one in CATALOG.entries if one.id == entry_id)
-        return Found(replace(entry, severity="critical"), sum(places.values()), last, last, places)
+        return Found(
+            replace(entry, severity=Severity("critical", "it hurts")),
+            sum(places.values()),
+            last,
+            last,
+            places,
+        )
 
     over = found(
         "iptables-lock-not-mounted", NOW - timedelta(hours=1), {"a": 900, "b": 900, "c": 900}
