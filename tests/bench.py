@@ -127,7 +127,7 @@ def sigma_rules(folder: Path, entries: Iterable[Entry]) -> None:
             "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, entry.id)),
             "status": "test",
             "description": entry.meaning.text,
-            "references": [source.url or source.title for source in entry.sources],
+            "references": [source.url or source.title for source in entry.sources.values()],
             "falsepositives": [row.text for row in entry.false_positives],
             "logsource": {"product": "kubernetes", "service": "kube-proxy"},
             "detection": {
@@ -137,7 +137,7 @@ def sigma_rules(folder: Path, entries: Iterable[Entry]) -> None:
                 "condition": " and ".join(condition),
             },
             "level": {"critical": "critical", "warning": "medium", "info": "informational"}[
-                entry.severity
+                entry.severity.level
             ],
         }
         (folder / f"{entry.id}.yml").write_text(yaml.safe_dump(rule, sort_keys=False))

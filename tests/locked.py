@@ -3,13 +3,13 @@
 from generator.history.rule_lock import Locked
 
 SLOW = Locked(
-    "GateSlow",
-    "prometheus",
-    "gate-slow",
-    "stable",
-    "30s",
-    "10m",
-    {"severity": "warning"},
-    "aa",
-    "bb",
+    name="GateSlow",
+    engine="prometheus",
+    failure="gate-slow",
+    status="stable",
+    interval="30s",
+    hold="10m",
+    labels={"severity": "warning"},
+    expr="aa",
+    text="bb",
 )

@@ -20,6 +20,7 @@ from itertools import groupby
 from pathlib import Path
 
 import click
+from msgspec import structs
 
 from generator.base import subprocesses
 from generator.base.disk import populate
@@ -185,7 +186,8 @@ def signature_changes(entry: Entry, alert: str) -> Iterator[tuple[str, Signature
     variants = entry.logs.variants
     for variant in variants if len(variants) > 1 else ():
         others_left = tuple(other for other in variants if other != variant)
-        poorer = replace(entry, logs=replace(entry.logs, variants=others_left))
+        logs = structs.replace(entry.logs, variants=others_left)
+        poorer = structs.replace(entry, signals=structs.replace(entry.signals, logs=logs))
         yield f"wording '{variant.name}' dropped", by_alert(poorer)[alert]
 
 

@@ -10,7 +10,6 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from msgspec.structs import asdict
 
 from generator.base import subprocesses
 from generator.base.file import File
@@ -414,7 +414,7 @@ def said_of(
             LogStream(here["stream"], lines),
             LogStream({**here["stream"], **here["other"]}, lines),
         ]
-        labels = {"failure": entry.id, "severity": entry.severity, **here["labels"]}
+        labels = {"failure": entry.id, "severity": entry.severity.level, **here["labels"]}
         summary = {"summary": f"{entry.summary} {here['place']}"}
         alert = {"exp_labels": labels, "exp_annotations": summary}
         checks.append({"eval_time": "15m", "alertname": entry.alert, "exp_alerts": [alert]})
@@ -506,7 +506,7 @@ def test_metrics_as_the_site_has_them_fire(name: str, tmp_path: Path, promtool: 
         {
             "alertname": alert,
             "failure": severities[alert].id,
-            "severity": severities[alert].severity,
+            "severity": severities[alert].severity.level,
             **labels,
         }
         for alert, labels in shipped["alerts"].items()

@@ -51,6 +51,11 @@ class Document:
         return dict(_located_nodes(node, (), self.path)) if node else {}
 
 
+def named_rows(rows: Mapping[str, Mapping[str, Any]], key: str) -> list[dict[str, Any]]:
+    """The rows of a mapping as a list, each with its name under a key."""
+    return [{key: name, **row} for name, row in rows.items()]
+
+
 def over(upper: Document, lower: Document) -> Document:
     """One document laid over another: mappings are merged, lists joined, of other values the upper one counts."""
     return replace(

@@ -9,47 +9,25 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from generator.base.document import Document, parse
+from msgspec import Struct, convert
+
+from generator.base.document import Document, named_rows, parse
 from generator.base.durations import seconds
 from generator.base.problems import Location, Problem
 from generator.base.reader import Reader, display, is_file
 from generator.catalog import profiles
 from generator.catalog.model import (
-    Affected,
     Catalog,
     Entry,
-    Exclusion,
-    Fixes,
     Harmless,
     KnownBug,
-    LogSignal,
     LogStream,
     LogTest,
     LogTests,
     Metric,
-    MetricAlert,
-    Milder,
-    MinimumSystem,
-    MinimumVersion,
-    OsFixes,
-    OtherSystems,
-    Parameter,
-    Record,
-    Reference,
     Sample,
-    Setting,
-    Source,
-    Statement,
-    Step,
-    TkeFix,
-    TkeFixes,
-    UpstreamFix,
-    Value,
-    Variant,
-    Versions,
 )
-from generator.catalog.profile import Profile
-from generator.catalog.releases import minor
+from generator.catalog.profile import Number, Profile
 from generator.catalog.wrappings import DRESSES
 
 _ENTRY = "failure.yaml"
@@ -60,6 +38,9 @@ _SAMPLE_FOLDERS = ("fires", "silent")
 _MOST_LINES = 100_000  # that one line of a test writes
 _MOST_STEPS = 11_000  # points that Loki answers at once
 _LOG_TESTS = "input_streams"  # what only a file of unit tests with log lines has; promtool's have input_series
+
+
+_DRESS = {dress.__name__: dress for dress in DRESSES}
 
 
 @dataclass(frozen=True)
@@ -188,6 +169,36 @@ def _matching_files(folder: Path, pattern: str) -> list[Path]:
         return []
 
 
+class _WrittenLines(Struct, frozen=True):
+    """A line of a test, or a file of them, and when it is written."""
+
+    at: str
+    line: str | None = None
+    file: str | None = None
+    every: str | None = None
+    times: Number | None = None
+
+
+class _WrittenStream(Struct, frozen=True):
+    stream: str
+    lines: tuple[_WrittenLines, ...]
+    dress: str = "raw"
+
+
+class _WrittenTest(Struct, frozen=True):
+    name: str
+    input_streams: tuple[_WrittenStream, ...]
+    alert_rule_test: tuple[Mapping[str, Any], ...]
+
+
+class _WrittenTests(Struct, frozen=True):
+    """A file of unit tests with log lines, with the keys of its schema."""
+
+    tests: tuple[_WrittenTest, ...]
+    rule_files: tuple[str, ...] = ()
+    evaluation_interval: str = "1m"
+
+
 class _CatalogReader(Reader):
     """Reads what is in a catalog."""
 
@@ -196,23 +207,24 @@ class _CatalogReader(Reader):
         self.tests_schema = self.text(shipped / "tests.schema.json") or "{}"
 
     def metrics(self, folder: Path, shipped: Path) -> Mapping[str, Metric]:
-        parsed = self.document(
-            folder / _METRICS, self.text(shipped / "metrics.schema.json") or "{}"
-        )
-        rows = parsed.data if parsed else {}
-        return {name: _metric(name, row) for name, row in rows.items()}
+        schema_text = self.text(shipped / "metrics.schema.json") or "{}"
+        rows = self.rows(folder / _METRICS, schema_text, "name")
+        return {metric.name: metric for metric in convert(rows, list[Metric])}
 
     def harmless(self, folder: Path) -> tuple[Harmless, ...]:
-        parsed = self.document(
-            folder / "harmless.yaml", self.text(folder / "harmless.schema.json") or "{}"
-        )
-        return tuple(_harmless_lines(parsed, name) for name in parsed.data) if parsed else ()
+        schema_text = self.text(folder / "harmless.schema.json") or "{}"
+        rows = self.rows(folder / "harmless.yaml", schema_text, "id")
+        return convert(rows, tuple[Harmless, ...])
 
     def known_bugs(self, folder: Path) -> tuple[KnownBug, ...]:
-        parsed = self.document(
-            folder / "known-bugs.yaml", self.text(folder / "known-bugs.schema.json") or "{}"
-        )
-        return tuple(_known_bug(name, row) for name, row in parsed.data.items()) if parsed else ()
+        schema_text = self.text(folder / "known-bugs.schema.json") or "{}"
+        rows = self.rows(folder / "known-bugs.yaml", schema_text, "id")
+        return convert(rows, tuple[KnownBug, ...])
+
+    def rows(self, path: Path, schema_text: str, key: str) -> list[dict[str, Any]]:
+        """The rows of a file that is one mapping, each with its own name under a key."""
+        parsed = self.document(path, schema_text)
+        return named_rows(parsed.data, key) if parsed else []
 
     def entries(self, folder: Path, log_tests: bool, samples: bool) -> Iterable[Entry]:
         found = self.entry_folders(folder)
@@ -241,7 +253,7 @@ class _CatalogReader(Reader):
                 del unit_tests[_TESTS]
                 on_loki = self.log_tests(path / _TESTS) if log_tests else None
             lines = tuple(self.samples(path, parsed)) if samples else ()
-            yield _entry(parsed, lines, unit_tests, on_loki)
+            yield entry_of(parsed, lines, unit_tests, on_loki)
 
     def optional(self, path: Path) -> str | None:
         """The text of a file that need not be there."""
@@ -286,73 +298,72 @@ class _CatalogReader(Reader):
         parsed = self.document(path, self.tests_schema)
         if parsed is None:
             return None
+        written = convert(parsed.data, _WrittenTests)
         tests = tuple(
-            self.log_test(path.parent, parsed, index) for index in range(len(parsed.data["tests"]))
+            self.log_test(path.parent, parsed, index, test)
+            for index, test in enumerate(written.tests)
         )
-        interval = seconds(parsed.data.get("evaluation_interval", "1m"))
+        interval = seconds(written.evaluation_interval)
         if not interval:
             self.problems.append(
                 Problem(parsed.at("evaluation_interval"), "the interval must be longer than 0")
             )
-        found = LogTests(display(path), tuple(parsed.data.get("rule_files", ())), interval, tests)
-        for index, checks in enumerate(test.checks for test in tests):
-            if (
-                interval
-                and max(seconds(check["eval_time"]) for check in checks) / interval > _MOST_STEPS
-            ):
+        for index, test in enumerate(tests):
+            if interval and _last_look(test) / interval > _MOST_STEPS:
                 message = (
                     f"is evaluated more than {_MOST_STEPS:,} times; "
                     "look earlier, or set a longer evaluation_interval"
                 )
                 self.problems.append(Problem(parsed.at("tests", index, "alert_rule_test"), message))
-        return found
+        return LogTests(display(path), written.rule_files, interval, tests)
 
-    def log_test(self, folder: Path, parsed: Document, index: int) -> LogTest:
+    def log_test(
+        self, folder: Path, parsed: Document, index: int, written: _WrittenTest
+    ) -> LogTest:
         from generator.query import promql  # its parser costs as much as reading ten entries
 
-        data = parsed.data["tests"][index]
         streams = []
-        for number, stream in enumerate(data["input_streams"]):
+        for number, stream in enumerate(written.input_streams):
             at = ("tests", index, "input_streams", number)
             try:
-                labels = promql.labels(stream["stream"])
+                labels = promql.labels(stream.stream)
             except ValueError as error:
                 self.problems.append(Problem(parsed.at(*at, "stream"), str(error)))
                 continue
-            dressed = {dress.__name__: dress for dress in DRESSES}[stream.get("dress", "raw")]
+            dressed = _DRESS[stream.dress]
             lines = [
                 (time, dressed(line))
-                for place, row in enumerate(stream["lines"])
-                for time, line in self.written(folder, row, parsed.at(*at, "lines", place))
+                for place, row in enumerate(stream.lines)
+                for time, line in self.written_lines(folder, row, parsed.at(*at, "lines", place))
             ]
             streams.append(LogStream(labels, tuple(sorted(lines, key=itemgetter(0)))))
-        return LogTest(data["name"], tuple(streams), tuple(data["alert_rule_test"]))
+        return LogTest(written.name, tuple(streams), written.alert_rule_test)
 
-    def written(
-        self, folder: Path, row: Mapping[str, Any], where: Location
+    def written_lines(
+        self, folder: Path, row: _WrittenLines, where: Location
     ) -> Iterable[tuple[float, str]]:
         """Lines with the seconds after which they are written."""
-        lines, times = self.log_lines(folder, row, where), row.get("times", 1)
+        lines, times = self.log_lines(folder, row, where), int(row.times or 1)
         if len(lines) * times > _MOST_LINES:
             self.problems.append(
                 Problem(where, f"writes more than {_MOST_LINES:,} lines; a test needs fewer")
             )
             return
         for turn in range(times):
-            time = seconds(row["at"]) + turn * seconds(row.get("every", "0s"))
+            time = seconds(row.at) + turn * seconds(row.every or "0s")
             yield from ((time, line) for line in lines)
 
-    def log_lines(self, folder: Path, row: Mapping[str, Any], where: Location) -> Sequence[str]:
-        if ("line" in row) == ("file" in row):
+    def log_lines(self, folder: Path, row: _WrittenLines, where: Location) -> Sequence[str]:
+        if (row.line is None) == (row.file is None):
             self.problems.append(Problem(where, "give either `line` or `file`"))
-        elif "times" in row and "every" not in row:
+        elif row.times and not row.every:
             self.problems.append(Problem(where, "`times` needs `every`"))
-        elif "line" in row:
-            return [row["line"]]
-        elif not is_file(folder / row["file"]):
-            self.problems.append(Problem(where, f"there is no file {row['file']} beside this one"))
-        else:
-            return _physical_lines(self.bytes(folder / row["file"]))
+        elif row.line is not None:
+            return [row.line]
+        elif row.file is not None:
+            if is_file(folder / row.file):
+                return _physical_lines(self.bytes(folder / row.file))
+            self.problems.append(Problem(where, f"there is no file {row.file} beside this one"))
         return ()
 
     def sample_files(self, folder: Path) -> list[Path]:
@@ -394,6 +405,26 @@ class _CatalogReader(Reader):
             )
 
 
+def entry_of(
+    parsed: Document,
+    samples: tuple[Sample, ...] = (),
+    unit_tests: Mapping[str, str] | None = None,
+    log_tests: LogTests | None = None,
+) -> Entry:
+    """The entry of a failure.yaml, with what stands beside it."""
+    beside = {
+        "document": parsed,
+        "samples": samples,
+        "unit_tests": unit_tests or {},
+        "log_tests": log_tests,
+    }
+    return convert(parsed.data | beside, Entry)
+
+
+def _last_look(test: LogTest) -> float:
+    return max(seconds(check["eval_time"]) for check in test.checks)
+
+
 def _physical_lines(data: bytes) -> list[str]:
     """Physical lines; what is not UTF-8 becomes the replacement character, as Loki's clients do it."""
     lines = data.decode("utf-8", errors="replace").split("\n")
@@ -410,260 +441,3 @@ def _misnamed(names: Iterable[str]) -> list[tuple[str, str]]:
         if right and right != name:
             found.append((name, right))
     return found
-
-
-def _metric(name: str, row: Mapping[str, Any]) -> Metric:
-    versions = Versions(row["from"], row["to"]) if "from" in row and "to" in row else None
-    return Metric(
-        name=name,
-        type=row["type"],
-        labels=frozenset(row["labels"]),
-        versions=versions,
-        top_bucket=row.get("top_bucket"),
-        program=row.get("program"),
-        late=row.get("late", False),
-    )
-
-
-def _harmless_lines(parsed: Document, name: str) -> Harmless:
-    row = parsed.data[name]
-    return Harmless(
-        id=name,
-        pattern=row["pattern"],
-        reason=row["reason"],
-        versions=_version_span(row["versions"]),
-        evidence=row["evidence"],
-        origin=row["from"],
-    )
-
-
-def _known_bug(name: str, row: Mapping[str, Any]) -> KnownBug:
-    modes = tuple(row["modes"])
-    fix = UpstreamFix(
-        row["instead"], (), tuple(row.get("fixed_in", ())), ends=modes, since=row["since"]
-    )
-    sources = tuple(Reference(**source) for source in row["sources"])
-    return KnownBug(name, row["title"], row["effect"], modes, fix, sources)
-
-
-def _cites(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(row["sources"])
-
-
-def _statement(row: Mapping[str, Any]) -> Statement:
-    return Statement(row["text"], _cites(row))
-
-
-def _step(row: Mapping[str, Any]) -> Step:
-    return Step(
-        do=row["do"],
-        sources=_cites(row),
-        where=row.get("where"),
-        run=row.get("run"),
-        changes=row.get("changes"),
-        stops_damage=row.get("stops_damage", False),
-        yaml=row.get("yaml"),
-        expect=row.get("expect"),
-    )
-
-
-def _version_span(row: Mapping[str, Any]) -> Versions:
-    return Versions(row["from"], row["to"])
-
-
-def _entry(
-    parsed: Document,
-    samples: tuple[Sample, ...],
-    unit_tests: Mapping[str, str],
-    log_tests: LogTests | None,
-) -> Entry:
-    data = parsed.data
-    signals = data.get("signals", {})
-    metrics = signals.get("metrics", {})
-    return Entry(
-        id=data["id"],
-        kind=data["kind"],
-        alert=data["alert"],
-        title=data["title"],
-        status=data["status"],
-        status_reason=data.get("status_reason"),
-        severity=data["severity"]["level"],
-        severity_reason=data["severity"]["reason"],
-        summary=data["summary"],
-        first_step=data["first_step"],
-        sources=tuple(Source(key=key, **row) for key, row in data["sources"].items()),
-        affected=_affected(data["affected"]),
-        meaning=_statement(data["meaning"]),
-        impact=_statement(data["impact"]),
-        causes=tuple(map(_statement, data["causes"])),
-        diagnosis=tuple(map(_step, data["diagnosis"])),
-        mitigation=tuple(map(_step, data["mitigation"])),
-        fixes=_fixes(data["fixes"]),
-        false_positives=tuple(map(_statement, data["false_positives"])),
-        related=tuple((row["id"], row["why"]) for row in data.get("related", ())),
-        inhibits=tuple(data.get("inhibits", ())),
-        explains=tuple(data.get("explains", ())),
-        logs=_logs(signals["logs"]) if "logs" in signals else None,
-        records=tuple(
-            Record(name=row["record"], expr=row["expr"], why=row["why"])
-            for row in metrics.get("records", ())
-        ),
-        metric_alerts=tuple(map(_metric_alert_of, metrics.get("alerts", ()))),
-        heartbeat=signals.get("heartbeat"),
-        samples=samples,
-        replaces=data.get("replaces"),
-        document=parsed,
-        unit_tests=unit_tests,
-        log_tests=log_tests,
-    )
-
-
-def _affected(data: Mapping[str, Any]) -> Affected:
-    return Affected(
-        modes=tuple(data["modes"]),
-        os=tuple(data.get("os", ())),
-        other_os=tuple(
-            OtherSystems(
-                first=row["from"],
-                last=row["to"],
-                modes=tuple(row.get("modes", data["modes"])),
-                only=row["only"],
-                sources=_cites(row),
-            )
-            for row in data.get("other_os", ())
-        ),
-        versions=_version_span(data["versions"]),
-        since=data.get("since"),
-        text=data["text"],
-        sources=_cites(data),
-    )
-
-
-def _fixes(data: Mapping[str, Any]) -> Fixes:
-    return Fixes(
-        tke=_tke(data["tke"]) if "tke" in data else None,
-        upstream=tuple(map(_upstream_fix, data.get("upstream", ()))),
-        os=_os(data["os"]) if "os" in data else None,
-        components=tuple(
-            MinimumVersion(
-                name=row["name"],
-                match=row["match"],
-                minimum=row["minimum"],
-                sources=_cites(row),
-                ends=row.get("ends", False),
-            )
-            for row in data.get("components", ())
-        ),
-        settings=tuple(map(_setting, data.get("settings", ()))),
-    )
-
-
-def _tke(data: Mapping[str, Any]) -> TkeFixes:
-    sources = _cites(data)
-    return TkeFixes(
-        rows=tuple(_tke_row(row, sources[0]) for row in data["rows"]),
-        sources=sources,
-        note=data.get("note"),
-    )
-
-
-def _tke_row(row: Mapping[str, Any], page: str) -> TkeFix:
-    sign, _, release = row["cluster"].rpartition(" ")
-    return TkeFix(
-        sign=sign or "=",
-        minor=minor(release),
-        action=row["action"],
-        minimum=row.get("minimum"),
-        edition=row.get("edition", page),
-    )
-
-
-def _upstream_fix(row: Mapping[str, Any]) -> UpstreamFix:
-    return UpstreamFix(
-        change=row["change"],
-        sources=_cites(row),
-        fixed_in=tuple(row.get("fixed_in", ())),
-        note=row.get("note"),
-        ends=tuple(row.get("ends", ())),
-        since=row.get("since"),
-        unless=row.get("unless"),
-    )
-
-
-def _os(data: Mapping[str, Any]) -> OsFixes:
-    rows = tuple(MinimumSystem(name=row["name"], minimum=row["minimum"]) for row in data["rows"])
-    return OsFixes(rows=rows, sources=_cites(data), note=data.get("note"))
-
-
-def _setting(row: Mapping[str, Any]) -> Setting:
-    return Setting(
-        name=row["name"],
-        change_to=row["change_to"],
-        why=row["why"],
-        sources=_cites(row),
-        flag=row.get("flag"),
-        variable=row.get("variable"),
-        path=row.get("path"),
-        found=row.get("found"),
-        value=Value(**row["value"]) if "value" in row else None,
-        safe=Value(**row["safe"]) if "safe" in row else None,
-        ends=row.get("ends", False),
-    )
-
-
-def _logs(data: Mapping[str, Any]) -> LogSignal:
-    return LogSignal(
-        stream=data.get("stream", "kube-proxy"),
-        contains=tuple(data.get("contains", ())),
-        variants=tuple(
-            Variant(
-                name=row["name"],
-                printed_by=row["printed_by"],
-                evidence=row["evidence"],
-                sources=_cites(row),
-                literal=row.get("literal"),
-                pattern=row.get("pattern"),
-                holds=row.get("holds"),
-            )
-            for row in data["variants"]
-        ),
-        exclude=tuple(
-            Exclusion(pattern=row["pattern"], reason=row["reason"])
-            for row in data.get("exclude", ())
-        ),
-        range=data.get("range"),
-        threshold=data.get("threshold", 0),
-        hold=data.get("for", "0s"),
-        persistence=data.get("persistence"),
-        recent=data.get("recent"),
-        milder=_milder(data["milder"]) if "milder" in data else None,
-    )
-
-
-def _milder(data: Mapping[str, Any]) -> Milder:
-    return Milder(
-        alert=data["alert"],
-        holds=data["holds"],
-        severity=data["severity"]["level"],
-        severity_reason=data["severity"]["reason"],
-    )
-
-
-def _metric_alert_of(data: Mapping[str, Any]) -> MetricAlert:
-    own = data.get("severity", {})
-    return MetricAlert(
-        name=data["alert"],
-        expr=data["expr"],
-        hold=data["for"],
-        observation=data["observation"],
-        unit=data["unit"],
-        versions=_version_span(data["versions"]),
-        parameters={
-            key: Parameter(default=row["default"], why=row["why"], below=row.get("below"))
-            for key, row in data.get("parameters", {}).items()
-        },
-        severity=own.get("level"),
-        severity_reason=own.get("reason"),
-        about=data.get("about", "kube-proxy"),
-        summary=data.get("summary"),
-    )

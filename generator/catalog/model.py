@@ -1,17 +1,23 @@
-"""The catalog and the profile as values. No IO; fields are named as in catalog/*.schema.json, which describes them."""
+"""The catalog as values. No IO.
+
+What stands in its files is a Struct with the keys of the schema in catalog/, which describes them; where a key is no
+good name here, the field says which one it is.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from msgspec import Struct, field
+
 from generator.base import names
 from generator.base.document import Document
-from generator.catalog.profile import Stream
+from generator.catalog.profile import Number, Stream
 from generator.catalog.releases import minor
 
-Severity = Literal["critical", "warning", "info"]
-SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the gravest first
+Level = Literal["critical", "warning", "info"]
+SEVERITIES: tuple[Level, ...] = get_args(Level)  # the gravest first
 Mode = Literal["iptables", "ipvs", "nftables", "userspace"]  # how kube-proxy works
 MODES: tuple[Mode, ...] = get_args(Mode)
 Evidence = Literal["documented", "source", "reproduced"]
@@ -20,22 +26,23 @@ Place = Literal["kubectl", "node", "kube-proxy"]
 Cites = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Source:
-    key: str
+class Severity(Struct, frozen=True):
+    level: Level
+    reason: str
+
+
+class Source(Struct, frozen=True):
     title: str
     url: str | None = None
     edition: str | None = None
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(Struct, frozen=True):
     text: str
     sources: Cites
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """An instruction. `where` its commands run; `changes` says what they change, where they change anything.
 
     `stops_damage`: nothing gets worse once it is done. `do`, `run` and `expect` are templates over the words of a site.
@@ -51,12 +58,11 @@ class Step:
     expect: str | None = None
 
 
-@dataclass(frozen=True)
-class Versions:
+class Versions(Struct, frozen=True):
     """Minor releases of kube-proxy, both ends included, such as 1.10 and 1.37. The first may have a patch: 1.14.4."""
 
-    first: str
-    last: str
+    first: str = field(name="from")
+    last: str = field(name="to")
 
     def minors(self) -> range:
         return range(minor(self.first), minor(self.last) + 1)
@@ -70,42 +76,47 @@ class Versions:
         return release >= self.oldest and release[1] in self.minors()
 
 
-@dataclass(frozen=True)
-class OtherSystems:
-    """Releases that can have a failure on other operating systems than the entry's, and what else must be so there."""
+class OtherSystems(Struct, frozen=True):
+    """Releases that can have a failure on other operating systems than the entry's, and what else must be so there.
 
-    first: str
-    last: str
-    modes: tuple[str, ...]
+    `modes`: the proxy modes that can, where not all of the entry's do.
+    """
+
+    first: str = field(name="from")
+    last: str = field(name="to")
     only: str
     sources: Cites
+    modes: tuple[Mode, ...] = ()
 
 
-@dataclass(frozen=True)
-class Affected:
-    modes: tuple[str, ...]
-    os: tuple[str, ...]
-    other_os: tuple[OtherSystems, ...]
+class Affected(Struct, frozen=True):
+    modes: tuple[Mode, ...]
     versions: Versions
-    since: str | None
     text: str
     sources: Cites
+    os: tuple[str, ...] = ()
+    other_os: tuple[OtherSystems, ...] = ()
+    since: str | None = None
 
 
-@dataclass(frozen=True)
-class TkeFix:
-    """One row of a vendor table: the TKE clusters it is about, and what to do there. `edition` is a source's key."""
+class TkeFix(Struct, frozen=True):
+    """One row of a vendor table: the TKE clusters it is about, such as `> 1.18`, and what to do there.
 
-    sign: Literal["<", "=", ">"]
-    minor: int
+    `edition` is the key of its source, where the table has several.
+    """
+
+    cluster: str
     action: Literal["none", "upgrade-kube-proxy", "upgrade-cluster"]
-    minimum: str | None
-    edition: str
+    minimum: str | None = None
+    edition: str | None = None
 
     @property
-    def cluster(self) -> str:
-        """The clusters as the table writes them."""
-        return f"1.{self.minor}" if self.sign == "=" else f"{self.sign} 1.{self.minor}"
+    def sign(self) -> str:
+        return self.cluster[0] if self.cluster[0] in "<>" else "="
+
+    @property
+    def minor(self) -> int:
+        return minor(self.cluster.split()[-1])
 
     def lists(self, minor: int) -> bool:
         """Whether the row is about a minor release."""
@@ -117,16 +128,14 @@ class TkeFix:
         return minor == self.minor
 
 
-@dataclass(frozen=True)
-class MinimumSystem:
+class MinimumSystem(Struct, frozen=True):
     """An operating system, and its oldest release with the fix."""
 
     name: str
     minimum: str
 
 
-@dataclass(frozen=True)
-class MinimumVersion:
+class MinimumVersion(Struct, frozen=True):
     """An add-on, known by what `match` matches, and its oldest version with the fix.
 
     `ends`: it alone ends the failure.
@@ -139,22 +148,27 @@ class MinimumVersion:
     ends: bool = False
 
 
-@dataclass(frozen=True)
-class TkeFixes:
+class TkeFixes(Struct, frozen=True):
     rows: tuple[TkeFix, ...]
     sources: Cites
     note: str | None = None
 
+    def edition_of(self, row: TkeFix) -> str:
+        """The key of the source whose table a row stands in."""
+        return row.edition or self.sources[0]
 
-@dataclass(frozen=True)
-class OsFixes:
+    @property
+    def editions(self) -> frozenset[str]:
+        return frozenset(map(self.edition_of, self.rows))
+
+
+class OsFixes(Struct, frozen=True):
     rows: tuple[MinimumSystem, ...]
     sources: Cites
     note: str | None = None
 
 
-@dataclass(frozen=True)
-class UpstreamFix:
+class UpstreamFix(Struct, frozen=True):
     """A change of Kubernetes. `ends`: the proxy modes where it ends the failure; `since`: the minor with the bug.
 
     `unless`: what must be so for the failure to happen in spite of the change.
@@ -164,13 +178,12 @@ class UpstreamFix:
     sources: Cites
     fixed_in: tuple[str, ...] = ()
     note: str | None = None
-    ends: tuple[str, ...] = ()
+    ends: tuple[Mode, ...] = ()
     since: str | None = None
     unless: str | None = None
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Struct, frozen=True):
     """Values of a setting of which any one of these is true."""
 
     at_most: str | None = None
@@ -179,8 +192,7 @@ class Value:
     unset: bool = False
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """What is looked at (a flag, a variable, or a file of the node that Pods must mount), and which values hurt.
 
     `safe` are those that are known to be well, all others where it is None. `name`, `found` and `change_to` are words.
@@ -203,8 +215,7 @@ class Setting:
         return self.flag or self.variable or self.path or self.name
 
 
-@dataclass(frozen=True)
-class Fixes:
+class Fixes(Struct, frozen=True):
     tke: TkeFixes | None = None
     upstream: tuple[UpstreamFix, ...] = ()
     os: OsFixes | None = None
@@ -212,8 +223,7 @@ class Fixes:
     settings: tuple[Setting, ...] = ()
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(Struct, frozen=True):
     """One wording of a log line: a literal or an RE2 pattern, found anywhere in the line.
 
     `holds` is text that each line of the pattern holds; searching for it first is cheap.
@@ -228,71 +238,63 @@ class Variant:
     holds: str | None = None
 
 
-@dataclass(frozen=True)
-class Exclusion:
+class Exclusion(Struct, frozen=True):
     pattern: str
     reason: str
 
 
-@dataclass(frozen=True)
-class Milder:
+class Milder(Struct, frozen=True):
     """Of a signal's lines those that hold a text: they are less grave, and have an alert of their own."""
 
     alert: str
     holds: str
     severity: Severity
-    severity_reason: str
 
 
-@dataclass(frozen=True)
-class LogSignal:
+class LogSignal(Struct, frozen=True):
     """A line matches if it holds every text of `contains`, any of the variants, and nothing of `exclude`.
 
     `stream`: whose lines are searched, kube-proxy's or the kernel's of the node. `recent`: a shorter window in which
     lines must have come too.
     """
 
-    stream: Stream
-    contains: tuple[str, ...]
     variants: tuple[Variant, ...]
-    exclude: tuple[Exclusion, ...]
-    range: str | None
-    threshold: int
-    hold: str
-    persistence: str | None
+    stream: Stream = "kube-proxy"
+    contains: tuple[str, ...] = ()
+    exclude: tuple[Exclusion, ...] = ()
+    range: str | None = None
+    threshold: Number = 0
+    hold: str = field(name="for", default="0s")
+    persistence: str | None = None
     recent: str | None = None
     milder: Milder | None = None
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A number an alert's expression uses (or a duration, as text); `below` is where it stops being able to fire."""
 
-    default: float | str
+    default: Number | str
     why: str
-    below: float | None = None
+    below: Number | None = None
 
 
-@dataclass(frozen=True)
-class Record:
-    name: str
+class Record(Struct, frozen=True):
+    name: str = field(name="record")
     expr: str
     why: str
 
 
-@dataclass(frozen=True)
-class MetricAlert:
+class MetricAlert(Struct, frozen=True):
     """An alert on metrics; of the entry's severity if it has none of its own."""
 
-    name: str
+    name: str = field(name="alert")
     expr: str
-    hold: str
+    hold: str = field(name="for")
     observation: str
     unit: Unit
     versions: Versions
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, Parameter] = {}
     severity: Severity | None = None
-    severity_reason: str | None = None
     about: Literal["kube-proxy", "node", "cluster"] = "kube-proxy"
     summary: str | None = None  # of this alert, where the entry's says more than it has seen
 
@@ -334,21 +336,37 @@ class LogTests:
     tests: tuple[LogTest, ...]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One entry of the catalog: a failure, a symptom or a watchdog."""
+class MetricSignals(Struct, frozen=True):
+    records: tuple[Record, ...] = ()
+    alerts: tuple[MetricAlert, ...] = ()
+
+
+class Signals(Struct, frozen=True):
+    """What shows an entry. `heartbeat`: the alert that always fires, and where its rule is evaluated."""
+
+    logs: LogSignal | None = None
+    metrics: MetricSignals = MetricSignals()
+    heartbeat: Literal["logs", "metrics"] | None = None
+
+
+class Related(Struct, frozen=True):
+    id: str
+    why: str
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One entry of the catalog: a failure, a symptom or a watchdog. Files beside its own are below `document`."""
 
     id: str
     kind: Literal["failure", "symptom", "watchdog"]
     alert: str
     title: str
     status: Literal["experimental", "stable", "deprecated"]
-    status_reason: str | None
+    status_reason: str | None = None
     severity: Severity
-    severity_reason: str
     summary: str
     first_step: str
-    sources: tuple[Source, ...]
+    sources: Mapping[str, Source]
     affected: Affected
     meaning: Statement
     impact: Statement
@@ -357,18 +375,31 @@ class Entry:
     mitigation: tuple[Step, ...]
     fixes: Fixes
     false_positives: tuple[Statement, ...]
-    related: tuple[tuple[str, str], ...]
-    inhibits: tuple[str, ...]
-    explains: tuple[str, ...]
-    logs: LogSignal | None
-    records: tuple[Record, ...]
-    metric_alerts: tuple[MetricAlert, ...]
-    heartbeat: Literal["logs", "metrics"] | None
-    samples: tuple[Sample, ...]
-    replaces: str | None
+    related: tuple[Related, ...] = ()
+    inhibits: tuple[str, ...] = ()
+    explains: tuple[str, ...] = ()
+    replaces: str | None = None
+    signals: Signals = Signals()
     document: Document
+    samples: tuple[Sample, ...] = ()  # the files; where each comes from is said for readers alone
     unit_tests: Mapping[str, str]  # promtool's, by the name of the file
     log_tests: LogTests | None
+
+    @property
+    def logs(self) -> LogSignal | None:
+        return self.signals.logs
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        return self.signals.metrics.records
+
+    @property
+    def metric_alerts(self) -> tuple[MetricAlert, ...]:
+        return self.signals.metrics.alerts
+
+    @property
+    def heartbeat(self) -> Literal["logs", "metrics"] | None:
+        return self.signals.heartbeat
 
     def steps(self) -> tuple[Step, ...]:
         """All steps in the order of the page: what stops the damage, the diagnosis, the other mitigations."""
@@ -397,10 +428,6 @@ class Entry:
         own = self._own(alert)
         return own.severity if own and own.severity else self.severity
 
-    def severity_reason_of(self, alert: str) -> str:
-        own = self._own(alert)
-        return own.severity_reason if own and own.severity_reason else self.severity_reason
-
     def _own(self, alert: str) -> MetricAlert | Milder | None:
         """The alert that may have a severity of its own."""
         if self.is_milder(alert):
@@ -425,21 +452,25 @@ class Entry:
         return self.document.path.removesuffix("failure.yaml") + "tests.yaml"
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """A metric that kube-proxy exports, or the `program` named. `late`: it may be without series until it happens."""
 
     name: str
     type: Literal["counter", "gauge", "histogram"]
     labels: frozenset[str]
-    versions: Versions | None
-    top_bucket: float | None
-    program: str | None
-    late: bool
+    first: str | None = field(name="from", default=None)
+    last: str | None = field(name="to", default=None)
+    top_bucket: Number | None = None
+    program: str | None = None
+    late: bool = False
+
+    @property
+    def versions(self) -> Versions | None:
+        """The releases that export it, where not all do."""
+        return Versions(self.first, self.last) if self.first and self.last else None
 
 
-@dataclass(frozen=True)
-class Harmless:
+class Harmless(Struct, frozen=True):
     """A message that kube-proxy prints as an error although nothing is wrong; an RE2 pattern over its joined lines."""
 
     id: str
@@ -447,25 +478,30 @@ class Harmless:
     reason: str
     versions: Versions
     evidence: Evidence
-    origin: str
+    origin: str = field(name="from")
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(Struct, frozen=True):
     title: str
     url: str | None = None
 
 
-@dataclass(frozen=True)
-class KnownBug:
-    """A bug of some releases that no line and no metric shows, or what is deprecated; `fix` says when it is there."""
+class KnownBug(Struct, frozen=True):
+    """A bug of some releases that no line and no metric shows, or what is deprecated."""
 
     id: str
     title: str
     effect: str
-    modes: tuple[str, ...]
-    fix: UpstreamFix
+    modes: tuple[Mode, ...]
+    since: str
+    instead: str
     sources: tuple[Reference, ...]
+    fixed_in: tuple[str, ...] = ()
+
+    @property
+    def fix(self) -> UpstreamFix:
+        """The change that ends it, or what takes the place of what is deprecated; `fixed_in` says when it is there."""
+        return UpstreamFix(self.instead, (), self.fixed_in, ends=self.modes, since=self.since)
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,25 @@
-"""The facts of a site as values. No IO; fields are named as in catalog/profile.schema.json, which describes them."""
+"""The facts of a site as values. No IO; they have the keys of catalog/profile.schema.json, which describes them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from generator.base import names
 from generator.base.document import Document
 
 RunsAs = Literal["daemonset", "static-pod", "systemd", "k3s"]
 Stream = Literal["kube-proxy", "kernel"]
+Number = int | float  # as it is written: of 3 no 3.0 is made, and to a schema 3.0 is an integer too
 
 
-@dataclass(frozen=True)
-class LogLabels:
+class LogLabels(Struct, frozen=True, kw_only=True):
     cluster: str | None
-    namespace: str | None
-    pod: str | None
+    namespace: str | None = None  # as pod: of the kernel's lines, which come from a node alone
+    pod: str | None = None
     node: str | None
 
     def names(self) -> list[str]:
@@ -28,8 +31,7 @@ class LogLabels:
         return ", ".join(self.names())
 
 
-@dataclass(frozen=True)
-class MetricLabels:
+class MetricLabels(Struct, frozen=True):
     cluster: str | None
     namespace: str | None
     pod: str | None
@@ -37,16 +39,14 @@ class MetricLabels:
     instance: str
 
 
-@dataclass(frozen=True)
-class LogSource:
+class LogSource(Struct, frozen=True):
     """Which streams hold the lines of a program, and their labels that say where a line comes from."""
 
     selector: str
     labels: LogLabels
 
 
-@dataclass(frozen=True)
-class LokiProfile:
+class LokiProfile(Struct, frozen=True):
     """`kernel`: the kernel logs of the nodes, of which no Pod is a part; None where nobody collects them."""
 
     selector: str
@@ -55,21 +55,20 @@ class LokiProfile:
     interval: str
     range: str
     ingest_delay: str
-    limit: int
+    limit: Number
     keep_firing_for: str
 
     def source(self, stream: Stream) -> LogSource | None:
         return self.kernel if stream == "kernel" else LogSource(self.selector, self.labels)
 
 
-@dataclass(frozen=True)
-class PrometheusProfile:
+class PrometheusProfile(Struct, frozen=True):
     selector: str
     container_selector: str
     node_selector: str
     labels: MetricLabels
     interval: str
-    limit: int
+    limit: Number
     keep_firing_for: str
     query_offset: str
 
@@ -79,8 +78,7 @@ class PrometheusProfile:
         return self.labels.node or "node"
 
 
-@dataclass(frozen=True)
-class Rulers:
+class Rulers(Struct, frozen=True):
     """The releases of the programs that evaluate the rules, of those that the site names."""
 
     loki: str | None = None
@@ -92,8 +90,7 @@ class Rulers:
         return {key: release for key, release in asdict(self).items() if release}
 
 
-@dataclass(frozen=True)
-class KubeProxyProfile:
+class KubeProxyProfile(Struct, frozen=True):
     """How kube-proxy runs at a site. `log_file`: where its log is on the node if it prints none; `mode`: its proxy
     mode, if all nodes have the same.
     """
@@ -109,8 +106,7 @@ class KubeProxyProfile:
     mode: str | None
 
 
-@dataclass(frozen=True)
-class Disabled:
+class Disabled(Struct, frozen=True):
     """An entry, or an alert on known builds, that a site leaves out; `until` is the last day, such as 2027-03-31."""
 
     id: str
@@ -118,8 +114,7 @@ class Disabled:
     until: str | None = None
 
 
-@dataclass(frozen=True)
-class DisabledCheck:
+class DisabledCheck(Struct, frozen=True):
     """A check that a site overrules, of these entries or (without any) of all; `until` is the last day."""
 
     check: str
@@ -128,8 +123,7 @@ class DisabledCheck:
     until: str | None = None
 
 
-@dataclass(frozen=True)
-class Receivers:
+class Receivers(Struct, frozen=True):
     """Names of Alertmanager receivers, by severity; the watchdogs have their own."""
 
     critical: str
@@ -138,8 +132,18 @@ class Receivers:
     watchdog: str
 
 
-@dataclass(frozen=True)
-class GrafanaProfile:
+class AlertmanagerProfile(Struct, frozen=True):
+    receivers: Receivers
+
+
+class RunbooksProfile(Struct, frozen=True):
+    """Where the runbooks are published, and whether these are the Markdown files or the pages of the site."""
+
+    base_url: str
+    style: Literal["markdown", "site"]
+
+
+class GrafanaProfile(Struct, frozen=True):
     """Its address, uids of data sources, and the folder of the alert rules."""
 
     url: str | None
@@ -148,16 +152,14 @@ class GrafanaProfile:
     folder: str
 
 
-@dataclass(frozen=True)
-class KubernetesProfile:
+class KubernetesProfile(Struct, frozen=True):
     namespace: str
     labels: Mapping[str, str]
     operator_tenant: str
     sidecar_tenant: str
 
 
-@dataclass(frozen=True)
-class ServerProfile:
+class ServerProfile(Struct, frozen=True):
     """How to speak to a server; secrets are in the files named."""
 
     url: str | None = None
@@ -171,8 +173,7 @@ class ServerProfile:
     key_file: Path | None = None
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """The facts of a site, defaults filled in. `alerts` maps alert name to its changed settings, `alert_annotations`
     to its extra annotations. `disabled` are the ids left out today, `lapsed` those that were until a day that is
     over; so are `disabled_checks` and `lapsed_checks`.
@@ -185,7 +186,7 @@ class Profile:
     loki: LokiProfile
     prometheus: PrometheusProfile
     rulers: Rulers
-    alerts: Mapping[str, Mapping[str, float | str]]
+    alerts: Mapping[str, Mapping[str, Number | str]]
     alert_annotations: Mapping[str, Mapping[str, str]]
     disabled: frozenset[str]
     lapsed: tuple[Disabled, ...]
@@ -194,12 +195,11 @@ class Profile:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     outputs: tuple[str, ...]
-    receivers: Receivers
+    alertmanager: AlertmanagerProfile
     grafana: GrafanaProfile
     kubernetes: KubernetesProfile
     servers: Mapping[str, ServerProfile]
-    base_url: str
-    style: Literal["markdown", "site"]  # what is published at base_url
+    runbooks: RunbooksProfile
     document: Document
 
     def runbook_url(self, alert: str) -> str:
@@ -207,8 +207,8 @@ class Profile:
 
     def page_url(self, file: str) -> str:
         """Where the page is read that is made of a Markdown file."""
-        published = names.site_page(file) if self.style == "site" else file
-        return f"{self.base_url.rstrip('/')}/{published}"
+        published = names.site_page(file) if self.runbooks.style == "site" else file
+        return f"{self.runbooks.base_url.rstrip('/')}/{published}"
 
 
 @dataclass(frozen=True)

@@ -8,28 +8,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from msgspec import convert
+
 from generator.base import document
 from generator.base.document import Document
 from generator.base.problems import Problem
 from generator.base.reader import Reader, is_file
 from generator.base.suggest import hint
-from generator.catalog.profile import (
-    Disabled,
-    DisabledCheck,
-    GrafanaProfile,
-    KubeProxyProfile,
-    KubernetesProfile,
-    LogLabels,
-    LogSource,
-    LokiProfile,
-    MetricLabels,
-    Preset,
-    Profile,
-    PrometheusProfile,
-    Receivers,
-    Rulers,
-    ServerProfile,
-)
+from generator.catalog.profile import Disabled, DisabledCheck, Preset, Profile
 
 Overruled = TypeVar("Overruled", Disabled, DisabledCheck)
 _DEPTH = 100  # files of which each extends the next
@@ -144,44 +130,30 @@ def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str
 
 def _profile_of(parsed: Document, schema_text: str, today: str) -> Profile:
     data = _with_defaults(json.loads(schema_text), parsed.data or {})
-    loki, prometheus = data["loki"], data["prometheus"]
-    disabled = [_disabled(row) for row in data["disabled"]]
+    disabled = convert(list(map(_disabled, data["disabled"])), tuple[Disabled, ...])
     lapsed = _lapsed(disabled, today)
-    checks = [_disabled_check(name, row) for name, row in data["disabled_checks"].items()]
-    lapsed_checks = _lapsed(checks, today)
-    return Profile(
-        clusters=tuple(data["clusters"]),
-        kube_proxy=KubeProxyProfile(**data["kube_proxy"]),
-        loki=LokiProfile(
-            **{**loki, "labels": LogLabels(**loki["labels"]), "kernel": _kernel(loki["kernel"])}
-        ),
-        prometheus=PrometheusProfile(
-            **{**prometheus, "labels": MetricLabels(**prometheus["labels"])}
-        ),
-        rulers=Rulers(**data["rulers"]),
-        alerts={name: _without(row, "annotations") for name, row in data["alerts"].items()},
-        alert_annotations={
-            name: row["annotations"] for name, row in data["alerts"].items() if "annotations" in row
-        },
-        disabled=frozenset(row.id for row in disabled if row not in lapsed),
-        lapsed=lapsed,
-        disabled_checks=tuple(row for row in checks if row not in lapsed_checks),
-        lapsed_checks=lapsed_checks,
-        labels=data["labels"],
-        annotations=data["annotations"],
-        outputs=tuple(data["outputs"]),
-        grafana=GrafanaProfile(**data["grafana"]),
-        kubernetes=KubernetesProfile(**data["kubernetes"]),
-        receivers=Receivers(**data["alertmanager"]["receivers"]),
-        servers={name: _server(parsed, name, row) for name, row in data["servers"].items()},
-        base_url=data["runbooks"]["base_url"],
-        style=data["runbooks"]["style"],
-        document=parsed,
+    checks = convert(
+        document.named_rows(data["disabled_checks"], "check"), tuple[DisabledCheck, ...]
     )
+    lapsed_checks = _lapsed(checks, today)
+    alerts = data["alerts"]
+    prepared = {
+        "alerts": {name: _without(row, "annotations") for name, row in alerts.items()},
+        "alert_annotations": {
+            name: row["annotations"] for name, row in alerts.items() if "annotations" in row
+        },
+        "disabled": {row.id for row in disabled if row not in lapsed},
+        "lapsed": lapsed,
+        "disabled_checks": [row for row in checks if row not in lapsed_checks],
+        "lapsed_checks": lapsed_checks,
+        "servers": {name: _server(parsed, name, row) for name, row in data["servers"].items()},
+        "document": parsed,
+    }
+    return convert(data | prepared, Profile)
 
 
-def _disabled(row: str | Mapping[str, str]) -> Disabled:
-    return Disabled(row) if isinstance(row, str) else Disabled(**row)
+def _disabled(row: str | Mapping[str, str]) -> Mapping[str, str]:
+    return {"id": row} if isinstance(row, str) else row
 
 
 def _lapsed(rows: Iterable[Overruled], today: str) -> tuple[Overruled, ...]:
@@ -189,28 +161,15 @@ def _lapsed(rows: Iterable[Overruled], today: str) -> tuple[Overruled, ...]:
     return tuple(row for row in rows if row.until and row.until < today)
 
 
-def _disabled_check(name: str, row: Mapping[str, Any]) -> DisabledCheck:
-    return DisabledCheck(name, row["reason"], tuple(row.get("of", ())), row.get("until"))
-
-
 def _without(row: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return {name: value for name, value in row.items() if name != key}
 
 
-def _kernel(row: Mapping[str, Any] | None) -> LogSource | None:
-    """The kernel's lines come from a node, and from no Pod of it."""
-    return (
-        LogSource(row["selector"], LogLabels(namespace=None, pod=None, **row["labels"]))
-        if row
-        else None
-    )
-
-
-def _server(parsed: Document, name: str, row: Mapping[str, str]) -> ServerProfile:
+def _server(parsed: Document, name: str, row: Mapping[str, str]) -> Mapping[str, str | Path]:
     """Its files are relative to the profile that names them."""
     files = {
         key: Path(parsed.at("servers", name, key).path).parent / value
         for key, value in row.items()
         if key.endswith("_file")
     }
-    return ServerProfile(**{**row, **files})  # type: ignore[arg-type]
+    return {**row, **files}

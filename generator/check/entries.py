@@ -92,10 +92,10 @@ def _signals_of_its_name(entry: Entry) -> int:
 def what_is_milder_is_less_grave(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Lines have an alert of their own because they are less grave than the entry's others."""
     for entry in catalog.entries:
-        if entry.milder and inhibition.as_grave(entry.milder.severity, entry.severity):
+        if entry.milder and inhibition.as_grave(entry.milder.severity.level, entry.severity.level):
             where = entry.document.at("signals", "logs", "milder", "severity")
             message = (
-                f"{entry.milder.alert} is {entry.milder.severity} and its entry {entry.severity}; "
+                f"{entry.milder.alert} is {entry.milder.severity.level} and its entry {entry.severity.level}; "
                 "it must be less grave, or its lines need no alert of their own"
             )
             yield Problem(where, message)
@@ -105,10 +105,10 @@ def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Related entries exist, and what is inhibited or explained is a symptom, or a failure as metrics show it."""
     known = {entry.id: entry for entry in catalog.entries}
     for entry in catalog.entries:
-        for index, (key, _) in enumerate(entry.related):
-            if key not in known or key == entry.id:
+        for index, related in enumerate(entry.related):
+            if related.id not in known or related.id == entry.id:
                 where = entry.document.at("related", index, "id")
-                yield Problem(where, f"there is no other entry '{key}'")
+                yield Problem(where, f"there is no other entry '{related.id}'")
         for field, keys in (("inhibits", entry.inhibits), ("explains", entry.explains)):
             for index, key in enumerate(keys):
                 where = entry.document.at(field, index)
@@ -130,7 +130,7 @@ def _is_seen_in_metrics(entry: Entry | None) -> bool:
 def sources_are_cited(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Statements name sources that exist, and every source is named by a statement."""
     for entry in catalog.entries:
-        known = {source.key for source in entry.sources}
+        known = entry.sources.keys()
         cited = list(_cited(entry.document.data))
         for path, key in cited:
             if key not in known:
@@ -188,7 +188,7 @@ def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Proble
                 yield Problem(where, message)
             elif row.minimum and (row.sign != "=" or minor(row.minimum) != row.minor):
                 yield Problem(where, f"{row.minimum} is not a build of {row.cluster}")
-            if row.edition not in table.sources:
+            if table.edition_of(row) not in table.sources:
                 yield Problem(
                     where,
                     f"the edition '{row.edition}' is none of the sources of the table; list it there",

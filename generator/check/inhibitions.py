@@ -29,8 +29,8 @@ def _by_id(catalog: Catalog, profile: Profile) -> Mapping[str, Entry]:
 def _graver(entry: Entry, index: int, symptom: Entry, profile: Profile) -> Iterator[Problem]:
     causes = [name for name in entry.alerts() if not entry.is_milder(name)]
     for cause_alert, symptom_alert in product(causes, symptom.alerts()):
-        cause = severity(cause_alert, entry.severity_of(cause_alert), profile)
-        graver = severity(symptom_alert, symptom.severity_of(symptom_alert), profile)
+        cause = severity(cause_alert, entry.severity_of(cause_alert).level, profile)
+        graver = severity(symptom_alert, symptom.severity_of(symptom_alert).level, profile)
         if inhibition.as_grave(cause, graver):
             continue
         changed = _changed(profile, symptom_alert) or _changed(profile, cause_alert)
@@ -40,7 +40,7 @@ def _graver(entry: Entry, index: int, symptom: Entry, profile: Profile) -> Itera
                 f"{cause_alert}, {cause}, does not hold it back, and both come"
             )
             yield Problem(changed, message, "warning")
-        elif entry.severity_of(cause_alert) == entry.severity:
+        elif entry.severity_of(cause_alert).level == entry.severity.level:
             message = (
                 f"{cause_alert} ({cause}) must not hold back {symptom_alert}, which is {graver}; "
                 f"name '{symptom.id}' under `explains:` instead"

@@ -7,7 +7,7 @@ from generator.base.document import Path
 from generator.base.durations import seconds
 from generator.base.problems import Problem
 from generator.catalog.model import Catalog
-from generator.catalog.profile import Profile
+from generator.catalog.profile import Number, Profile
 
 _LOGS, _METRICS = "log", "metric"
 
@@ -116,7 +116,7 @@ def _asked(catalog: Catalog, profile: Profile) -> Iterator[_AskedOption]:
             yield _AskedOption("keep_firing_for", kind, ("alerts", name, "keep_firing_for"))
 
 
-def _asked_of(kind: str, at: Path, limit: int, keep_firing_for: str) -> Iterator[_AskedOption]:
+def _asked_of(kind: str, at: Path, limit: Number, keep_firing_for: str) -> Iterator[_AskedOption]:
     """The options that rules of both kinds have."""
     if limit > 0:
         yield _AskedOption("limit", kind, (*at, "limit"))

@@ -1,10 +1,11 @@
 """Checks of the site profile."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec.structs import asdict
 
 from generator.base import names
 from generator.base.document import Path
@@ -307,16 +308,17 @@ def labels_are_free(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
 
 def runbooks_have_a_home(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """A warning while runbook links lead to an address that is for examples, as the default one is."""
+    base_url = profile.runbooks.base_url
     where = profile.document.at("runbooks", "base_url")
     try:
-        host = urlsplit(profile.base_url).hostname or ""
+        host = urlsplit(base_url).hostname or ""
     except ValueError as error:
-        yield Problem(where, f"{profile.base_url} is no address: {error}")
+        yield Problem(where, f"{base_url} is no address: {error}")
         return
     if host == "example.com" or host.endswith((".example.com", ".example")):
         yield Problem(
             where,
-            f"runbook links lead to {profile.base_url}, and names in example.com and .example are for examples only; "
+            f"runbook links lead to {base_url}, and names in example.com and .example are for examples only; "
             "set `runbooks: {base_url: …}` in a profile to where output/runbooks is published",
             "warning",
         )

@@ -104,7 +104,7 @@ def damage_is_stopped_first(catalog: Catalog, profile: Profile) -> Iterable[Prob
     for entry in catalog.entries:
         at = entry.document.at
         stops = [step.stops_damage for step in entry.mitigation]
-        if entry.severity == "critical" and not any(stops):
+        if entry.severity.level == "critical" and not any(stops):
             message = "nothing stops the damage of a critical failure; mark what does with `stops_damage: true`"
             yield Problem(at("mitigation"), message)
         for index, stops_damage in enumerate(stops):

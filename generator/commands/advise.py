@@ -4,7 +4,6 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -223,7 +222,10 @@ def _advice_report(
     found = [advise(entry, facts) for entry in entries]
     ranked = sorted(
         found,
-        key=lambda one: ([*_HEADINGS].index(one.verdict), SEVERITIES.index(one.entry.severity)),
+        key=lambda one: (
+            [*_HEADINGS].index(one.verdict),
+            SEVERITIES.index(one.entry.severity.level),
+        ),
     )
     return {
         "nodes": list(nodes),
@@ -246,16 +248,16 @@ def _bug(advice: "BugAdvice") -> dict[str, Any]:
         "reasons": list(advice.reasons),
         "instead": advice.bug.fix.change,
         "upgrade": advice.upgrade,
-        "sources": [asdict(source) for source in advice.bug.sources],
+        "sources": [{"title": row.title, "url": row.url} for row in advice.bug.sources],
     }
 
 
 def _advice_row(advice: "Advice") -> dict[str, Any]:
-    sources = {source.key: source for source in advice.entry.sources}
+    sources = advice.entry.sources
     return {
         "id": advice.entry.id,
         "title": advice.entry.title,
-        "severity": advice.entry.severity,
+        "severity": advice.entry.severity.level,
         "verdict": advice.verdict,
         "why": advice.why,
         "reasons": list(advice.reasons),

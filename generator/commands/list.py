@@ -31,7 +31,7 @@ def command(
 ) -> None:
     """List the entries, the grave ones first: alert, severity and title; in a pipe also id, kind, signals, evidence."""
     entries = sorted(
-        entries_of(catalogs, profile), key=lambda entry: SEVERITIES.index(entry.severity)
+        entries_of(catalogs, profile), key=lambda entry: SEVERITIES.index(entry.severity.level)
     )
     rows = (
         [row for entry in entries for row in _wordings(entry)]
@@ -55,7 +55,7 @@ def _entry_row(entry: "Entry") -> dict[str, str]:
     return {
         "id": entry.id,
         "kind": entry.kind,
-        "severity": entry.severity,
+        "severity": entry.severity.level,
         "alert": entry.alerts()[0],
         "signals": ", ".join(name for name, there in signals if there),
         "evidence": ", ".join(sorted(evidence)),

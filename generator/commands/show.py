@@ -31,7 +31,7 @@ def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json
 
     _, rules, _ = compile_or_stop(catalogs, profile)
     tell(
-        f"{entry.id}: {entry.title}\n{entry.document.path}\n{entry.severity}: {entry.severity_reason}\n"
+        f"{entry.id}: {entry.title}\n{entry.document.path}\n{entry.severity.level}: {entry.severity.reason}\n"
     )
     for groups in rules.groups.values():
         own = [group for group in groups if group.name == rule_group(entry.id)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from generator.base.names import COULD_NOT_RUN, FOUND
 from generator.base.problems import ToolError, UnreachableError
@@ -290,7 +291,7 @@ def _sites(read: "Inputs", facts: Mapping["Engine", "SiteFacts"]) -> dict["Engin
 
     def site(labels: Any, cluster: str | None, seen: Sequence[Mapping[str, str]]) -> "Site":
         return Site(
-            frozenset(name for name in asdict(labels).values() if name),
+            frozenset(name for name in structs.asdict(labels).values() if name),
             tuple(seen),
             cluster,
             profile.clusters,

@@ -111,7 +111,7 @@ class CompiledAlert:
     def severity_reason(self) -> str:
         if self.known_build:
             return "Nothing has failed yet; the upgrade can be planned."
-        return self.entry.severity_reason_of(self.rule.alert)
+        return self.entry.severity_of(self.rule.alert).reason
 
     @property
     def urgency(self) -> str:

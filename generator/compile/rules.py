@@ -125,7 +125,7 @@ def _group_of_engine(
         name=names.rule_group(name),
         interval=options.interval,
         rules=tuple(rules),
-        limit=options.limit,
+        limit=int(options.limit),
         query_offset="0s" if engine == "loki" else profile.prometheus.query_offset,
     )
 
@@ -537,7 +537,7 @@ def _alerting_rule(
         alert,
         expr,
         hold,
-        labels=_labels_of_alert(entry, alert, profile, entry.severity_of(alert)),
+        labels=_labels_of_alert(entry, alert, profile, entry.severity_of(alert).level),
         annotations={
             "summary": summary,
             "description": description,

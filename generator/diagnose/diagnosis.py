@@ -54,7 +54,7 @@ class Found:
 
     @property
     def severity(self) -> str:
-        return self.entry.severity_of(self.alert)
+        return self.entry.severity_of(self.alert).level
 
     def tally(self, place: str, count: int, mild: bool) -> None:
         self.count += count

@@ -28,7 +28,7 @@ class News:
 
     @property
     def severity(self) -> str:
-        return self.entry.severity_of(self.alert)
+        return self.entry.severity_of(self.alert).level
 
 
 @dataclass

@@ -93,7 +93,7 @@ def _not_seen(entry: Entry) -> Iterator[str]:
                 f"It does not see releases of Kubernetes that have it only {fix.unless}: those from {since} on "
                 "up to the fix that it names."
             )
-    if any(source.edition for source in entry.sources):
+    if any(source.edition for source in entry.sources.values()):
         yield (
             "The editions of TKE's page name different builds. One counts as fixed where all editions that list its "
             "release say so."

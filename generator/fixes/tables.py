@@ -11,6 +11,7 @@ from generator.catalog.model import (
     KnownBug,
     MinimumVersion,
     TkeFix,
+    TkeFixes,
     UpstreamFix,
 )
 from generator.catalog.releases import minor
@@ -77,7 +78,7 @@ def span(entry: Entry, tke: bool, number: int, mode: str | None = None) -> Span:
     table = entry.fixes.tke
     if not tke or table is None:
         return _upstream_span(entry, number, mode)
-    claims = [_claim(entry, row) for row in table.rows if row.lists(number)]
+    claims = [_claim(entry, table, row) for row in table.rows if row.lists(number)]
     if claims:
         return _of_editions(entry, claims, number)
     upstream = _upstream_span(entry, number, mode)
@@ -124,9 +125,11 @@ def component(wanted: MinimumVersion) -> str:
     return f"{wanted.name} {wanted.minimum} or later"
 
 
-def _claim(entry: Entry, row: TkeFix) -> EditionClaim:
-    editions = {source.key: source.edition or "" for source in entry.sources}
-    place = (editions.get(row.edition, ""), row.edition, row.cluster)
+def _claim(entry: Entry, table: TkeFixes, row: TkeFix) -> EditionClaim:
+    key = table.edition_of(row)
+    source = entry.sources.get(key)
+    edition = source.edition if source else None
+    place = (edition or "", key, row.cluster)
     match row.action:
         case "none":
             return EditionClaim(*place, "none", "the problem does not exist")
@@ -154,10 +157,10 @@ def _claim_reason(claim: EditionClaim) -> str:
 
 def _silent_editions(entry: Entry, claims: Sequence[EditionClaim]) -> Iterator[str]:
     """The editions whose table is among the entry's and that claim nothing here."""
-    rows = entry.fixes.tke.rows if entry.fixes.tke else ()
-    silent = {row.edition for row in rows} - {claim.source for claim in claims}
-    for source in entry.sources:
-        if source.key in silent:
+    editions = entry.fixes.tke.editions if entry.fixes.tke else frozenset()
+    silent = editions - {claim.source for claim in claims}
+    for key, source in entry.sources.items():
+        if key in silent:
             yield source.edition or source.title
 
 

@@ -8,8 +8,9 @@ annotations: its change is a change of prose, every other one a change of behavi
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+
+from msgspec import Struct, convert, field, to_builtins
+from msgspec.structs import replace
 
 from generator.base.names import GENERATED
 from generator.base.shapes import LABELS, TEXT, Shape, each, record
@@ -29,22 +30,21 @@ _ROW = record(
 _LOCK = Shape(record(rules=each(_ROW)))
 
 
-@dataclass(frozen=True)
-class Locked:
-    """A rule as the lock keeps it, empty where there is nothing.
+class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule as the lock keeps it.
 
     A recording rule has no `for`, labels or text; one that serves all entries has no failure either.
     """
 
     name: str
     engine: str
-    failure: str
+    failure: str = ""
     status: str
     interval: str
-    hold: str
-    labels: Mapping[str, str]
+    hold: str = field(name="for", default="")
+    labels: Mapping[str, str] = {}
     expr: str
-    text: str
+    text: str = ""
 
 
 def lock(rules: Rules, catalog: Catalog) -> list[Locked]:
@@ -69,22 +69,19 @@ def _rule_row(
         failure=owner.id if owner else "",
         status=owner.status if owner else "stable",
         interval=interval,
-        hold="",
-        labels={},
         expr=_hash(lexer.plain(rule.expr)),
-        text="",
     )
     if isinstance(rule, RecordingRule):
         return row
-    labels = {key: value for key, value in rule.labels.items() if key != "failure"}
+    labels = {key: value for key, value in sorted(rule.labels.items()) if key != "failure"}
     annotations = json.dumps(dict(rule.annotations), sort_keys=True)
     return replace(row, hold=rule.hold, labels=labels, text=_hash(annotations))
 
 
 def dump(rows: Iterable[Locked]) -> str:
     """The lock file: a line for each fact, so that a difference shows the fact."""
-    data = {"generated": GENERATED, "rules": [_row_data(row) for row in rows]}
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    data = {"generated": GENERATED, "rules": list(rows)}
+    return json.dumps(to_builtins(data), indent=2, ensure_ascii=False) + "\n"
 
 
 def rows_in(text: str) -> list[Locked]:
@@ -93,37 +90,8 @@ def rows_in(text: str) -> list[Locked]:
         data = json.loads(text)
     except RecursionError as error:
         raise ValueError("it is too deep") from error
-    return [_locked_row(row) for row in _LOCK.checked(data)["rules"]]
+    return convert(_LOCK.checked(data)["rules"], list[Locked])
 
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
-
-
-def _row_data(row: Locked) -> dict[str, Any]:
-    data = {
-        "name": row.name,
-        "engine": row.engine,
-        "failure": row.failure,
-        "status": row.status,
-        "interval": row.interval,
-        "for": row.hold,
-        "labels": dict(sorted(row.labels.items())),
-        "expr": row.expr,
-        "text": row.text,
-    }
-    return {key: value for key, value in data.items() if value}
-
-
-def _locked_row(data: Mapping[str, Any]) -> Locked:
-    return Locked(
-        name=str(data["name"]),
-        engine=str(data["engine"]),
-        failure=str(data.get("failure", "")),
-        status=str(data["status"]),
-        interval=str(data["interval"]),
-        hold=str(data.get("for", "")),
-        labels={key: str(value) for key, value in data.get("labels", {}).items()},
-        expr=str(data["expr"]),
-        text=str(data.get("text", "")),
-    )

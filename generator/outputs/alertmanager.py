@@ -1,9 +1,11 @@
 """Alertmanager: who is told, what belongs together, and which symptom is held back while its cause fires."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
+
+from msgspec.structs import asdict
 
 from generator.base.file import File, yaml_file
 from generator.base.names import GENERATED
@@ -52,7 +54,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     whole = {
         "global": {"resolve_timeout": "5m"},
         "templates": [_TEMPLATES],
-        "route": {"receiver": profile.receivers.info, "routes": [route]},
+        "route": {"receiver": profile.alertmanager.receivers.info, "routes": [route]},
         "receivers": receivers(profile, _channel),
         "inhibit_rules": inhibitions,
     }
@@ -96,13 +98,13 @@ def _cluster(profile: Profile) -> str | None:
 
 def routing(rules: Rules, profile: Profile) -> Mapping[str, Any]:
     """One route for all alerts of the catalog; below it the watchdogs', and one for each severity in use."""
-    receiver_of = asdict(profile.receivers)
+    receiver_of = asdict(profile.alertmanager.receivers)
     watchdogs = [alert.rule.alert for alert in rules.alerts if alert.urgency == "watchdog"]
     urgencies = {alert.urgency for alert in rules.alerts}
     cluster = _cluster(profile)
     return {
         "matchers": [_matcher_of("alertname", [alert.rule.alert for alert in rules.alerts])],
-        "receiver": profile.receivers.info,
+        "receiver": profile.alertmanager.receivers.info,
         "group_by": ["alertname", cluster] if cluster else ["alertname"],
         "routes": [
             {
@@ -133,7 +135,7 @@ def inhibition(one: Inhibition) -> Mapping[str, Any]:
 def receivers(profile: Profile, channel: Channel) -> list[Mapping[str, Any]]:
     """What a site begins with; sites that name one receiver twice get it once."""
     found: dict[str, Mapping[str, Any]] = {}
-    for urgency, name in asdict(profile.receivers).items():
+    for urgency, name in asdict(profile.alertmanager.receivers).items():
         found.setdefault(name, {"name": name, **channel(urgency, name)})
     return list(found.values())
 

@@ -25,7 +25,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     records = [replace(group, name=f"{group.name}.records") for group in groups]
     compiled = {
         "selector": placeholders.of_site(profile)["kube_proxy"],
-        "runbooks": profile.base_url.rstrip("/"),
+        "runbooks": profile.runbooks.base_url.rstrip("/"),
         "prometheusAlerts": {"groups": groups_data(_only(AlertRule, groups))},
         "prometheusRules": {"groups": groups_data(_only(RecordingRule, records))},
         "grafanaDashboards": {"kube-proxy.json": grafana.dashboard(rules, profile)},

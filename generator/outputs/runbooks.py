@@ -71,7 +71,7 @@ def runbook_of(
         causes=[
             known[cause.id] for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known
         ],
-        related=[(known[key], why) for key, why in alert.entry.related if key in known],
+        related=[(known[row.id], row.why) for row in alert.entry.related if row.id in known],
         steps=_steps(alert.entry, site_words(profile.kube_proxy)),
         found=whereabouts(alert, rules, profile),
         grafana=(profile.grafana.url or "").rstrip("/"),
@@ -110,9 +110,8 @@ class _Citer:
     """Turns the keys of a statement's sources into links to the list at the page's end, in the order of first use."""
 
     def __init__(self, entry: Entry) -> None:
-        self._known = {source.key: source for source in entry.sources}
+        self._known = entry.sources
         self._cited: dict[str, int] = {}
-        self._editions = {source.key: source.edition or source.title for source in entry.sources}
 
     def __call__(self, keys: tuple[str, ...]) -> str:
         numbers = [self._cited.setdefault(key, len(self._cited) + 1) for key in keys]
@@ -122,7 +121,8 @@ class _Citer:
         return [self._known[key] for key in self._cited]
 
     def edition(self, key: str) -> str:
-        return self._editions[key]
+        source = self._known[key]
+        return source.edition or source.title
 
 
 @cache

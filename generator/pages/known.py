@@ -51,7 +51,7 @@ def _known_alert(entry: Entry, alert: str, compiled: Signature, rules: Rules) ->
     """An alert on lines of the entry; `mild` lines are less grave than the others."""
     return {
         "alert": alert,
-        "severity": entry.severity_of(alert),
+        "severity": entry.severity_of(alert).level,
         "mild": entry.is_milder(alert),
         "page": _page_of(entry, alert, rules),
         "keys": scan.keys_of(compiled),

@@ -5,8 +5,10 @@ are the names of the node and of kube-proxy's Pod, which the head of each page s
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
+
+from msgspec.structs import replace
 
 from generator.base.durations import seconds
 from generator.catalog.profile import KubeProxyProfile, RunsAs

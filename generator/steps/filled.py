@@ -1,13 +1,14 @@
 """Steps of a runbook as they read at a site: the words of their templates filled in. No IO."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from msgspec.structs import replace
 
 from generator.catalog.model import Step
 from generator.steps import shell, verbs

@@ -102,7 +102,7 @@ TKE_TABLES = {
 @pytest.mark.parametrize("entry_id", FAILURES)
 def test_every_row_of_every_fix_table(entry_id: str) -> None:
     table = ENTRIES[entry_id].fixes.tke
-    rows = [row for row in table.rows if row.edition == "page"] if table else []
+    rows = [row for row in table.rows if table.edition_of(row) == "page"] if table else []
     assert {row.cluster: (row.action, row.minimum) for row in rows} == TKE_TABLES.get(entry_id, {})
 
 
@@ -122,10 +122,8 @@ def test_every_row_of_the_newer_edition() -> None:
         "1.12": build("v1.12.4-tke.32"),
         "1.10": build("v1.10.5-tke.20"),
     }
-    others = {
-        row.edition for entry in ENTRIES.values() if entry.fixes.tke for row in entry.fixes.tke.rows
-    }
-    assert others == {"page", "page-zh"}
+    tables = [entry.fixes.tke for entry in ENTRIES.values() if entry.fixes.tke]
+    assert {edition for table in tables for edition in table.editions} == {"page", "page-zh"}
 
 
 def test_the_node_os_table_of_the_wait_section() -> None:
@@ -196,7 +194,7 @@ LINKS = {
 
 @pytest.mark.parametrize("entry_id", LINKS)
 def test_every_link_of_the_page(entry_id: str) -> None:
-    assert set(LINKS[entry_id]) <= {source.url for source in ENTRIES[entry_id].sources}
+    assert set(LINKS[entry_id]) <= {source.url for source in ENTRIES[entry_id].sources.values()}
 
 
 def test_the_lock_mount_is_correct_yaml() -> None:
@@ -293,8 +291,8 @@ def test_no_step_rests_on_healthz(entry: Entry) -> None:
 
 
 def test_severities_follow_the_page() -> None:
-    assert ENTRIES["iptables-backend-mismatch"].severity == "critical"
-    assert ENTRIES["iptables-save-parse-panic"].severity == "critical"
+    assert ENTRIES["iptables-backend-mismatch"].severity.level == "critical"
+    assert ENTRIES["iptables-save-parse-panic"].severity.level == "critical"
     soft = ENTRIES["iptables-restore-without-wait"].logs
     assert soft is not None
     assert soft.threshold > 0
@@ -305,8 +303,8 @@ def test_severities_follow_the_page() -> None:
 def test_a_row_is_data() -> None:
     table = ENTRIES["iptables-backend-mismatch"].fixes.tke
     assert table is not None
-    assert table.rows[3] == TkeFix(sign=">", minor=18, action="none", minimum=None, edition="page")
-    assert (table.rows[3].cluster, table.rows[4].cluster) == ("> 1.18", "1.18")
+    assert table.rows[3] == TkeFix(cluster="> 1.18", action="none", edition="page")
+    assert [(row.sign, row.minor) for row in table.rows[3:5]] == [(">", 18), ("=", 18)]
 
 
 def test_the_releases_that_made_slow_syncs_faster() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from generator.base.problems import ToolError
 from generator.catalog.load import load, load_tests, shipped_catalog
+from generator.pipeline import compile_catalog
 from tests.conftest import TINY
 
 
@@ -122,6 +123,25 @@ def test_what_a_test_writes_and_how_often_it_looks_has_an_end(
     (problem,) = load(base=catalog, log_tests=True).problems
     assert str(problem).removeprefix(f"{tests.parent}/").startswith(said)
     assert time.process_time() - began < 10
+
+
+def test_a_whole_number_may_have_a_point(tmp_path: Path) -> None:
+    """To a schema 2.0 is an integer."""
+    catalog = shutil.copytree(TINY, tmp_path / "c")
+    entry = catalog / "broken-gate" / "failure.yaml"
+    entry.write_text(entry.read_text().replace("threshold: 2", "threshold: 2.0"))
+    tests = catalog / "broken-gate" / "tests.yaml"
+    tests.write_text(LOG_TESTS.replace("at: 1m", "at: 1m, every: 1s, times: 3.0"), encoding="utf-8")
+    profile = tmp_path / "site.yaml"
+    profile.write_text("loki: {limit: 5.0}\nprometheus: {limit: 7}\n", encoding="utf-8")
+    read = load(base=catalog, profile=profile, log_tests=True)
+    assert read.problems == ()
+    (written,) = (entry.log_tests for entry in read.catalog.entries if entry.log_tests)
+    assert written.tests[0].streams[0].lines == ((60.0, "a"), (61.0, "a"), (62.0, "a"))
+    rules = compile_catalog(read, "output").rules
+    assert rules
+    assert {group.limit for group in rules.groups["loki"]} == {5}
+    assert "> 2\n" in next(alert.rule.expr for alert in rules.alerts if alert.engine == "loki")
 
 
 LOG_TESTS = """\

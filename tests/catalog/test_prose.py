@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.base.document import Document
-from generator.catalog.load import _entry, load
+from generator.catalog.load import entry_of, load
 from generator.catalog.model import Entry
 from generator.fixes.advice import Facts, advise, upgrade_for_all
 from generator.fixes.known_builds import known_builds
@@ -62,7 +62,7 @@ def with_words(words: Iterator[str]) -> list[Entry]:
         )
         for entry in failures()
     ]
-    return [_entry(document, (), {}, None) for document in documents]
+    return [entry_of(document) for document in documents]
 
 
 VERSIONS = (

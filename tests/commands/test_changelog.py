@@ -1,9 +1,9 @@
 """`changelog` as its users meet it, in real repositories."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from generator.history.rule_lock import dump
 from tests.conftest import Repository, Run

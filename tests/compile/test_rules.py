@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from msgspec import structs
 
 from generator.base import disk, subprocesses
 from generator.catalog.load import load
+from generator.catalog.model import MetricSignals, Signals
 from generator.compile.rule import AlertRule, RuleGroup, Rules
 from generator.compile.rule_files import rules_file
 from generator.compile.rules import compile_rules
@@ -30,7 +32,7 @@ def alert(compiled: Rules, name: str) -> AlertRule:
 
 def test_every_alert_has_its_labels_and_annotations(tmp_path: Path) -> None:
     for row in rules(tmp_path).alerts:
-        severity = "info" if row.known_build else row.entry.severity
+        severity = "info" if row.known_build else row.entry.severity.level
         assert row.rule.labels == {"failure": row.entry.id, "severity": severity}
         line = ["line"] if row.source else []
         assert list(row.rule.annotations) == ["summary", "description", "runbook_url", *line]
@@ -58,16 +60,18 @@ def test_any_text_is_what_the_notification_shows(tmp_path: Path, pinned_promtool
     inputs = load(base=TINY)
     gate = next(entry for entry in inputs.catalog.entries if entry.id == "gate-slow")
     (metric,) = gate.metric_alerts
+    alerts = [
+        structs.replace(metric, name=f"A{number}", observation=text.replace("{value}", ""))
+        for number, text in enumerate(TEXTS)
+    ]
     entries = [
-        replace(
+        structs.replace(
             gate,
             summary=text,
             first_step=text,
-            metric_alerts=(
-                replace(metric, name=f"A{number}", observation=text.replace("{value}", "")),
-            ),
+            signals=Signals(metrics=MetricSignals((), (alert,))),
         )
-        for number, text in enumerate(TEXTS)
+        for text, alert in zip(TEXTS, alerts, strict=True)
     ]
     catalog = replace(inputs.catalog, entries=tuple(entries))
     made = [row.rule for row in compile_rules(catalog, inputs.profile).alerts]
@@ -82,7 +86,11 @@ def test_any_text_is_what_the_notification_shows(tmp_path: Path, pinned_promtool
             "alertname": f"A{number}",
             "exp_alerts": [
                 {
-                    "exp_labels": {"node": "n", "failure": "gate-slow", "severity": gate.severity},
+                    "exp_labels": {
+                        "node": "n",
+                        "failure": "gate-slow",
+                        "severity": gate.severity.level,
+                    },
                     "exp_annotations": {
                         "summary": f"{text} on node n",
                         "description": f"{text.replace('{value}', '')}. First step: {text}",
@@ -226,9 +234,7 @@ def test_a_record_that_others_use_stays_when_its_entry_is_disabled() -> None:
     inputs = load()
     owner = "ipvs-frequent-sync"
     (entry,) = (e for e in inputs.catalog.entries if e.id == owner)
-    from dataclasses import replace
-
-    profile = replace(inputs.default_profile, disabled=frozenset({owner}))
+    profile = structs.replace(inputs.default_profile, disabled=frozenset({owner}))
     compiled = compile_rules(inputs.catalog, profile)
     kept = {
         rule.record

@@ -1,9 +1,11 @@
 """What is told first: the cause, then what is graver, goes on, and is on more nodes."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from generator.catalog.load import load
+from generator.catalog.model import Severity
 from generator.diagnose.diagnosis import Found
 from generator.diagnose.findings import Findings
 from generator.diagnose.ranking import ranked
@@ -34,7 +36,8 @@ def test_a_cause_comes_before_what_it_explains_and_the_grave_before_the_rest() -
 def test_of_what_is_as_grave_that_comes_first_which_is_not_over_then_that_on_more_nodes() -> None:
     def found(entry_id: str, last: datetime, places: dict[str, int]) -> Found:
         entry = next(one for one in CATALOG.entries if one.id == entry_id)
-        return Found(replace(entry, severity="critical"), sum(places.values()), last, last, places)
+        grave = replace(entry, severity=Severity("critical", "it hurts"))
+        return Found(grave, sum(places.values()), last, last, places)
 
     over = found(
         "iptables-lock-not-mounted", NOW - timedelta(hours=1), {"a": 900, "b": 900, "c": 900}

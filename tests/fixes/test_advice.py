@@ -1,9 +1,9 @@
 """The advice for every row of the page's fix tables, one build below and at each fix; expectations are the page's."""
 
-from dataclasses import replace
 from functools import cache
 
 import pytest
+from msgspec.structs import replace
 
 from generator.catalog.load import load
 from generator.catalog.model import Entry

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from generator.base import subprocesses
 from generator.catalog.load import load
@@ -188,8 +189,11 @@ def with_candidate() -> Mapping[str, Entry]:
     known = entries()["ipvs-startup-panic"]
     table = known.fixes.tke
     assert table
-    fixed = [replace(row, minimum=row.minimum and f"{row.minimum}-rc12") for row in table.rows]
-    made_up = replace(known, fixes=replace(known.fixes, tke=replace(table, rows=tuple(fixed))))
+    fixed = [
+        structs.replace(row, minimum=row.minimum and f"{row.minimum}-rc12") for row in table.rows
+    ]
+    fixes = structs.replace(known.fixes, tke=structs.replace(table, rows=tuple(fixed)))
+    made_up = structs.replace(known, fixes=fixes)
     return {**entries(), CANDIDATE: made_up}
 
 
@@ -368,9 +372,9 @@ def test_a_kube_proxy_that_shows_rules_of_iptables_mode_has_no_failure_of_anothe
 ) -> None:
     """By the panic of IPVS mode, as if it were of releases whose metrics show the mode."""
     known = entries()["ipvs-startup-panic"]
-    change = replace(known.fixes.upstream[0], fixed_in=("1.29.0",), since="1.21")
-    affected = replace(known.affected, versions=Versions("1.21", "1.28"))
-    made_up = replace(known, affected=affected, fixes=Fixes(upstream=(change,)))
+    change = structs.replace(known.fixes.upstream[0], fixed_in=("1.29.0",), since="1.21")
+    affected = structs.replace(known.affected, versions=Versions("1.21", "1.28"))
+    made_up = structs.replace(known, affected=affected, fixes=Fixes(upstream=(change,)))
     inputs = load()
     rules = compile_rules(replace(inputs.catalog, entries=(made_up,)), inputs.default_profile)
     (tmp_path / "rules.yaml").write_text(

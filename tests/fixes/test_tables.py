@@ -1,12 +1,12 @@
 """What fix tables say of a minor release, where the catalog has no such case yet."""
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from generator.catalog.load import load
-from generator.catalog.model import Entry, Fixes, TkeFix, TkeFixes, UpstreamFix, Versions
+from generator.catalog.model import Entry, Fixes, Mode, TkeFix, TkeFixes, UpstreamFix, Versions
 from generator.fixes.advice import Facts, advise
 from generator.fixes.known_builds import known_builds
 from generator.fixes.tables import span
@@ -16,13 +16,13 @@ ENTRIES = {entry.id: entry for entry in load().catalog.entries}
 BACKEND = ENTRIES["iptables-backend-mismatch"]
 
 
-def with_fixes(*changes: UpstreamFix, modes: tuple[str, ...] = ("iptables",)) -> Entry:
+def with_fixes(*changes: UpstreamFix, modes: tuple[Mode, ...] = ("iptables",)) -> Entry:
     affected = replace(BACKEND.affected, os=(), other_os=(), modes=modes)
     return replace(BACKEND, affected=affected, fixes=Fixes(upstream=changes))
 
 
 def change(
-    text: str, *fixed_in: str, modes: tuple[str, ...] = ("iptables",), unless: str | None = None
+    text: str, *fixed_in: str, modes: tuple[Mode, ...] = ("iptables",), unless: str | None = None
 ) -> UpstreamFix:
     return UpstreamFix(text, ("k8s-source",), fixed_in, ends=modes, unless=unless)
 
@@ -76,39 +76,39 @@ def test_modes_that_a_release_fixed_apart_are_said_apart() -> None:
     )
 
 
-def row(sign: str, minor: int, action: str, minimum: str | None, edition: str) -> TkeFix:
-    return TkeFix(sign=sign, minor=minor, action=action, minimum=minimum, edition=edition)  # type: ignore[arg-type]
+def row(cluster: str, action: str, minimum: str | None, edition: str) -> TkeFix:
+    return TkeFix(cluster=cluster, action=action, minimum=minimum, edition=edition)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("other", "builds", "fix"),
     [
-        (row("=", 18, "none", None, "page-zh"), "below", "v1.18.4-tke.49-rc1"),
+        (row("1.18", "none", None, "page-zh"), "below", "v1.18.4-tke.49-rc1"),
         (
-            row("=", 18, "upgrade-kube-proxy", "v1.18.4-tke.49", "page-zh"),
+            row("1.18", "upgrade-kube-proxy", "v1.18.4-tke.49", "page-zh"),
             "below",
             "v1.18.4-tke.49",
         ),
         (
-            row("=", 18, "upgrade-kube-proxy", "v1.18.4-tke.48", "page-zh"),
+            row("1.18", "upgrade-kube-proxy", "v1.18.4-tke.48", "page-zh"),
             "below",
             "v1.18.4-tke.49-rc1",
         ),
         (
-            row("=", 18, "upgrade-kube-proxy", "v1.18.4-tke.49-rc0", "page-zh"),
+            row("1.18", "upgrade-kube-proxy", "v1.18.4-tke.49-rc0", "page-zh"),
             "below",
             "v1.18.4-tke.49-rc1",
         ),
-        (row("=", 18, "upgrade-kube-proxy", "v1.18.5-tke.1", "page-zh"), "below", "v1.18.5-tke.1"),
-        (row("<", 20, "upgrade-cluster", None, "page-zh"), "all", None),
-        (row(">", 18, "upgrade-cluster", None, "page-zh"), "below", "v1.18.4-tke.49-rc1"),
+        (row("1.18", "upgrade-kube-proxy", "v1.18.5-tke.1", "page-zh"), "below", "v1.18.5-tke.1"),
+        (row("< 1.20", "upgrade-cluster", None, "page-zh"), "all", None),
+        (row("> 1.18", "upgrade-cluster", None, "page-zh"), "below", "v1.18.4-tke.49-rc1"),
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
 def test_of_editions_the_one_with_more_builds_counts(
     other: TkeFix, builds: str, fix: str | None, turned: bool
 ) -> None:
-    rows = (row("=", 18, "upgrade-kube-proxy", "v1.18.4-tke.49-rc1", "page"), other)
+    rows = (row("1.18", "upgrade-kube-proxy", "v1.18.4-tke.49-rc1", "page"), other)
     entry = replace(
         BACKEND, fixes=Fixes(tke=TkeFixes(rows[::-1] if turned else rows, ("page", "page-zh")))
     )

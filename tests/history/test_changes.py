@@ -1,8 +1,7 @@
 """What changed between two locks, and what a changelog must name."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from generator.base.problems import Location
 from generator.history.changes import (
@@ -17,7 +16,14 @@ from generator.history.changes import (
 from generator.history.rule_lock import Locked
 from tests.locked import SLOW
 
-RATE = Locked("gate:rate5m", "prometheus", "gate-slow", "stable", "30s", "", {}, "cc", "")
+RATE = Locked(
+    name="gate:rate5m",
+    engine="prometheus",
+    failure="gate-slow",
+    status="stable",
+    interval="30s",
+    expr="cc",
+)
 WHERE = Location("CHANGELOG.md", 5, 1)
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from generator.base.names import GENERATED
 from generator.catalog.load import load
@@ -90,13 +91,13 @@ def test_what_is_no_lock_file_is_said(text: str) -> None:
 def test_prose_changes_only_the_text() -> None:
     row = relocked(annotations={"summary": "slow"})
     assert row.text != ROWS["KubeProxyGateSlow"].text
-    assert replace(row, text="") == replace(ROWS["KubeProxyGateSlow"], text="")
+    assert structs.replace(row, text="") == structs.replace(ROWS["KubeProxyGateSlow"], text="")
 
 
 def test_the_expression_changes_only_its_hash() -> None:
     row = relocked(expr="instance:gate:p99 > 3\n")
     assert row.expr != ROWS["KubeProxyGateSlow"].expr
-    assert replace(row, expr="") == replace(ROWS["KubeProxyGateSlow"], expr="")
+    assert structs.replace(row, expr="") == structs.replace(ROWS["KubeProxyGateSlow"], expr="")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_inside_a_string_and_between_words_they_do(one: str, other: str) -> None
 
 def test_a_difference_shows_the_fact_in_one_line() -> None:
     old, new = (
-        rule_lock.dump([replace(ROWS["KubeProxyGateSlow"], hold=hold)]).splitlines()
+        rule_lock.dump([structs.replace(ROWS["KubeProxyGateSlow"], hold=hold)]).splitlines()
         for hold in ("10m", "15m")
     )
     assert [line.strip() for line in new if line not in old] == ['"for": "15m",']

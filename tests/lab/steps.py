@@ -3,12 +3,13 @@
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec.structs import replace
 
 from generator.catalog.load import Inputs
 from generator.catalog.model import Entry

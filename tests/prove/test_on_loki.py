@@ -121,7 +121,7 @@ def test_loki_finds_what_any_signature_says(
     seen: Seen, variants: list[Variant], exclude: list[str]
 ) -> None:
     left_out = tuple(Exclusion(pattern, "why") for pattern in exclude)
-    made = signature(LogSignal("kube-proxy", (), tuple(variants), left_out, None, 0, "0s", None))
+    made = signature(LogSignal(tuple(variants), exclude=left_out))
     assert seen(made) == {line for line in LINES if made.matches(line)}
 
 

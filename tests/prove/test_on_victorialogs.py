@@ -123,9 +123,7 @@ def test_victoria_logs_finds_what_any_signature_says(
     short: Found, variants: list[Variant], exclude: list[str], contains: list[str]
 ) -> None:
     left_out = tuple(Exclusion(pattern, "why") for pattern in exclude)
-    made = signature(
-        LogSignal("kube-proxy", tuple(contains), tuple(variants), left_out, None, 0, "0s", None)
-    )
+    made = signature(LogSignal(tuple(variants), contains=tuple(contains), exclude=left_out))
     assert short(made) == {line for line in SHORT if made.matches(line)}
 
 

@@ -1,8 +1,7 @@
 """PromQL: placeholders, selectors, and what an expression reads."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from generator.catalog import placeholders
 from generator.catalog.load import load

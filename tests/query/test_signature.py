@@ -21,7 +21,7 @@ def signal(
     contains: tuple[str, ...], variants: tuple[Variant, ...], exclude: tuple[str, ...] = ()
 ) -> LogSignal:
     left_out = tuple(Exclusion(text, "why") for text in exclude)
-    return LogSignal("kube-proxy", contains, variants, left_out, None, 0, "0s", None)
+    return LogSignal(variants, contains=contains, exclude=left_out)
 
 
 def test_a_single_literal_needs_no_pattern() -> None:

@@ -1,11 +1,11 @@
 """Which preset fits what a site holds. What its agents ship stands in tests/presets."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from generator.catalog import profiles
 from generator.catalog.load import load, shipped_catalog

@@ -1,11 +1,11 @@
 """The words of steps at each way to run kube-proxy, and what they do where a program can be asked."""
 
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from generator.catalog.load import load
 from generator.catalog.profile import KubeProxyProfile
@@ -89,7 +89,7 @@ def test_a_site_names_its_pods_and_settings() -> None:
     ],
 )
 def test_log_and_restart(runs_as: str, log: str, restart: str) -> None:
-    site = replace(SITE, runs_as=runs_as)  # type: ignore[arg-type]
+    site = replace(SITE, runs_as=runs_as)
     assert (said('{{ log("5m") }}', site), said("{{ restart }}", site)) == (log, restart)
     assert in_pod(site) is (runs_as in ("daemonset", "static-pod"))
 

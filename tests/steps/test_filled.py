@@ -1,8 +1,7 @@
 """Templates of steps filled in for a site."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from generator.catalog.load import load
 from generator.catalog.model import Step

@@ -1,7 +1,8 @@
 """docs/steps.md is true: its words are all there are, and become what it says."""
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from generator.catalog.load import load
 from generator.steps.deployment import site_words
@@ -26,7 +27,7 @@ def test_each_becomes_what_the_page_says() -> None:
     for template, pod, unit in ROWS:
         for cell, runs_as in ((pod, "daemonset"), (unit, "systemd")):
             if exact := re.fullmatch(r"(?:on the node: |DaemonSet: )?`([^`]+)`(?:;.*)?", cell):
-                site = replace(SITE, runs_as=runs_as)  # type: ignore[arg-type]
+                site = replace(SITE, runs_as=runs_as)
                 assert fill_in(template, site_words(site)).text == exact[1]
                 compared += 1
     assert compared == 13

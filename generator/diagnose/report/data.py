@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from generator.base.names import TOOL
-from generator.catalog.model import Catalog, Entry
+from generator.catalog.model import Catalog, Entry, TkeFix
 from generator.catalog.profile import Profile
 from generator.catalog.settings import log_settings
 from generator.diagnose.diagnosis import (
@@ -234,13 +234,19 @@ def _tables(entry: Entry) -> Iterator[str]:
 
 
 def _rows_of_tke(entry: Entry) -> Iterator[str]:
-    editions = {source.key: f" ({source.edition})" for source in entry.sources if source.edition}
     rows = entry.fixes.tke.rows if entry.fixes.tke else ()
     for row in rows:
-        edition = editions.get(row.edition, "")
+        edition = _edition(entry, row)
         if row.action == "upgrade-kube-proxy":
             yield f"TKE {row.cluster}: kube-proxy {row.minimum} or later{edition}"
         elif row.action == "upgrade-cluster":
             yield f"TKE {row.cluster}: upgrade the cluster{edition}"
         else:
             yield f"TKE {row.cluster}: nothing to do{edition}"
+
+
+def _edition(entry: Entry, row: TkeFix) -> str:
+    """In which edition of the vendor's page a row stands, where it has several."""
+    table = entry.fixes.tke
+    source = entry.sources.get(table.edition_of(row)) if table else None
+    return f" ({source.edition})" if source and source.edition else ""
