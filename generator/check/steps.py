@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from generator.base.document import Path
 from generator.base.problems import Location, Problem
@@ -112,6 +113,11 @@ def _in_order(entry: Entry) -> list[_Placed]:
     return [_Placed(step, places[id(step)]) for step in entry.steps()]
 
 
+@cache  # each check reads each step at each site
+def _at(site: KubeProxyProfile, template: str) -> Filled:
+    return fill_in(template, site_words(site))
+
+
 def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
     step = placed.step
     known = site_words(profile.kube_proxy)
@@ -125,14 +131,14 @@ def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Prob
                 meant = hint(word, known, f"there are {', '.join(sorted(known))}")
                 yield Problem(where, f"{key}: there is no word '{word}'; {meant}")
             for site in () if unknown else kinds(profile.kube_proxy):
-                fill_in(template, site_words(site))
+                _at(site, template)
         except ValueError as error:
             yield Problem(where, f"{key} is not a template that can be filled in: {error}")
 
 
 def _misplaced_steps(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
     for site in kinds(profile.kube_proxy):
-        run = fill_in(placed.step.run or "", site_words(site))
+        run = _at(site, placed.step.run or "")
         message = _misled(placed.step, run, site)
         if message:
             yield Problem(entry.document.at(*placed.path, "run"), message)
@@ -161,7 +167,7 @@ def _scripts(entry: Entry, site: KubeProxyProfile) -> Iterator[_AtKind]:
     """The commands of an entry at a site; what cannot be filled in is told by another check."""
     for placed in _in_order(entry):
         try:
-            run = fill_in(placed.step.run or "", site_words(site))
+            run = _at(site, placed.step.run or "")
         except ValueError:
             continue
         if run.text and placed.step.where and not _misled(placed.step, run, site):
