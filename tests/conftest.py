@@ -1,6 +1,7 @@
 """Shared by all tests: the command as a user runs it, a small catalog, and both promtools."""
 
 import functools
+import json
 import math
 import os
 import shutil
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import yaml
@@ -221,6 +223,19 @@ def of_all_processes(factory: pytest.TempPathFactory) -> Path:
     """The folder of this run of the tests, whichever of its processes asks."""
     base = factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+Plain = TypeVar("Plain")  # what JSON can hold
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[], Plain]) -> Plain:
+    """What is made takes long: one process of this run of the tests makes it, all have it."""
+    path = of_all_processes(factory) / f"{name}.json"
+    with alone(factory, name):
+        if not path.exists():
+            path.write_text(json.dumps(make()), encoding="utf-8")
+    made: Plain = json.loads(path.read_text(encoding="utf-8"))
+    return made
 
 
 def obtained(tool: Tool, version: str, factory: pytest.TempPathFactory) -> Path:
