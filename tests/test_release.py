@@ -19,7 +19,7 @@ from generator import __version__
 from generator.base.names import TOOL
 from generator.base.problems import ToolError
 from generator.cli import COMMANDS
-from tests.conftest import ROOT, Repository
+from tests.conftest import ROOT, Repository, Run, once
 from tests.documents import parsed
 from tests.release import SUMS, Commit, man_pages, out_of_step, release
 
@@ -34,7 +34,14 @@ PERMISSIVE = re.compile(
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """The files here as one commit, of whatever state they are."""
-    folder = tmp_path_factory.mktemp("repository")
+
+    def commit() -> str:
+        return str(committed(tmp_path_factory.mktemp("repository")).folder)
+
+    return Repository(Path(once(tmp_path_factory, "committed", commit)))
+
+
+def committed(folder: Path) -> Repository:
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, names.split("\0")):
@@ -49,9 +56,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 @pytest.fixture(scope="module")
 def dist(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    release(repository.folder, folder)
-    return folder
+    def make() -> str:
+        folder = tmp_path_factory.mktemp("dist")
+        release(repository.folder, folder)
+        return str(folder)
+
+    return Path(once(tmp_path_factory, "dist", make))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -152,7 +162,7 @@ def test_the_wheel_alone_compiles_the_same_output(python: str, dist: Path, tmp_p
 
 @pytest.mark.parametrize("preset", ["tke", "opentelemetry"])
 def test_the_rules_of_a_preset_are_what_generate_gives(
-    preset: str, dist: Path, tmp_path: Path
+    preset: str, dist: Path, tmp_path: Path, run: Run
 ) -> None:
     with tarfile.open(dist / f"{NAME}-rules-{preset}.tar.gz") as files:
         members = files.getmembers()
@@ -160,16 +170,14 @@ def test_the_rules_of_a_preset_are_what_generate_gives(
     assert {(one.uid, one.gid, one.uname, one.mode) for one in members} == {(0, 0, "", 0o644)}
     (tmp_path / "site.yaml").write_text(f"extends: [{preset}]\n")
     words = ["--profile", str(tmp_path / "site.yaml"), "--output", str(tmp_path / "output")]
-    command = [sys.executable, "-m", "generator", "generate", "--no-validate", *words]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    assert run("generate", "--no-validate", *words).returncode == 0
     assert contents(tmp_path / "unpacked") == contents(tmp_path / "output")
 
 
-def test_the_site_is_what_site_gives(dist: Path, tmp_path: Path) -> None:
+def test_the_site_is_what_site_gives(dist: Path, tmp_path: Path, run: Run) -> None:
     with tarfile.open(dist / f"{NAME}-site.tar.gz") as files:
         files.extractall(tmp_path / "unpacked", filter="data")
-    command = [sys.executable, "-m", "generator", "site", "--output", str(tmp_path / "site")]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    assert run("site", "--output", str(tmp_path / "site")).returncode == 0
     assert contents(tmp_path / "unpacked") == contents(tmp_path / "site")
 
 
