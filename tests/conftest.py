@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeAlias, TypeVar
 
 import pytest
@@ -234,7 +233,7 @@ def of_all_processes(factory: pytest.TempPathFactory) -> Path:
 Plain = TypeVar("Plain")  # what JSON can hold
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[], Plain]) -> Plain:
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[], Plain]) -> Plain:
     """What is made takes long: one process of this run of the tests makes it, all have it."""
     path = of_all_processes(factory) / f"{name}.json"
     with alone(factory, name):
@@ -263,16 +262,10 @@ def annotations_in(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
 def compiled_for(profile: str, folder: Path) -> dict[str, str]:
     """The shipped catalog compiled for a profile that is written into a folder: text by path."""
     (folder / "site.yaml").write_text(profile, encoding="utf-8")
-    return dict(_compiled(profile))
-
-
-@functools.lru_cache(maxsize=16)  # tests that stand together ask for the same
-def _compiled(profile: str) -> Mapping[str, str]:
-    with TemporaryDirectory() as name:
-        path = Path(name) / "site.yaml"
-        path.write_text(profile, encoding="utf-8")
-        compiled = compile_catalog(load(profile=path), "output")
-    return {file.path: file.text for file in compiled.files}
+    return {
+        file.path: file.text
+        for file in compile_catalog(load(profile=folder / "site.yaml"), "output").files
+    }
 
 
 @pytest.fixture(scope="session", params=tools.PROMTOOL.pinned)
@@ -298,7 +291,7 @@ def tested(run: Run, pinned_loki: Path, tmp_path_factory: pytest.TempPathFactory
         done = run("test", PATH=path)
         return [str(done.returncode), done.stdout, done.stderr]
 
-    code, stdout, stderr = once(tmp_path_factory, "tested", test)
+    code, stdout, stderr = made_once(tmp_path_factory, "tested", test)
     return subprocess.CompletedProcess(["test"], int(code), stdout, stderr)
 
 
@@ -314,7 +307,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (made,) = folder.glob("*.whl")
         return str(made)
 
-    return Path(once(tmp_path_factory, "wheel", make))
+    return Path(made_once(tmp_path_factory, "wheel", make))
 
 
 @dataclass(frozen=True)

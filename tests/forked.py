@@ -20,6 +20,8 @@ from tempfile import TemporaryFile
 
 _LONGEST = 100_000  # bytes of a request: arguments, folder and environment
 _SECONDS = 300
+# What the command imports when it needs it.
+_LATE = ("drain3", "httpx", "jsonschema", "rich.console", "rich.markdown", "rich.table")
 _AT_START = ("PYTHON", "LC_", "LANG", "TZ")  # what Python reads when it starts, and not again
 
 
@@ -77,8 +79,8 @@ def _prepare() -> None:
     from generator.cli import COMMANDS
     from generator.pipeline import compile_catalog
 
-    for name in COMMANDS:
-        import_module(f"generator.commands.{name}")
+    for name in (*(f"generator.commands.{name}" for name in COMMANDS), *_LATE):
+        import_module(name)
     compile_catalog(load(), "output")
     gc.collect()
     gc.freeze()  # memory that nothing writes to stays shared

@@ -19,7 +19,7 @@ import yaml
 from junitparser import Failure, JUnitXml
 
 from generator.prove import tools
-from tests.conftest import ROOT, Repository, Run, obtained, once
+from tests.conftest import ROOT, Repository, Run, made_once, obtained
 
 DOCUMENTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "docs")
 SHIPPED = (
@@ -78,7 +78,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     def copy() -> str:
         return str(project_in(tmp_path_factory.mktemp("project")).folder)
 
-    return Repository(Path(once(tmp_path_factory, "project", copy)))
+    return Repository(Path(made_once(tmp_path_factory, "project", copy)))
 
 
 def project_in(folder: Path) -> Repository:
@@ -297,7 +297,7 @@ def installed(
         (wheel,) = wheels.iterdir()
         return [str(temp), str(wheel)]
 
-    temp, wheel = once(tmp_path_factory, "installed", install)
+    temp, wheel = made_once(tmp_path_factory, "installed", install)
     return Installed(Action(project.folder, promtool, Path(temp)), Path(wheel))
 
 

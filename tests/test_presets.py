@@ -44,7 +44,7 @@ from generator.steps.filled import fill_in
 from generator.verify import routing
 from generator.verify.routing import Site
 from tests import kubernetes_api
-from tests.conftest import ROOT, compiled_for, obtained, once
+from tests.conftest import ROOT, compiled_for, made_once, obtained
 from tests.lab import servers
 from tests.lab.programs import ALERTMANAGER
 from tests.lokis import StartLoki
@@ -234,7 +234,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[s
         profile = "extends: [{}]\nloki: {{interval: 1s}}\n"
         return {layout: compiled_for(profile.format(layout), folder) for layout in LAYOUTS}
 
-    return once(tmp_path_factory, "layouts", compile_all)
+    return made_once(tmp_path_factory, "layouts", compile_all)
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +249,7 @@ def causes(
     def ask() -> Mapping[str, Mapping[str, str]]:
         return sent(compiled, start_loki, alertmanager, tmp_path_factory.mktemp("ruler"))
 
-    return once(tmp_path_factory, "causes", ask)
+    return made_once(tmp_path_factory, "causes", ask)
 
 
 def sent(

@@ -19,7 +19,7 @@ from generator import __version__
 from generator.base.names import TOOL
 from generator.base.problems import ToolError
 from generator.cli import COMMANDS
-from tests.conftest import ROOT, Repository, Run, once
+from tests.conftest import ROOT, Repository, Run, made_once
 from tests.documents import parsed
 from tests.release import SUMS, Commit, man_pages, out_of_step, release
 
@@ -38,7 +38,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     def commit() -> str:
         return str(committed(tmp_path_factory.mktemp("repository")).folder)
 
-    return Repository(Path(once(tmp_path_factory, "committed", commit)))
+    return Repository(Path(made_once(tmp_path_factory, "committed", commit)))
 
 
 def committed(folder: Path) -> Repository:
@@ -61,7 +61,7 @@ def dist(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Pa
         release(repository.folder, folder)
         return str(folder)
 
-    return Path(once(tmp_path_factory, "dist", make))
+    return Path(made_once(tmp_path_factory, "dist", make))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
