@@ -6,13 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from generator.catalog.load import load
 from generator.cli import COMMANDS, main
-from generator.prove import tools
 from tests.catalog.test_lines import FIRES
 from tests.conftest import ROOT, TINY, Completed, Proven, Run, completed
 from tests.terminal import shown
@@ -167,12 +168,17 @@ def test_promtool_is_not_asked_again_about_what_has_not_changed(
     assert int(found[1]) == int(found[2]) - 2
 
 
-@pytest.mark.parametrize("pinned_promtool", tools.PROMTOOL.pinned[-1:], indirect=True)
-def test_promtool_is_asked_again_by_force(run: Run, tmp_path: Path, proven: Proven) -> None:
-    done = run("check", "--force", **proven.again(tmp_path))
-    assert done.returncode == 0, done.stderr
-    assert "promtool accepts" in done.stderr
-    assert UNCHANGED.search(done.stderr) is None
+def test_promtool_is_asked_again_by_force(
+    tmp_path: Path, pinned_promtool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generator.catalog.load.load", partial(load, base=TINY))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(pinned_promtool.parent), prepend=os.pathsep)
+    for options, remembers in ([], False), ([], True), (["--force"], False):
+        done = CliRunner().invoke(main, ["check", *options])
+        assert done.exit_code == 0, done.stderr
+        assert "promtool accepts" in done.stderr
+        assert bool(UNCHANGED.search(done.stderr)) == remembers
 
 
 def test_a_proof_without_promtool_is_no_proof_with_it(run: Run, tmp_path: Path) -> None:
