@@ -1,6 +1,7 @@
 """Shared by all tests: the command as a user runs it, a small catalog, and both promtools."""
 
 import functools
+import json
 import math
 import os
 import shutil
@@ -9,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 import pytest
 import yaml
@@ -24,6 +27,7 @@ from generator.prove import local_victorialogs, tools
 from generator.prove.tools import Tool
 from generator.servers.loki import Loki
 from generator.servers.victorialogs import VictoriaLogs
+from tests.forked import Forking
 from tests.lab import programs
 from tests.lokis import RELEASES, StartLoki
 
@@ -42,10 +46,15 @@ FUZZ_SECONDS = (
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Most of what is started is written in Go: collecting garbage less often takes a tenth off its time.
+os.environ.setdefault("GOGC", "400")
+
 # `make fast` leaves out what starts programs or waits for servers: tests with one of these fixtures, and modules that
 # import one of these names.
 FIXTURES_THAT_START = {
     "run",
+    "forking",
+    "wheel",
     "operator",
     "pinned_promtool",
     "pinned_loki",
@@ -118,7 +127,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
         items[:] = [item for item in items if "start_loki" in item.fixturenames]
 
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Completed: TypeAlias = "subprocess.CompletedProcess[str]"
+Run = Callable[..., Completed]
 
 
 def completed(
@@ -144,12 +154,21 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture(scope="session")
-def run() -> Run:
+def forking() -> Iterator[Forking]:
+    """Starts the command in less time: most of that of a short run goes into imports."""
+    with closing(Forking(ROOT)) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def run(forking: Forking) -> Run:
     """Run the command in a folder, in its own process; environment variables can be added."""
 
     def command(
         *arguments: str, cwd: Path = ROOT, **environment: str
     ) -> subprocess.CompletedProcess[str]:
+        if forking.can_give(environment):
+            return forking.run(arguments, cwd, {**os.environ, **environment})
         return completed([sys.executable, "-m", "generator", *arguments], cwd, **environment)
 
     return command
@@ -211,6 +230,19 @@ def of_all_processes(factory: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
+Plain = TypeVar("Plain")  # what JSON can hold
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[], Plain]) -> Plain:
+    """What is made takes long: one process of this run of the tests makes it, all have it."""
+    path = of_all_processes(factory) / f"{name}.json"
+    with alone(factory, name):
+        if not path.exists():
+            path.write_text(json.dumps(make()), encoding="utf-8")
+    made: Plain = json.loads(path.read_text(encoding="utf-8"))
+    return made
+
+
 def obtained(tool: Tool, version: str, factory: pytest.TempPathFactory) -> Path:
     with alone(factory, f"{tool.name}-{version}"):
         return tools.pinned_program(tool, version, say)
@@ -248,6 +280,34 @@ def pinned_promtool(
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Prometheus operator's own code for the objects that it reads."""
     return obtained(programs.OPERATOR, programs.OPERATOR.pinned[0], tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def tested(run: Run, pinned_loki: Path, tmp_path_factory: pytest.TempPathFactory) -> Completed:
+    """What `test` said when it ran the catalog's unit tests on a real Loki, which takes longer than any other run."""
+
+    def test() -> list[str]:
+        path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
+        done = run("test", PATH=path)
+        return [str(done.returncode), done.stdout, done.stderr]
+
+    code, stdout, stderr = made_once(tmp_path_factory, "tested", test)
+    return subprocess.CompletedProcess(["test"], int(code), stdout, stderr)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that pip makes of this checkout."""
+
+    def make() -> str:
+        folder = tmp_path_factory.mktemp("wheel")
+        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
+        done = completed([*pip, str(folder), str(ROOT)], folder)
+        assert done.returncode == 0, done.stderr
+        (made,) = folder.glob("*.whl")
+        return str(made)
+
+    return Path(made_once(tmp_path_factory, "wheel", make))
 
 
 @dataclass(frozen=True)

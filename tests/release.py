@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,8 +66,8 @@ class Commit:
         return done.stdout
 
 
-def release(repository: Path, output: Path) -> None:
-    """Make everything in a new folder."""
+def release(repository: Path, output: Path, presets: Collection[str] | None = None) -> None:
+    """Make everything in a new folder; of the presets' rules, those of some or of all."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         commit = last_commit(repository, work / "source")
@@ -77,9 +78,11 @@ def release(repository: Path, output: Path) -> None:
         python = install(commit, wheel, work / "installed")
         name_of = f"{TOOL}-{version}"
 
-        for preset in sorted((commit.folder / "catalog" / "presets").glob("*.yaml")):
-            rules = rules_of(commit, python, preset.stem, work)
-            archive(rules, output / f"{name_of}-rules-{preset.stem}.tar.gz", commit.time)
+        folder = commit.folder / "catalog" / "presets"
+        shipped = sorted(path.stem for path in folder.glob("*.yaml"))
+        for preset in shipped if presets is None else presets:
+            rules = rules_of(commit, python, preset, work)
+            archive(rules, output / f"{name_of}-rules-{preset}.tar.gz", commit.time)
         archive(site_of(commit, python, work), output / f"{name_of}-site.tar.gz", commit.time)
         pages = man_pages(commit, version, work / "man")
         archive(pages, output / f"{name_of}-man.tar.gz", commit.time)

@@ -19,7 +19,7 @@ import yaml
 from junitparser import Failure, JUnitXml
 
 from generator.prove import tools
-from tests.conftest import ROOT, Repository, obtained
+from tests.conftest import ROOT, Repository, Run, made_once, obtained
 
 DOCUMENTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "docs")
 SHIPPED = (
@@ -74,7 +74,14 @@ def test_no_input_becomes_part_of_a_script() -> None:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """This project as others get it: a repository."""
-    folder = tmp_path_factory.mktemp("project")
+
+    def copy() -> str:
+        return str(project_in(tmp_path_factory.mktemp("project")).folder)
+
+    return Repository(Path(made_once(tmp_path_factory, "project", copy)))
+
+
+def project_in(folder: Path) -> Repository:
     for name in (*SHIPPED, HOOKS):
         if (ROOT / name).is_dir():
             shutil.copytree(
@@ -95,13 +102,14 @@ class Site:
     origin: Repository
     clone: Path
     base: str
+    generated: "Generated"
 
     def changed(self, files: Mapping[str, str], page: str | None = None) -> "Site":
         """The change: files written, the profile compiled; then a generated page edited by hand."""
         self.origin.git("switch", "--quiet", "--force-create", "mine", "main")
         for name, text in files.items():
             (self.origin.folder / name).write_text(text, encoding="utf-8")
-        generate(self.origin.folder)
+        self.generated.into(self.origin.folder)
         if page:
             (self.origin.folder / page).write_text(
                 edited((self.origin.folder / page).read_text(encoding="utf-8"))
@@ -116,26 +124,41 @@ def edited(text: str) -> str:
     return text.replace("interval: 30s", "interval: 1m", 1)
 
 
-def generate(folder: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "generator",
-        "generate",
-        "--no-validate",
-        "--profile",
-        "site.yaml",
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+class Generated:
+    """What the command writes for a profile, which it is asked once."""
+
+    def __init__(self, run: Run, work: Path) -> None:
+        self._run = run
+        self._work = work
+        self._outputs: dict[str, Path] = {}
+
+    def into(self, folder: Path) -> None:
+        """Write the output of a folder's profile into it."""
+        shutil.rmtree(folder / "output", ignore_errors=True)
+        shutil.copytree(self._output((folder / "site.yaml").read_text()), folder / "output")
+
+    def _output(self, profile: str) -> Path:
+        if profile not in self._outputs:
+            folder = self._work / str(len(self._outputs))
+            folder.mkdir()
+            (folder / "site.yaml").write_text(profile)
+            done = self._run("generate", "--no-validate", "--profile", "site.yaml", cwd=folder)
+            assert done.returncode == 0, done.stderr
+            self._outputs[profile] = folder / "output"
+        return self._outputs[profile]
+
+
+@pytest.fixture(scope="module")
+def generated(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Generated:
+    return Generated(run, tmp_path_factory.mktemp("generated"))
 
 
 @pytest.fixture
-def site(repository: Repository, tmp_path: Path) -> Site:
+def site(repository: Repository, generated: Generated, tmp_path: Path) -> Site:
     (repository.folder / "site.yaml").write_text(PROFILE)
-    generate(repository.folder)
+    generated.into(repository.folder)
     base = repository.commit({"CHANGELOG.md": CHANGELOG})
-    return Site(repository, tmp_path / "clone", base)
+    return Site(repository, tmp_path / "clone", base, generated)
 
 
 @pytest.fixture(scope="module")
@@ -164,13 +187,21 @@ class Action:
     def __init__(self, project: Path, promtool: Path, temp: Path) -> None:
         self.environment = {"GITHUB_ACTION_PATH": str(project), "RUNNER_TEMP": str(temp)}
         self.path = temp / "path"
-        self.path.write_text("")
+        self.path.touch()
         self.outputs_file = temp / "outputs"
-        self.outputs_file.write_text("")
+        self.outputs_file.touch()
         self.promtool = promtool
-        self.install, *self.steps = yaml_of("action.yml")["runs"]["steps"]
-        done = self.step(self.install, project, {})
+        self.first, *self.steps = yaml_of("action.yml")["runs"]["steps"]
+
+    def install(self) -> None:
+        done = self.step(self.first, Path(self.environment["GITHUB_ACTION_PATH"]), {})
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def in_folder(self, temp: Path) -> "Action":
+        """What is installed, in the hands of another runner."""
+        other = Action(Path(self.environment["GITHUB_ACTION_PATH"]), self.promtool, temp)
+        other.path.write_text(self.path.read_text())
+        return other
 
     def __call__(
         self, folder: Path, event: Mapping[str, str], **inputs: str
@@ -231,9 +262,48 @@ def expression(text: str, values: Mapping[str, str]) -> str:
     return next((values[name] for name in names if values.get(name)), "")
 
 
+@dataclass(frozen=True)
+class Installed:
+    """What the first step of the action installs, and the first line of a job of the template; nobody changes it."""
+
+    action: Action
+    wheel: Path
+
+    @property
+    def path(self) -> str:
+        """Where a runner finds its programs, its own Python and promtool among them."""
+        python = Path(self.action.environment["RUNNER_TEMP"]) / "kube-proxy-alerts" / "bin"
+        return os.pathsep.join([str(python), str(self.action.promtool.parent), os.environ["PATH"]])
+
+
 @pytest.fixture(scope="module")
-def action(project: Repository, promtool: Path, tmp_path_factory: pytest.TempPathFactory) -> Action:
-    return Action(project.folder, promtool, tmp_path_factory.mktemp("runner"))
+def installed(
+    project: Repository, promtool: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Installed:
+    def install() -> list[str]:
+        temp, wheels = (tmp_path_factory.mktemp(name) for name in ("installed", "wheels"))
+        action = Action(project.folder, promtool, temp)
+        action.install()
+        template = yaml_of(TEMPLATE)
+        lines = template[".kube-proxy-alerts"]["before_script"]
+        build = f"pip wheel --quiet --no-deps --wheel-dir {wheels} {project.folder}"
+        variables = {
+            **template["variables"],
+            "PATH": Installed(action, wheels).path,
+            "KUBE_PROXY_ALERTS_SOURCE": str(project.folder),
+        }
+        done = bash("\n".join([*lines, build]), wheels, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (wheel,) = wheels.iterdir()
+        return [str(temp), str(wheel)]
+
+    temp, wheel = made_once(tmp_path_factory, "installed", install)
+    return Installed(Action(project.folder, promtool, Path(temp)), Path(wheel))
+
+
+@pytest.fixture(scope="module")
+def action(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Action:
+    return installed.action.in_folder(tmp_path_factory.mktemp("runner"))
 
 
 def test_github_passes_a_change_that_the_changelog_names(action: Action, site: Site) -> None:
@@ -351,13 +421,11 @@ def job(name: str, folder: Path, **variables: str) -> tuple[int, str, Any]:
 
 
 @pytest.fixture(scope="module")
-def runner(action: Action, project: Repository) -> dict[str, str]:
-    """A runner with promtool and a Python of its own."""
-    python = Path(action.environment["RUNNER_TEMP"]) / "kube-proxy-alerts" / "bin"
-    path = os.pathsep.join([str(python), str(action.promtool.parent), os.environ["PATH"]])
+def runner(installed: Installed) -> dict[str, str]:
+    """A runner with promtool and a Python of its own. What pip shall install there is what it finds installed."""
     return {
-        "PATH": path,
-        "KUBE_PROXY_ALERTS_SOURCE": str(project.folder),
+        "PATH": installed.path,
+        "KUBE_PROXY_ALERTS_SOURCE": str(installed.wheel),
         "KUBE_PROXY_ALERTS_INPUTS": "--profile site.yaml",
         "CI_COMMIT_BEFORE_SHA": "0" * 40,
     }
@@ -428,7 +496,7 @@ def test_pre_commit_runs_the_hooks(
     code, said = commit()
     assert code == 1
     assert "repair it with:\n  kube-proxy-alerts generate --profile site.yaml\n" in said
-    generate(folder)
+    site.generated.into(folder)
     code, said = commit()
     assert code == 1
     assert UNNAMED in said

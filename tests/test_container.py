@@ -36,7 +36,7 @@ def test_hadolint_has_nothing_to_say(tmp_path: Path) -> None:
     assert "DL3007" in lint(spoiled).stdout
 
 
-def test_what_is_copied_is_enough_for_the_whole_wheel(tmp_path: Path) -> None:
+def test_what_is_copied_is_enough_for_the_whole_wheel(wheel: Path, tmp_path: Path) -> None:
     context = tmp_path / "context"
     context.mkdir()
     for *sources, _ in (shlex.split(line) for line in said("COPY") if "--from" not in line):
@@ -46,15 +46,15 @@ def test_what_is_copied_is_enough_for_the_whole_wheel(tmp_path: Path) -> None:
                 shutil.copytree(ROOT / source, context / source, ignore=hidden)
             else:
                 shutil.copy2(ROOT / source, context)
-    assert wheel(context, tmp_path / "ours") == wheel(ROOT, tmp_path / "whole")
-
-
-def wheel(source: Path, target: Path) -> dict[str, int]:
-    """The files of a wheel built of a folder, with their checksums."""
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
-    subprocess.run([*pip, str(target), str(source)], check=True, capture_output=True)
-    (built,) = target.glob("*.whl")
-    with ZipFile(built) as files:
+    subprocess.run([*pip, str(tmp_path), str(context)], check=True, capture_output=True)
+    (ours,) = tmp_path.glob("*.whl")
+    assert files_of(ours) == files_of(wheel)
+
+
+def files_of(wheel: Path) -> dict[str, int]:
+    """The files of a wheel, with their checksums."""
+    with ZipFile(wheel) as files:
         return {file.filename: file.CRC for file in files.infolist()}
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from generator.cli import COMMANDS
-from tests.conftest import ROOT, Repository, Run, completed
+from tests.conftest import ROOT, Completed, Repository, Run, completed
 from tests.documents import DOCUMENTS, SERVED, blocks, commands, named_blocks, tokens
 
 
@@ -64,10 +64,12 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
 @pytest.mark.parametrize(
     "document", [name for name in DOCUMENTS if commands(name) and name != SERVED]
 )
-def test_every_command_runs(document: str, checkout: Path, run: Run) -> None:
+def test_every_command_runs(document: str, checkout: Path, run: Run, tested: Completed) -> None:
     (checkout / "site.yaml").write_text(blocks("README.md", "yaml")[0], encoding="utf-8")
     for words in commands(document):
         match words:
+            case ["kube-proxy-alerts", "test"]:
+                assert tested.returncode == 0, (words, tested.stdout, tested.stderr)
             case ["kube-proxy-alerts", *arguments]:
                 if arguments[0] == "serve":
                     arguments += ["--port", "0", "--minutes", "0.02"]  # a short look

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ import pytest
 import yaml
 from msgspec.structs import asdict
 
+from generator import outputs
 from generator.base import subprocesses
 from generator.base.file import File
 from generator.base.names import TEST_LABEL
+from generator.base.problems import errors
 from generator.catalog import profiles, wrappings
 from generator.catalog.load import Inputs, load, shipped_catalog
 from generator.catalog.model import Catalog, Entry, LogStream, LogTest, LogTests
@@ -41,7 +44,7 @@ from generator.steps.filled import fill_in
 from generator.verify import routing
 from generator.verify.routing import Site
 from tests import kubernetes_api
-from tests.conftest import ROOT, compiled_for, obtained
+from tests.conftest import ROOT, compiled_for, made_once, obtained
 from tests.lab import servers
 from tests.lab.programs import ALERTMANAGER
 from tests.lokis import StartLoki
@@ -68,17 +71,15 @@ def promtool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return obtained(tools.PROMTOOL, tools.PROMTOOL.pinned[0], tmp_path_factory)
 
 
+@cache
 def site(name: str) -> Inputs:
     return load(profile=PRESETS[name])
 
 
-def generated(inputs: Inputs, folder: str) -> str:
-    """The rule file of an engine."""
-    return next(
-        file.text
-        for file in compile_catalog(inputs, "output").files
-        if file.path.startswith(f"{folder}/")
-    )
+def rule_file(inputs: Inputs, engine: Engine) -> str:
+    rules = compile_rules(inputs.catalog, inputs.profile)
+    (file,) = outputs.render_one(engine, rules, inputs.catalog, inputs.profile)
+    return file.text
 
 
 SECTIONS = {"logs": "loki", "metrics": "prometheus", "how it runs": "kube_proxy"}
@@ -132,7 +133,10 @@ def test_the_command_that_verifies_has_no_complaint_about_the_inhibitions_genera
 ) -> None:
     catalog, profile = inputs_of(name)
     rules = compile_rules(catalog, profile)
-    config = yaml.safe_load(generated(site(name), "alertmanager"))
+    compiled = compile_catalog(site(name), "output")
+    assert errors(compiled.problems) == []
+    texts = {file.path: file.text for file in compiled.files}
+    config = yaml.safe_load(texts["alertmanager/kube-proxy.alertmanager.yaml"])
     labels = {"loki": asdict(profile.loki.labels), "prometheus": asdict(profile.prometheus.labels)}
     places: dict[Engine, Site] = {
         "loki": Site(frozenset(label for label in labels["loki"].values() if label)),
@@ -224,11 +228,13 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, str]]:
     """What is generated for each layout: text by path."""
-    profiles_of = {layout: f"extends: [{layout}]\nloki: {{interval: 1s}}\n" for layout in LAYOUTS}
-    return {
-        layout: compiled_for(text, tmp_path_factory.mktemp("site"))
-        for layout, text in profiles_of.items()
-    }
+
+    def compile_all() -> Mapping[str, Mapping[str, str]]:
+        folder = tmp_path_factory.mktemp("site")
+        profile = "extends: [{}]\nloki: {{interval: 1s}}\n"
+        return {layout: compiled_for(profile.format(layout), folder) for layout in LAYOUTS}
+
+    return made_once(tmp_path_factory, "layouts", compile_all)
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +245,16 @@ def causes(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Mapping[str, Mapping[str, str]]:
     """The labels of the alert on a mismatch that a real ruler sends for each layout, a minute after its start."""
-    work = tmp_path_factory.mktemp("ruler")
+
+    def ask() -> Mapping[str, Mapping[str, str]]:
+        return sent(compiled, start_loki, alertmanager, tmp_path_factory.mktemp("ruler"))
+
+    return made_once(tmp_path_factory, "causes", ask)
+
+
+def sent(
+    compiled: Mapping[str, Mapping[str, str]], start_loki: StartLoki, alertmanager: Path, work: Path
+) -> Mapping[str, Mapping[str, str]]:
     config = silent(
         compiled[next(iter(LAYOUTS))]["alertmanager/kube-proxy.alertmanager.yaml"], work
     )
@@ -473,7 +488,7 @@ def log_rules(inputs: Inputs) -> tuple[Rule, ...]:
     names = {entry.alert for entry in failures(inputs)}
     rules = (
         rule
-        for rule in log_tests.alerting_rules([generated(inputs, "loki")])
+        for rule in log_tests.alerting_rules([rule_file(inputs, "loki")])
         if rule["alert"] in names
     )
     return tuple(
@@ -526,7 +541,7 @@ def test_metrics_as_the_site_has_them_fire(name: str, tmp_path: Path, promtool: 
         },
     ]
     rules = tmp_path / "rules.yaml"
-    rules.write_text(generated(inputs, "prometheus"), encoding="utf-8")
+    rules.write_text(rule_file(inputs, "prometheus"), encoding="utf-8")
     (tmp_path / "tests.yaml").write_text(
         yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": tests})
     )

@@ -3,10 +3,9 @@
 import ast
 import json
 import re
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,23 +35,9 @@ OWN = {
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What pip installs, without what it depends on: the package inside which `generator` stands."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(folder),
-        str(ROOT),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (wheel,) = folder.glob("*.whl")
+    folder = tmp_path_factory.mktemp("installed")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site-packages")
     return folder / "site-packages" / "kube_proxy_alerts"
@@ -93,12 +78,17 @@ def descriptions(schema: object) -> Iterator[str]:
             yield from descriptions(value)
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@cache
+def texts() -> tuple[tuple[str, str], ...]:
     """All that the program says, and where it says it."""
+    return tuple(said())
+
+
+def said() -> Iterator[tuple[str, str]]:
     for verb in ("", *COMMANDS):
         words = [verb, "--help"] if verb else ["--help"]
-        said = CliRunner().invoke(main, words, env={"COLUMNS": "1000"}, terminal_width=1000).output
-        yield f"{verb} --help", said
+        done = CliRunner().invoke(main, words, env={"COLUMNS": "1000"}, terminal_width=1000)
+        yield f"{verb} --help", done.output
     for module in sorted((ROOT / "generator").rglob("*.py")):
         for text in literals(module):
             yield module.relative_to(ROOT).as_posix(), text

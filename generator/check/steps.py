@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from generator.base.document import Path
 from generator.base.problems import Location, Problem
@@ -136,6 +137,11 @@ def _in_order(entry: Entry) -> list[_Placed]:
     return [_Placed(step, paths[id(step)]) for step in entry.steps()]
 
 
+@cache  # each check reads each step at each site
+def _at(site: KubeProxyProfile, template: str) -> Filled:
+    return fill_in(template, site_words(site))
+
+
 def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
     step = placed.step
     for key, template in (("do", step.do), ("run", step.run), ("expect", step.expect)):
@@ -159,12 +165,12 @@ def _template_problems(template: str, profile: Profile) -> Iterator[str]:
     if unknown:
         return
     for site in kinds(profile.kube_proxy):
-        fill_in(template, site_words(site))
+        _at(site, template)
 
 
 def _misplaced_steps(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
     for site in kinds(profile.kube_proxy):
-        run = fill_in(placed.step.run or "", site_words(site))
+        run = _at(site, placed.step.run or "")
         message = _misled(placed.step, run, site)
         if message:
             yield Problem(entry.document.at(*placed.path, "run"), message)
@@ -197,7 +203,7 @@ def _scripts(entry: Entry, site: KubeProxyProfile) -> Iterator[_AtKind]:
     """The commands of an entry at a site; what cannot be filled in is told by another check."""
     for placed in _in_order(entry):
         try:
-            run = fill_in(placed.step.run or "", site_words(site))
+            run = _at(site, placed.step.run or "")
         except ValueError:
             continue
         if run.text and placed.step.where and not _misled(placed.step, run, site):

@@ -6,6 +6,7 @@ are the names of the node and of kube-proxy's Pod, which the head of each page s
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from msgspec.structs import replace
@@ -31,6 +32,7 @@ class Command:
 Word = str | Command | Callable[..., Command]
 
 
+@cache  # asked for every template of every step
 def site_words(site: KubeProxyProfile) -> Mapping[str, Word]:
     """What the steps' words stand for at a site: commands, and facts that are no commands."""
     facts: dict[str, Word] = {
@@ -52,6 +54,7 @@ def in_pod(site: KubeProxyProfile) -> bool:
     return site.runs_as in ("daemonset", "static-pod")
 
 
+@cache
 def kinds(site: KubeProxyProfile) -> tuple[KubeProxyProfile, ...]:
     """The site first, then each other way to run kube-proxy: Pods with a ConfigMap, without, and with a log file."""
     in_pods: tuple[RunsAs, ...] = ("daemonset", "static-pod")

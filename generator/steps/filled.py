@@ -83,11 +83,19 @@ def fill_in(template: str, words: Mapping[str, Word]) -> Filled:
 
 def unknown_words(template: str, words: Collection[str]) -> list[str]:
     """The names in a template that are no words. Raises ValueError if it is not a template."""
+    return sorted(_names(template).difference(words))
+
+
+@cache
+def _names(template: str) -> frozenset[str]:
+    """The names that a template takes from outside."""
+    if "{" not in template:
+        return frozenset()
     try:
         parsed = _sandbox().parse(template)
     except TemplateError as error:
         raise ValueError(error.message or "not a template") from None
-    return sorted(meta.find_undeclared_variables(parsed) - set(words))
+    return frozenset(meta.find_undeclared_variables(parsed))
 
 
 def _dense(text: str) -> str:

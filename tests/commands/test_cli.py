@@ -6,14 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from generator.catalog.load import load
 from generator.cli import COMMANDS, main
 from tests.catalog.test_lines import FIRES
-from tests.conftest import ROOT, TINY, Proven, Run, completed
+from tests.conftest import ROOT, TINY, Completed, Proven, Run, completed
 from tests.terminal import shown
 
 
@@ -159,12 +161,24 @@ def test_promtool_is_not_asked_again_about_what_has_not_changed(
         found = UNCHANGED.search(run(*command, **environment).stderr)
         assert found
         assert found[1] == found[2]
-    assert UNCHANGED.search(run("check", "--force", **environment).stderr) is None
     own = tmp_path / "own"
     assert run("new", "mine", "--kind", "symptom", "--catalog", str(own)).returncode == 0
     found = UNCHANGED.search(run("check", "--catalog", str(own), **environment).stderr)
     assert found
     assert int(found[1]) == int(found[2]) - 2
+
+
+def test_promtool_is_asked_again_by_force(
+    tmp_path: Path, pinned_promtool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generator.catalog.load.load", partial(load, base=TINY))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(pinned_promtool.parent), prepend=os.pathsep)
+    for options, remembers in ([], False), ([], True), (["--force"], False):
+        done = CliRunner().invoke(main, ["check", *options])
+        assert done.exit_code == 0, done.stderr
+        assert "promtool accepts" in done.stderr
+        assert bool(UNCHANGED.search(done.stderr)) == remembers
 
 
 def test_a_proof_without_promtool_is_no_proof_with_it(run: Run, tmp_path: Path) -> None:
@@ -399,13 +413,14 @@ def test_output_is_the_same_bytes_everywhere(
     assert made == committed
 
 
-def test_test_runs_the_catalogs_tests_on_a_real_loki(run: Run, pinned_loki: Path) -> None:
-    path = os.pathsep.join([str(pinned_loki.parent), os.environ["PATH"]])
-    done = run("test", PATH=path)
-    assert done.returncode == 0, done.stdout
-    assert "ok\tcatalog/iptables-backend-mismatch/tests.yaml: the first line fires" in done.stdout
+def test_test_runs_the_catalogs_tests_on_a_real_loki(
+    tested: Completed,
+) -> None:
+    assert tested.returncode == 0, tested.stdout
+    assert "ok\tcatalog/iptables-backend-mismatch/tests.yaml: the first line fires" in tested.stdout
     assert re.search(
-        r"\n1\d\d tests pass, 0 fail; Loki sees \d{4} sample lines as the checks do\n$", done.stderr
+        r"\n1\d\d tests pass, 0 fail; Loki sees \d{4} sample lines as the checks do\n$",
+        tested.stderr,
     )
 
 

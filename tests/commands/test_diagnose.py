@@ -33,6 +33,7 @@ from tests.cluster.test_objects import kube_proxy, pod
 from tests.conftest import ROOT, Run, obtained
 from tests.kubernetes_api import serve
 from tests.lab import programs, servers
+from tests.waiting import until_scraped
 
 CATALOG = load().catalog
 SCHEMA = json.loads((ROOT / "catalog" / "diagnosis.schema.json").read_text(encoding="utf-8"))
@@ -473,6 +474,7 @@ def test_prometheus_adds_the_symptoms(
         "scrape_configs": [{"job_name": "kube-proxy", "static_configs": [target]}],
     }
     with servers.prometheus(binary, config, tmp_path) as url:
+        until_scraped(url, 1, 60)
         deadline = time.monotonic() + 60
         while "where      n1" not in run("diagnose", "--prometheus", url).stdout:
             assert time.monotonic() < deadline

@@ -21,6 +21,7 @@ from tests.conftest import ROOT, Run, obtained
 from tests.faulty import CUT, front
 from tests.lab import programs, servers
 from tests.lokis import StartLoki
+from tests.waiting import until_evaluated
 
 SECRET = "never-to-be-seen"  # noqa: S105
 TENANT = "network"
@@ -79,6 +80,12 @@ def state(tmp_path: Path) -> dict[str, str]:
     return {"XDG_STATE_HOME": str(tmp_path / "state"), "KUBE_PROXY_ALERTS_CORTEX_TENANT": TENANT}
 
 
+def up_to_date(run: Run, *where: str, **state: str) -> bool:
+    """Whether `diff` finds nothing, and prints nothing."""
+    done = run("diff", *where, **state)
+    return (done.returncode, done.stdout) == (0, "")
+
+
 @pytest.fixture(params=["loki", "cortex"])
 def ruler(request: pytest.FixtureRequest, rulers: Mapping[str, Ruler]) -> Ruler:
     return rulers[request.param]
@@ -101,7 +108,7 @@ def test_what_is_pushed_is_there_and_pushed_once(
         group["name"] for group in committed["groups"]
     }
 
-    assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (0, "")
+    assert up_to_date(run, *where, **state)
     again = run("push", *where, "--no-validate", **state)
     assert (again.returncode, again.stdout) == (0, "")
     assert again.stderr.endswith(", namespace once: up to date\n")
@@ -239,10 +246,7 @@ def test_a_loki_that_reads_its_rules_from_a_folder_says_so(
             assert f"Loki at {empty.url} {said}" in done.stderr
     with start_loki([File("ours.yaml", shipped)]) as filled:
         where = ("--loki", filled.url, "--namespace", "ours.yaml")
-        assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (
-            0,
-            "",
-        )
+        assert up_to_date(run, *where, **state)
         (Path(state["XDG_STATE_HOME"]).parent / "site.yaml").write_text("labels: {team: net}\n")
         site = str(Path(state["XDG_STATE_HOME"]).parent / "site.yaml")
         assert run("diff", *where, "--profile", site, **state).returncode == 1
@@ -445,7 +449,8 @@ def test_values_that_prometheus_prints_anew_are_pushed_and_verified(
     where = (*ours, "--rules-dir", str(rules), "--namespace", "anew")
     pushed = run("push", *where, "--no-validate", **state)
     assert pushed.returncode == 0, pushed.stderr
-    assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (0, "")
+    assert up_to_date(run, *where, **state)
+    until_evaluated(url, 60)
     deadline = time.monotonic() + 60
     while True:
         done = run("verify", *ours, "--no-runbooks", "--json", **state)

@@ -25,6 +25,7 @@ from tests.lab import programs, servers
 from tests.lokis import StartLoki
 from tests.metrics import KUBE_PROXY_1_22
 from tests.terminal import shown
+from tests.waiting import until_arrived
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RULE = AlertRule(
@@ -253,7 +254,9 @@ def site(
             assert done.returncode == 0, (words, done.stderr)
         running.push([stream({"container": "kube-proxy", "pod": "p1", "node_name": "n1"})])
         found = Site(work / "site.yaml", options, pages, work, alertmanager_binary, config, running)
-        deadline = time.monotonic() + 240  # Loki sends a first alert again after a minute
+        watchdogs = ("KubeProxyLogRulesWatchdog", "KubeProxyMetricRulesWatchdog")
+        until_arrived(alertmanager, watchdogs, 180)  # Loki sends a first alert again after a minute
+        deadline = time.monotonic() + 60
         while (done := run(*commands(SERVED)[-1][1:], cwd=work)).returncode:
             assert time.monotonic() < deadline, done.stdout
             time.sleep(1)

@@ -12,6 +12,7 @@ from generator.prove import local_victorialogs
 from generator.servers.victorialogs import VictoriaLogs
 from tests.conftest import ROOT, Run, obtained
 from tests.lab import programs, servers
+from tests.waiting import until_arrived, until_evaluated
 
 RULES = ROOT / "output" / "victorialogs" / "kube-proxy.rules.yaml"
 ALERTMANAGER = {
@@ -61,7 +62,9 @@ def states(findings: list[dict[str, str]], *checks: str) -> list[tuple[str, str,
 
 
 def test_all_is_well(run: Run, site: Site) -> None:
-    deadline = time.monotonic() + 120  # vmalert spreads the first evaluations over the interval
+    until_evaluated(site["vmalert"], 90)  # vmalert spreads the first over the interval
+    until_arrived(site["alertmanager"], ["KubeProxyLogRulesWatchdog"], 90)
+    deadline = time.monotonic() + 60
     while True:
         _, findings = verified(run, site)
         found = states(findings, "rules", "watchdogs", "selectors")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 
@@ -71,6 +72,12 @@ MORE: tuple[Callable[[str], str], ...] = (
 docker = next(dress for dress in DRESSES if dress.__name__ == "docker")
 
 
+@cache  # asked for each dress
+def owners(line: str) -> set[str]:
+    """The entries whose rules match a line."""
+    return {owner for owner, one in SIGNATURES.items() if one.matches(line)}
+
+
 def events(data: bytes, scanner: Scanner | None = None) -> list[Event]:
     return list((scanner or Scanner(SIGNATURES)).events(Window(data, 0, len(data)), NOW))
 
@@ -82,7 +89,7 @@ def test_rule_and_diagnosis_agree_on_every_sample_line_in_every_dress(
     scanner = Scanner(SIGNATURES)
     different = []
     for line in dict.fromkeys(LINES):
-        rule = {owner for owner, one in SIGNATURES.items() if one.matches(line)}
+        rule = owners(line)
         found = set().union(
             *(event.owners for event in events(f"{dress(line)}\n".encode(), scanner))
         )
@@ -98,7 +105,7 @@ def test_the_lines_of_a_whole_log_are_all_found() -> None:
         found = [
             owner for event in events(data) for owner in event.owners for _ in range(event.count)
         ]
-        rule = [owner for line in LINES for owner, one in SIGNATURES.items() if one.matches(line)]
+        rule = [owner for line in LINES for owner in owners(line)]
         assert sorted(found) == sorted(rule)
 
 

@@ -1,0 +1,46 @@
+"""Waiting for servers by asking them, which costs less than a command that asks them."""
+
+import time
+from collections.abc import Callable, Collection
+
+import httpx
+
+_PAUSE = 0.2
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    """Wait until it holds, at most so long: what is asked next says what is missing."""
+    deadline = time.monotonic() + seconds
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
+
+
+def until_arrived(alertmanager: str, alerts: Collection[str], seconds: float) -> None:
+    """Wait until an Alertmanager has alerts of these names."""
+
+    def arrived() -> bool:
+        found = httpx.get(f"{alertmanager}/api/v2/alerts").json()
+        return {alert["labels"]["alertname"] for alert in found}.issuperset(alerts)
+
+    until(arrived, seconds)
+
+
+def until_evaluated(ruler: str, seconds: float) -> None:
+    """Wait until a ruler that has rules has evaluated each."""
+
+    def evaluated() -> bool:
+        groups = httpx.get(f"{ruler}/api/v1/rules").json()["data"]["groups"]
+        times = [rule["lastEvaluation"] for group in groups for rule in group["rules"]]
+        return bool(times) and not any(time.startswith("0001-") for time in times)
+
+    until(evaluated, seconds)
+
+
+def until_scraped(prometheus: str, targets: int, seconds: float) -> None:
+    """Wait until a Prometheus knows of so many targets whether they are up."""
+
+    def scraped() -> bool:
+        answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": "up"}).json()
+        return len(answer["data"]["result"]) >= targets
+
+    until(scraped, seconds)
