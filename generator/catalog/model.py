@@ -211,6 +211,20 @@ class Fixes:
     components: tuple[MinimumVersion, ...] = ()
     settings: tuple[Setting, ...] = ()
 
+    @property
+    def tke_rows(self) -> tuple[TkeFix, ...]:
+        return self.tke.rows if self.tke else ()
+
+    @property
+    def deciding_settings(self) -> tuple[Setting, ...]:
+        """Those that make the failure by themselves."""
+        return tuple(setting for setting in self.settings if setting.ends)
+
+    @property
+    def deciding_components(self) -> tuple[MinimumVersion, ...]:
+        """Those whose version ends it by itself."""
+        return tuple(wanted for wanted in self.components if wanted.ends)
+
 
 @dataclass(frozen=True)
 class Variant:

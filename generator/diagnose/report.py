@@ -210,7 +210,7 @@ def _known_facts(told: Hints, given: Facts) -> Facts:
 def _tables(entry: Entry) -> Iterator[str]:
     fixes = entry.fixes
     editions = {source.key: f" ({source.edition})" for source in entry.sources if source.edition}
-    for row in fixes.tke.rows if fixes.tke else ():
+    for row in fixes.tke_rows:
         edition = editions.get(row.edition, "")
         if row.action == "upgrade-kube-proxy":
             yield f"TKE {row.cluster}: kube-proxy {row.minimum} or later{edition}"

@@ -56,8 +56,12 @@ def _other_programs(prometheus: Client, profiles: Sequence[Profile]) -> dict[str
 
 
 def _sources(profiles: Iterable[Profile], stream: Stream) -> list[LogSource]:
-    sources = [profile.loki.source(stream) for profile in profiles]
-    return [source for source in sources if source]
+    sources = []
+    for profile in profiles:
+        source = profile.loki.source(stream)
+        if source:
+            sources.append(source)
+    return sources
 
 
 def in_victorialogs(profile: Profile, store: VictoriaLogs) -> SiteFacts:
@@ -73,7 +77,9 @@ def in_victorialogs(profile: Profile, store: VictoriaLogs) -> SiteFacts:
 def _places_of(
     source: LogSource | None, store: VictoriaLogs
 ) -> Mapping[str, tuple[Labels, ...]] | None:
-    return {source.selector: _places(store, source)} if source else None
+    if source is None:
+        return None
+    return {source.selector: _places(store, source)}
 
 
 def _places(store: VictoriaLogs, source: LogSource) -> tuple[Labels, ...]:
@@ -84,8 +90,11 @@ def _places(store: VictoriaLogs, source: LogSource) -> tuple[Labels, ...]:
     query = f"{source.selector} | stats by ({names}) count() as n"
     places = []
     for labels, count in store.counts(query, {}, since, now):
-        if int(count):
-            places.append({name: text for name, text in labels.items() if text and name != RESULT})
+        if not int(count):
+            continue
+        filled = {name: value for name, value in labels.items() if value}
+        filled.pop(RESULT, None)
+        places.append(filled)
     return tuple(places)
 
 
@@ -95,7 +104,9 @@ def _streams_of_selectors(
     """The streams of each selector, and where these have none those that a search over the labels' values finds."""
     since = {"start": (int(time.time()) - _BACK_SECONDS) * 1_000_000_000}
     names = {label for source in sources for label in source.labels.names()}
-    found = {source.selector: _streams(loki, source.selector, names, since) for source in sources}
+    found = {}
+    for source in sources:
+        found[source.selector] = _streams(loki, source.selector, names, since)
     if any(found.values()):
         return found
     for label in _listed_values(loki, "/loki/api/v1/labels", since):
@@ -203,12 +214,18 @@ def _where_metric_is(prometheus: Client, metric: str, selectors: Iterable[str]) 
     for selector in selectors:
         if _query(prometheus, f"group({metric}{selector})"):
             return "here"
-    return "elsewhere" if _query(prometheus, f"group({metric})") else "nowhere"
+    if _query(prometheus, f"group({metric})"):
+        return "elsewhere"
+    return "nowhere"
 
 
 def _query(prometheus: Client, expr: str) -> list[tuple[Labels, float]]:
     answer = prometheus.json("/api/v1/query", answers.VECTOR, params={"query": expr})
-    return [(row["metric"], float(row["value"][1])) for row in answer["data"]["result"]]
+    samples = []
+    for sample in answer["data"]["result"]:
+        value = float(sample["value"][1])
+        samples.append((sample["metric"], value))
+    return samples
 
 
 def _listed_values(
