@@ -111,7 +111,7 @@ def bugs(known: Sequence[KnownBug], facts: Facts) -> list[BugAdvice]:
     version = facts.known
     if version is None:
         return []
-    found = []
+    bugs_found = []
     for bug in known:
         if facts.mode and facts.mode not in bug.modes:
             continue
@@ -122,8 +122,8 @@ def bugs(known: Sequence[KnownBug], facts: Facts) -> list[BugAdvice]:
             verdict = "unknown"
             modes = " and ".join(bug.modes)
             reasons = (*reasons, f"only in {modes} mode, which is not known here")
-        found.append(BugAdvice(bug, verdict, reasons, _with_the_fix(bug, version)))
-    return sorted(found, key=lambda advice: advice.verdict != "affected")
+        bugs_found.append(BugAdvice(bug, verdict, reasons, _with_the_fix(bug, version)))
+    return sorted(bugs_found, key=lambda advice: advice.verdict != "affected")
 
 
 def _with_the_fix(bug: KnownBug, version: Version) -> str | None:
@@ -347,48 +347,48 @@ def _by_version(entry: Entry, facts: Facts) -> Advice:
         return _undecided(entry)
     if version is None:
         return Advice(entry, "unknown", ("no version is given",), entry.affected.sources)
-    found = span(entry, facts.tke, version.minor, facts.mode)
-    verdict, reasons = _judge(found, version, facts)
-    advice = Advice(entry, verdict, reasons, found.sources, claims=found.claims)
+    affected = span(entry, facts.tke, version.minor, facts.mode)
+    verdict, reasons = _judge(affected, version, facts)
+    advice = Advice(entry, verdict, reasons, affected.sources, claims=affected.claims)
     if verdict == "not affected":
         return advice
-    if found.only:
+    if affected.only:
         upgrade = " or ".join(map(component, entry.fixes.deciding_components))
-        return replace(advice, verdict="unknown", reasons=_without_fix(found), upgrade=upgrade)
+        return replace(advice, verdict="unknown", reasons=_without_fix(affected), upgrade=upgrade)
     if entry.affected.os:
         return _on_system(advice, version, facts)
     return advice
 
 
-def _without_fix(found: Span) -> tuple[str, ...]:
+def _without_fix(affected: Span) -> tuple[str, ...]:
     """Where something else decides, how the version stands to the fix is of no use; that nothing is known of it is."""
-    if found.builds == "unknown":
-        return (*found.reasons, found.only)
-    return (found.only,)
+    if affected.builds == "unknown":
+        return (*affected.reasons, affected.only)
+    return (affected.only,)
 
 
-def _judge(found: Span, version: Version, facts: Facts) -> tuple[Verdict, tuple[str, ...]]:
+def _judge(affected: Span, version: Version, facts: Facts) -> tuple[Verdict, tuple[str, ...]]:
     """What a span means for a version."""
-    if found.builds == "unknown":
-        return "unknown", found.reasons
-    if found.builds == "all":
-        if found.upstream and (facts.tke or version.flavour != "upstream"):
-            return "unknown", (*found.reasons, f"whether {facts.builder} has it is not known")
-        return "affected", found.reasons
-    if found.builds == "below" and found.fix:
+    if affected.builds == "unknown":
+        return "unknown", affected.reasons
+    if affected.builds == "all":
+        if affected.upstream and (facts.tke or version.flavour != "upstream"):
+            return "unknown", (*affected.reasons, f"whether {facts.builder} has it is not known")
+        return "affected", affected.reasons
+    if affected.builds == "below" and affected.fix:
         if not facts.kube_proxy:
-            return "unknown", (*found.reasons, "kube-proxy's version is not given")
-        fixed = at_least(facts.kube_proxy, found.fix)
+            return "unknown", (*affected.reasons, "kube-proxy's version is not given")
+        fixed = at_least(facts.kube_proxy, affected.fix)
         if fixed is None:
-            return "unknown", (*found.reasons, f"whether {version} has it is not known")
+            return "unknown", (*affected.reasons, f"whether {version} has it is not known")
         if not fixed:
-            return "affected", found.reasons
-    if not found.unless:
-        return "not affected", found.reasons
-    ended = found.ended
+            return "affected", affected.reasons
+    if not affected.unless:
+        return "not affected", affected.reasons
+    ended = affected.ended
     if ended and ended.fix and at_least(version, ended.fix):
         return "not affected", ended.reasons
-    return "unknown", (*found.reasons, f"with it only {found.unless}")
+    return "unknown", (*affected.reasons, f"with it only {affected.unless}")
 
 
 def _on_system(advice: Advice, version: Version, facts: Facts) -> Advice:
@@ -484,12 +484,12 @@ def _is_older(version: str, minimum: str) -> bool | None:
     """Whether a version is older, as far as both are told: `7` may be older than `7.2`, which gives None."""
     got = _first_dotted_number(version)
     wanted = _first_dotted_number(minimum)
-    told = wanted[: len(got)]
-    if not told:
+    comparable = wanted[: len(got)]
+    if not comparable:
         return None
-    if got == told and len(got) < len(wanted):
+    if got == comparable and len(got) < len(wanted):
         return None
-    return got[: len(told)] < told
+    return got[: len(comparable)] < comparable
 
 
 _DIGITS = 18  # of a number that somebody means

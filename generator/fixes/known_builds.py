@@ -177,9 +177,9 @@ def _row_of_minor(entry: Entry, tke: bool, minor: int, mode: str | None) -> _Row
     return _Row(minor, below, fixed_in, where, _note(worst))
 
 
-def _some(found: Span) -> bool:
+def _some(affected: Span) -> bool:
     """Whether some builds surely have the failure."""
-    return found.builds in ("below", "all") and not ends_with_the_first_release(found)
+    return affected.builds in ("below", "all") and not ends_with_the_first_release(affected)
 
 
 def _condition(entry: Entry, worst: Span, by_mode: Mapping[str, Span]) -> str:
@@ -193,13 +193,13 @@ def _condition(entry: Entry, worst: Span, by_mode: Mapping[str, Span]) -> str:
 
 def _modes_with_it(worst: Span, by_mode: Mapping[str, Span]) -> str:
     same, fewer = [], []
-    for mode, found in by_mode.items():
-        if not _some(found):
+    for mode, of_mode in by_mode.items():
+        if not _some(of_mode):
             continue
-        if (found.builds, found.fix) == (worst.builds, worst.fix):
+        if (of_mode.builds, of_mode.fix) == (worst.builds, worst.fix):
             same.append(mode)
         else:
-            fewer.append(f", in {mode} mode below {found.fix}")
+            fewer.append(f", in {mode} mode below {of_mode.fix}")
     if not same and not fewer:
         return ""
     return f" in {' and '.join(same)} mode{''.join(fewer)}"

@@ -100,13 +100,13 @@ def _row_for_programs(row: Row, entries: Sequence[Entry]) -> dict[str, object]:
 def _cell_data(entry: Entry, tke: bool, minor: int, cell: str) -> dict[str, object]:
     if not decided_by_version(entry):
         return {"builds": "unknown", "fixed_in": None, "why": "no version of kube-proxy ends it"}
-    found = span(entry, tke, minor)
+    affected = span(entry, tke, minor)
     nobody = cell == "no"
     return {
-        "builds": "none" if nobody else found.builds,
-        "fixed_in": str(found.fix) if found.fix and not nobody else None,
-        "why": "; ".join(found.reasons),
-        "editions": [claim.as_row() for claim in found.claims if claim.edition],
+        "builds": "none" if nobody else affected.builds,
+        "fixed_in": str(affected.fix) if affected.fix and not nobody else None,
+        "why": "; ".join(affected.reasons),
+        "editions": [claim.as_row() for claim in affected.claims if claim.edition],
     }
 
 
@@ -131,32 +131,32 @@ def _said_of_modes(entry: Entry, tke: bool, minor: int) -> str:
     return "; ".join(f"{mode}: {said}" for mode, said in by_mode.items())
 
 
-def _said_of_span(found: Span) -> str:
-    builds = _builds(found)
-    if found.unless:
-        rest = f"only {found.unless}"
+def _said_of_span(affected: Span) -> str:
+    builds = _builds(affected)
+    if affected.unless:
+        rest = f"only {affected.unless}"
         return rest if builds == "no" else f"{builds}, later {rest}"
-    if found.only and builds != "no":
-        return f"{builds}, {found.only}"
-    return builds + _editions(found)
+    if affected.only and builds != "no":
+        return f"{builds}, {affected.only}"
+    return builds + _editions(affected)
 
 
-def _builds(found: Span) -> str:
-    match found.builds:
+def _builds(affected: Span) -> str:
+    match affected.builds:
         case "all":
             return "yes"
         case "unknown":
             return "not known"
-        case "below" if not ends_with_the_first_release(found):
-            return f"below {found.fix}"
+        case "below" if not ends_with_the_first_release(affected):
+            return f"below {affected.fix}"
     return "no"
 
 
-def _editions(found: Span) -> str:
+def _editions(affected: Span) -> str:
     """What the other editions say, where they say something else."""
-    if not found.claims:
+    if not affected.claims:
         return ""
-    worst, *others = found.claims
+    worst, *others = affected.claims
     differing = [claim for claim in others if not claim.agrees_with(worst)]
     if not differing:
         return ""

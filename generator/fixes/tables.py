@@ -117,11 +117,11 @@ def named_versions(entry: Entry, tke: bool) -> list[Version]:
     return versions
 
 
-def ends_with_the_first_release(found: Span) -> bool:
+def ends_with_the_first_release(affected: Span) -> bool:
     """Whether no release of the minor has the failure, but perhaps a pre-release of the first."""
-    if found.builds != "below" or found.fix is None:
+    if affected.builds != "below" or affected.fix is None:
         return False
-    return found.fix.flavour == "upstream" and found.fix.release[2] == 0
+    return affected.fix.flavour == "upstream" and affected.fix.release[2] == 0
 
 
 def component(wanted: MinimumVersion) -> str:

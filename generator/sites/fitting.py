@@ -123,18 +123,18 @@ class Gap:
 
 
 def choose(
-    presets: Sequence[Preset], engine: Engine, found: Mapping[str, Sequence[Labels]]
+    presets: Sequence[Preset], engine: Engine, seen: Mapping[str, Sequence[Labels]]
 ) -> Choice | None:
     """The preset that fits best what was found; None if nothing was."""
     able = [preset for preset in presets if engine in preset.sections]
-    filled = [selector for selector, series in found.items() if series]
+    filled = [selector for selector, series in seen.items() if series]
     candidates = [(preset, selector) for selector, preset in product(filled, able)]
     if not candidates:
         return None
 
     def fit(candidate: tuple[Preset, str]) -> tuple[bool, int, int]:
         preset, selector = candidate
-        return _fit(preset, engine, selector, found[selector])
+        return _fit(preset, engine, selector, seen[selector])
 
     preset, selector = max(candidates, key=fit)
     is_own = selector == _selector(preset, engine)

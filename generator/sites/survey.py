@@ -104,20 +104,20 @@ def _streams_of_selectors(
     """The streams of each selector, and where these have none those that a search over the labels' values finds."""
     since = {"start": (int(time.time()) - _BACK_SECONDS) * 1_000_000_000}
     names = {label for source in sources for label in source.labels.names()}
-    found = {}
+    streams = {}
     for source in sources:
-        found[source.selector] = _streams(loki, source.selector, names, since)
-    if any(found.values()):
-        return found
+        streams[source.selector] = _streams(loki, source.selector, names, since)
+    if any(streams.values()):
+        return streams
     for label in _listed_values(loki, "/loki/api/v1/labels", since):
         if label.startswith(TEST_LABEL):
             continue
         values = _listed_values(loki, f"/loki/api/v1/label/{label}/values", since)
         selector = search(label, values)
         if selector:
-            found[selector] = _streams(loki, selector, names, since)
-    one_value_first = sorted(found, key=lambda selector: '="' not in selector)
-    return {selector: found[selector] for selector in one_value_first}
+            streams[selector] = _streams(loki, selector, names, since)
+    one_value_first = sorted(streams, key=lambda selector: '="' not in selector)
+    return {selector: streams[selector] for selector in one_value_first}
 
 
 def _streams(
@@ -171,15 +171,15 @@ def _of_kernel(label: str, values: Sequence[str]) -> str | None:
 
 
 def _jobs(prometheus: Client, selectors: Sequence[str]) -> dict[str, Job]:
-    found = {selector: _job(prometheus, selector) for selector in selectors}
-    if any(job.targets for job in found.values()):
-        return found
+    jobs = {selector: _job(prometheus, selector) for selector in selectors}
+    if any(job.targets for job in jobs.values()):
+        return jobs
     asked = f'group by (job) ({{__name__=~"{_SYNCS}"}} or up{{job=~".*{_WORD}.*"}})'
     for labels, _ in _query(prometheus, asked):
         if "job" in labels:
             selector = f"{{job={json.dumps(labels['job'])}}}"
-            found[selector] = _job(prometheus, selector)
-    return found
+            jobs[selector] = _job(prometheus, selector)
+    return jobs
 
 
 def _job(prometheus: Client, selector: str) -> Job:
