@@ -222,6 +222,20 @@ class Fixes(Struct, frozen=True):
     components: tuple[MinimumVersion, ...] = ()
     settings: tuple[Setting, ...] = ()
 
+    @property
+    def tke_rows(self) -> tuple[TkeFix, ...]:
+        return self.tke.rows if self.tke else ()
+
+    @property
+    def deciding_settings(self) -> tuple[Setting, ...]:
+        """Those that make the failure by themselves."""
+        return tuple(setting for setting in self.settings if setting.ends)
+
+    @property
+    def deciding_components(self) -> tuple[MinimumVersion, ...]:
+        """Those whose version ends it by itself."""
+        return tuple(wanted for wanted in self.components if wanted.ends)
+
 
 class Variant(Struct, frozen=True):
     """One wording of a log line: a literal or an RE2 pattern, found anywhere in the line.

@@ -91,14 +91,14 @@ def _problems(
 ) -> list[Problem]:
     """What the checks find, without what the profile that asks for them overrules."""
     overruled = {MAY_BE_DISABLED.get(row.check): row for row in asking.disabled_checks}
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for check_of_all in checks:
         disabled = overruled.get(check_of_all)
         if disabled is None:
-            found += check_of_all(catalog, profile)
+            problems += check_of_all(catalog, profile)
         elif disabled.of:
-            found += _of_others(check_of_all, disabled.of, catalog, profile)
-    return found
+            problems += _of_others(check_of_all, disabled.of, catalog, profile)
+    return problems
 
 
 def _of_others(

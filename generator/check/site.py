@@ -108,17 +108,17 @@ def disabled_ones_have_an_end(catalog: Catalog, profile: Profile) -> Iterable[Pr
 def disabled_checks_have_an_end(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Disabled checks are of entries that exist; a warning once their day is over: they are back."""
     ids = [entry.id for entry in catalog.entries]
-    for row in (*profile.disabled_checks, *profile.lapsed_checks):
-        where = profile.document.at("disabled_checks", row.check)
-        for key in row.of:
+    for disabled in (*profile.disabled_checks, *profile.lapsed_checks):
+        where = profile.document.at("disabled_checks", disabled.check)
+        for key in disabled.of:
             if key not in ids:
                 yield Problem(where, f"of: there is no entry '{key}'{_suggested_alert(key, ids)}")
-        if row.until and not _is_day(row.until):
-            yield Problem(where, f"until: there is no day {row.until}")
-        elif row in profile.lapsed_checks:
+        if disabled.until and not _is_day(disabled.until):
+            yield Problem(where, f"until: there is no day {disabled.until}")
+        elif disabled in profile.lapsed_checks:
             yield Problem(
                 where,
-                f"{_back(row.check, row)}; take it out, or name a later day",
+                f"{_back(disabled.check, disabled)}; take it out, or name a later day",
                 "warning",
             )
 

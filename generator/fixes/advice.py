@@ -111,7 +111,7 @@ def bugs(known: Sequence[KnownBug], facts: Facts) -> list[BugAdvice]:
     version = facts.known
     if version is None:
         return []
-    found = []
+    bugs_found = []
     for bug in known:
         if facts.mode and facts.mode not in bug.modes:
             continue
@@ -122,18 +122,21 @@ def bugs(known: Sequence[KnownBug], facts: Facts) -> list[BugAdvice]:
             verdict = "unknown"
             modes = " and ".join(bug.modes)
             reasons = (*reasons, f"only in {modes} mode, which is not known here")
-        found.append(BugAdvice(bug, verdict, reasons, _with_the_fix(bug, version)))
-    return sorted(found, key=lambda advice: advice.verdict != "affected")
+        bugs_found.append(BugAdvice(bug, verdict, reasons, _with_the_fix(bug, version)))
+    return sorted(bugs_found, key=lambda advice: advice.verdict != "affected")
 
 
 def _with_the_fix(bug: KnownBug, version: Version) -> str | None:
     """The first release with the fix that is no step back."""
-    parsed = [parse_version(f"v{text}") for text in bug.fix.fixed_in]
-    releases = [release for release in parsed if release]
-    for fixed in sorted(releases, key=lambda release: release.release):
-        if fixed.release > version.release or fixed.minor == version.minor:
-            return f"{fixed} or later"
-    return None
+    releases = []
+    for text in bug.fix.fixed_in:
+        fixed = parse_version(f"v{text}")
+        if fixed and (fixed.release > version.release or fixed.minor == version.minor):
+            releases.append(fixed)
+    if not releases:
+        return None
+    first = min(releases, key=lambda fixed: fixed.release)
+    return f"{first} or later"
 
 
 def advise(entry: Entry, facts: Facts) -> Advice:
@@ -192,8 +195,7 @@ def upgrade_for_all(found: Sequence[Advice], facts: Facts) -> str | None:
 def notes(entries: Sequence[Entry], facts: Facts) -> tuple[str, ...]:
     """What must be said of the answer as a whole."""
     version = facts.known
-    newest_of_each = [max(entry.affected.versions.minors()) for entry in entries]
-    newest = max(newest_of_each, default=0)
+    newest = max((entry.affected.versions.minors()[-1] for entry in entries), default=0)
     if version is None or version.minor <= newest:
         return ()
     limit = f"nothing is known of releases after 1.{newest}; what 1.{newest} has fixed is taken for fixed"
@@ -210,7 +212,7 @@ def _by_mode(entry: Entry, facts: Facts) -> Advice | None:
 
 def _by_setting(entry: Entry, facts: Facts) -> Advice | None:
     """What the settings decide that make the failure by themselves; all of it where versions have no say."""
-    deciding = [setting for setting in entry.fixes.settings if setting.ends]
+    deciding = entry.fixes.deciding_settings
     decides_alone = len(deciding) == 1 and not decided_by_version(entry)
     for setting in deciding:
         hurts = _hurts(setting, entry, facts)
@@ -283,12 +285,16 @@ def _is_equal(value: str, wanted: str) -> bool:
 
 
 def _whole_number(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII) else None
+    if re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII):
+        return int(text)
+    return None
 
 
 def _in_range(entry: Entry, facts: Facts) -> bool:
     """Whether the version is of a release that the entry speaks of; one that is not given may be."""
-    return facts.known is None or facts.known.minor in entry.affected.versions.minors()
+    if facts.known is None:
+        return True
+    return facts.known.minor in entry.affected.versions.minors()
 
 
 def _by_program(entry: Entry, facts: Facts) -> Advice | None:
@@ -338,51 +344,51 @@ def _by_version(entry: Entry, facts: Facts) -> Advice:
     version = facts.known
     came_later = version is not None and is_before(entry, version.minor)
     if not decided_by_version(entry) and not came_later:
-        return _undecided(entry, facts)
+        return _undecided(entry)
     if version is None:
         return Advice(entry, "unknown", ("no version is given",), entry.affected.sources)
-    found = span(entry, facts.tke, version.minor, facts.mode)
-    verdict, reasons = _judge(found, version, facts)
-    advice = Advice(entry, verdict, reasons, found.sources, claims=found.claims)
+    affected = span(entry, facts.tke, version.minor, facts.mode)
+    verdict, reasons = _judge(affected, version, facts)
+    advice = Advice(entry, verdict, reasons, affected.sources, claims=affected.claims)
     if verdict == "not affected":
         return advice
-    if found.only:
-        ending = [component(wanted) for wanted in entry.fixes.components if wanted.ends]
-        upgrade = " or ".join(ending)
-        return replace(advice, verdict="unknown", reasons=_without_fix(found), upgrade=upgrade)
+    if affected.only:
+        upgrade = " or ".join(map(component, entry.fixes.deciding_components))
+        return replace(advice, verdict="unknown", reasons=_without_fix(affected), upgrade=upgrade)
     if entry.affected.os:
         return _on_system(advice, version, facts)
     return advice
 
 
-def _without_fix(found: Span) -> tuple[str, ...]:
+def _without_fix(affected: Span) -> tuple[str, ...]:
     """Where something else decides, how the version stands to the fix is of no use; that nothing is known of it is."""
-    if found.builds == "unknown":
-        return (*found.reasons, found.only)
-    return (found.only,)
+    if affected.builds == "unknown":
+        return (*affected.reasons, affected.only)
+    return (affected.only,)
 
 
-def _judge(found: Span, version: Version, facts: Facts) -> tuple[Verdict, tuple[str, ...]]:
+def _judge(affected: Span, version: Version, facts: Facts) -> tuple[Verdict, tuple[str, ...]]:
     """What a span means for a version."""
-    if found.builds == "unknown":
-        return "unknown", found.reasons
-    if found.builds == "all":
-        if found.upstream and (facts.tke or version.flavour != "upstream"):
-            return "unknown", (*found.reasons, f"whether {facts.builder} has it is not known")
-        return "affected", found.reasons
-    if found.builds == "below" and found.fix:
+    if affected.builds == "unknown":
+        return "unknown", affected.reasons
+    if affected.builds == "all":
+        if affected.upstream and (facts.tke or version.flavour != "upstream"):
+            return "unknown", (*affected.reasons, f"whether {facts.builder} has it is not known")
+        return "affected", affected.reasons
+    if affected.builds == "below" and affected.fix:
         if not facts.kube_proxy:
-            return "unknown", (*found.reasons, "kube-proxy's version is not given")
-        fixed = at_least(facts.kube_proxy, found.fix)
+            return "unknown", (*affected.reasons, "kube-proxy's version is not given")
+        fixed = at_least(facts.kube_proxy, affected.fix)
         if fixed is None:
-            return "unknown", (*found.reasons, f"whether {version} has it is not known")
+            return "unknown", (*affected.reasons, f"whether {version} has it is not known")
         if not fixed:
-            return "affected", found.reasons
-    if not found.unless:
-        return "not affected", found.reasons
-    if found.ended and found.ended.fix and at_least(version, found.ended.fix):
-        return "not affected", found.ended.reasons
-    return "unknown", (*found.reasons, f"with it only {found.unless}")
+            return "affected", affected.reasons
+    if not affected.unless:
+        return "not affected", affected.reasons
+    ended = affected.ended
+    if ended and ended.fix and at_least(version, ended.fix):
+        return "not affected", ended.reasons
+    return "unknown", (*affected.reasons, f"with it only {affected.unless}")
 
 
 def _on_system(advice: Advice, version: Version, facts: Facts) -> Advice:
@@ -439,13 +445,13 @@ def _has_release(row: OtherSystems, version: Version) -> bool:
     return first <= version.release <= last
 
 
-def _undecided(entry: Entry, facts: Facts) -> Advice:
+def _undecided(entry: Entry) -> Advice:
     """No version of kube-proxy ends it, and what decides is not known."""
     reasons = ["no version of kube-proxy ends it"]
-    deciding = [setting.name for setting in entry.fixes.settings if setting.ends]
-    deciding += [component(wanted) for wanted in entry.fixes.components]
-    if deciding:
-        reasons.append(f"it depends on {', '.join(deciding)}")
+    asked = [setting.name for setting in entry.fixes.deciding_settings]
+    asked += map(component, entry.fixes.components)
+    if asked:
+        reasons.append(f"it depends on {', '.join(asked)}")
     return Advice(entry, "unknown", tuple(reasons), entry.affected.sources)
 
 
@@ -459,9 +465,11 @@ def _upgrade(version: Version, facts: Facts) -> str:
 
 def _same_family(system: str | None, names: Iterable[str]) -> list[str]:
     """Those of the names that are of the same family of operating systems: of Tencent's, or by their first word."""
-    if not system:
-        return []
-    return [name for name in names if re.search(_family(name), system, re.IGNORECASE)]
+    alike = []
+    for name in names:
+        if re.search(_family(name), system or "", re.IGNORECASE):
+            alike.append(name)
+    return alike
 
 
 def _family(name: str) -> str:
@@ -474,13 +482,14 @@ def _family(name: str) -> str:
 
 def _is_older(version: str, minimum: str) -> bool | None:
     """Whether a version is older, as far as both are told: `7` may be older than `7.2`, which gives None."""
-    got, wanted = _first_dotted_number(version), _first_dotted_number(minimum)
-    length = min(len(got), len(wanted))
-    if not length:
+    got = _first_dotted_number(version)
+    wanted = _first_dotted_number(minimum)
+    comparable = wanted[: len(got)]
+    if not comparable:
         return None
-    if got[:length] == wanted[:length] and len(got) < len(wanted):
+    if got == comparable and len(got) < len(wanted):
         return None
-    return got[:length] < wanted[:length]
+    return got[: len(comparable)] < comparable
 
 
 _DIGITS = 18  # of a number that somebody means

@@ -53,9 +53,13 @@ def known_builds(entry: Entry, mode: str | None = None) -> tuple[KnownBuilds, ..
 
     With a mode, those that have the failure in it.
     """
-    if not decided_by_version(entry) or (mode and mode not in entry.affected.modes):
+    if not decided_by_version(entry):
         return ()
-    return (*_of(entry, tke=True, mode=mode), *_of(entry, tke=False, mode=mode))
+    if mode and mode not in entry.affected.modes:
+        return ()
+    tke = _of(entry, tke=True, mode=mode)
+    upstream = _of(entry, tke=False, mode=mode)
+    return (*tke, *upstream)
 
 
 def conditions(
@@ -116,8 +120,7 @@ def _of(entry: Entry, tke: bool, mode: str | None) -> Iterator[KnownBuilds]:
 
 def _rows(entry: Entry, tke: bool, mode: str | None) -> Iterator[_Row]:
     """The affected builds of each minor release, in order."""
-    table = entry.fixes.tke
-    named = [row.minor for row in table.rows] if table else []
+    named = [row.minor for row in entry.fixes.tke_rows]
     newest = max([*entry.affected.versions.minors(), *named])
     for minor in range(newest + 1):
         row = _row_of_minor(entry, tke, minor, mode)
@@ -129,8 +132,13 @@ def _by_fix(rows: Iterable[_Row]) -> list[list[_Row]]:
     """The rows of which the same is said, together, by the fix."""
     groups: dict[tuple[Version, str, str], list[_Row]] = {}
     for row in rows:
-        groups.setdefault((row.fixed_in, row.where, row.note), []).append(row)
-    return sorted(groups.values(), key=lambda group: (group[0].fixed_in.key, group[0].minor))
+        said = (row.fixed_in, row.where, row.note)
+        groups.setdefault(said, []).append(row)
+
+    def fix_and_first(group: list[_Row]) -> tuple[object, int]:
+        return group[0].fixed_in.key, group[0].minor
+
+    return sorted(groups.values(), key=fix_and_first)
 
 
 def _pattern(group: Sequence[_Row], tke: bool) -> str:
@@ -165,12 +173,13 @@ def _row_of_minor(entry: Entry, tke: bool, minor: int, mode: str | None) -> _Row
     if mode is None and not in_every_mode(entry.affected.modes):
         by_mode = {one: span(entry, tke, minor, one) for one in entry.affected.modes}
     below = worst.fix if worst.builds == "below" else None
-    return _Row(minor, below, fixed_in, _condition(entry, worst, by_mode), _note(worst))
+    where = _condition(entry, worst, by_mode)
+    return _Row(minor, below, fixed_in, where, _note(worst))
 
 
-def _some(found: Span) -> bool:
+def _some(affected: Span) -> bool:
     """Whether some builds surely have the failure."""
-    return found.builds in ("below", "all") and not ends_with_the_first_release(found)
+    return affected.builds in ("below", "all") and not ends_with_the_first_release(affected)
 
 
 def _condition(entry: Entry, worst: Span, by_mode: Mapping[str, Span]) -> str:
@@ -184,13 +193,13 @@ def _condition(entry: Entry, worst: Span, by_mode: Mapping[str, Span]) -> str:
 
 def _modes_with_it(worst: Span, by_mode: Mapping[str, Span]) -> str:
     same, fewer = [], []
-    for mode, found in by_mode.items():
-        if not _some(found):
+    for mode, of_mode in by_mode.items():
+        if not _some(of_mode):
             continue
-        if (found.builds, found.fix) == (worst.builds, worst.fix):
+        if (of_mode.builds, of_mode.fix) == (worst.builds, worst.fix):
             same.append(mode)
         else:
-            fewer.append(f", in {mode} mode below {found.fix}")
+            fewer.append(f", in {mode} mode below {of_mode.fix}")
     if not same and not fewer:
         return ""
     return f" in {' and '.join(same)} mode{''.join(fewer)}"
@@ -201,7 +210,8 @@ def _note(worst: Span) -> str:
     claims = worst.claims
     if all(claim.agrees_with(claims[0]) for claim in claims):
         return ""
-    return f"The editions of TKE's page differ: {'; '.join(claim.named for claim in claims)}."
+    named = "; ".join(claim.named for claim in claims)
+    return f"The editions of TKE's page differ: {named}."
 
 
 def _older_builds(fix: Version) -> str:
@@ -225,7 +235,9 @@ def _older_builds(fix: Version) -> str:
 
 
 def _alternation(alternatives: Sequence[str]) -> str:
-    return alternatives[0] if len(alternatives) == 1 else f"({'|'.join(alternatives)})"
+    if len(alternatives) == 1:
+        return alternatives[0]
+    return f"({'|'.join(alternatives)})"
 
 
 def _number_pattern(numbers: Sequence[int]) -> str:
@@ -241,7 +253,10 @@ def _number_patterns(numbers: Sequence[int]) -> list[str]:
     heads: dict[str, list[int]] = {}
     for head, digits in tens.items():
         heads.setdefault(_digits(digits), []).append(head)
-    return [_before_last_digit(found) + last for last, found in heads.items()]
+    patterns = []
+    for last_digit, before in heads.items():
+        patterns.append(_before_last_digit(before) + last_digit)
+    return patterns
 
 
 def _before_last_digit(heads: Sequence[int]) -> str:

@@ -34,19 +34,21 @@ class Row:
 
 def rows(entries: Sequence[Entry]) -> list[Row]:
     """A row for each release that the tables tell apart."""
-    first = min(min(entry.affected.versions.minors()) for entry in entries)
-    newest = max(max(entry.affected.versions.minors()) for entry in entries)
+    minors = [entry.affected.versions.minors() for entry in entries]
+    first = min(of_entry[0] for of_entry in minors)
+    newest = max(of_entry[-1] for of_entry in minors)
     # The row behind the last one that TKE's tables name stands for all later releases.
     beyond_tke = max(_named_by_tke(entries), default=first) + 1
     tke = list(_alike(entries, True, range(first, beyond_tke + 1)))
     tke[-1] = replace(tke[-1], open_end=True)
-    return [*tke, *_alike(entries, False, range(first, newest + 1))]
+    upstream = _alike(entries, False, range(first, newest + 1))
+    return [*tke, *upstream]
 
 
 def _named_by_tke(entries: Sequence[Entry]) -> Iterator[int]:
     for entry in entries:
-        if entry.fixes.tke:
-            yield from (row.minor for row in entry.fixes.tke.rows)
+        for row in entry.fixes.tke_rows:
+            yield row.minor
 
 
 def _alike(entries: Sequence[Entry], tke: bool, minors: Sequence[int]) -> Iterator[Row]:
@@ -73,7 +75,8 @@ def as_csv(entries: Sequence[Entry]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["kube-proxy", *(entry.id for entry in entries)])
-    writer.writerows([row.title, *row.cells] for row in rows(entries))
+    for row in rows(entries):
+        writer.writerow([row.title, *row.cells])
     return text.getvalue()
 
 
@@ -97,13 +100,13 @@ def _row_for_programs(row: Row, entries: Sequence[Entry]) -> dict[str, object]:
 def _cell_data(entry: Entry, tke: bool, minor: int, cell: str) -> dict[str, object]:
     if not decided_by_version(entry):
         return {"builds": "unknown", "fixed_in": None, "why": "no version of kube-proxy ends it"}
-    found = span(entry, tke, minor)
+    affected = span(entry, tke, minor)
     nobody = cell == "no"
     return {
-        "builds": "none" if nobody else found.builds,
-        "fixed_in": str(found.fix) if found.fix and not nobody else None,
-        "why": "; ".join(found.reasons),
-        "editions": [claim.as_row() for claim in found.claims if claim.edition],
+        "builds": "none" if nobody else affected.builds,
+        "fixed_in": str(affected.fix) if affected.fix and not nobody else None,
+        "why": "; ".join(affected.reasons),
+        "editions": [claim.as_row() for claim in affected.claims if claim.edition],
     }
 
 
@@ -112,43 +115,48 @@ def _cell(entry: Entry, tke: bool, minor: int) -> str:
         return "any version"
     worst = span(entry, tke, minor)
     text = _said_of_modes(entry, tke, minor) or _said_of_span(worst)
-    return f"not listed (upstream {text})" if tke and worst.upstream else text
+    if tke and worst.upstream:
+        return f"not listed (upstream {text})"
+    return text
 
 
 def _said_of_modes(entry: Entry, tke: bool, minor: int) -> str:
     """What is said of each mode; nothing where that is the same of all."""
-    by_mode = {mode: _said_of_span(span(entry, tke, minor, mode)) for mode in entry.affected.modes}
+    by_mode = {}
+    for mode in entry.affected.modes:
+        of_mode = span(entry, tke, minor, mode)
+        by_mode[mode] = _said_of_span(of_mode)
     if len(set(by_mode.values())) < 2:
         return ""
     return "; ".join(f"{mode}: {said}" for mode, said in by_mode.items())
 
 
-def _said_of_span(found: Span) -> str:
-    builds = _builds(found)
-    if found.unless:
-        rest = f"only {found.unless}"
+def _said_of_span(affected: Span) -> str:
+    builds = _builds(affected)
+    if affected.unless:
+        rest = f"only {affected.unless}"
         return rest if builds == "no" else f"{builds}, later {rest}"
-    if found.only and builds != "no":
-        return f"{builds}, {found.only}"
-    return builds + _editions(found)
+    if affected.only and builds != "no":
+        return f"{builds}, {affected.only}"
+    return builds + _editions(affected)
 
 
-def _builds(found: Span) -> str:
-    match found.builds:
+def _builds(affected: Span) -> str:
+    match affected.builds:
         case "all":
             return "yes"
         case "unknown":
             return "not known"
-        case "below" if not ends_with_the_first_release(found):
-            return f"below {found.fix}"
+        case "below" if not ends_with_the_first_release(affected):
+            return f"below {affected.fix}"
     return "no"
 
 
-def _editions(found: Span) -> str:
+def _editions(affected: Span) -> str:
     """What the other editions say, where they say something else."""
-    if not found.claims:
+    if not affected.claims:
         return ""
-    worst, *others = found.claims
+    worst, *others = affected.claims
     differing = [claim for claim in others if not claim.agrees_with(worst)]
     if not differing:
         return ""

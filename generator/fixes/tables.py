@@ -1,6 +1,6 @@
 """What the fix tables of an entry say of a minor release, as a Span. No IO."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -102,23 +102,27 @@ def is_before(entry: Entry, number: int) -> bool:
     return since is not None and number < minor(since)
 
 
-def named_versions(entry: Entry, tke: bool) -> Iterable[Version]:
+def named_versions(entry: Entry, tke: bool) -> list[Version]:
     """The versions that the tables name."""
     texts: list[str | None] = []
-    if tke and entry.fixes.tke:
-        texts += [row.minimum for row in entry.fixes.tke.rows]
+    if tke:
+        texts += [row.minimum for row in entry.fixes.tke_rows]
     if not texts:
         for fix in entry.fixes.upstream:
             texts += [f"v{release}" for release in fix.fixed_in]
-    versions = [parse_version(text) for text in texts if text]
-    return [version for version in versions if version]
+    versions = []
+    for text in texts:
+        version = parse_version(text) if text else None
+        if version:
+            versions.append(version)
+    return versions
 
 
-def ends_with_the_first_release(found: Span) -> bool:
+def ends_with_the_first_release(affected: Span) -> bool:
     """Whether no release of the minor has the failure, but perhaps a pre-release of the first."""
-    if found.builds != "below" or found.fix is None:
+    if affected.builds != "below" or affected.fix is None:
         return False
-    return found.fix.flavour == "upstream" and found.fix.release[2] == 0
+    return affected.fix.flavour == "upstream" and affected.fix.release[2] == 0
 
 
 def component(wanted: MinimumVersion) -> str:
@@ -190,7 +194,8 @@ def _upstream_span(entry: Entry, number: int, mode: str | None) -> Span:
         reason = f"nothing is known of releases before {oldest}"
         return replace(unknown, reasons=(reason,))
     by_mode: dict[str, Span] = {}
-    for one in (mode,) if mode else entry.affected.modes:
+    modes = (mode,) if mode else entry.affected.modes
+    for one in modes:
         best = _in_mode(entry, number, one)
         if best is None:
             return replace(unknown, reasons=("no release of Kubernetes is known to end it",))
@@ -200,23 +205,28 @@ def _upstream_span(entry: Entry, number: int, mode: str | None) -> Span:
 
 def _old_components(entry: Entry) -> str:
     """What must be so of other programs, where these end the failure by themselves."""
-    ending = [wanted for wanted in entry.fixes.components if wanted.ends]
-    if not ending:
+    conditions = []
+    for wanted in entry.fixes.deciding_components:
+        conditions.append(f"{wanted.name} is older than {wanted.minimum}")
+    if not conditions:
         return ""
-    conditions = [f"{wanted.name} is older than {wanted.minimum}" for wanted in ending]
     return f"only where {' or '.join(conditions)}"
 
 
 def _oldest_read(entry: Entry) -> str:
     """The oldest minor release of which the changes that end the failure tell."""
-    dated = any(fix.since for fix in _ending(entry))
-    return _OLDEST if dated else entry.affected.versions.first
+    if any(fix.since for fix in _ending(entry)):
+        return _OLDEST
+    return entry.affected.versions.first
 
 
 def _worst_of_modes(by_mode: Mapping[str, Span]) -> Span:
     """The worst of what is known of several modes, which it names if the others are better off."""
     worst = max(by_mode.values(), key=_badness)
-    modes = [mode for mode, found in by_mode.items() if _badness(found) == _badness(worst)]
+    modes = []
+    for mode, found in by_mode.items():
+        if _badness(found) == _badness(worst):
+            modes.append(mode)
     if len(modes) == len(by_mode):
         return worst
     first, *others = worst.reasons
@@ -226,9 +236,12 @@ def _worst_of_modes(by_mode: Mapping[str, Span]) -> Span:
 
 def _in_mode(entry: Entry, number: int, mode: str) -> Span | None:
     """The best of the changes that end the failure in a mode; None if none does."""
-    ending = [fix for fix in _ending(entry) if mode in fix.ends]
-    wholly = [_releases_without(fix, number) for fix in ending if not fix.unless]
-    partly = [_releases_without(fix, number) for fix in ending if fix.unless]
+    wholly: list[Span] = []
+    partly: list[Span] = []
+    for fix in _ending(entry):
+        if mode in fix.ends:
+            spans = partly if fix.unless else wholly
+            spans.append(_releases_without(fix, number))
     whole = min(wholly, key=_badness, default=None)
     part = min(partly, key=_badness, default=None)
     if part is None:
@@ -247,9 +260,10 @@ def _badness(found: Span | EditionClaim) -> tuple[int, tuple[int, ...], int, int
     fix = found.fix
     if fix is None:
         return builds, (), 0, 0, rare
-    build = fix.build or 0
-    candidate = _NO_CANDIDATE if fix.candidate is None else fix.candidate
-    return builds, fix.release, build, candidate, rare
+    candidate = fix.candidate
+    if candidate is None:
+        candidate = _NO_CANDIDATE
+    return builds, fix.release, fix.build or 0, candidate, rare
 
 
 def _releases_without(fix: UpstreamFix, number: int) -> Span:

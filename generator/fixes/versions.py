@@ -82,8 +82,10 @@ def parse_version(text: str) -> Version | None:
     stage = _PRE.match(rest)
     if stage is None:
         return Version(text, release, _builder(rest))
-    flavour = "upstream" if stage.end() == len(rest) else _builder(rest)
-    return Version(text, release, flavour, pre=(stage[1], _all_numbers(stage[2])))
+    is_upstream = stage.end() == len(rest)
+    flavour = "upstream" if is_upstream else _builder(rest)
+    pre = (stage[1], _all_numbers(stage[2]))
+    return Version(text, release, flavour, pre=pre)
 
 
 def _builder(rest: str) -> str:
@@ -111,9 +113,12 @@ def at_least(version: Version, wanted: Version) -> bool | None:
 
 def _build_at_least(version: Version, wanted: Version) -> bool | None:
     """The same of two builds of one builder, which numbers them."""
-    if version.flavour != wanted.flavour or wanted.build is None or version.build is None:
+    if version.flavour != wanted.flavour:
         return None
-    got, least = (version.release, version.build), (wanted.release, wanted.build)
+    if wanted.build is None or version.build is None:
+        return None
+    got = (version.release, version.build)
+    least = (wanted.release, wanted.build)
     if got != least:
         return got > least
     return _candidate_at_least(version.candidate, wanted.candidate)

@@ -170,14 +170,14 @@ class _TreeReader:
 
     def matchers(self) -> Matchers:
         self._take("{")
-        found = []
+        asked = []
         while not self._skip("}"):
             label = self._take("name", "string").value
             sign = self._take("=", "!=", "=~", "!~").text
             value = self._take("string").value
-            found.append((label, sign, value))
+            asked.append((label, sign, value))
             self._skip(",")
-        return frozenset(found)
+        return frozenset(asked)
 
     def _logs(self, logs: _Logs) -> _Logs:
         """What follows a stream selector; the range may stand before the pipeline or after it."""

@@ -98,15 +98,15 @@ def _narrowed(expr: str, matchers: Sequence[Any]) -> str:
     PromQL has no matchers for an expression: the series that fit get a mark, by which `unless` and `and` tell them from
     the same ones without it.
     """
-    found = f"(\n{expr.strip()}\n)"
+    series = f"(\n{expr.strip()}\n)"
     for matcher in matchers:
         pattern = json.dumps(_as_pattern(matcher), ensure_ascii=False)
-        marked = f'label_replace({found}, "{_MARK}", "yes", "{matcher.name}", {pattern})'
+        marked = f'label_replace({series}, "{_MARK}", "yes", "{matcher.name}", {pattern})'
         if matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.Re):
-            found = f'label_replace({marked} unless {found}, "{_MARK}", "", "", "")'
+            series = f'label_replace({marked} unless {series}, "{_MARK}", "", "", "")'
         else:
-            found = f"({marked} and {found})"
-    return found
+            series = f"({marked} and {series})"
+    return series
 
 
 def _as_pattern(matcher: Any) -> str:

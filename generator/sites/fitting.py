@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from typing import Any, Literal
 
 from generator.catalog.model import Catalog, Entry, Metric
@@ -122,18 +123,18 @@ class Gap:
 
 
 def choose(
-    presets: Sequence[Preset], engine: Engine, found: Mapping[str, Sequence[Labels]]
+    presets: Sequence[Preset], engine: Engine, seen: Mapping[str, Sequence[Labels]]
 ) -> Choice | None:
     """The preset that fits best what was found; None if nothing was."""
     able = [preset for preset in presets if engine in preset.sections]
-    filled = [selector for selector, series in found.items() if series]
-    candidates = [(preset, selector) for selector in filled for preset in able]
+    filled = [selector for selector, series in seen.items() if series]
+    candidates = [(preset, selector) for selector, preset in product(filled, able)]
     if not candidates:
         return None
 
     def fit(candidate: tuple[Preset, str]) -> tuple[bool, int, int]:
         preset, selector = candidate
-        return _fit(preset, engine, selector, found[selector])
+        return _fit(preset, engine, selector, seen[selector])
 
     preset, selector = max(candidates, key=fit)
     is_own = selector == _selector(preset, engine)
@@ -175,12 +176,16 @@ def kernel_log(preset: Preset, facts: SiteFacts) -> Mapping[str, Any] | None:
         return None
     selector = filled[0]
     streams = facts.kernel[selector]
-    node_labels = [label for label in _NODE_LABELS if _any_has_label(streams, label)]
-    labels = {
-        "cluster": preset.profile.loki.labels.cluster,
-        "node": node_labels[0] if node_labels else None,
-    }
+    labels = {"cluster": preset.profile.loki.labels.cluster, "node": _node_label(streams)}
     return {"selector": selector, "labels": labels}
+
+
+def _node_label(streams: Sequence[Labels]) -> str | None:
+    """The label that seems to name the node."""
+    for label in _NODE_LABELS:
+        if _any_has_label(streams, label):
+            return label
+    return None
 
 
 def clusters(facts: SiteFacts, logs: str | None, metrics: str | None) -> tuple[str, ...]:
@@ -254,8 +259,8 @@ def _of_streams(
 
 def _say_where(streams: Sequence[Labels], source: LogSource) -> bool:
     """Whether streams have the label of the node or of the Pod."""
-    labels = filter(None, (source.labels.node, source.labels.pod))
-    return any(_any_has_label(streams, label) for label in labels)
+    labels = {source.labels.node, source.labels.pod} - {None}
+    return any(not labels.isdisjoint(stream) for stream in streams)
 
 
 def _of_labels(
@@ -298,10 +303,11 @@ def _of_metrics(catalog: Catalog, profile: Profile, facts: SiteFacts) -> Iterato
         yield from _of_series(own, job)
     not_here = facts.others.keys() - here
     for other in OTHERS:
-        lacking = [metric for metric in other.shown_by if metric in not_here]
-        if lacking:
-            state = facts.others[lacking[0]]
-            yield from _of_other(other, lacking[0], state, reads, profile, job)
+        for metric in other.shown_by:
+            if metric in not_here:
+                state = facts.others[metric]
+                yield from _of_other(other, metric, state, reads, profile, job)
+                break
 
 
 def _of_other(
@@ -323,11 +329,12 @@ def _of_other(
     blind, weaker = [], []
     about_no_pods = other.of_pods and not in_pod(profile.kube_proxy)
     for alert, read in reads.items():
-        if not any(metric.program == other.program for metric in read.values()):
+        programs = {metric.program for metric in read.values()}
+        if other.program not in programs:
             continue
         if _reads_kube_proxy(read):
             weaker.append(alert)
-        elif all(metric.program for metric in read.values()) and not about_no_pods:
+        elif None not in programs and not about_no_pods:
             blind.append(alert)
     if not job.up:
         blind, weaker = blind + weaker, []
@@ -339,7 +346,8 @@ def _of_other(
 
 def _reads_kube_proxy(read: Mapping[str, Metric]) -> bool:
     """Whether one of the metrics is kube-proxy's own."""
-    return any(metric.program is None and metric.name != "up" for metric in read.values())
+    own = [metric.name for metric in read.values() if metric.program is None]
+    return any(name != "up" for name in own)
 
 
 def _metrics_by_alert(catalog: Catalog, profile: Profile) -> dict[str, dict[str, Metric]]:
@@ -382,15 +390,18 @@ def _of_series(reads: Mapping[str, Mapping[str, Metric]], job: Job) -> Iterator[
     for name, metric in metrics.items():
         if name in shown or metric.late or not _is_exported(metric, versions):
             continue
+        blind: list[str] = []
+        weaker: list[str] = []
+        for alert, read in reads.items():
+            if name in read:
+                suffering = blind if shown.isdisjoint(read) else weaker
+                suffering.append(alert)
         what = f"no target shows {name}, which its kube-proxy exports"
         change = "let the scrape keep it (metric_relabel_configs, keep lists of the agent)"
-        readers = [alert for alert, read in reads.items() if name in read]
-        blind = tuple(alert for alert in readers if shown.isdisjoint(reads[alert]))
-        weaker = tuple(alert for alert in readers if alert not in blind)
         if blind:
-            yield Gap(what, change, blind)
+            yield Gap(what, change, tuple(blind))
         if weaker:
-            yield Gap(what, change, weaker, blind=False)
+            yield Gap(what, change, tuple(weaker), blind=False)
 
 
 def _shows(job: Job, name: str) -> bool:

@@ -56,8 +56,12 @@ def _other_programs(prometheus: Client, profiles: Sequence[Profile]) -> dict[str
 
 
 def _sources(profiles: Iterable[Profile], stream: Stream) -> list[LogSource]:
-    sources = [profile.loki.source(stream) for profile in profiles]
-    return [source for source in sources if source]
+    sources = []
+    for profile in profiles:
+        source = profile.loki.source(stream)
+        if source:
+            sources.append(source)
+    return sources
 
 
 def in_victorialogs(profile: Profile, store: VictoriaLogs) -> SiteFacts:
@@ -73,7 +77,9 @@ def in_victorialogs(profile: Profile, store: VictoriaLogs) -> SiteFacts:
 def _places_of(
     source: LogSource | None, store: VictoriaLogs
 ) -> Mapping[str, tuple[Labels, ...]] | None:
-    return {source.selector: _places(store, source)} if source else None
+    if source is None:
+        return None
+    return {source.selector: _places(store, source)}
 
 
 def _places(store: VictoriaLogs, source: LogSource) -> tuple[Labels, ...]:
@@ -84,8 +90,11 @@ def _places(store: VictoriaLogs, source: LogSource) -> tuple[Labels, ...]:
     query = f"{source.selector} | stats by ({names}) count() as n"
     places = []
     for labels, count in store.counts(query, {}, since, now):
-        if int(count):
-            places.append({name: text for name, text in labels.items() if text and name != RESULT})
+        if not int(count):
+            continue
+        filled = {name: value for name, value in labels.items() if value}
+        filled.pop(RESULT, None)
+        places.append(filled)
     return tuple(places)
 
 
@@ -95,18 +104,20 @@ def _streams_of_selectors(
     """The streams of each selector, and where these have none those that a search over the labels' values finds."""
     since = {"start": (int(time.time()) - _BACK_SECONDS) * 1_000_000_000}
     names = {label for source in sources for label in source.labels.names()}
-    found = {source.selector: _streams(loki, source.selector, names, since) for source in sources}
-    if any(found.values()):
-        return found
+    streams = {}
+    for source in sources:
+        streams[source.selector] = _streams(loki, source.selector, names, since)
+    if any(streams.values()):
+        return streams
     for label in _listed_values(loki, "/loki/api/v1/labels", since):
         if label.startswith(TEST_LABEL):
             continue
         values = _listed_values(loki, f"/loki/api/v1/label/{label}/values", since)
         selector = search(label, values)
         if selector:
-            found[selector] = _streams(loki, selector, names, since)
-    one_value_first = sorted(found, key=lambda selector: '="' not in selector)
-    return {selector: found[selector] for selector in one_value_first}
+            streams[selector] = _streams(loki, selector, names, since)
+    one_value_first = sorted(streams, key=lambda selector: '="' not in selector)
+    return {selector: streams[selector] for selector in one_value_first}
 
 
 def _streams(
@@ -160,15 +171,15 @@ def _of_kernel(label: str, values: Sequence[str]) -> str | None:
 
 
 def _jobs(prometheus: Client, selectors: Sequence[str]) -> dict[str, Job]:
-    found = {selector: _job(prometheus, selector) for selector in selectors}
-    if any(job.targets for job in found.values()):
-        return found
+    jobs = {selector: _job(prometheus, selector) for selector in selectors}
+    if any(job.targets for job in jobs.values()):
+        return jobs
     asked = f'group by (job) ({{__name__=~"{_SYNCS}"}} or up{{job=~".*{_WORD}.*"}})'
     for labels, _ in _query(prometheus, asked):
         if "job" in labels:
             selector = f"{{job={json.dumps(labels['job'])}}}"
-            found[selector] = _job(prometheus, selector)
-    return found
+            jobs[selector] = _job(prometheus, selector)
+    return jobs
 
 
 def _job(prometheus: Client, selector: str) -> Job:
@@ -203,12 +214,18 @@ def _where_metric_is(prometheus: Client, metric: str, selectors: Iterable[str]) 
     for selector in selectors:
         if _query(prometheus, f"group({metric}{selector})"):
             return "here"
-    return "elsewhere" if _query(prometheus, f"group({metric})") else "nowhere"
+    if _query(prometheus, f"group({metric})"):
+        return "elsewhere"
+    return "nowhere"
 
 
 def _query(prometheus: Client, expr: str) -> list[tuple[Labels, float]]:
     answer = prometheus.json("/api/v1/query", answers.VECTOR, params={"query": expr})
-    return [(row["metric"], float(row["value"][1])) for row in answer["data"]["result"]]
+    samples = []
+    for sample in answer["data"]["result"]:
+        value = float(sample["value"][1])
+        samples.append((sample["metric"], value))
+    return samples
 
 
 def _listed_values(

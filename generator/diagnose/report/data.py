@@ -234,8 +234,7 @@ def _tables(entry: Entry) -> Iterator[str]:
 
 
 def _rows_of_tke(entry: Entry) -> Iterator[str]:
-    rows = entry.fixes.tke.rows if entry.fixes.tke else ()
-    for row in rows:
+    for row in entry.fixes.tke_rows:
         edition = _edition(entry, row)
         if row.action == "upgrade-kube-proxy":
             yield f"TKE {row.cluster}: kube-proxy {row.minimum} or later{edition}"
