@@ -256,8 +256,8 @@ class Findings:
         """The versions that were seen under one name, where these are several: an upgrade, or nodes of one name."""
         seen: dict[str, dict[str, None]] = {}
         for place, versions in self._versions.items():
-            under_name = seen.setdefault(self._name_of(place), {})
-            under_name.update(versions)
+            of_name = seen.setdefault(self._name_of(place), {})
+            of_name.update(versions)
         return {name: tuple(versions) for name, versions in seen.items() if len(versions) > 1}
 
     def _at(self, places: Iterable[str]) -> tuple[Hints, ...]:

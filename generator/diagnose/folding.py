@@ -27,7 +27,8 @@ def width(first: bytes) -> int | None:
         return None
     usual = columns in _USUAL
     cuts = list(_cuts(lines, columns, usual))
-    messages = {line[-_TAIL:].translate(_WITHOUT_DIGITS) for line, _ in cuts}
+    tails = (line[-_TAIL:] for line, _ in cuts)
+    messages = {tail.translate(_WITHOUT_DIGITS) for tail in tails}
     likely = _mid_sentence if usual or len(messages) > 1 else _mid_word
     folded = any(likely(line, after) for line, after in cuts)
     return columns if folded else None
@@ -59,7 +60,9 @@ def _mid_sentence(line: str, after: str) -> bool:
 def _mid_word(line: str, after: str) -> bool:
     if not _mid_sentence(line, after):
         return False
-    return line.endswith(" ") or (line[-1].islower() and after[0].islower())
+    if line.endswith(" "):
+        return True
+    return line[-1].islower() and after[0].islower()
 
 
 def unfolded(blocks: Iterable[bytes], columns: int) -> Iterator[bytes]:

@@ -81,7 +81,8 @@ class Memory:
     def _whole(self, data: bytes, start: int, stop: int) -> Known | None:
         if not self._lines:
             return None
-        same = self._lines.get(hash(timeless(data[start:stop])))
+        whole = timeless(data[start:stop])
+        same = self._lines.get(hash(whole))
         return same or self._lines.get(_line_key(data, start, stop))
 
     def origin(self, data: bytes, start: int, stop: int) -> Origin | None:
@@ -89,7 +90,8 @@ class Memory:
         record = _spoken_record(data, start, stop)
         if record:
             return self._fronts.get(record.around)
-        head = _HEAD.search(data, start, min(stop, start + FRONT_BYTES))
+        reach = min(stop, start + FRONT_BYTES)
+        head = _HEAD.search(data, start, reach)
         if head is None:
             return None
         return self._origin(timeless(data[start : head.start()]))
@@ -113,7 +115,8 @@ class Memory:
             return
         head = _head_near(data, start, stop)
         if head is None or _printed_from(head, stop) != line.text:
-            _put(self._lines, _line_key(data, start, stop), (verdict, origin))
+            key = _line_key(data, start, stop)
+            _put(self._lines, key, (verdict, origin))
             return
         front = data[start : head.start()]
         if not CRI_CUT.search(front):
@@ -172,7 +175,8 @@ def _spoken_record(data: bytes, start: int, stop: int) -> _Record | None:
     kind = b"%d%d" % (head is not None, quoted.endswith(b"\\n"))
     before = timeless(data[start:begin])
     behind = timeless(data[end:stop])
-    return _Record(b"\0".join((kind, before, behind)), b"{" + message, quoted)
+    around = b"\0".join((kind, before, behind))
+    return _Record(around, b"{" + message, quoted)
 
 
 def timeless(text: bytes) -> bytes:

@@ -70,13 +70,15 @@ class Watch:
             return "spreads"
         if count != seen.count:
             return "again" if seen.ended else None
-        return "ends" if now - seen.at >= QUIET and not seen.ended else None
+        quiet = now - seen.at >= QUIET
+        return "ends" if quiet and not seen.ended else None
 
 
 def announcement(news: News, width: int) -> list[str]:
     """For people, folded: when, how grave, what, where; at its beginning also what to do."""
     time = written_time(news.time) or "no time"
-    words = f"{time} {news.severity} {news.alert} {_what_changed(news, time)}".split()
+    what = _what_changed(news, time)
+    words = f"{time} {news.severity} {news.alert} {what}".split()
     return textwrap.wrap(
         " ".join(words),
         max(width, 40),

@@ -71,6 +71,7 @@ _LAST_LINES = 20
 _LOOKS = (
     1000  # lines of other programs in a window, after which there is probably none of kube-proxy
 )
+_TITLE_BYTES = 100  # of a record of the journal, in which its time is
 _EXPORT_TIME = re.compile(rb"^__REALTIME_TIMESTAMP=(\d+)$", re.MULTILINE)
 _EXPORT_NODE = re.compile(rb"^ *_HOSTNAME=(\S+)$", re.MULTILINE)
 _EXPORT_PROGRAM = re.compile(rb"^ *SYSLOG_IDENTIFIER=(\S+)$", re.MULTILINE)
@@ -154,10 +155,8 @@ class Scanner:
         self._company: dict[str, tuple[bytes, ...]] = {}
         for signature, keys in zip(signatures.values(), own, strict=True):
             for key in keys:
-                with_it = tuple(
-                    run.encode() for text in signature.literals for run in _runs(text) if run != key
-                )
-                self._company[key] = () if key in self._company or _hides(key, needed) else with_it
+                alone = key in self._company or _hides(key, needed)
+                self._company[key] = () if alone else _company_of(key, signature)
         self._told: dict[bytes, int] = {}
         self._memory = Memory()
         self._lines: dict[int, tuple[str, ...]] = {}
@@ -307,17 +306,18 @@ class Scanner:
             if _accompanied(data, at, self._company[key])
         ]
         for at, key in others.places(window):
-            if (
-                _HEAD.search(data[max(0, at - _BEFORE_HEAD) : at + _HEAD_BYTES])
-                if key in _HEADS
-                else key not in _HINTS or self._news(data, at)
-            ):
+            if key in _HEADS:
+                wanted = _begins_an_error(data, at)
+            else:
+                wanted = key not in _HINTS or self._news(data, at)
+            if wanted:
                 places.append((at, key))
         return sorted(places)
 
     def _news(self, data: bytes, at: int) -> bool:
         """Whether a line tells something that was not told in the same words many times."""
-        words = data[at : min((data.find(b"\n", at) + 1) or len(data), at + _TOLD_BYTES)]
+        end = data.find(b"\n", at) + 1 or len(data)
+        words = data[at : min(end, at + _TOLD_BYTES)]
         times = self._told.get(words, 0)
         if times or len(self._told) < _TOLD_WORDS:
             self._told[words] = times + 1
@@ -351,6 +351,12 @@ class Scanner:
         return Event(line, owners, told, error, rest, at=at), stop
 
 
+def _begins_an_error(data: bytes, at: int) -> bool:
+    """Whether the letter and the month at a place are those of an error's head."""
+    begin = at - _BEFORE_HEAD if at > _BEFORE_HEAD else 0
+    return _HEAD.search(data[begin : at + _HEAD_BYTES]) is not None
+
+
 def _key_of_alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> int:
     """What is the same of errors that are alike: all but numbers, but of a message that may be known all but its time.
 
@@ -358,14 +364,16 @@ def _key_of_alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> 
     """
     end = min(stop if key == _JSON_ERROR else _rest_stop(data, stop), start + _ALIKE_BYTES)
     head = _klog_head(data, start, stop)
-    front, message = (
-        (data[start : head.start()], data[head.end() : stop]) if head else (b"", data[start:stop])
-    )
+    front = data[start : head.start()] if head else b""
+    message = data[head.end() : stop] if head else data[start:stop]
     rest = data[stop:end]
-    if b'"' in front or (not head and message[:1] == b"{"):
+    in_json = message.startswith(b"{") if head is None else b'"' in front
+    if in_json:
         front, message, rest = timeless(front), timeless(message), timeless(rest)
+    if plain:
+        message = message.translate(None, _DIGITS)
     around = (front + rest).translate(None, _DIGITS)
-    return hash((around, message.translate(None, _DIGITS) if plain else message))
+    return hash((around, message))
 
 
 def _printer(data: bytes, start: int, stop: int) -> tuple[bytes | None, ...]:
@@ -406,7 +414,10 @@ def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
         return True
     start = data.rfind(b"\n", max(0, at - _CUT_BYTES), at)
     stop = data.find(b"\n", at, at + _CUT_BYTES)
-    if start < 0 or stop < 0 or data.rfind(b"\n", max(0, start - _CUT_BYTES), start) < 0:
+    if start < 0 or stop < 0:
+        return True
+    before = data.rfind(b"\n", max(0, start - _CUT_BYTES), start)
+    if before < 0:
         return True
     return all(data.find(text, start, stop) >= 0 for text in company)
 
@@ -483,8 +494,9 @@ def _line_starts(window: Window) -> Iterator[int]:
 
 def _hides(key: str, needed: Sequence[str]) -> bool:
     """Whether a text that a signature needs may not be found where this one is, because they share characters."""
-    ends = [key[index:] for index in range(1, len(key))]
-    return any(one in key or one.startswith(tuple(ends)) for one in needed if one != key)
+    ends = tuple(key[index:] for index in range(1, len(key)))
+    others = (text for text in needed if text != key)
+    return any(text in key or text.startswith(ends) for text in others)
 
 
 def _rest_stop(data: bytes, begin: int) -> int:
@@ -492,9 +504,8 @@ def _rest_stop(data: bytes, begin: int) -> int:
     limit = min(len(data), begin + _REST_BYTES)
     while begin < limit:
         stop = data.find(b"\n", begin, limit) + 1 or limit
-        reach = (
-            stop if data.startswith(b"{", begin) else min(stop, begin + FRONT_BYTES)
-        )  # records name much else first
+        record = data.startswith(b"{", begin)  # which names much else first
+        reach = stop if record else min(stop, begin + FRONT_BYTES)
         if _BEGINS.search(data, begin, reach):
             return begin
         begin = stop
@@ -545,15 +556,24 @@ def _front_of_head(data: bytes, start: int, stop: int) -> bytes | None:
 
 def _elsewhere(line: Line | Origin, other: Line) -> bool:
     """Whether the wrappings say that two lines are of different programs, pods or nodes."""
-    pairs = ((line.program, other.program), (line.pod, other.pod), (line.node, other.node))
-    return any(one and two and one != two for one, two in pairs)
+    return (
+        _are_two(line.program, other.program)
+        or _are_two(line.pod, other.pod)
+        or _are_two(line.node, other.node)
+    )
+
+
+def _are_two(name: str | None, other: str | None) -> bool:
+    """Whether these are names of two; what has no name may be any."""
+    return bool(name and other and name != other)
 
 
 def _bounds(data: bytes, at: int) -> tuple[int, int]:
     """Where the line at a place begins and ends, its newline included; of an endless line what is near."""
     nearest = at - AROUND if at > AROUND else 0
+    farthest = at + AROUND
     start = data.rfind(b"\n", nearest, at) + 1 or nearest
-    stop = data.find(b"\n", at, at + AROUND) + 1 or min(len(data), at + AROUND)
+    stop = data.find(b"\n", at, farthest) + 1 or min(len(data), farthest)
     return start, stop
 
 
@@ -615,33 +635,49 @@ def _journal_record(data: bytes, start: int, stop: int) -> bytes:
         title = data.rfind(b"\n", nearest, max(begin, nearest)) + 1 or nearest
         after = _VERBOSE_TITLE.search(data, stop - 1)
         return data[title : after.start() if after else len(data)]
-    end = data.find(b"\n\n", stop - 1, stop + AROUND) + 1
-    return data[max(nearest, data.rfind(b"\n\n", nearest, start)) : end or len(data)]
+    begin = data.rfind(b"\n\n", nearest, start)
+    end = data.find(b"\n\n", stop - 1, stop + AROUND) + 1 or len(data)
+    return data[max(nearest, begin) : end]
 
 
 def _with_fields(line: Line, record: bytes) -> Line:
     """A message with the fields of its record in the journal."""
-    time, node, program = (
-        found[1].decode(errors="replace") if (found := pattern.search(record)) else None
-        for pattern in (_EXPORT_TIME, _EXPORT_NODE, _EXPORT_PROGRAM)
-    )
+    time = moment(_field_in(record, _EXPORT_TIME))
+    if time is None:
+        title = record[:_TITLE_BYTES].decode(errors="replace")
+        time = time_in(title)
     return replace(
         line,
-        time=(moment(time) if time else None) or time_in(record[:100].decode(errors="replace")),
-        node=node or line.node,
-        program=line.program or program,
+        time=time,
+        node=_field_in(record, _EXPORT_NODE) or line.node,
+        program=line.program or _field_in(record, _EXPORT_PROGRAM),
     )
+
+
+def _field_in(record: bytes, pattern: re.Pattern[bytes]) -> str | None:
+    found = pattern.search(record)
+    return found[1].decode(errors="replace") if found else None
 
 
 def keys_of(signature: Signature) -> list[str]:
     """Texts of which each matching line holds one, however it is wrapped; none if there are no such texts."""
-    longest = max(
-        (run for literal in signature.literals for run in _runs(literal)), key=len, default=""
-    )
+    longest = max(map(_longest_run_of, signature.literals), key=len, default="")
     if longest:
         return [longest]
-    each = [max(_runs(literal), key=len, default="") for literal in signature.any_of]
+    each = [_longest_run_of(literal) for literal in signature.any_of]
     return each if all(each) else []
+
+
+def _company_of(key: str, signature: Signature) -> tuple[bytes, ...]:
+    """What else is in each line that a signature matches, besides the key that it is looked for by."""
+    runs: list[str] = []
+    for literal in signature.literals:
+        runs.extend(_runs(literal))
+    return tuple(run.encode() for run in runs if run != key)
+
+
+def _longest_run_of(literal: str) -> str:
+    return max(_runs(literal), key=len, default="")
 
 
 def _runs(text: str) -> list[str]:

@@ -22,6 +22,7 @@ from generator.fixes.advice import Advice, Facts, advise
 from generator.fixes.versions import parse_version
 
 Row = dict[str, Any]
+_Kind = tuple[str, str, str | None, str | None]  # what tells facts from logs apart
 
 
 def as_data(
@@ -89,7 +90,8 @@ def _failure_row(
 
 
 def _by_count(places: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(places.items(), key=lambda place: (-place[1], place[0]))
+    by_name = sorted(places.items())
+    return sorted(by_name, key=lambda place: -place[1])
 
 
 def _proof_row(proof: Proof) -> Row:
@@ -188,11 +190,11 @@ def fix_of(found: Found, given: Facts) -> Row:
 
 def _distinct_facts(found: Found, given: Facts) -> list[Facts]:
     """What is known of the kube-proxies, each kind once: of thousands of nodes each is looked up once."""
-    kinds: dict[tuple[str, str, str | None, str | None], Facts] = {}
+    kinds: dict[_Kind, Facts] = {}
     for told in found.known or (Hints(),):
         facts = _known_facts(told, given)
-        kind = str(facts.cluster), str(facts.kube_proxy), facts.os, facts.mode
-        kinds[kind] = facts
+        versions = str(facts.cluster), str(facts.kube_proxy)
+        kinds[*versions, facts.os, facts.mode] = facts
     return [facts for facts in kinds.values() if facts.known]
 
 

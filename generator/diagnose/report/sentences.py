@@ -24,16 +24,16 @@ _TABLE = "read the table in the runbook"
 
 
 def headline(data: Data) -> str:
-    seen = _what_was_read(data["read"])
+    read = _what_was_read(data["read"])
     if data["verdict"] == "cannot tell":
-        return f"Cannot tell: no line of kube-proxy's is in what was read ({seen})."
+        return f"Cannot tell: no line of kube-proxy's is in what was read ({read})."
     if data["verdict"] == "unexplained":
-        return f"No documented failure is recognised, but errors are there that no entry explains ({seen})."
+        return f"No documented failure is recognised, but errors are there that no entry explains ({read})."
     number = len(data["found"])
     if not number:
-        return f"None of the documented failures is there ({seen})."
+        return f"None of the documented failures is there ({read})."
     failures = "failure is" if number == 1 else "failures are"
-    return f"{number} documented {failures} there, causes first ({seen})."
+    return f"{number} documented {failures} there, causes first ({read})."
 
 
 def _what_was_read(read: Data) -> str:
