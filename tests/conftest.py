@@ -31,6 +31,9 @@ from tests.forked import Forking
 from tests.lab import programs
 from tests.lokis import RELEASES, StartLoki
 
+# What checks CI files brings it, users do not have it, and jsonschema would spend a second on it in each process.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from generator.catalog.load import load
 from generator.diagnose.findings import Diagnosis, Findings, Found, ranked
 from generator.diagnose.hints import Hints, hints_in
 from generator.diagnose.windows import Window
+from tests import once
 
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 MISMATCH = "E1124 04:55:01.693781   11948 proxier.go:1285] Chain 'KUBE-MARK-DROP' does not exist\n"
 
