@@ -170,7 +170,7 @@ def run(forking: Forking) -> Run:
     def command(
         *arguments: str, cwd: Path = ROOT, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        if forking.can_give(environment):
+        if forking.can_give(cwd, environment):
             return forking.run(arguments, cwd, {**os.environ, **environment})
         return completed([sys.executable, "-m", "generator", *arguments], cwd, **environment)
 
