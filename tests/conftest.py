@@ -31,6 +31,9 @@ from tests.forked import Forking
 from tests.lab import programs
 from tests.lokis import RELEASES, StartLoki
 
+# What checks CI files brings it, users do not have it, and jsonschema would spend a second on it in each process.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
 
@@ -167,7 +170,7 @@ def run(forking: Forking) -> Run:
     def command(
         *arguments: str, cwd: Path = ROOT, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        if forking.can_give(environment):
+        if forking.can_give(cwd, environment):
             return forking.run(arguments, cwd, {**os.environ, **environment})
         return completed([sys.executable, "-m", "generator", *arguments], cwd, **environment)
 

@@ -18,6 +18,8 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
 
+import generator
+
 _LONGEST = 100_000  # bytes of a request: arguments, folder and environment
 _SECONDS = 300
 # What the command imports when it needs it.
@@ -40,9 +42,11 @@ class Forking:
             )
 
     @staticmethod
-    def can_give(environment: Mapping[str, str]) -> bool:
-        """Whether a process that is forked takes notice of these variables."""
-        return not any(name.startswith(_AT_START) for name in environment)
+    def can_give(folder: Path, environment: Mapping[str, str]) -> bool:
+        """Whether a process that is forked is the one that is started in a folder with these variables."""
+        source = folder / "generator"  # which Python imports where it is started there
+        there = source.exists() and not source.samefile(generator.__path__[0])
+        return not there and not any(name.startswith(_AT_START) for name in environment)
 
     def run(
         self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
@@ -75,6 +79,7 @@ def _text(file: int) -> str:
 
 
 def _prepare() -> None:
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # as in tests/conftest.py
     from generator.catalog.load import load
     from generator.cli import COMMANDS
     from generator.pipeline import compile_catalog

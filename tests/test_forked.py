@@ -49,7 +49,10 @@ def test_nothing_of_a_run_is_left_for_the_next(run: Run, tmp_path: Path) -> None
     assert run("check", "--no-validate").returncode == 0
 
 
-def test_what_python_reads_when_it_starts_needs_a_start(forking: Forking) -> None:
-    assert forking.can_give({"HOME": "/nowhere", "NO_COLOR": "1"})
+def test_what_python_reads_when_it_starts_needs_a_start(forking: Forking, tmp_path: Path) -> None:
+    for folder in (ROOT, tmp_path):
+        assert forking.can_give(folder, {"HOME": "/nowhere", "NO_COLOR": "1"})
     for name in ("PYTHONHASHSEED", "LC_ALL", "LANG", "TZ"):
-        assert not forking.can_give({name: "C"})
+        assert not forking.can_give(tmp_path, {name: "C"})
+    (tmp_path / "generator").mkdir()
+    assert not forking.can_give(tmp_path, {})

@@ -16,7 +16,6 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from generator.catalog.load import load
 from generator.cli import main
 from generator.diagnose.diagnosis import Found
 from generator.diagnose.findings import Findings
@@ -28,6 +27,7 @@ from generator.prove.local_programs import free_ports
 from generator.servers.http import Client, Endpoint
 from generator.servers.loki import Loki
 from generator.servers.victorialogs import VictoriaLogs
+from tests import once
 from tests.catalog.test_lines import CAPTURES, FIRES, KNOWN, SILENT, name
 from tests.cluster.test_objects import kube_proxy, pod
 from tests.conftest import ROOT, Run, obtained
@@ -35,7 +35,7 @@ from tests.kubernetes_api import serve
 from tests.lab import programs, servers
 from tests.waiting import until_scraped
 
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 SCHEMA = json.loads((ROOT / "catalog" / "diagnosis.schema.json").read_text(encoding="utf-8"))
 MISMATCH = (
     CAPTURES / "iptables-backend-mismatch" / "fires" / "v1.18.4-legacy187-lb-source-ranges.log"

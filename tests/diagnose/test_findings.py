@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from generator.catalog.load import load
 from generator.diagnose.diagnosis import Diagnosis
 from generator.diagnose.findings import Findings
 from generator.diagnose.hints import Hints
 from generator.diagnose.windows import Window
+from tests import once
 
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 MISMATCH = "E1124 04:55:01.693781   11948 proxier.go:1285] Chain 'KUBE-MARK-DROP' does not exist\n"
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalog.load import load
 from generator.diagnose.findings import Findings
 from generator.diagnose.folding import unfolded, width
 from generator.diagnose.windows import windows
+from tests import once
 from tests.catalog.test_lines import FIRES, SILENT, name
 from tests.conftest import ROOT
 
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 CAPTURED = sorted((ROOT / "tests" / "captures").rglob("*.log"))
 SAMPLES = sorted((ROOT / "catalog").glob("*/samples/**/*.log"))
 HEAD = "E1124 04:55:01.693781   11948 proxier.go:1285] "

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from generator.catalog.load import load
 from generator.diagnose import scan, unwrap
 from generator.diagnose.diagnosis import Diagnosis
 from generator.diagnose.findings import Findings
 from generator.diagnose.windows import Window
+from tests import once
 
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 LOCK = (
     "Failed to ensure: Another app is currently holding the xtables lock. Stopped waiting after 5s."

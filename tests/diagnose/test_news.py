@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-from generator.catalog.load import load
 from generator.diagnose.diagnosis import Found
 from generator.diagnose.news import QUIET, Watch, announcement
+from tests import once
 
-ENTRY = next(entry for entry in load().catalog.entries if entry.id == "iptables-backend-mismatch")
+ENTRY = next(
+    entry for entry in once.inputs().catalog.entries if entry.id == "iptables-backend-mismatch"
+)
 NOW = datetime(2026, 11, 26, 10, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 

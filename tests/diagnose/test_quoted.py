@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalog.load import load
 from generator.diagnose import sources
 from generator.diagnose.diagnosis import Diagnosis
 from generator.diagnose.findings import Findings
 from generator.diagnose.windows import windows
+from tests import once
 
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 LINES = (
     "I0102 03:04:01.123456       1 server.go:583] Version: v1.18.4",

@@ -7,16 +7,16 @@ from functools import cache
 
 import pytest
 
-from generator.catalog.load import load
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
 from generator.diagnose.scan import Event, Scanner
 from generator.diagnose.windows import AROUND, BLOCK, Window, windows
 from generator.query.signature import Signature
+from tests import once
 from tests.conftest import ROOT
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 SIGNATURES = {entry.id: signature(entry.logs) for entry in CATALOG.entries if entry.logs}
 LINES = [line for entry in CATALOG.entries for sample in entry.samples for line in sample.lines] + [
     line

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from generator.catalog.load import load
 from generator.diagnose import sources
 from generator.diagnose.diagnosis import Diagnosis
 from generator.diagnose.findings import Findings
 from generator.diagnose.windows import windows
+from tests import once
 
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 APP = "Another app is currently holding the xtables lock. Stopped waiting after 5s."
 BLOCK = (

@@ -5,10 +5,10 @@ from functools import cache
 import pytest
 from msgspec.structs import replace
 
-from generator.catalog.load import load
 from generator.catalog.model import Entry
 from generator.fixes.advice import Facts, advise, notes, upgrade_for_all
 from generator.fixes.versions import parse_version
+from tests import once
 
 BACKEND = "iptables-backend-mismatch"
 LOCK = "iptables-lock-not-mounted"
@@ -26,7 +26,7 @@ ALL_IN_1_18 = "cluster 1.18 with kube-proxy v1.18.4-tke.49-rc1 or later"
 
 @cache
 def entries() -> dict[str, Entry]:
-    return {entry.id: entry for entry in load().catalog.entries if entry.kind == "failure"}
+    return {entry.id: entry for entry in once.inputs().catalog.entries if entry.kind == "failure"}
 
 
 def facts(kube_proxy: str = "", cluster: str = "", **known: object) -> Facts:

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from generator.catalog.load import load
 from generator.fixes.advice import BugAdvice, Facts, bugs
 from generator.fixes.versions import parse_version
+from tests import once
 from tests.conftest import Run
 
-KNOWN = load().catalog.known_bugs
+KNOWN = once.inputs().catalog.known_bugs
 
 
 def found(version: str, mode: str | None) -> list[BugAdvice]:

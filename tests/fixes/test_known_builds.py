@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from generator.base import subprocesses
-from generator.catalog.load import load
 from generator.catalog.model import Entry, Fixes, Versions
 from generator.compile.rule_files import rules_file
 from generator.compile.rules import compile_rules
@@ -27,6 +26,7 @@ from generator.fixes.advice import Facts, advise
 from generator.fixes.known_builds import KnownBuilds, _number_patterns, conditions, known_builds
 from generator.fixes.versions import parse_version
 from generator.query.signature import compile_re2
+from tests import once
 from tests.conftest import ROOT, compiled_for, obtained
 from tests.fixes.builds import KNOWN, SYSTEMS, TARGET, info, labels, unit_tests
 from tests.lab import servers
@@ -35,7 +35,7 @@ from tests.lab.programs import PROMETHEUS
 
 @cache
 def entries() -> dict[str, Entry]:
-    return {entry.id: entry for entry in load().catalog.entries}
+    return {entry.id: entry for entry in once.inputs().catalog.entries}
 
 
 def rows(entry: Entry, version: str, mode: str | None = None) -> list[KnownBuilds]:
@@ -375,7 +375,7 @@ def test_a_kube_proxy_that_shows_rules_of_iptables_mode_has_no_failure_of_anothe
     change = structs.replace(known.fixes.upstream[0], fixed_in=("1.29.0",), since="1.21")
     affected = structs.replace(known.affected, versions=Versions("1.21", "1.28"))
     made_up = structs.replace(known, affected=affected, fixes=Fixes(upstream=(change,)))
-    inputs = load()
+    inputs = once.inputs()
     rules = compile_rules(replace(inputs.catalog, entries=(made_up,)), inputs.default_profile)
     (tmp_path / "rules.yaml").write_text(
         rules_file("", rules.groups["prometheus"]).text, encoding="utf-8"

@@ -5,14 +5,14 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from generator.catalog.load import load
 from generator.catalog.model import Entry, Fixes, Mode, TkeFix, TkeFixes, UpstreamFix, Versions
 from generator.fixes.advice import Facts, advise
 from generator.fixes.known_builds import known_builds
 from generator.fixes.tables import span
 from generator.fixes.versions import parse_version
+from tests import once
 
-ENTRIES = {entry.id: entry for entry in load().catalog.entries}
+ENTRIES = {entry.id: entry for entry in once.inputs().catalog.entries}
 BACKEND = ENTRIES["iptables-backend-mismatch"]
 
 

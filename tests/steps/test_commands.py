@@ -18,7 +18,7 @@ import pytest
 from msgspec.structs import replace
 
 from generator.catalog import profiles
-from generator.catalog.load import load, shipped_catalog
+from generator.catalog.load import shipped_catalog
 from generator.catalog.model import Entry, Sample, Step
 from generator.catalog.profile import KubeProxyProfile, RunsAs
 from generator.catalog.wordings import signature
@@ -27,11 +27,11 @@ from generator.outputs import runbooks
 from generator.steps import deployment, shell, verbs
 from generator.steps.deployment import Command, Word
 from generator.steps.filled import at_site, fill_in
-from tests import kubernetes_api
+from tests import kubernetes_api, once
 from tests.conftest import ROOT
 from tests.documents import fenced
 
-INPUTS = load()
+INPUTS = once.inputs()
 ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
 HEALTHY = sorted((ROOT / "tests" / "captures" / "healthy").glob("*.log"))
 PRESETS = {preset.name: preset.profile for preset in profiles.read_presets(shipped_catalog())}

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from generator.catalog.load import load
 from generator.catalog.profile import KubeProxyProfile
 from generator.steps.deployment import Command, in_pod, kinds, site_words
 from generator.steps.filled import fill_in
+from tests import once
 
-SITE = load().default_profile.kube_proxy
+SITE = once.inputs().default_profile.kube_proxy
 KINDS = {f"{site.runs_as}-{site.config_map}-{site.log_file}": site for site in kinds(SITE)}
 
 

@@ -3,12 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from generator.catalog.load import load
 from generator.catalog.model import Step
 from generator.steps.deployment import site_words
 from generator.steps.filled import at_site, fill_in, unknown_words
+from tests import once
 
-SITE = load().default_profile.kube_proxy
+SITE = once.inputs().default_profile.kube_proxy
 POD, UNIT = site_words(SITE), site_words(replace(SITE, runs_as="systemd"))
 
 

@@ -4,14 +4,14 @@ import re
 
 from msgspec.structs import replace
 
-from generator.catalog.load import load
 from generator.steps.deployment import site_words
 from generator.steps.filled import fill_in
+from tests import once
 from tests.conftest import ROOT
 from tests.documents import blocks
 
 PAGE = (ROOT / "docs" / "steps.md").read_text(encoding="utf-8")
-SITE = load().default_profile.kube_proxy
+SITE = once.inputs().default_profile.kube_proxy
 ROWS = re.findall(r"^\| `(\{\{ .*? \}\})` \| (.*) \| (.*) \|$", PAGE, re.MULTILINE)
 
 
