@@ -20,7 +20,7 @@ _BETWEEN = re.compile(r"[\s,\[\]]*")
 _ARRAY = re.compile(rb"\s*\[\s*[\[{\"]")
 # What stands for a new line before klog's head: as programming languages write it, the border of two texts of a list,
 # HTML's, the end of one of its blocks before another one, or a carriage return alone.
-_BLOCKS = r"(?:</(?:div|p|li|t[dhr]|pre)>(?:<[^<>]{1,200}>){1,9})"
+_BLOCKS = r"(?:</(?:div|p|li|t[dhr]|pre)>(?:<[^<>]{1,200}>)+)"
 _NEW_LINE = rf"""(?:\\+n|["'], ?b?["']|<br ?/?>|{_BLOCKS}|\r)"""
 _HEAD = r"[IWEF][01]\d[0-3]\d \d\d:\d\d:"
 _ESCAPED = re.compile(f"{_NEW_LINE}(?={_HEAD})".encode())
