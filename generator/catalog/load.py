@@ -1,5 +1,6 @@
 """Reads the catalog, and with `profiles` the profile."""
 
+import errno
 import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -227,8 +228,9 @@ class _CatalogReader(Reader):
         return named_rows(parsed.data, key) if parsed else []
 
     def entries(self, folder: Path, log_tests: bool, samples: bool) -> Iterable[Entry]:
+        noted = len(self.problems)
         found = self.entry_folders(folder)
-        if not found:
+        if not found and len(self.problems) == noted:
             self.problems.append(
                 Problem(
                     Location(display(folder)),
@@ -282,17 +284,18 @@ class _CatalogReader(Reader):
         """What is in a folder; links that lead nowhere and folders that cannot be read are problems."""
         try:
             found = sorted(folder.iterdir())
+            dangling = [path for path in found if _is_missing(path)]
         except OSError as error:
             self.problems.append(
                 Problem(Location(display(folder)), f"cannot be read: {error.strerror}")
             )
             return []
-        for path in found:
-            if path.is_symlink() and not path.exists():
+        for path in dangling:
+            if path.is_symlink():
                 self.problems.append(
                     Problem(Location(display(path)), "is a link that leads nowhere")
                 )
-        return [path for path in found if path.exists()]
+        return [path for path in found if path not in dangling]
 
     def log_tests(self, path: Path) -> LogTests | None:
         parsed = self.document(path, self.tests_schema)
@@ -367,7 +370,7 @@ class _CatalogReader(Reader):
         return ()
 
     def sample_files(self, folder: Path) -> list[Path]:
-        found = self.children(folder) if os.path.lexists(folder) else []
+        found = self.children(folder) if _may_be_there(folder) else []
         for path in found:
             if not path.is_file():
                 self.problems.append(
@@ -383,12 +386,13 @@ class _CatalogReader(Reader):
             for path in self.sample_files(entry / "samples" / folder)
         }
         for name in sorted(listed.keys() - present.keys()):
-            self.problems.append(
-                Problem(
-                    parsed.at("samples", name),
-                    f"there is no file samples/{name}; add it or remove this line",
+            if not _may_be_there(entry / "samples" / name):
+                self.problems.append(
+                    Problem(
+                        parsed.at("samples", name),
+                        f"there is no file samples/{name}; add it or remove this line",
+                    )
                 )
-            )
         for name, path in present.items():
             if name not in listed:
                 self.problems.append(
@@ -423,6 +427,28 @@ def entry_of(
 
 def _last_look(test: LogTest) -> float:
     return max(seconds(check["eval_time"]) for check in test.checks)
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether nothing is there, also where a link leads. Raises OSError where nobody may look."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return True
+        raise
+    return False
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether something is there, or nobody may look."""
+    try:
+        path.lstat()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _physical_lines(data: bytes) -> list[str]:

@@ -19,15 +19,17 @@ _TYPED = ("stringValue", "intValue", "doubleValue", "boolValue")
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _ARRAY = re.compile(rb"\s*\[\s*[\[{\"]")
 # What stands for a new line before klog's head: as programming languages write it, the border of two texts of a list,
-# HTML's, or a carriage return alone.
-_NEW_LINE = r"""(?:\\+n|["'], ?b?["']|<br ?/?>|\r)"""
+# HTML's, the end of one of its blocks before another one, or a carriage return alone.
+_BLOCKS = r"(?:</(?:div|p|li|t[dhr]|pre)>(?:<[^<>]{1,200}>)+)"
+_NEW_LINE = rf"""(?:\\+n|["'], ?b?["']|<br ?/?>|{_BLOCKS}|\r)"""
 _HEAD = r"[IWEF][01]\d[0-3]\d \d\d:\d\d:"
 _ESCAPED = re.compile(f"{_NEW_LINE}(?={_HEAD})".encode())
 _ESCAPES = (
-    (re.compile(rb"\\+n|<br ?/?>|\r(?!\n)"), b"\n"),
+    (re.compile(rb"\\+n|<br ?/?>|%s|\r(?!\n)" % _BLOCKS.encode()), b"\n"),
     (re.compile(rb"\\+t"), b"\t"),
     (re.compile(rb'\\+"'), b'"'),
 )
+_QUOTE_BEFORE_HEAD = re.compile(rf"(?m)^[ \t]*b?[\"'](?={_HEAD})".encode())
 _OBJECT = re.compile(rb"\s*\{")
 
 _DELIMITERS = {"csv": ",", "tsv": "\t", "csv with semicolons": ";"}
@@ -122,7 +124,7 @@ def _of_quoted(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of texts in quotes, such as Python's repr and Go's %q."""
     left = b""
     for block in blocks:
-        text = _ESCAPED.sub(b"\n", left + block)
+        text = _QUOTE_BEFORE_HEAD.sub(b"", _ESCAPED.sub(b"\n", left + block))
         for escape, plain in _ESCAPES:
             text = escape.sub(plain, text)
         border = max(0, len(text) - _BORDER)

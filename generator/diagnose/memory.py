@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import TypeVar
 
-from generator.diagnose.unwrap import TEXTS, Line
+from generator.diagnose.unwrap import TEXTS, Line, is_of_kubelet
 
 _MOST = 50_000  # of each kind that are remembered
 _LONGEST = 1 << 12  # bytes of a line; longer ones may be pieces of a message
@@ -20,6 +20,8 @@ _VARYING = re.compile(
 )
 _NUMBERED = re.compile(rb"(?<![^\s:])\d+(?=[:\s])")  # by grep -n, cat -n and the like
 _COUNTED = re.compile(rb"\s*([\w./-]{0,100}?[:-])?\d+(?=[:\t-])")  # the same before a whole line
+# `kubectl logs --prefix` names a pod and its container in front of each line: a fleet has thousands of such fronts.
+_KUBECTL = re.compile(rb"\[pod/(?P<pod>[^/\]\n]+)/(?P<program>[^/\]\n]+)\] ")
 CRI_CUT = re.compile(rb" std(?:out|err) P ")  # of a line that a container runtime cut
 # The text of a record in JSON under a known key.
 _SPOKEN = re.compile(
@@ -74,7 +76,8 @@ class Memory:
         front = data[start : head.start()]
         verdict = self._messages.get(_without_time(head, stop))
         if verdict:
-            origin = self._fronts.get(front) or self._origin(timeless(front))
+            origin = self._fronts.get(front) or self._of_kubectl(front)
+            origin = origin or self._origin(timeless(front))
             return (verdict, origin) if origin else None
         return self._whole(data, start, stop) if b'"' in front else None
 
@@ -86,7 +89,10 @@ class Memory:
         return same or self._lines.get(_line_key(data, start, stop))
 
     def origin(self, data: bytes, start: int, stop: int) -> Origin | None:
-        """Where a line with a head comes from, if its wrapping is known."""
+        """Where a line comes from, if its wrapping is known; what another one inside it says may be missing."""
+        kubectl = _KUBECTL.match(data, start, stop)
+        if kubectl:
+            return Origin(None, kubectl["pod"].decode(errors="replace"), None)
         record = _spoken_record(data, start, stop)
         if record:
             return self._fronts.get(record.around)
@@ -99,15 +105,32 @@ class Memory:
     def _origin(self, front: bytes) -> Origin | None:
         return self._fronts.get(front) or self._fronts.get(_NUMBERED.sub(b"", front))
 
+    def _of_kubectl(self, front: bytes) -> Origin | None:
+        """Where a line comes from that kubectl put its pod in front of, and nothing else stands there."""
+        kubectl = _KUBECTL.fullmatch(front)
+        if kubectl is None:
+            return None
+        pod, program = (kubectl[name].decode(errors="replace") for name in ("pod", "program"))
+        origin = self._one_origin(None, pod, program)
+        if origin:
+            _put(self._fronts, front, origin)
+        return origin
+
+    def _one_origin(self, node: str | None, pod: str | None, program: str | None) -> Origin | None:
+        """The one of these names; None where too many are known."""
+        named = node, pod, program
+        if len(self._origins) >= _MOST and named not in self._origins:
+            return None
+        return self._origins.setdefault(named, Origin(*named))
+
     def keep(self, data: bytes, start: int, stop: int, line: Line, owners: frozenset[str]) -> None:
         """Remember a line, and what it proves."""
-        if stop - start > _LONGEST or line.partial:
-            return
+        if stop - start > _LONGEST or line.partial or is_of_kubelet(line.text):
+            return  # the last one's wrapping would be said to name kubelet
         verdict = self._verdicts.setdefault(owners, Proven(owners))
-        if len(self._origins) >= _MOST:
+        origin = self._one_origin(line.node, line.pod, line.program)
+        if origin is None:
             return
-        names = line.node, line.pod, line.program
-        origin = self._origins.setdefault(names, Origin(*names))
         record = _spoken_record(data, start, stop)
         if record and record.text() == line.text:
             _put(self._fronts, record.around, origin)

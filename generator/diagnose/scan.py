@@ -7,18 +7,18 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-import ahocorasick_rs
 import re2
 
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
 from generator.diagnose.memory import CRI_CUT, FRONT_BYTES, Known, Memory, Origin, Proven, timeless
+from generator.diagnose.searching import KeySearch
+from generator.diagnose.sections import Sections, is_border
 from generator.diagnose.unwrap import (
     Line,
     apart,
     begins,
     for_re2,
-    is_border,
     is_error,
     moment,
     other_program,
@@ -139,6 +139,9 @@ def head_patterns() -> dict[str, Any]:
     }
 
 
+_Clocked = tuple[bytes, int]  # the time in the head of klog's of a line, and its place
+
+
 class Scanner:
     """Finds what a signature matches in whatever wrapping, what tells of the kube-proxy, and all errors."""
 
@@ -150,7 +153,7 @@ class Scanner:
         self._signatures = Signatures(signatures)
         needed = tuple(dict.fromkeys(key for keys in own for key in keys))
         # Two passes over few keys are faster than one over all, and no sign of an error hides what a signature needs.
-        self.searches = (_Search(needed), _Search((*hints.KEYS, *_ERRORS, *_NUMBERS)))
+        self.searches = (KeySearch(needed), KeySearch((*hints.KEYS, *_ERRORS, *_NUMBERS)))
         # What else must be in the line, for keys that ordinary lines hold too.
         self._company: dict[str, tuple[bytes, ...]] = {}
         for signature, keys in zip(signatures.values(), own, strict=True):
@@ -161,19 +164,22 @@ class Scanner:
         self._memory = Memory()
         self._lines: dict[int, tuple[str, ...]] = {}
         self._judged: dict[str, tuple[frozenset[str], Hints]] = {}
+        self._sections = Sections()
 
     def events(self, window: Window, now: datetime) -> Iterator[Event]:
         """`now` decides the year of times that come without one."""
         data, done = window.data, window.begin
         places = self._places(window)
+        self._sections.enter(window, now)
         alike: dict[int, _Alike] = {}
-        again: dict[Known, _Again] = {}
+        again: dict[tuple[Known, Origin | None], _Again] = {}
         pieces = bool(CRI_CUT.search(data))
         named: bool | None = None  # whether wrappings stand before heads
         for number, (at, key) in enumerate(places):
             if at < done:
                 continue
             start, stop = _bounds(data, at)
+            section = self._sections.at(start)
             # What stands around or before such a line tells who printed it.
             journal, indented = _in_journal(data, start), data[start : start + 1] in _BLANKS
             if indented and named is None:
@@ -185,9 +191,9 @@ class Scanner:
             if known:
                 done = stop
                 if known[0].owners:
-                    row = again.get(known)
+                    row = again.get((known, section))
                     if row is None:
-                        again[known] = row = _Again(at)
+                        again[known, section] = row = _Again(at)
                     row.count += 1
                     row.last = at
                 continue
@@ -196,6 +202,8 @@ class Scanner:
                 text = _key_of_alike(data, start, stop, key, _errors_only(places, number, stop))
                 if journal:
                     text = hash((text, *_printer(data, start, stop)))
+                if section:
+                    text = hash((text, section))
                 before = alike.get(text)
                 if before:
                     before.count += 1
@@ -206,6 +214,7 @@ class Scanner:
             event, done = self._event(data, at, now, lines)
             if not dependent and (not event.error or event.owners):
                 self._remember(data, start, stop, done, event)
+            event = replace(event, line=_below(section, event.line)) if section else event
             if text and event.error and not event.owners:
                 alike[text] = _Alike(at, event)
                 self._keep(text, event.rest)
@@ -213,7 +222,8 @@ class Scanner:
                 yield event
         for one in alike.values():
             if one.count:
-                yield replace(one.event, line=self._line(data, one.last, now), count=one.count)
+                line = self._line(data, one.last, now)
+                yield replace(one.event, line=line, count=one.count)
         yield from self._repeated(data, again, now)
 
     def _remember(self, data: bytes, start: int, stop: int, end: int, event: Event) -> None:
@@ -222,17 +232,20 @@ class Scanner:
             self._memory.keep(data, start, stop, event.line, event.owners)
 
     def _repeated(
-        self, data: bytes, again: Mapping[Known, "_Again"], now: datetime
+        self,
+        data: bytes,
+        again: Mapping[tuple[Known, Origin | None], "_Again"],
+        now: datetime,
     ) -> Iterator[Event]:
         """Lines that came before, counted by where they come from; the first and the last of all with their times."""
-        ends: dict[Proven, tuple[list[tuple[bytes, int]], list[tuple[bytes, int]]]] = {}
-        for (verdict, origin), row in again.items():
-            line = Line("", None, origin.node, origin.pod, origin.program)
+        ends: dict[tuple[Proven, str | None], tuple[list[_Clocked], list[_Clocked]]] = {}
+        for ((verdict, origin), section), row in again.items():
+            line = _below(section, Line("", None, origin.node, origin.pod, origin.program))
             yield Event(line, verdict.owners, _NOTHING, count=row.count)
-            firsts, lasts = ends.setdefault(verdict, ([], []))
+            firsts, lasts = ends.setdefault((verdict, other_program(line)), ([], []))
             firsts.append((_clock(data, row.first), row.first))
             lasts.append((_clock(data, row.last), row.last))
-        for verdict, (firsts, lasts) in ends.items():
+        for (verdict, _), (firsts, lasts) in ends.items():
             # By klog's clock, and by place, as at New Year the smaller date is the later one.
             chosen = {min(firsts)[1], max(lasts)[1], max(at for _, at in lasts)}
             chosen |= {at for clock, at in (*firsts, *lasts) if not clock}
@@ -242,25 +255,26 @@ class Scanner:
     def speaks(self, window: Window, now: datetime) -> bool:
         """Whether there is a line that kube-proxy may have printed: klog's, and no other program is named."""
         data, at = window.data, window.begin
+        self._sections.enter(window, now)
         for _ in range(_LOOKS):
             head = SPEAKING.search(data, at, window.end)
             if head is None:
                 return False
-            if not other_program(_whole_line(data, head.start(), now)[0]):
+            place = head.start()
+            section = self._sections.at(place)
+            if not other_program(_below(section, _whole_line(data, place, now)[0])):
                 return True
-            at = _bounds(data, head.start())[1]
+            at = _bounds(data, place)[1]
+            if section and other_program(_below(section, Line(""))):
+                at = self._sections.end(place) or window.end
         return False
 
     def setting(self, window: Window, event: Event, now: datetime) -> Surroundings:
         """Where the line of an event stands, and among what."""
         line, start, stop = _whole_line(window.data, event.at, now)
         number = window.number + window.data.count(b"\n", window.begin, start)
-        before = (
-            None if begins(line.text) else _heading(window.data, start, line, now, self._memory)
-        )
-        after = islice(
-            _continuation(window.data, start, stop, line, now, self._memory), _SHOWN_LINES
-        )
+        before = None if begins(line.text) else self._heading(window.data, start, line, now)
+        after = islice(self._continuation(window.data, start, stop, line, now), _SHOWN_LINES)
         return Surroundings(
             number, before.text if before and is_error(before.text) else None, tuple(after)
         )
@@ -330,8 +344,74 @@ class Scanner:
 
     def _line(self, data: bytes, at: int, now: datetime) -> Line:
         """The line at a place with all that is known of it."""
-        line, start, stop = _whole_line(data, at, now)
-        return _with_neighbours(data, start, stop, line, now, self._memory)
+        line, start, _ = _whole_line(data, at, now)
+        line = self._with_neighbours(data, start, line, now)
+        return _below(self._sections.at(start), line)
+
+    def _with_neighbours(self, data: bytes, start: int, line: Line, now: datetime) -> Line:
+        """The line, with what its neighbours know of it: the time of the message that it belongs to."""
+        if line.time:
+            return line
+        time = printed_at(line.text, now)
+        before = None if time else self._heading(data, start, line, now)
+        if before is None:
+            return replace(line, time=time)
+        line = replace(line, time=before.time or printed_at(before.text, now))
+        if data[start : start + 1] not in _BLANKS or line.node or line.pod or line.program:
+            return line
+        # The journal writes a message of several lines so: the others are indented.
+        return replace(line, node=before.node, pod=before.pod, program=before.program)
+
+    def _heading(self, data: bytes, start: int, line: Line, now: datetime) -> Line | None:
+        """The line with klog's head before the one that begins at a place, if they are of the same program."""
+        first = self._sections.begin(start)
+        for _ in range(_LINES_BACK):
+            if start <= first:
+                return None
+            start, stop = _bounds(data, start - 1)
+            if data.startswith((b"==", b"--"), start) and is_border(
+                _unwrapped(data, start, stop, now).text
+            ):
+                return None
+            record = data.startswith(b"{", start)  # which names much else first
+            if _KLOG.search(data, start, stop) if record else _klog_head(data, start, stop):
+                origin = self._memory.origin(data, start, stop)
+                if origin and _elsewhere(origin, line):
+                    continue
+                before = _unwrapped(data, start, stop, now)
+                if not _elsewhere(before, line) and not apart(before, line.text):
+                    return before
+        return None
+
+    def _continuation(
+        self, data: bytes, start: int, stop: int, first: Line, now: datetime
+    ) -> Iterator[str]:
+        """The lines that belong to an error: up to the next message, without what another program or node printed."""
+        front = _front_of_head(data, start, stop)
+        journal = _in_journal(data, start)
+        limit = min(len(data), stop + _REST_BYTES, self._sections.end(start) or len(data))
+        others = 0
+        for _ in range(_REST_LINES):
+            if stop >= limit:
+                return
+            start, stop = _bounds(data, stop)
+            if journal and _FIELD.match(data, start) and not _MESSAGE.match(data, start):
+                continue
+            if front is not None and not journal and _front_of_head(data, start, stop) == front:
+                return  # a message behind the same wrapping; there is no need to take it off
+            origin = self._memory.origin(data, start, stop)
+            elsewhere = origin is not None and _elsewhere(origin, first)
+            line = first if elsewhere else _unwrapped(data, start, stop, now)
+            if is_border(line.text):
+                return
+            if elsewhere or _elsewhere(line, first) or apart(first, line.text):
+                others += 1
+                if others > _OTHERS:
+                    return
+                continue
+            if begins(line.text):
+                return
+            yield line.text
 
     def _event(
         self, data: bytes, at: int, now: datetime, rest: tuple[str, ...] | None = None
@@ -343,11 +423,11 @@ class Scanner:
         line, start, stop = _whole_line(data, at, now)
         (owners, told), error = self._judge(line.text), is_error(line.text)
         if owners or error:
-            line = _with_neighbours(data, start, stop, line, now, self._memory)
+            line = self._with_neighbours(data, start, line, now)
         if not error or owners:
             rest = ()
         elif rest is None:
-            rest = tuple(_continuation(data, start, stop, line, now, self._memory))
+            rest = tuple(self._continuation(data, start, stop, line, now))
         return Event(line, owners, told, error, rest, at=at), stop
 
 
@@ -408,6 +488,16 @@ def _clock(data: bytes, at: int) -> bytes:
     return b""
 
 
+def _below(section: Origin | None, line: Line) -> Line:
+    """A line with what the heading above it says, where its own wrapping does not."""
+    if section is None:
+        return line
+    program = line.program or (None if line.pod else section.program)
+    return replace(
+        line, node=line.node or section.node, pod=line.pod or section.pod, program=program
+    )
+
+
 def _accompanied(data: bytes, at: int, company: tuple[bytes, ...]) -> bool:
     """Whether all these texts are in the line; taken for granted if it may be a part of one that was cut."""
     if not company:
@@ -466,25 +556,6 @@ def _errors_only(places: Sequence[tuple[int, str]], number: int, stop: int) -> b
     return True
 
 
-class _Search:
-    """Searches for many texts at once; of those that begin at one place the first one is found."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        self.keys = keys
-        # With leftmost matches the library searches with vector instructions.
-        self._automaton = ahocorasick_rs.BytesAhoCorasick(
-            [key.encode() for key in keys], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
-        )
-        self._longest = max(map(len, keys), default=0)
-
-    def places(self, window: Window) -> Iterator[tuple[int, str]]:
-        begin, end = window.begin, window.end
-        searched = memoryview(window.data)[begin : end + self._longest]
-        for index, start, _ in self._automaton.find_matches_as_indexes(searched):
-            if begin + start < end:
-                yield begin + start, self.keys[index]
-
-
 def _line_starts(window: Window) -> Iterator[int]:
     at = window.begin
     while at < window.end:
@@ -510,37 +581,6 @@ def _rest_stop(data: bytes, begin: int) -> int:
             return begin
         begin = stop
     return limit
-
-
-def _continuation(
-    data: bytes, start: int, stop: int, first: Line, now: datetime, memory: Memory
-) -> Iterator[str]:
-    """The lines that belong to an error: up to the next message, without what another program or node printed."""
-    front = _front_of_head(data, start, stop)
-    journal = _in_journal(data, start)
-    limit = min(len(data), stop + _REST_BYTES)
-    others = 0
-    for _ in range(_REST_LINES):
-        if stop >= limit:
-            return
-        start, stop = _bounds(data, stop)
-        if journal and _FIELD.match(data, start) and not _MESSAGE.match(data, start):
-            continue
-        if front is not None and not journal and _front_of_head(data, start, stop) == front:
-            return  # a message behind the same wrapping; there is no need to take it off
-        origin = memory.origin(data, start, stop)
-        elsewhere = origin is not None and _elsewhere(origin, first)
-        line = first if elsewhere else _unwrapped(data, start, stop, now)
-        if is_border(line.text):
-            return
-        if elsewhere or _elsewhere(line, first) or apart(first, line.text):
-            others += 1
-            if others > _OTHERS:
-                return
-            continue
-        if begins(line.text):
-            return
-        yield line.text
 
 
 def _klog_head(data: bytes, start: int, stop: int) -> re.Match[bytes] | None:
@@ -575,44 +615,6 @@ def _bounds(data: bytes, at: int) -> tuple[int, int]:
     start = data.rfind(b"\n", nearest, at) + 1 or nearest
     stop = data.find(b"\n", at, farthest) + 1 or min(len(data), farthest)
     return start, stop
-
-
-def _with_neighbours(
-    data: bytes, start: int, stop: int, line: Line, now: datetime, memory: Memory
-) -> Line:
-    """The line, with what its neighbours know of it: the time of the message that it belongs to."""
-    if line.time:
-        return line
-    time = printed_at(line.text, now)
-    before = None if time else _heading(data, start, line, now, memory)
-    if before is None:
-        return replace(line, time=time)
-    line = replace(line, time=before.time or printed_at(before.text, now))
-    if data[start : start + 1] not in _BLANKS or line.node or line.pod or line.program:
-        return line
-    # The journal writes a message of several lines so: the others are indented.
-    return replace(line, node=before.node, pod=before.pod, program=before.program)
-
-
-def _heading(data: bytes, start: int, line: Line, now: datetime, memory: Memory) -> Line | None:
-    """The line with klog's head before the one that begins at a place, if they are of the same program."""
-    for _ in range(_LINES_BACK):
-        if not start:
-            return None
-        start, stop = _bounds(data, start - 1)
-        if data.startswith((b"==", b"--"), start) and is_border(
-            _unwrapped(data, start, stop, now).text
-        ):
-            return None
-        record = data.startswith(b"{", start)  # which names much else first
-        if _KLOG.search(data, start, stop) if record else _klog_head(data, start, stop):
-            origin = memory.origin(data, start, stop)
-            if origin and _elsewhere(origin, line):
-                continue
-            before = _unwrapped(data, start, stop, now)
-            if not _elsewhere(before, line) and not apart(before, line.text):
-                return before
-    return None
 
 
 def _unwrapped(data: bytes, start: int, stop: int, now: datetime) -> Line:

@@ -35,11 +35,22 @@ class Line:
 _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_NODE, _PROGRAM = r"(?P<node>[\w.-]{1,253})", r"(?P<program>[A-Za-z_(][\w./@()-]{0,99})"
+_NODE = r"(?P<node>[\w.-]{1,253})"
+_PROGRAM = r"(?P<program>[A-Za-z_(][\w./@()-]{0,99}|[0-9a-f]{12,64})"  # docker's names are numbers
+# What some syslogs write between a node and a program.
+_PRIORITY = r"(?:[a-z]{2,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug) )?"
 _POD = r"[a-z0-9][a-z0-9.]{0,252}(?:-[a-z0-9.]+)+"  # no word of a sentence has a hyphen
+_ANY_POD = r"[a-z0-9][a-z0-9.-]{0,252}"
 _CONTAINER = r"[a-z0-9][a-z0-9-]{0,62}"
 _DIGITS, _LOWER = "0123456789", "abcdefghijklmnopqrstuvwxyz"
 _LETTERS = _LOWER + _LOWER.upper()
+# Where container runtimes keep the log of a container.
+_FILES = (
+    rf"(?P<pod>{_ANY_POD})_[a-z0-9-]{{1,63}}_(?P<program>{_CONTAINER})-[0-9a-f]{{12,64}}(?:\.log)?",
+    rf"[a-z0-9-]{{1,63}}_(?P<pod>{_ANY_POD})_[0-9a-f-]{{8,64}}/(?P<program>{_CONTAINER})/\d{{1,9}}\.log",
+)
+_FOLDER = r"(?:\S{0,200}(?:/|containers\.))?"
+FILES_OF_PODS = tuple(re.compile(_FOLDER + file) for file in _FILES)
 # A pod and its container as stern names them: a pod has the first word of its container's name in its own.
 _STERN = (
     r"(?P<pod>(?P<word>[a-z0-9]+)(?:-[a-z0-9.]+){0,20}-[a-z0-9]{5}) (?:› )?"
@@ -60,17 +71,26 @@ _FRONTS = tuple(
             rf"(?:<\d{{1,3}}>1 )?(?P<time>{_TIME}) {_NODE} {_PROGRAM} \S+ \S+ (?:-|\[[^\]]*\]) (?P<text>.*)",
         ),
         # journalctl -o short-iso
-        (_DIGITS, rf"(?P<time>{_TIME}) {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)"),
+        (_DIGITS, rf"(?P<time>{_TIME}) {_NODE} {_PRIORITY}{_PROGRAM}(?:\[\d+\])?: (?P<text>.*)"),
         (  # journalctl, syslog
             "JFMASOND",
-            rf"(?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d)(?:\.\d+)? {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)",
+            rf"(?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d)(?:\.\d+)? "
+            rf"{_NODE} {_PRIORITY}{_PROGRAM}(?:\[\d+\])?: (?P<text>.*)",
+        ),
+        (  # OpenWrt's syslog
+            _LETTERS,
+            rf"[A-Z][a-z]{{2}} (?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d) \d{{4}} "
+            rf"{_PRIORITY}{_PROGRAM}(?:\[\d+\])?: (?P<text>.*)",
         ),
         # journalctl -o short-unix
-        (_DIGITS, rf"(?P<unix>\d{{9,12}}\.\d+) {_NODE} {_PROGRAM}(?:\[\d+\])?: (?P<text>.*)"),
+        (
+            _DIGITS,
+            rf"(?P<unix>\d{{9,12}}\.\d+) {_NODE} {_PRIORITY}{_PROGRAM}(?:\[\d+\])?: (?P<text>.*)",
+        ),
         (  # journalctl and syslog in any language and order of the date
             "",
             r"(?P<dated>[^\[\]]{0,60}?\d\d:\d\d(?::\d\d)?[^\[\]]{0,30}?) "
-            rf"{_NODE} {_PROGRAM}\[\d+\]: (?P<text>.*)",
+            rf"{_NODE} {_PRIORITY}{_PROGRAM}\[\d+\]: (?P<text>.*)",
         ),
         (  # kail
             _LOWER,
@@ -113,14 +133,19 @@ _FRONTS = tuple(
             _LOWER,
             r"(?P<perhaps_program>[a-z][\w.-]{0,99}?)[-_]\d{1,3} +[|│] (?P<text>.*)",
         ),
+        *(  # grep over these files, and stores that name streams after them
+            ("", rf"{_FOLDER}{file}[:\s](?:\d{{1,9}}[:-])?\s?(?P<text>.*)") for file in _FILES
+        ),
+        (  # k9s
+            _LOWER,
+            rf"(?P<perhaps_pod>{_POD}):(?P<perhaps_program>[a-z][a-z0-9-]{{0,62}}) (?P<text>.*)",
+        ),
         (_DIGITS, rf"(?P<time>{_TIME}) (?P<text>.*)"),  # kubectl logs --timestamps
         ("│┃", r"[│┃] (?P<text>.*)"),  # a box, such as that of k9s
         ("M ", r" *MESSAGE=(?P<text>.*)"),  # journalctl -o export and verbose
         ("", r"[^\x00\n].{0,6}\x00(?P<text>[^\x00].*)"),  # the same with its length in eight bytes
     )
 )
-# What tail, kubectl cluster-info dump, journalctl and grep -A put between what they print.
-_BORDER = re.compile(r"==> .+ <==|={3,} (?:START|END) logs .+|-- .{1,100} --|--")
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _LABEL = re.compile(r'([\w]+)="((?:[^"\\]|\\.)*)"')
 # Keys of records and labels, in lower case with _ for what is no letter; the end of a path of keys is enough.
@@ -178,7 +203,8 @@ _HEADS = (KLOG, re.compile(r'\{"ts":'), re.compile(r"(?:panic|fatal error): "))
 # kube-proxy, also as a part of a name, and what runs it inside itself or passes its output on under its own name.
 _CARRIERS = re.compile(
     r"(?:kube|k8s|kubernetes)[-_./]?proxy|\A/?proxy(?:[^a-z]|\Z)|\Asdn\Z|"
-    r"hyperkube|k3s|rke2|rkt|runc|kubelite|microk8s|k0s|conmon|[0-9a-f]{12,64}\Z",
+    r"hyperkube|k3s|rke2|kubelite|microk8s|k0s|conmon|"
+    r"(?:\A|[^a-z])(?:rkt|runc)(?:[^a-z]|\Z)|\A(?:docker[/-])?[0-9a-f]{12,64}\Z",
     re.IGNORECASE,
 )
 _POD_IN_FRONT = re.compile(
@@ -210,13 +236,17 @@ _JSON_VALUE = re.compile(r'"\s*:\s*"\Z')
 _JSON_TEXT = re.compile(r'\A[^"\\]*(?:\\.[^"\\]*)+"[\s,\]}]*\Z')
 _QUOTED_IN_JSON = re.compile(r'\A(?:[^"\\]|\\.)*')
 _QUOTED_IN_CSV = re.compile(r'\A(?:[^"]|"")*')
-_LINE_NUMBERS = re.compile(r"(\A|[\s:])(?:\d+[:\s])+")
+# Numbers of lines, of lists and of clocks; of an address each part stands before another one.
+_LINE_NUMBERS = re.compile(r"(\A|[\s:\[])(?:\d+(?:[.,]\d+)?\.?[:\s\])])+")
 _LETTER = re.compile(r"[^\W_]")
 _WORDS = re.compile(r"[^\W_][\w.-]*|.", re.DOTALL)
 _WORD = r"[\w.-]+"
 _RECORD = re.compile(
     r'\{ ?"(?:[^t]|t[^s]|ts[^"]|ts"[^:])'
 )  # any but klog's own, which begin with ts
+# A field as a text of a list, or several in one text.
+_TAG = re.compile(r"[A-Za-z_][\w.-]{0,99}:[^\s,]{1,253}")
+_TAGS_BYTES = 4000
 _DECODER = json.JSONDecoder()
 
 
@@ -237,7 +267,7 @@ def unwrap(line: str, now: datetime) -> Line:
     if not begins(found.text):
         inner = _behind_unknown(found.text)
         found = _unwrapped_line(found, inner) if inner else found
-    if _KUBELET.match(found.text) and not other_program(found):
+    if is_of_kubelet(found.text) and not other_program(found):
         found = replace(found, program="kubelet")
     return found
 
@@ -252,6 +282,8 @@ def wrapping_patterns() -> dict[str, Any]:
             {"begin": "".join(sorted(begin)), "pattern": for_re2(pattern)}
             for begin, pattern in _FRONTS
         ],
+        "files": [rf"\A(?:{for_re2(pattern)})\z" for pattern in FILES_OF_PODS],
+        "tags_bytes": _TAGS_BYTES,
         "named_in_front": [for_re2(pattern) for pattern in _NAMED_IN_FRONT],
         "of_program": [for_re2(pattern) for pattern in _OF_PROGRAM],
         "patterns": {name: for_re2(pattern) for name, pattern in _PATTERNS.items()},
@@ -279,12 +311,12 @@ _PATTERNS = {
     "podInFront": _POD_IN_FRONT,
     "carriers": _CARRIERS,
     "neighbours": _NEIGHBOURS,
-    "border": re.compile(rf"\A(?:{_BORDER.pattern})\Z"),
     "jsonValue": _JSON_VALUE,
     "jsonText": _JSON_TEXT,
     "quotedInJson": _QUOTED_IN_JSON,
     "quotedInCsv": _QUOTED_IN_CSV,
     "lineNumbers": _LINE_NUMBERS,
+    "tag": re.compile(rf"\A(?:{_TAG.pattern})\Z"),
     "letter": _LETTER,
     "words": _WORDS,
     "record": _RECORD,
@@ -314,6 +346,11 @@ def _unwrapped_line(outer: Line, inner: Line) -> Line:
         outer.partial or inner.partial,
         inner.front,
     )
+
+
+def is_of_kubelet(text: str) -> bool:
+    """Whether a message itself says that it is kubelet's, whatever its wrapping says."""
+    return _KUBELET.match(text) is not None
 
 
 def other_program(line: Line) -> str | None:
@@ -348,11 +385,6 @@ def is_error(text: str) -> bool:
         record = _json_record(text)
         return record is not None and "err" in record and "v" not in record
     return text.startswith(("panic: ", "fatal error: "))
-
-
-def is_border(text: str) -> bool:
-    """Whether a line parts the logs of several files or of several times."""
-    return bool(_BORDER.fullmatch(text))
 
 
 def begins(text: str) -> bool:
@@ -412,14 +444,15 @@ def _of_front(groups: Mapping[str, str | None], now: datetime) -> Line:
 def _with_perhaps(line: Line, groups: Mapping[str, str | None]) -> Line:
     """With names of which it is not sure what they name: where they tell no program, they are that of a node."""
     pod, program = groups.get("perhaps_pod"), groups.get("perhaps_program")
-    if pod and not _of_program(pod):
+    if pod and not names_a_program(pod):
         return replace(line, node=line.node or pod)
-    if program and not _of_program(program):
+    if program and not names_a_program(program):
         return line if pod else replace(line, node=line.node or program)
     return replace(line, pod=line.pod or pod, program=line.program or program)
 
 
-def _of_program(name: str) -> bool:
+def names_a_program(name: str) -> bool:
+    """Whether a name of which it is not known what it names is that of a program or of a Pod."""
     return any(pattern.search(name) for pattern in _OF_PROGRAM)
 
 
@@ -512,6 +545,10 @@ def _of_record(whole: str, record: Mapping[str, Any]) -> Line | None:
     if text is None or text == whole:
         return None
     values = {name: value for name, value in reversed(values_by_path) if value}
+    pod, program = _value_at_key(values, _PODS), _program(values)
+    if program is None:
+        of_pod = _file_of_pod(values)
+        pod, program = pod or of_pod.get("pod"), of_pod.get("program")
     times = (
         moment(value)
         for key in _TIMES
@@ -522,11 +559,22 @@ def _of_record(whole: str, record: Mapping[str, Any]) -> Line | None:
         text,
         next((time for time in times if time), None),
         _value_at_key(values, _NODES),
-        _value_at_key(values, _PODS),
-        _program(values),
+        pod,
+        program,
         # docker's driver cuts what is longer than 16 KiB, and ends a whole line with its newline.
         {"log", "stream"} <= record.keys() <= _DOCKER and not text.endswith("\n"),
     )
+
+
+def _file_of_pod(values: Mapping[str, Any]) -> Mapping[str, str | None]:
+    """The pod and the container whose log a record says that it is from, by the name of a file."""
+    for value in values.values():
+        named = isinstance(value, str) and "_" in value and len(value) < _FRONT
+        for pattern in FILES_OF_PODS if named else ():
+            found = pattern.fullmatch(value)
+            if found:
+                return found.groupdict()
+    return {}
 
 
 def fields(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -539,10 +587,20 @@ def fields(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             ]
         elif isinstance(value, list) and not (value and isinstance(value[0], int)):
             waiting += [(path, child) for child in value]
+        elif path.endswith("tags") and isinstance(value, str) and _is_tags(value):
+            tags = [tag.partition(":") for tag in value.split(",")]
+            waiting += [(f"{path}.{key}".lower().lstrip("."), child) for key, _, child in tags]
         else:
             yield path, value
         if len(waiting) > _FIELDS:
             return
+
+
+def _is_tags(text: str) -> bool:
+    """Whether a text is made of fields alone: names before values, as stores write them for what they call tags."""
+    if ":" not in text or " " in text or len(text) > _TAGS_BYTES:
+        return False
+    return all(map(_TAG.fullmatch, text.split(",")))
 
 
 def _of_klog(record: Mapping[str, Any]) -> bool:

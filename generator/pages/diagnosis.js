@@ -69,6 +69,7 @@ const Diagnosis = (() => {
       this.alerts = alerts.map((alert) => ({ ...alert, signature: compiled(alert.signature) }));
       this.harmless = catalog.harmless.map((one) => ({ ...one, pattern: compile(one.pattern), count: 0 }));
       this.unwrapper = new Unwrap.Unwrapper(catalog.wrappings, now);
+      this.sections = new Headings.Sections(catalog.sections, this.unwrapper);
       this.hints = Object.entries(catalog.hints.patterns).map(([name, pattern]) => [name, compile(pattern)]);
       this.kernels = catalog.hints.kernels.map(([pattern, system]) => [compile(pattern), system]);
       this.keys = new Set(alerts.flatMap(({ keys }) => (keys.length ? keys : [""])));
@@ -109,6 +110,7 @@ const Diagnosis = (() => {
     *read(end) {
       const { text, begin } = this;
       if (this.isDocument === null) this.isDocument = this.seemsDocument(text.slice(0, AROUND));
+      this.sections.enter(text, begin, end);
       this.speaks = this.speaks || this.isSpeaking(begin, end);
       this.last = latest(this.last, this.lastTime(begin, end));
       const places = new Set();
@@ -161,7 +163,7 @@ const Diagnosis = (() => {
       const error = this.unwrapper.isError(line.text);
       if (owners.length || error || hints) {
         const whole = owners.length || error ? this.withNeighbours(line, start) : line;
-        this.count({ line: whole, owners, hints, error, start, stop });
+        this.count({ line: Headings.below(this.sections.at(start), whole), owners, hints, error, start, stop });
       }
       return stop;
     }
@@ -278,12 +280,13 @@ const Diagnosis = (() => {
 
     // The line with klog's head before the one that begins at a place, if they are of the same program.
     heading(line, at) {
+      const first = this.sections.begin(at);
       let start = at;
-      for (let back = 0; back < this.limits.lines_back && start; back += 1) {
+      for (let back = 0; back < this.limits.lines_back && start > first; back += 1) {
         let stop;
         [start, stop] = bounds(this.text, start - 1);
         const before = this.lineAt(start, stop);
-        if (this.unwrapper.parts(before.text)) return null;
+        if (this.sections.parts(before.text)) return null;
         const other = elsewhere(before, line) || this.unwrapper.apart(before, line.text);
         if (this.unwrapper.head(before.text) && !other) return before;
       }
@@ -293,7 +296,7 @@ const Diagnosis = (() => {
     // The lines that belong to an error: up to the next message, without what another program or node printed.
     *rest(first, at, end) {
       const journal = this.inJournal(at);
-      const limit = Math.min(this.text.length, end + AROUND);
+      const limit = Math.min(this.sections.end(at, this.text), end + AROUND);
       let stop = end;
       let others = 0;
       for (let count = 0; count < this.limits.rest_lines && stop < limit; count += 1) {
@@ -301,7 +304,7 @@ const Diagnosis = (() => {
         [start, stop] = bounds(this.text, stop);
         if (journal && this.isField(start, stop)) continue;
         const line = this.lineAt(start, stop);
-        if (this.unwrapper.parts(line.text)) return;
+        if (this.sections.parts(line.text)) return;
         if (elsewhere(line, first) || this.unwrapper.apart(first, line.text)) {
           others += 1;
           if (others > this.limits.others) return;
@@ -323,7 +326,7 @@ const Diagnosis = (() => {
       for (const key of SPEAKING_TEXTS) this.collect(places, key, begin, end, () => true);
       return [...places].slice(0, this.limits.looks).some((at) => {
         const isOwn = found(this.speaking, this.text.slice(...bounds(this.text, at)));
-        return isOwn && !this.unwrapper.foreign(this.whole(at)[0]);
+        return isOwn && !this.unwrapper.foreign(Headings.below(this.sections.at(at), this.whole(at)[0]));
       });
     }
 

@@ -7,7 +7,7 @@ from generator.base import names
 from generator.catalog.model import Catalog, Entry, LogSignal
 from generator.catalog.wordings import by_alert
 from generator.compile.rule import Rules
-from generator.diagnose import exports, hints, scan, unwrap
+from generator.diagnose import exports, hints, scan, sections, unwrap
 from generator.diagnose.report.sentences import fix_of_unknown
 from generator.query.signature import Signature
 
@@ -25,6 +25,7 @@ def to_the_browser(rules: Rules, catalog: Catalog) -> dict[str, Any]:
             {"id": row.id, "reason": row.reason, "pattern": row.pattern} for row in catalog.harmless
         ],
         "wrappings": unwrap.wrapping_patterns(),
+        "sections": sections.section_patterns(),
         "hints": hints.hint_patterns(),
         "search": scan.head_patterns(),
         "documents": exports.export_patterns(),

@@ -67,6 +67,7 @@ def files(
                 "paste.js",
                 "runbook.js",
                 "search.js",
+                "sections.js",
                 "versions.js",
                 "unwrap.js",
                 "site.css",

@@ -90,7 +90,7 @@ const Unwrap = (() => {
   }
 
   // Each value of a record by its path of keys, in lower case, those on top first; klog's own records whole.
-  function fieldsOf(record, most) {
+  function fieldsOf(record, most, isTags) {
     const waiting = [["", record]];
     const found = [];
     for (const [path, value] of waiting) {
@@ -100,6 +100,11 @@ const Unwrap = (() => {
         }
       } else if (Array.isArray(value) && !Number.isInteger(value[0])) {
         waiting.push(...value.map((child) => [path, child]));
+      } else if (path.endsWith("tags") && typeof value === "string" && isTags(value)) {
+        for (const tag of value.split(",")) {
+          const colon = tag.indexOf(":");
+          waiting.push([`${path}.${tag.slice(0, colon)}`.toLowerCase(), tag.slice(colon + 1)]);
+        }
       } else {
         found.push([path, value]);
       }
@@ -161,6 +166,7 @@ const Unwrap = (() => {
       this.fronts = rules.fronts.map(({ begin, pattern }) => ({ begin, pattern: compile(pattern) }));
       this.namedInFront = rules.named_in_front.map(compile);
       this.ofProgram = rules.of_program.map(compile);
+      this.files = rules.files.map(compile);
       for (const [name, pattern] of Object.entries(rules.patterns)) this[name] = compile(pattern);
       this.forms = new Map();
     }
@@ -322,11 +328,6 @@ const Unwrap = (() => {
       return texts.some(([key]) => this.rules.texts.includes(key.toLowerCase()));
     }
 
-    // Whether a line parts the logs of several files or of several times.
-    parts(text) {
-      return found(this.border, text);
-    }
-
     // Whether a line has the front of another origin than one with a head: of the same form, with another name.
     apart(headed, line) {
       const front = this.unnumbered(headed.front);
@@ -387,23 +388,43 @@ const Unwrap = (() => {
     }
 
     ofRecord(whole, record) {
-      const fields = fieldsOf(record, this.rules.fields);
+      const fields = fieldsOf(record, this.rules.fields, (value) => this.isTags(value));
       const text = this.message(fields);
       if (text === null || text === whole) return null;
       const values = new Map();
       for (const [path, value] of fields.reverse()) if (value) values.set(path, value);
+      const program = this.programOf(values);
+      const file = program ? null : this.fileOfPod(values);
       const keys = Object.keys(record);
       const docker = "log" in record && "stream" in record && keys.every((key) => this.rules.docker.includes(key));
       return {
         text,
         time: this.timeAmong(values),
         node: named(values, this.rules.nodes),
-        pod: named(values, this.rules.pods),
-        program: this.programOf(values),
+        pod: named(values, this.rules.pods) || (file ? file.pod : null),
+        program: file ? file.program : program,
         // docker's driver cuts what is longer than 16 KiB, and ends a whole line with its newline.
         partial: docker && !text.endsWith("\n"),
         front: "",
       };
+    }
+
+    // Whether a text is made of fields alone: names before values, as stores write them for what they call tags.
+    isTags(text) {
+      if (!text.includes(":") || text.includes(" ") || text.length > this.rules.tags_bytes) return false;
+      return text.split(",").every((tag) => found(this.tag, tag));
+    }
+
+    // The pod and the container whose log a record says that it is from, by the name of a file.
+    fileOfPod(values) {
+      for (const value of values.values()) {
+        const named = typeof value === "string" && value.includes("_") && value.length < this.rules.front;
+        for (const pattern of named ? this.files : []) {
+          const file = pattern.matcher(value);
+          if (file.find()) return groupsOf(pattern, file);
+        }
+      }
+      return null;
     }
 
     timeAmong(values) {
@@ -451,5 +472,5 @@ const Unwrap = (() => {
     return Object.fromEntries(Object.keys(pattern.namedGroups()).map((name) => [name, found.group(name)]));
   }
 
-  return { Unwrapper, moment };
+  return { Unwrapper, moment, groupsOf };
 })();

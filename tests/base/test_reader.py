@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +143,42 @@ def test_what_would_be_left_out_is_a_problem(
 ) -> None:
     damage(entry)
     assert said.replace("ID", entry.name) in problems(entry.parent)
+
+
+# root may look everywhere, unless it gives that up.
+AS_ANYBODY = (
+    ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+)
+LOAD = """
+from pathlib import Path
+from generator.catalog.load import load
+print(*load(base=Path("ours"), log_tests=True).problems, sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("mode", [0, stat.S_IRUSR, stat.S_IXUSR])
+@pytest.mark.parametrize(
+    ("closed", "folders"),
+    [
+        ("samples/fires", ["ID/samples/fires"]),
+        ("samples", ["ID/samples/fires", "ID/samples/silent"]),
+        (".", ["ID"]),
+    ],
+)
+def test_a_folder_that_may_not_be_read_is_said_to_be_so_and_nothing_to_be_missing(
+    entry: Path, closed: str, folders: list[str], mode: int
+) -> None:
+    folder = entry / closed
+    folder.chmod(mode)
+    done = completed([*AS_ANYBODY, sys.executable, "-c", LOAD], entry.parent.parent)
+    folder.chmod(stat.S_IRWXU)
+    said = [
+        f"ours/{place.replace('ID', entry.name)}: cannot be read: Permission denied"
+        for place in folders
+    ]
+    if (closed, mode) == ("samples", stat.S_IXUSR):
+        said = [""]  # nobody asks what else is in it
+    assert done.stdout.splitlines() == said, done.stderr
 
 
 def test_what_is_no_text_is_said(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ TEXT = "\n".join(LINES)
 MESSAGES = (*LINES[:2], "\n".join(BLOCK), LINES[-1])
 CRASH = 'E1124 04:55:01.693781       1 a.go:17] "It failed" err="signal: segmentation fault (core dumped)"'
 KUBELET = f"E1124 04:55:01.693781     812 kubelet_network_linux.go:111] exit status 4: {APP}"
+SCHEDULER = "E1124 04:55:03.693781       1 leaderelection.go:330] error retrieving resource lock"
+CONTAINER_ID = "0b5d8e3b4c1d" * 5 + "0b5d"
 NODE, POD, FILE = "node-7", "kube-proxy-x7k2p", None
 TIME = "2026-11-24T04:55:01.123456789Z"
 
@@ -89,6 +91,27 @@ def export(program: str, *lines: str, node: str = NODE) -> str:
     return "".join(
         f"__CURSOR=s=1\n{fields}MESSAGE={line}\nSYSLOG_IDENTIFIER={program}\n\n" for line in lines
     )
+
+
+def below(*logs: tuple[str, str]) -> str:
+    """Logs below headings."""
+    return "\n\n".join(f"{heading}\n{log}" for heading, log in logs) + "\n"
+
+
+OF_CONTAINER = "==== START logs for container {} of pod kube-system/{} ===="
+AUDIT = "|---------|------|\n| Command | Args |"
+MINIKUBE = below(
+    ("==> Audit <==", AUDIT),
+    ("==> Last Start <==", SCHEDULER.replace("leaderelection", "out")),
+    (f"==> kube-scheduler [{CONTAINER_ID[:12]}] <==", SCHEDULER),
+    (f"==> kube-proxy [{CONTAINER_ID[:12]}] <==", TEXT),
+    ("==> kubelet <==", f"Nov 24 04:55:01 minikube kubelet[812]: {SCHEDULER}\n{SCHEDULER}"),
+)
+DUMP = below(
+    (OF_CONTAINER.format("etcd", "etcd-node-7"), SCHEDULER),
+    ("==== END logs for container etcd of pod kube-system/etcd-node-7 ====", ""),
+    (OF_CONTAINER.format("kube-proxy", POD), TEXT),
+)
 
 
 SHAPES: dict[str, tuple[str | bytes, str | None]] = {
@@ -163,6 +186,97 @@ SHAPES: dict[str, tuple[str | bytes, str | None]] = {
         f'ok: [x] => {{\n    "msg": {json.dumps(TEXT)}\n}}\n',
         FILE,
     ),
+    "minikube logs": (MINIKUBE, FILE),
+    "minikube logs, starred": ("".join(f"* {line}\n" for line in MINIKUBE.split("\n")), FILE),
+    "minikube logs in a mail": ("".join(f"> {line}\r\n" for line in MINIKUBE.split("\n")), FILE),
+    "kubectl cluster-info dump": (DUMP, POD),
+    "kubectl cluster-info dump behind a document": (
+        json.dumps({"kind": "NodeList", "items": [{"kind": "Node", "name": "a b"}]}, indent=4)
+        + f"\n{DUMP}",
+        POD,
+    ),
+    "tail of the files of containers": (
+        below(
+            (f"==> /var/log/containers/etcd-a_kube-system_etcd-{CONTAINER_ID}.log <==", SCHEDULER),
+            (f"==> /var/log/pods/kube-system_{POD}_8d2a-0b5d/kube-proxy/0.log <==", TEXT),
+        ),
+        POD,
+    ),
+    "tail of files that are called after programs": (
+        below(("==> /tmp/kubelet.log <==", SCHEDULER), ("==> /tmp/kube-proxy.log.1 <==", TEXT)),
+        FILE,
+    ),
+    "a loop of a shell": (
+        below(("===== calico-node-x7k2p =====", SCHEDULER), (f"===== {POD} =====", TEXT)),
+        POD,
+    ),
+    "headings of Markdown": (
+        below(
+            ("## kubelet logs:", SCHEDULER),
+            ("## kube-proxy logs:", TEXT),
+            ("## containerd", "v1.7"),
+            ("## What else is known?", ""),
+        ),
+        FILE,
+    ),
+    "a heading that names nothing after one that does": (
+        below(("## kubelet", SCHEDULER), ("## All the rest", TEXT)),
+        FILE,
+    ),
+    "ansible": (
+        below(("node-6 | FAILED | rc=1 >>", ""), (f"{NODE} | CHANGED | rc=0 >>", TEXT)),
+        NODE,
+    ),
+    "pssh": (
+        below(
+            ("[1] 04:55:01 [FAILURE] node-6 Exited", ""), (f"[2] 04:55:01 [SUCCESS] {NODE}", TEXT)
+        ),
+        NODE,
+    ),
+    "a numbered list": (
+        "".join(f"{number}. {line}\n" for number, line in enumerate(LINES)),
+        FILE,
+    ),
+    "times of a kind that nobody knows": (
+        "".join(f"Nov 24 04:55:0{at}.123 {NODE} kp {line}\n" for at, line in enumerate(LINES)),
+        FILE,
+    ),
+    "a serial console": (
+        "".join(f"[  123.45678{at}] kube-proxy[812]: {line}\n" for at, line in enumerate(LINES)),
+        FILE,
+    ),
+    "BusyBox' syslog": (each(f"Nov 24 04:55:01 {NODE} daemon.err kube-proxy[812]: "), NODE),
+    "OpenWrt's syslog": (each("Tue Nov 24 04:55:01 2026 daemon.err kube-proxy[812]: "), FILE),
+    "docker's driver for syslog": (
+        each(f"Nov 24 04:55:01 {NODE} {CONTAINER_ID[:12]}[812]: "),
+        NODE,
+    ),
+    "a stream named after the file of a container": (
+        each(f"{TIME} {POD}_kube-system_kube-proxy-{CONTAINER_ID}.log "),
+        POD,
+    ),
+    "grep over the files of containers": (
+        each(f"/var/log/pods/kube-system_{POD}_8d2a-0b5d/kube-proxy/0.log:17:{TIME} stderr F "),
+        POD,
+    ),
+    "a record with the name of its file": (
+        records(
+            lambda text: {
+                "path": f"/var/log/containers/{POD}_kube-system_kube-proxy-{CONTAINER_ID}.log",
+                "message": text,
+            }
+        ),
+        POD,
+    ),
+    "a record with tags": (
+        records(lambda text: {"ddtags": f"env:x,host:{NODE},pod_name:{POD}", "message": text}),
+        NODE,
+    ),
+    "blocks of HTML": ("".join(f"<div>{html.escape(line)}</div>" for line in LINES), FILE),
+    "a table of HTML": (
+        "".join(f"<tr><td>04:55</td><td>{html.escape(line)}</td></tr>" for line in LINES),
+        FILE,
+    ),
     "line breaks of HTML": ("<br>".join(map(html.escape, LINES)), FILE),
     "carriage returns alone": ("\r".join(LINES), FILE),
     "UTF-32": ("\n".join(LINES).encode("utf-32"), FILE),
@@ -211,6 +325,20 @@ OF_OTHERS: list[tuple[str, str]] = [
     (json.dumps([{"logStreamName": "x-calico-node.service", "message": APP}]), "calico"),
     (f'{TIME} {{app="weave"}} {APP}', "weave"),
     ("data: " + json.dumps({"SYSLOG_IDENTIFIER": "weave", "MESSAGE": APP}), "weave"),
+    (f"==> kindnet-cni [{CONTAINER_ID[:12]}] <==\n{APP}", "kindnet-cni"),
+    (f"==> dmesg <==\n{APP}", "kernel"),
+    (f"==> Last Start <==\n{APP}", "minikube"),
+    (f"> ==> Docker <==\n> {APP}", "Docker"),
+    (f"==> /var/log/kubelet.log <==\n{CRASH}\n{APP}", "kubelet"),
+    (f"{OF_CONTAINER.format('kindnet-cni', 'kindnet-x7k2p')}\n{APP}", "kindnet-cni"),
+    (f"{OF_CONTAINER.format('weave', 'a')}\n## kube-proxy\n=== kube-proxy ===\n{APP}", "weave"),
+    (f"### Pod: weave-net-x7k2p\n{APP}", "weave-net-x7k2p"),
+    (f"weave-net-x7k2p:weave {APP}", "weave"),
+    (f"{TIME} weave-net-x7k2p_kube-system_weave-{CONTAINER_ID}.log {APP}", "weave"),
+    (f"Nov 24 04:55:01 node-7 kubelet/{CONTAINER_ID[:12]}[812]: {APP}", "kubelet/0b5d8e3b4c1d"),
+    (f"Nov 24 04:55:01 node-7 daemon.err kubelet: {APP}", "kubelet"),
+    (json.dumps({"tags": ["kube_container_name:weave", "a:b"], "message": APP}), "weave"),
+    (json.dumps({"log": APP, "tag": f"k.containers.a-b_x_weave-{CONTAINER_ID}.log"}), "weave"),
     (KUBELET, "kubelet"),
     (f"> {KUBELET}", "kubelet"),
     (f"Nov 24 04:55:01 node-7 k3s[8]: {KUBELET}", "kubelet"),
@@ -288,7 +416,7 @@ def test_alike_errors_of_other_programs_in_the_journal_are_not_counted(tmp_path:
 
 BORDERS = [
     "==> kube-proxy-b.log <==",
-    "==== START logs for container x of pod a/b ====",
+    "==== START logs for container kube-proxy of pod kube-system/kube-proxy-b ====",
     "--",
     "-- Reboot --",
 ]
@@ -299,6 +427,43 @@ def test_a_border_between_logs_ends_a_message(border: str, tmp_path: Path) -> No
     made = diagnosis(f"{CRASH}\n{border}\n{APP}\n", tmp_path)
     assert told(made) == ({"iptables-lock-held-too-long": 1}, 1)
     assert made.found[0].first is None
+
+
+def test_a_heading_holds_until_the_next_one_however_far_that_is(tmp_path: Path) -> None:
+    lines = f"{SCHEDULER}\n" * (6_000_000 // len(SCHEDULER))
+    sections = below(
+        (f"==> etcd [{CONTAINER_ID}] <==", f"{lines}{APP}"), ("==> out.txt <==", CRASH)
+    )
+    made = diagnosis(sections, tmp_path)
+    assert told(made) == ({}, 1)
+    assert [(one.program, one.count) for one in made.elsewhere] == [("etcd", 1)]
+
+
+def test_a_line_of_kubelets_files_says_nothing_of_the_lines_around_it(tmp_path: Path) -> None:
+    own = f"E1124 04:55:01.693781       1 proxier.go:17] x: {APP}"
+    made = diagnosis("".join(f"{line}\n" for line in (own, KUBELET, own, KUBELET, own)), tmp_path)
+    assert told(made) == ({"iptables-lock-held-too-long": 3}, 0)
+    assert [(one.program, one.count) for one in made.elsewhere] == [("kubelet", 2)]
+
+
+def test_a_heading_says_nothing_of_the_next_log(tmp_path: Path) -> None:
+    findings = Findings(CATALOG, NOW)
+    for text in (f"==> kubelet <==\n{CRASH}\n", f"{CRASH}\n"):
+        for window in windows([text.encode()]):
+            findings.read(window, "log")
+    assert told(findings.diagnosis()) == ({}, 1)
+
+
+def test_the_first_time_is_that_of_kube_proxys_lines(tmp_path: Path) -> None:
+    line = "E1124 {}       1 a.go:17] x: " + APP
+    log = below(
+        ("==> kubelet <==", "\n".join(line.format(f"04:00:0{at}.1") for at in range(4))),
+        ("==> kube-proxy.log <==", "\n".join(line.format(f"05:00:0{at}.1") for at in range(4))),
+        ("==> kubelet <==", "\n".join(line.format(f"06:00:0{at}.1") for at in range(4))),
+    )
+    (found,) = diagnosis(log, tmp_path).found
+    assert found.count == 4
+    assert [str(found.first)[11:19], str(found.last)[11:19]] == ["05:00:00", "05:00:03"]
 
 
 def test_lines_that_only_follow_a_front_of_many_words_still_belong_to_it(tmp_path: Path) -> None:
