@@ -20,6 +20,7 @@ _MAY_BE_MORE = {character for character in _Loader.yaml_implicit_resolvers if ch
 _BOOLEANS = {"true": True, "false": False}
 _DEPTH = 100  # libyaml's composer ends the process at some 20,000
 _ALIASED = 100_000  # values that aliases stand for
+_DIGITS = 400  # characters of a number; more of them take the square of their time, and none can be printed again
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,12 @@ def parse(text: str, path: str) -> tuple[Document, list[Problem]]:
 def plain_values(text: str) -> Any:
     """Plain values, as YAML is read elsewhere: dates, `yes` and `0x1f` are what they stand for, the last of two equal
     keys counts. Raises ValueError for all that cannot be read, whatever it is."""
-    loader = _Loader("")
+    loader = _Values("")
     try:
         node = _composed(text)
         return None if node is None else loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        raise ValueError(_said_with_place(error)) from error
     except (
         yaml.YAMLError,
         ArithmeticError,
@@ -105,6 +108,28 @@ def plain_values(text: str) -> Any:
         raise ValueError(" ".join(str(error).split())) from error
     finally:
         loader.dispose()
+
+
+def _said_with_place(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    said = str(error.problem or error.context)
+    return f"{said} (line {mark.line + 1}, column {mark.column + 1})" if mark else said
+
+
+class _Values(_Loader):  # type: ignore[misc]
+    """Makes values of nodes."""
+
+    def bounded_number(self, node: yaml.ScalarNode) -> Any:
+        if len(node.value) > _DIGITS:
+            said = f"a number of {len(node.value)} characters"
+            raise yaml.MarkedYAMLError(problem=said, problem_mark=node.start_mark)
+        if node.tag.endswith("int"):
+            return self.construct_yaml_int(node)
+        return self.construct_yaml_float(node)
+
+
+for _kind in ("int", "float"):
+    _Values.add_constructor(f"tag:yaml.org,2002:{_kind}", _Values.bounded_number)
 
 
 def _composed(text: str) -> Any:

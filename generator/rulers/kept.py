@@ -1,22 +1,52 @@
 """Keeps what a ruler held before it was changed, so that it can be brought back."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 import yaml
 
-from generator.base import disk, document
+from generator.base import disk, document, names
 from generator.base.names import TOOL
 from generator.base.problems import ToolError
 from generator.base.reader import text_if_there
-from generator.base.shapes import FLAG, TEXT, Shape, record
+from generator.base.shapes import FLAG, TEXT, Schema, Shape, each, record
 from generator.compile.as_shown import Group
 from generator.servers import answers
 
-_KEPT = Shape(record(place=TEXT, unfinished=FLAG, **answers.RULE_FILE.schema["properties"]))
+_REPAIR = (
+    "nothing was changed. Put back what was in the file, or remove it: then there is no way back to what was there, "
+    "and the next push keeps anew"
+)
+
+# What a ruler held can be given to it again; what was written into the file by hand since then, not always.
+_NAME: Schema = {"pattern": rf"^{re.escape(names.rule_group(''))}[^\x00-\x1f\x7f-\x9f]+\z"}
+_DURATION: Schema = {"pattern": r"^(0|([0-9]+(ms|[smhdwy]))+)\z"}
+_RULE: Schema = {
+    "oneOf": [{"required": ["alert"]}, {"required": ["record"]}],
+    "properties": {
+        "expr": {"pattern": r"\S"},
+        "for": _DURATION,
+        "keep_firing_for": _DURATION,
+    },
+}
+_GROUP: Schema = {
+    "required": ["rules"],
+    "properties": {"name": _NAME, "interval": _DURATION, "rules": each(_RULE)},
+}
+_KEPT = Shape(
+    {
+        "allOf": [
+            record(place=TEXT, unfinished=FLAG),
+            answers.RULE_FILE.schema,
+            {"properties": {"groups": {"items": _GROUP}}},
+        ]
+    }
+)
 
 
 def begin(place: str, groups: Sequence[Group]) -> None:
@@ -61,12 +91,25 @@ def _read_kept(place: str) -> dict[str, Any] | None:
     file = _kept_file(place)
     try:
         text = text_if_there(file)
-        held: dict[str, Any] | None = (
-            None if text is None else _KEPT.checked(document.plain_values(text))
-        )
+        if text is None:
+            return None
+        held: dict[str, Any] = _KEPT.checked(document.plain_values(text))
+        _of_one_place(held, place)
     except ValueError as error:
-        raise ToolError(f"{file}: is not what this tool keeps ({error}); remove it") from error
+        raise ToolError(f"{file}: is not what was kept: {error}; {_REPAIR}") from error
+    except ToolError as error:  # it cannot be read
+        raise ToolError(f"{error}; {_REPAIR}") from error
     return held
+
+
+def _of_one_place(held: Mapping[str, Any], place: str) -> None:
+    """Raises ValueError if it is of another place, or has two groups of one name."""
+    if held["place"] != place:
+        raise ValueError(f"it is of {held['place']!r}, not of {place!r}")
+    found = Counter(group["name"] for group in held["groups"])
+    twice = [name for name, count in found.items() if count > 1]
+    if twice:
+        raise ValueError(f"it has the group {twice[0]} more than once")
 
 
 def _kept_file(place: str) -> Path:

@@ -1,12 +1,16 @@
 """What the servers that rules are loaded into answer, as far as it is read: the shapes of their APIs. No IO."""
 
+from collections.abc import Mapping
+
 from generator.base.shapes import (
     COUNT,
+    FLAG,
     LABELS,
     NANOSECONDS,
     NUMBER,
     TEXT,
     VALUE,
+    Schema,
     Shape,
     each,
     maybe,
@@ -46,6 +50,43 @@ STREAMS = Shape(record(data=record(result=each(record(stream=LABELS)))))  # of t
 
 ALERTS = Shape(each(record(labels=LABELS, status=record())))
 STATUS = Shape(record(config=record(original=TEXT)))
+
+# The configuration of an Alertmanager, as far as it says where alerts go.
+_SCALAR = {"type": ["string", "number", "boolean"]}
+
+
+def _matched(side: str = "") -> Mapping[str, Schema]:
+    maps = {f"{side}match": values(_SCALAR), f"{side}match_re": values(_SCALAR)}
+    return {**maps, f"{side}matchers": each(TEXT)}
+
+
+_ROUTE_BELOW = {"$ref": "#/$defs/route"}
+_ROUTE = record(
+    {
+        **_matched(),
+        "receiver": TEXT,
+        "continue": FLAG,
+        "mute_time_intervals": each(TEXT),
+        "active_time_intervals": each(TEXT),
+        "routes": each(_ROUTE_BELOW),
+    }
+)
+_INHIBITION = record({**_matched("source_"), **_matched("target_"), "equal": each(TEXT)})
+_INTERVALS = each(record({"time_intervals": each(record())}, name=TEXT))
+ROUTING = Shape(
+    {
+        "$defs": {"route": _ROUTE},
+        **record(
+            {
+                "receivers": each(record(name=TEXT)),
+                "inhibit_rules": each(_INHIBITION),
+                "time_intervals": _INTERVALS,
+                "mute_time_intervals": _INTERVALS,
+            },
+            route=_ROUTE_BELOW,
+        ),
+    }
+)
 
 # Rule groups as rule files hold them, and rulers that can be written.
 _DURATION = {"type": ["string", "number"]}

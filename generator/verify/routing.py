@@ -1,59 +1,26 @@
 """Whether each alert reaches somebody through an Alertmanager's routes, at every place it can come from. No IO."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import product
+from itertools import permutations, product
 from math import prod
 from typing import Any
 
-from amlint import routing, timeintervals
-from amlint.routing import Inhibitor, RouteMatch, Router, RoutingError, probe_label_sets
-from amlint.timeintervals import IntervalError
-
+from generator.base.shapes import ShapeError
 from generator.compile.rule import CompiledAlert, Engine, Rules
 from generator.query import logql_tree, promql
-from generator.query.signature import Pattern, compile_re2
-from generator.verify.judgement import Finding, Json, State
-
-Labels = Mapping[str, str]
-_of_python = routing.compile_regex
-
-
-@dataclass(frozen=True)
-class _Regex:
-    """A pattern of a route, matched by RE2 as Alertmanager matches it, in time that grows with the text alone.
-
-    Python's `re`, to which amlint hands it, never ends with some, such as `([a-z]+)+!`. From its form of the pattern
-    amlint makes up values that match.
-    """
-
-    pattern: str
-    flags: int
-    whole: Pattern
-
-    def fullmatch(self, text: str) -> object | None:
-        return self.whole.search(text)
-
-
-def _compile_regex(pattern: str) -> _Regex:
-    try:
-        whole = compile_re2(f"^(?:{pattern})$")
-    except ValueError as error:
-        raise RoutingError(f"regex {pattern!r} does not compile: {error}") from error
-    form = _of_python(pattern)
-    return _Regex(form.pattern, form.flags, whole)
-
-
-routing.compile_regex = _compile_regex  # type: ignore[assignment]
+from generator.servers import answers
+from generator.verify import inhibitions, intervals
+from generator.verify.judgement import Finding, Json, State, not_checked
+from generator.verify.matchers import MatcherError, UnfollowedError, shortened
+from generator.verify.routes import Labels, Route, Routes
 
 _OTHER = "another one"  # stands for all values that no route names, where none was seen
-_CHOICES = (
-    1000  # of values that no server showed; with more, only those are tried that are known to occur
-)
+# Places, of values that no server showed. Where there are more, only those are tried that are known to occur.
+_CHOICES = 1000
 _SHOWN = 3
-_LABEL = re.compile(r"""([^\s"'{},=!~]+)["']?\s*[=!]""")
+_BY_HAND = "`amtool config routes test` follows one alert from one place"
 _OPERATORS = frozenset(("==", "!=", ">", ">=", "<", "<=", "+", "-", "*", "/", "%", "^"))
 _AGGREGATIONS = frozenset(
     ("sum", "min", "max", "avg", "count", "group", "stddev", "stdvar", "quantile")
@@ -81,74 +48,97 @@ class _Place:
     occurs: bool
 
     def __str__(self) -> str:
-        words = [f'{label}="{value}"' for label, value in sorted(self.labels.items())]
+        words = [f'{label}="{shortened(value)}"' for label, value in sorted(self.labels.items())]
         return ", ".join(words) or "it has no label for the place"
 
 
 def routes_lead_somewhere(
-    rules: Rules, config: Any, sites: Mapping[Engine, Site], generated: Any, today: date
+    rules: Rules, config: Any, sites: Mapping[Engine, Site], generated: Json, today: date
 ) -> Iterator[Finding]:
     """Each alert is routed to a receiver that notifies somebody, at any time; causes hold back their symptoms.
 
     `generated` is the configuration that was compiled, which says what should be held back.
     """
     try:
+        config = answers.ROUTING.checked(config)
         tree = _RouteTree(config, today)
-        found = [
-            finding
-            for alert in rules.alerts
-            for finding in tree.problems(alert, sites[alert.engine])
-        ]
-        inhibitions = list(_missing_inhibitions(rules, config, generated))
-    except (RoutingError, AttributeError, KeyError, TypeError, RecursionError) as error:
+        found: list[Finding] = []
+        for alert in rules.alerts:
+            found += tree.problems(alert, sites[alert.engine])
+        missing = list(_missing_inhibitions(rules, config, generated))
+    except (MatcherError, ShapeError) as error:
         said = f"its routes cannot be followed: {error}"
         yield Finding("routes", "Alertmanager", "fault", said, "run amtool check-config")
         return
+    except UnfollowedError as error:
+        yield not_checked("routes", "Alertmanager", str(error), _BY_HAND)
+        return
     yield from found
-    if not any(finding.state == "fault" for finding in found):
-        count = len(rules.alerts) - len({finding.subject for finding in found})
-        yield Finding(
-            "routes", "Alertmanager", "ok", f"{count} alerts are routed to receivers that notify"
-        )
-    yield from inhibitions
+    count = len(rules.alerts) - len({finding.subject for finding in found})
+    if count and not any(finding.state == "fault" for finding in found):
+        said = f"{count} alerts are routed to receivers that notify"
+        yield Finding("routes", "Alertmanager", "ok", said)
+    yield from tree.left_out()
+    yield from missing
+
+
+_End = tuple[_Place, Sequence[Route]]
 
 
 class _RouteTree:
     """The routes of a configuration, and what stands behind them."""
 
-    def __init__(self, config: Any, today: date) -> None:
-        self._router = Router(config.get("route"))
-        self._receivers = {row["name"]: _notifies(row) for row in config.get("receivers") or ()}
-        self._intervals = _intervals(config)
+    def __init__(self, config: Json, today: date) -> None:
+        self._routes = Routes(config["route"])
+        self._notify = {row["name"]: _notifies(row) for row in config.get("receivers") or ()}
+        self._intervals = intervals.intervals_of(config)
         self._today = today
-        self._named: dict[str, list[str]] = {
-            label: [] for label in _labels_read(config["route"])
-        }  # values by label
-        for labels in probe_label_sets([self._router])[0]:
-            for label, value in labels.items():
-                values = self._named.setdefault(label, [])
-                values += [] if value in values else [value]
+        self._silences: dict[Route, str] = {}
+        self._ends: dict[object, list[_End]] = {}
+        self._not_tried: set[str] = set()
 
     def problems(self, alert: CompiledAlert, site: Site) -> Iterator[Finding]:
-        reads = {tuple(sorted(labels & self._named.keys())) for labels in _carried(alert, site)}
-        places = [place for read in sorted(reads) for place in self._places(read, site)]
-        ends = [
-            (place, self._router.match({**_labels_when_sent(alert), **place.labels}))
-            for place in places
-        ]
+        try:
+            ends = self._ends_of(alert, site)
+        except UnfollowedError as error:
+            yield not_checked("routes", alert.rule.alert, str(error), _BY_HAND)
+            return
         yield from self._lost(alert, ends)
         yield from self._muted(alert, ends)
+
+    def left_out(self) -> Iterator[Finding]:
+        """The labels of places of which not all values that the routes name were tried."""
+        if self._not_tried:
+            labels = ", ".join(sorted(self._not_tried))
+            said = f"the routes name more values of {labels} than can be tried"
+            fix = "name the servers of logs and metrics too, whose values are tried all"
+            yield not_checked("routes", "Alertmanager", said, fix)
+
+    def _ends_of(self, alert: CompiledAlert, site: Site) -> list[_End]:
+        """Where an alert ends up from each place. Alerts that the routes cannot tell apart are followed once."""
+        reads = sorted(
+            {tuple(sorted(labels & self._routes.labels)) for labels in _carried(alert, site)}
+        )
+        sent = _labels_when_sent(alert)
+        told_by = tuple((label, sent.get(label)) for label in sorted(self._routes.labels))
+        key = (alert.engine, tuple(reads), told_by)
+        if key not in self._ends:
+            places = [place for read in reads for place in self._places(read, site)]
+            self._ends[key] = [
+                (place, self._routes.ends({**sent, **place.labels})) for place in places
+            ]
+        return self._ends[key]
 
     def _places(self, read: Sequence[str], site: Site) -> Iterator[_Place]:
         """Every combination of what was seen, of the clusters that must be there, and else of what the routes name."""
         seen = {
             tuple((label, row[label]) for label in read if row.get(label)) for row in site.seen
         } or {()}
-        unseen = [
-            label for label in read if not any(label == name for row in seen for name, _ in row)
-        ]
+        shown = {label for row in seen for label, _ in row}
+        unseen = [label for label in read if label not in shown]
         values = [self._values(label, site) for label in unseen]
         if prod(map(len, values)) > _CHOICES:
+            self._not_tried.update(unseen)
             values = [[value for value in row if value[1]] for row in values]
         for row, choice in product(sorted(seen), product(*values)):
             labels = dict(row) | {
@@ -165,40 +155,39 @@ class _RouteTree:
         """Values of a label that was not seen, and whether they occur."""
         if label == site.cluster and site.clusters:
             return [(name, True) for name in site.clusters]
+        named, complete = self._routes.named(label, _CHOICES)
+        if not complete:
+            self._not_tried.add(label)
         absent = ("", True)
         return [
             absent if site.seen else (_OTHER, False),
-            *((value, False) for value in self._named[label]),
+            *((value, False) for value in named),
         ]
 
-    def _lost(
-        self, alert: CompiledAlert, ends: Sequence[tuple[_Place, Sequence[RouteMatch]]]
-    ) -> Iterator[Finding]:
-        lost = [(place, matches) for place, matches in ends if not self._reached(matches)]
+    def _lost(self, alert: CompiledAlert, ends: Sequence[_End]) -> Iterator[Finding]:
+        lost = [(place, routes) for place, routes in ends if not self._reached(routes)]
         if not lost:
             return
         where, sure = _extent([place for place, _ in lost], [place for place, _ in ends])
         names = list(
-            dict.fromkeys(match.receiver or "none" for _, matches in lost for match in matches)
+            dict.fromkeys(
+                shortened(route.receiver) or "none" for _, routes in lost for route in routes
+            )
         )
         what = (
-            "notifies nobody"
-            if any(name in self._receivers for name in names)
-            else "does not exist"
+            "notifies nobody" if any(name in self._notify for name in names) else "does not exist"
         )
         # A site may drop what nobody must act on.
         state: State = "fault" if sure and alert.urgency in ("critical", "warning") else "warning"
-        said = f"{'is' if sure else 'would be'} routed to nowhere{where}: receiver {', '.join(names)} {what}"
+        said = f"{'is' if sure else 'would be'} routed to nowhere{where}: receiver {_list(names, ', ')} {what}"
         fix = "give the receiver an integration such as slack_configs, or add the routes of output/alertmanager"
         yield Finding("routes", alert.rule.alert, state, said, fix)
 
-    def _muted(
-        self, alert: CompiledAlert, ends: Sequence[tuple[_Place, Sequence[RouteMatch]]]
-    ) -> Iterator[Finding]:
+    def _muted(self, alert: CompiledAlert, ends: Sequence[_End]) -> Iterator[Finding]:
         """At some time each route by which it reaches somebody is muted."""
         quiet: dict[str, list[_Place]] = {}
-        for place, matches in ends:
-            reasons = [self._silence(match) for match in self._reached(matches)]
+        for place, routes in ends:
+            reasons = [self._silence(route) for route in self._reached(routes)]
             if reasons and all(reasons):
                 quiet.setdefault(" and ".join(dict.fromkeys(reasons)), []).append(place)
         for reason, places in quiet.items():
@@ -215,50 +204,31 @@ class _RouteTree:
                 fix,
             )
 
-    def _reached(self, matches: Sequence[RouteMatch]) -> list[RouteMatch]:
-        return [match for match in matches if self._receivers.get(match.receiver)]
+    def _reached(self, routes: Sequence[Route]) -> list[Route]:
+        return [route for route in routes if self._notify.get(route.receiver)]
 
-    def _silence(self, match: RouteMatch) -> str:
+    def _silence(self, route: Route) -> str:
         """When a route says nothing, in words; empty if it always speaks."""
-        mute = [name for name in match.opts.mute_time_intervals if self._ever(name)]
-        active = [name for name in match.opts.active_time_intervals if not self._always(name)]
-        words = [f"muted during {', '.join(mute)}"] if mute else []
-        only = match.opts.active_time_intervals
-        words += (
-            [f"sent during {', '.join(only)} only"] if active and len(active) == len(only) else []
-        )
+        if route not in self._silences:
+            self._silences[route] = self._silence_in_words(route)
+        return self._silences[route]
+
+    def _silence_in_words(self, route: Route) -> str:
+        words = []
+        mute = [name for name in route.muted if self._ever(name)]
+        if mute:
+            words.append(f"muted during {_list(mute, ', ')}")
+        if route.active and not any(self._always(name) for name in route.active):
+            words.append(f"sent during {_list(route.active, ', ')} only")
         return " and ".join(words)
 
     def _ever(self, name: str) -> bool:
-        entries = self._intervals.get(name)
-        return entries is None or timeintervals.ever_active(entries, self._today)
+        interval = self._intervals.get(name)
+        return interval is None or intervals.ever_active(interval, self._today)
 
     def _always(self, name: str) -> bool:
-        entries = self._intervals.get(name)
-        return entries is not None and timeintervals.always_active(entries)
-
-
-def _labels_read(route: Json) -> Iterator[str]:
-    """The labels that routes look at, perhaps with words from within values, which do no harm."""
-    matchers = route.get("matchers") or ()
-    for matcher in [matchers] if isinstance(matchers, str) else matchers:
-        yield from _LABEL.findall(matcher)
-    yield from (*(route.get("match") or ()), *(route.get("match_re") or ()))
-    for child in route.get("routes") or ():
-        yield from _labels_read(child)
-
-
-def _intervals(config: Any) -> dict[str, Any]:
-    """The time intervals by name; one that cannot be read is left out, and taken for one that mutes."""
-    found = {}
-    for row in [*(config.get("time_intervals") or ()), *(config.get("mute_time_intervals") or ())]:
-        try:
-            found[row["name"]] = [
-                timeintervals.parse_entry(entry) for entry in row.get("time_intervals") or ()
-            ]
-        except IntervalError:
-            continue
-    return found
+        interval = self._intervals.get(name)
+        return interval is not None and intervals.always_active(interval)
 
 
 def _extent(found: Sequence[_Place], tried: Sequence[_Place]) -> tuple[str, bool]:
@@ -270,12 +240,14 @@ def _extent(found: Sequence[_Place], tried: Sequence[_Place]) -> tuple[str, bool
         known or not others
     ):
         return "", True
-    return f" where {_list(known or found)}", bool(known)
+    return f" where {_list(known or found, ' or ')}", bool(known)
 
 
-def _list(places: Sequence[_Place]) -> str:
-    shown, more = " or ".join(map(str, places[:_SHOWN])), len(places) - _SHOWN
-    return f"{shown} or {more} more" if more > 0 else shown
+def _list(things: Sequence[object], between: str) -> str:
+    shown = [str(thing) for thing in things[:_SHOWN]]
+    if len(things) > _SHOWN:
+        shown.append(f"{len(things) - _SHOWN} more")
+    return between.join(shown)
 
 
 def _notifies(receiver: Json) -> bool:
@@ -329,21 +301,16 @@ def _label_sets_kept(tree: Any) -> set[frozenset[str] | None]:
     return {None}
 
 
-def _missing_inhibitions(rules: Rules, config: Any, generated: Any) -> Iterator[Finding]:
+def _missing_inhibitions(rules: Rules, config: Json, generated: Json) -> Iterator[Finding]:
     """What the compiled configuration holds back at one place, and this one does not."""
-    wanted, actual = (
-        Inhibitor(generated.get("inhibit_rules")),
-        Inhibitor(config.get("inhibit_rules")),
-    )
-    place = {
-        label: "same"
-        for rule in generated.get("inhibit_rules") or ()
-        for label in rule.get("equal", ())
-    }
+    wanted = generated.get("inhibit_rules") or ()
+    place = {label: "same" for rule in wanted for label in rule.get("equal", ())}
     firing = {alert.rule.alert: {**_labels_when_sent(alert), **place} for alert in rules.alerts}
-    for cause, source in firing.items():
-        for symptom, target in firing.items():
-            if wanted.inhibited_by(target, [source]) and not actual.inhibited_by(target, [source]):
-                said = "the symptom is not held back while its cause fires"
-                fix = "add the inhibit_rules of output/alertmanager"
-                yield Finding("routes", f"{cause} → {symptom}", "warning", said, fix)
+    should = inhibitions.held_back(wanted, firing, permutations(firing, 2))
+    held = inhibitions.held_back(config.get("inhibit_rules") or (), firing, should)
+    missing = should - held
+    for cause, symptom in permutations(firing, 2):
+        if (cause, symptom) in missing:
+            said = "the symptom is not held back while its cause fires"
+            fix = "add the inhibit_rules of output/alertmanager"
+            yield Finding("routes", f"{cause} → {symptom}", "warning", said, fix)

@@ -104,6 +104,15 @@ def test_what_cannot_be_loaded_is_one_kind_of_error(text: str) -> None:
         plain_values(text)
 
 
+@pytest.mark.parametrize(
+    "number", ["0x" + "f" * 5000, "9" * 5000, "1" + ":1" * 500_000, "1" + ":1" * 500_000 + ".5"]
+)
+def test_a_number_that_nobody_can_print_is_refused(number: str) -> None:
+    """Two of these were read as numbers, which ended the next that printed them; two took for ever."""
+    with pytest.raises(ValueError, match=r"a number of \d+ characters \(line 2, column 4\)"):
+        plain_values(f"a: 1\nb: {number}\n")
+
+
 def test_merged_mappings_count_as_often_as_they_are_merged() -> None:
     layers = "".join(f"- &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 20)}]\n" for n in range(1, 9))
     with pytest.raises(ValueError, match="aliases stand for more"):
