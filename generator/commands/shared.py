@@ -36,14 +36,8 @@ COULD_NOT_RUN = 2
 Value = TypeVar("Value", bound=Hashable)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-_NAMES = (
-    "id",
-    "alert",
-    "severity",
-    "kind",
-    "name",
-    "page",
-)  # columns that are typed or copied, so never broken
+# Columns that are typed or copied, so never broken.
+_NAMES = ("id", "alert", "severity", "kind", "name", "page")
 _ALMOST = 0.85  # as difflib measures how much two names are alike
 _MASK = "generator.servers.masks"  # in the context of the command
 STDOUT = "standard output"
@@ -66,8 +60,9 @@ def tell_json(data: Any) -> None:
     """The same for programs."""
     import json
 
-    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    _echo(_printable_json(masked(json.dumps(data, indent=2, ensure_ascii=not unicode))))
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    text = json.dumps(data, indent=2, ensure_ascii=encoding != "utf8")
+    _echo(_printable_json(masked(text)))
 
 
 def _echo(text: str, nl: bool = True) -> None:
@@ -80,7 +75,9 @@ def _echo(text: str, nl: bool = True) -> None:
 
 def _painted(text: str, style: Mapping[str, Any]) -> str:
     """In a style of click, which leaves colours out where no terminal is."""
-    return click.style(text, **style) if style and not os.environ.get("NO_COLOR") else text
+    if not style or os.environ.get("NO_COLOR"):
+        return text
+    return click.style(text, **style)
 
 
 def _printable_json(text: str) -> str:
@@ -97,7 +94,8 @@ def _printable_line(line: str) -> str:
 def _escaped(char: str) -> str:
     import json
 
-    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]
+    quoted = json.dumps(char)
+    return quoted[1:-1]
 
 
 def masked(text: str) -> str:
@@ -133,8 +131,11 @@ def _colour(_: click.Context, __: click.Parameter, given: str) -> bool:
     """Whether colours are wanted though no terminal is seen, as FORCE_COLOR says too; NO_COLOR counts on a terminal."""
     if given == "never":
         os.environ["NO_COLOR"] = "1"
-    forced = os.environ.get("FORCE_COLOR", "") not in ("", "0") and not os.environ.get("NO_COLOR")
-    return given == "always" or (given == "auto" and forced)
+    if given != "auto":
+        return given == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return os.environ.get("FORCE_COLOR", "") not in ("", "0")
 
 
 def console(colour: bool = False, **more: Any) -> "Console":
@@ -171,8 +172,10 @@ def report(problems: Sequence[Problem], style: str = "text") -> None:
     text = rendered_problems(problems, style)
     if style == "text":
         say(text.removesuffix("\n"))
+    elif style in ("json", "gitlab"):
+        _echo(_printable_json(text), nl=False)
     elif text:
-        _echo(_printable_json(text) if style in ("json", "gitlab") else printable(text), nl=False)
+        _echo(printable(text), nl=False)
 
 
 def project_option(key: str, *names: str, **more: Any) -> Decorator:
@@ -250,11 +253,8 @@ def inputs(function: Callable[..., Any]) -> Callable[..., Any]:
     return catalog_option(profile_option(from_project(function)))
 
 
-_KEYS = {
-    "profile": "profile",
-    "catalogs": "catalog",
-    "output": "output",
-}  # of parameters, in the project's file
+# Of parameters, in the project's file.
+_KEYS = {"profile": "profile", "catalogs": "catalog", "output": "output"}
 
 
 def from_project(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -263,13 +263,18 @@ def from_project(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def command(*arguments: Any, **given: Any) -> Any:
         context = click.get_current_context()
-        origins = {name: context.get_parameter_source(name) for name in _KEYS if name in given}
-        left_open = [name for name, origin in origins.items() if origin is ParameterSource.DEFAULT]
+        left_open = []
+        of_environment = []
+        for name in _KEYS:
+            origin = context.get_parameter_source(name)
+            if origin is ParameterSource.DEFAULT:
+                left_open.append(name)
+            if origin is ParameterSource.ENVIRONMENT:
+                of_environment.append(name)
         taken, place = _of_project(left_open, given.get("style", "text"))
         _say_taken(taken, place)
-        for name, origin in origins.items():
-            if origin is ParameterSource.ENVIRONMENT:
-                _say_taken({name: given[name]}, _variable(_KEYS[name]))
+        for name in of_environment:
+            _say_taken({name: given[name]}, _variable(_KEYS[name]))
         return function(*arguments, **{**given, **taken})
 
     return command
@@ -281,14 +286,20 @@ def _of_project(names: Sequence[str], style: str) -> tuple[dict[str, Any], str]:
     from generator.catalog.load import shipped_catalog
 
     path = None
-    with suppress(OSError):  # the working folder was removed
-        path = project.nearest_file(Path.cwd()) if names else None
+    if names:
+        with suppress(OSError):  # the working folder was removed
+            path = project.nearest_file(Path.cwd())
     if path is None:
         return {}, ""
-    found, problems = project.read_project(path, shipped_catalog(), [_KEYS[name] for name in names])
+    keys = [_KEYS[name] for name in names]
+    read, problems = project.read_project(path, shipped_catalog(), keys)
     stop_on_errors(problems, style)
-    said = {name: getattr(found, name) for name in names}
-    return {name: value for name, value in said.items() if value}, found.name
+    values = {}
+    for name in names:
+        value = getattr(read, name)
+        if value:
+            values[name] = value
+    return values, read.name
 
 
 def _say_taken(values: Mapping[str, Any], place: str) -> None:
@@ -302,9 +313,14 @@ def as_options(
     catalogs: Sequence[Path], profile: Path | None, output: Path | None = None
 ) -> list[str]:
     """The words of a command line that give these."""
-    words = [word for path in catalogs for word in ("--catalog", str(path))]
-    words += ["--profile", str(profile)] if profile else []
-    return words + (["--output", str(output)] if output else [])
+    words = []
+    for path in catalogs:
+        words += ["--catalog", str(path)]
+    if profile:
+        words += ["--profile", str(profile)]
+    if output:
+        words += ["--output", str(output)]
+    return words
 
 
 def version_of(text: str | None) -> "Version | None":
@@ -313,12 +329,12 @@ def version_of(text: str | None) -> "Version | None":
 
     if text is None:
         return None
-    found = parse_version(text)
-    if found is None:
+    version = parse_version(text)
+    if version is None:
         raise ToolError(
             f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26"
         )
-    return found
+    return version
 
 
 def server_options(*kinds: str) -> Callable[..., Any]:
@@ -326,8 +342,9 @@ def server_options(*kinds: str) -> Callable[..., Any]:
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         for kind in reversed(kinds):
-            said = f"Address of {SERVERS[kind]}."
-            function = click.option(f"--{kind}", metavar="URL", help=said)(function)
+            text = f"Address of {SERVERS[kind]}."
+            option = click.option(f"--{kind}", metavar="URL", help=text)
+            function = option(function)
         return function
 
     return add
@@ -337,10 +354,14 @@ def only_option(*kinds: str) -> Callable[..., Any]:
     """Which of the servers that are named somewhere the command speaks to."""
 
     def names(_: click.Context, option: click.Parameter, given: str | None) -> frozenset[str]:
-        found = frozenset(name.strip() for name in given.split(",")) if given else frozenset()
-        for name in sorted(found - set(kinds)):
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(kinds)}", param=option)
-        return found
+        if not given:
+            return frozenset()
+        wanted = frozenset(name.strip() for name in given.split(","))
+        unknown = sorted(wanted - set(kinds))
+        if unknown:
+            message = f"{unknown[0]!r} is not one of {', '.join(kinds)}"
+            raise click.BadParameter(message, param=option)
+        return wanted
 
     return click.option(
         "--only",
@@ -357,7 +378,8 @@ def json_option(text: str = "For programs.") -> Callable[..., Any]:
 
 def examples(*lines: str) -> str:
     """The examples below a command's help; \\b keeps click from joining the lines."""
-    return "\b\nExamples:\n" + "\n".join(f"  {TOOL} {line}" for line in lines)
+    typed = [f"  {TOOL} {line}" for line in lines]
+    return "\n".join(["\b", "Examples:", *typed])
 
 
 def compile_for(
@@ -394,13 +416,14 @@ def validate_compiled(
             f"{error}; --no-validate does without it and leaves the rules unproven"
         ) from error
     tested = compile_rules(inputs.catalog, inputs.default_profile)
-    with_tests = (
-        inputs.catalog if entries is None else replace(inputs.catalog, entries=tuple(entries))
-    )
+    with_tests = inputs.catalog
+    if entries is not None:
+        with_tests = replace(with_tests, entries=tuple(entries))
     verdict = validate(tool, files, tested, with_tests, output, again, _unit_test_progress)
     proof = f"promtool accepts the {verdict.rules} rules of Prometheus"
     if verdict.test_files:
-        proof += f", the unit tests of {verdict.test_files} {'entry' if verdict.test_files == 1 else 'entries'} pass"
+        noun = "entry" if verdict.test_files == 1 else "entries"
+        proof += f", the unit tests of {verdict.test_files} {noun} pass"
     if verdict.remembered:
         proof += (
             f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"
@@ -411,7 +434,8 @@ def validate_compiled(
 def _unit_test_progress(done: int, of: int) -> None:
     """How far promtool is with the unit tests, on a terminal."""
     if on_terminal(sys.stderr):
-        click.echo(f"\runit tests {done}/{of}" if done < of else "\r\033[K", nl=False, err=True)
+        line = f"\runit tests {done}/{of}" if done < of else "\r\033[K"
+        click.echo(line, nl=False, err=True)
 
 
 def output_size(compiled: "Compiled", count: int) -> str:
@@ -419,14 +443,15 @@ def output_size(compiled: "Compiled", count: int) -> str:
     files = f"{count} files"
     if compiled.rules is None:
         return files
-    alerts = Counter(row.engine for row in compiled.rules.alerts)
-    engines = ", ".join(
-        f"{alerts[engine]} for {engine.capitalize()}" for engine in compiled.rules.groups
-    )
-    rules = sum(len(group.rules) for groups in compiled.rules.groups.values() for group in groups)
-    return (
-        f"{files}, {alerts.total()} alerts ({engines}) and {rules - alerts.total()} recording rules"
-    )
+    alerts = Counter(alert.engine for alert in compiled.rules.alerts)
+    rules = 0
+    of_engines = []
+    for engine, groups in compiled.rules.groups.items():
+        rules += sum(len(group.rules) for group in groups)
+        of_engines.append(f"{alerts[engine]} for {engine.capitalize()}")
+    total = alerts.total()
+    engines = ", ".join(of_engines)
+    return f"{files}, {total} alerts ({engines}) and {rules - total} recording rules"
 
 
 def stop_on_errors(problems: Sequence[Problem], style: str = "text") -> None:
@@ -506,20 +531,23 @@ def table(
         return
     from rich.table import Table
 
+    shown = narrow or columns
     table = Table(box=None, header_style="bold")
-    for column in narrow or columns:
+    for column in shown:
         table.add_column(column, overflow="fold", no_wrap=column in _NAMES)
     for row in rows:
-        table.add_row(*(printable(row[column]) for column in narrow or columns))
+        cells = [printable(row[column]) for column in shown]
+        table.add_row(*cells)
     console().print(table, markup=False)
 
 
 def exactly(word: str, known: Mapping[str, Value], listed_by: str = "list") -> Value:
     """What is called so, in upper or lower case; else ends the command. `listed_by` is the command that lists all."""
     names = {name.casefold(): name for name in known}
-    if word.casefold() not in names:
+    folded = word.casefold()
+    if folded not in names:
         unknown(word, list(known), listed_by)
-    return known[names[word.casefold()]]
+    return known[names[folded]]
 
 
 def meant(word: str, known: Mapping[str, Value]) -> Value:
@@ -527,12 +555,14 @@ def meant(word: str, known: Mapping[str, Value]) -> Value:
     import difflib
 
     names = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(word.casefold(), names, n=5, cutoff=_ALMOST)
-    candidates = list(dict.fromkeys(known[names[name]] for name in close))
-    if word.casefold() in names or len(candidates) != 1:
+    folded = word.casefold()
+    close = difflib.get_close_matches(folded, names, n=5, cutoff=_ALMOST)
+    almost = [names[name] for name in close]
+    candidates = {known[name] for name in almost}
+    if folded in names or len(candidates) != 1:
         return exactly(word, known)
-    say(f"{TOOL}: there is no {word}; this is {names[close[0]]}")
-    return candidates[0]
+    say(f"{TOOL}: there is no {word}; this is {almost[0]}")
+    return known[almost[0]]
 
 
 def unknown(word: str, known: list[str], listed_by: str) -> NoReturn:
@@ -541,8 +571,8 @@ def unknown(word: str, known: list[str], listed_by: str) -> NoReturn:
 
     names = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), names, n=1)
-    hint = (
-        f"did you mean {names[close[0]]}?" if close else f"`{TOOL} {listed_by}` shows what there is"
-    )
+    hint = f"`{TOOL} {listed_by}` shows what there is"
+    if close:
+        hint = f"did you mean {names[close[0]]}?"
     say(f"{TOOL}: there is no {word}; {hint}")
     raise click.exceptions.Exit(FOUND)
