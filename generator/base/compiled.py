@@ -21,14 +21,17 @@ class BesideTheTemplates(BytecodeCache):
 
     def get_cache_key(self, name: str, filename: str | None = None) -> str:
         """The file to keep it in; none for a template that is in no file."""
+        if not filename:
+            return ""
         with suppress(NotImplementedError):  # a Python that keeps nothing
-            return f"{cache_from_source(filename)}.jinja" if filename else ""
+            return f"{cache_from_source(filename)}.jinja"
         return ""
 
     def load_bytecode(self, bucket: Bucket) -> None:
         with suppress(OSError):
             data = Path(bucket.key).read_bytes()
-            digest, code = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+            digest = data[:_DIGEST_BYTES]
+            code = data[_DIGEST_BYTES:]
             if hashlib.sha256(code).digest() == digest:  # Jinja fails at what a disk has damaged
                 bucket.bytecode_from_string(code)
 

@@ -49,15 +49,11 @@ def refusals_told(path: Path) -> Iterator[None]:
     """What the disk refuses, as a message."""
     try:
         yield
-    except (
-        OSError,
-        RuntimeError,
-    ) as error:  # RuntimeError: a loop of links, where Path.resolve finds it
-        reason = (
-            error.strerror
-            if isinstance(error, OSError)
-            else "the links that lead there form a loop"
-        )
-        inner = getattr(error, "filename", None) or path
+    except OSError as error:
+        inner = error.filename or path
         at = f" ({inner})" if str(inner) != str(path) else ""
-        raise ToolError(f"{path}: cannot be written: {reason or error}{at}") from error
+        reason = error.strerror or error
+        raise ToolError(f"{path}: cannot be written: {reason}{at}") from error
+    except RuntimeError as error:  # where Path.resolve finds it
+        reason = "the links that lead there form a loop"
+        raise ToolError(f"{path}: cannot be written: {reason}") from error

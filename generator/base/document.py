@@ -12,15 +12,16 @@ from generator.base.problems import Location, Problem
 
 Path = tuple[str | int, ...]
 
-_Loader: Any = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # the C loader is ten times faster where it is built
+# The C loader is ten times faster where it is built.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STRING = "tag:yaml.org,2002:str"
 _MAY_BE_MORE = {character for character in _Loader.yaml_implicit_resolvers if character}
 _BOOLEANS = {"true": True, "false": False}
 _DEPTH = 100  # libyaml's composer ends the process at some 20,000
 _ALIASED = 100_000  # values that aliases stand for
 _DIGITS = 400  # characters of a number; more of them take the square of their time, and none can be printed again
+# What PyYAML raises, for one at the 99th of a month.
+_UNREADABLE = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class Document:
     @cached_property
     def _marks(self) -> Mapping[Path, Location]:
         node = _composed(self.text)
-        return dict(_located_nodes(node, (), self.path)) if node else {}
+        if not node:
+            return {}
+        return dict(_located_nodes(node, (), self.path))
 
 
 def named_rows(rows: Mapping[str, Mapping[str, Any]], key: str) -> list[dict[str, Any]]:
@@ -60,16 +63,21 @@ def named_rows(rows: Mapping[str, Mapping[str, Any]], key: str) -> list[dict[str
 def over(upper: Document, lower: Document) -> Document:
     """One document laid over another: mappings are merged, lists joined, of other values the upper one counts."""
     return replace(
-        upper, data=_merged(upper.data, lower.data), below=(*upper.below, lower, *lower.below)
+        upper,
+        data=_merged(upper.data, lower.data),
+        below=(*upper.below, lower, *lower.below),
     )
 
 
 def _merged(upper: Any, lower: Any) -> Any:
     if isinstance(upper, dict) and isinstance(lower, dict):
-        both = {key: _merged(upper[key], lower[key]) for key in lower.keys() & upper.keys()}
-        return {**lower, **upper, **both}
+        merged = {**lower, **upper}
+        for key in lower.keys() & upper.keys():
+            merged[key] = _merged(upper[key], lower[key])
+        return merged
     if isinstance(upper, list) and isinstance(lower, list):
-        return [*lower, *(one for one in upper if one not in lower)]
+        added = [value for value in upper if value not in lower]
+        return [*lower, *added]
     return upper
 
 
@@ -78,15 +86,22 @@ def parse(text: str, path: str) -> tuple[Document, list[Problem]]:
     problems: list[Problem] = []
     try:
         node = _composed(text)
-        data = None if node is None else _value(node, path, problems)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)
-        return Document(path, None), [Problem(where, f"not valid YAML: {error.problem}")]
+        data = _value(node, path, problems) if node else None
     except yaml.YAMLError as error:
-        reason = getattr(error, "reason", None) or str(error).splitlines()[0]
-        return Document(path, None), [Problem(Location(path), f"not valid YAML: {reason}")]
+        return Document(path, None), [_syntax_error(path, error)]
     return Document(path, data, text), problems
+
+
+def _syntax_error(path: str, error: yaml.YAMLError) -> Problem:
+    where = Location(path)
+    if isinstance(error, yaml.MarkedYAMLError):
+        reason = error.problem
+        mark = error.problem_mark or error.context_mark
+        if mark:
+            where = _place_of_mark(path, mark)
+    else:
+        reason = getattr(error, "reason", None) or str(error).splitlines()[0]
+    return Problem(where, f"not valid YAML: {reason}")
 
 
 def plain_values(text: str) -> Any:
@@ -98,14 +113,9 @@ def plain_values(text: str) -> Any:
         return None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         raise ValueError(_said_with_place(error)) from error
-    except (
-        yaml.YAMLError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        TypeError,
-    ) as error:  # the 99th of a month
-        raise ValueError(" ".join(str(error).split())) from error
+    except _UNREADABLE as error:
+        in_one_line = " ".join(str(error).split())
+        raise ValueError(in_one_line) from error
     finally:
         loader.dispose()
 
@@ -148,7 +158,9 @@ class _Composer(_Loader):  # type: ignore[misc]
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._text, self._depth, self._judged = text, 0, False
+        self._text = text
+        self._depth = 0
+        self._judged = False
 
     def descend_resolver(self, parent: Any, index: Any) -> None:
         """Called before each node."""
@@ -171,10 +183,10 @@ class _Composer(_Loader):  # type: ignore[misc]
 def _within_limits(text: str) -> None:
     """Raises yaml.YAMLError for a text that would take the memory or the stack; its events cost neither."""
     sizes: dict[str, int] = {}  # of what has an anchor, in values
-    opened: list[
-        tuple[str | None, int]
-    ] = []  # collections that we are in: anchor, and the count where each began
-    count = aliased = 0
+    # Collections that we are in: anchor, and the count where each began.
+    opened: list[tuple[str | None, int]] = []
+    count = 0
+    aliased = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             opened.append((event.anchor, count))
@@ -190,7 +202,8 @@ def _within_limits(text: str) -> None:
             if event.anchor:
                 sizes[event.anchor] = 1
         elif isinstance(event, yaml.AliasEvent):
-            if any(anchor == event.anchor for anchor, _ in opened):
+            anchors = [anchor for anchor, _ in opened]
+            if event.anchor in anchors:
                 raise _beyond(event, f"the alias *{event.anchor} stands inside of what it names")
             size = sizes.get(event.anchor or "", 1)
             count += size
@@ -205,24 +218,31 @@ def _beyond(event: Any, problem: str) -> yaml.MarkedYAMLError:
 
 def _value(node: yaml.Node, path: str, problems: list[Problem]) -> Any:
     if isinstance(node, yaml.MappingNode):
-        mapping: dict[str, Any] = {}
-        keys: dict[str, yaml.Node] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                problems.append(Problem(_location(path, key_node), "a key must be a plain word"))
-                continue
-            key = key_node.value
-            if key in mapping:
-                first = _location(path, keys[key])
-                message = f"duplicate key {key!r}; the first one is on line {first.line}, remove one of them"
-                problems.append(Problem(_location(path, key_node), message))
-                continue
-            keys[key] = key_node
-            mapping[key] = _value(value_node, path, problems)
-        return mapping
+        return _mapping(node, path, problems)
     if isinstance(node, yaml.SequenceNode):
         return [_value(child, path, problems) for child in node.value]
-    return _scalar(node.tag.rpartition(":")[2], str(node.value))
+    _, _, tag = node.tag.rpartition(":")
+    return _scalar(tag, str(node.value))
+
+
+def _mapping(node: yaml.MappingNode, path: str, problems: list[Problem]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    lines: dict[str, int] = {}  # where each key stands
+    for key_node, value_node in node.value:
+        where = _location(path, key_node)
+        if not isinstance(key_node, yaml.ScalarNode):
+            problems.append(Problem(where, "a key must be a plain word"))
+            continue
+        key = key_node.value
+        if key in values:
+            message = (
+                f"duplicate key {key!r}; the first one is on line {lines[key]}, remove one of them"
+            )
+            problems.append(Problem(where, message))
+            continue
+        lines[key] = where.line
+        values[key] = _value(value_node, path, problems)
+    return values
 
 
 def _located_nodes(
@@ -238,14 +258,16 @@ def _located_nodes(
             yield from _located_nodes(child, (*at, index), path)
             name = _id(child)
             if name is not None:
-                yield (*at, name), _location(path, child)
+                where = _location(path, child)
+                yield (*at, name), where
 
 
 def _id(node: yaml.Node) -> str | None:
     """By what a value in a list is found."""
     if isinstance(node, yaml.MappingNode):
-        named = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
-        node = named.get("id", node)
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value == "id":
+                node = value
     return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
 
@@ -256,15 +278,23 @@ def _scalar(tag: str, text: str) -> Any:
     if tag == "bool":
         return _BOOLEANS.get(text.lower(), text)
     if tag in ("int", "float"):
-        try:
-            number = int(text, 10) if tag == "int" else float(text)
-        except ValueError:
-            return text
-        return (
-            text if abs(number) == math.inf else number
-        )  # larger than any that a program can hold
+        return _number_in(text, tag)
     return text
 
 
+def _number_in(text: str, tag: str) -> float | str:
+    """A number; the text itself where it is none, or larger than any that a program can hold."""
+    try:
+        number = int(text, 10) if tag == "int" else float(text)
+    except ValueError:
+        return text
+    return text if abs(number) == math.inf else number
+
+
 def _location(path: str, node: yaml.Node) -> Location:
-    return Location(path, node.start_mark.line + 1, node.start_mark.column + 1)
+    return _place_of_mark(path, node.start_mark)
+
+
+def _place_of_mark(path: str, mark: Any) -> Location:
+    """A place as people count, from 1."""
+    return Location(path, mark.line + 1, mark.column + 1)

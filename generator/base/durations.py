@@ -5,6 +5,13 @@ import re
 from promql_parser import parse_duration
 
 _YEARS = 100  # rulers count nanoseconds, of which 64 bits hold 292 years
+_MILLISECONDS = {
+    "d": 86_400_000,
+    "h": 3_600_000,
+    "m": 60_000,
+    "s": 1000,
+    "ms": 1,
+}
 
 
 def seconds(text: str) -> float:
@@ -26,8 +33,10 @@ def seconds(text: str) -> float:
 
 def shortest_text(length: float) -> str:
     """A length in seconds as it is written shortest: 600 is 10m, 5400 is 1h30m."""
-    left, parts = round(length * 1000), []
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+    text = ""
+    left = round(length * 1000)
+    for unit, size in _MILLISECONDS.items():
         count, left = divmod(left, size)
-        parts += [f"{count}{unit}"] if count else []
-    return "".join(parts) or "0s"
+        if count:
+            text += f"{count}{unit}"
+    return text or "0s"

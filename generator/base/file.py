@@ -18,9 +18,8 @@ class File:
     text: str
 
 
-_Base: Any = getattr(
-    yaml, "CSafeDumper", yaml.SafeDumper
-)  # the C emitter is much faster where it is built
+# The C emitter is much faster where it is built.
+_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Dumper(_Base):  # type: ignore[misc]

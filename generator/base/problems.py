@@ -18,7 +18,9 @@ class Location:
     def __str__(self) -> str:
         # A name may hold line breaks; what follows one would look like a message, or like a command to the CI.
         name = " ".join(self.path.splitlines())
-        return f"{name}:{self.line}:{self.column}" if self.line else name
+        if not self.line:
+            return name
+        return f"{name}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, order=True)
@@ -44,4 +46,4 @@ class UnreachableError(ToolError):
 
 
 def errors(problems: Iterable[Problem]) -> list[Problem]:
-    return [p for p in problems if p.severity == "error"]
+    return [problem for problem in problems if problem.severity == "error"]

@@ -16,10 +16,13 @@ def display(path: Path) -> str:
         relative = os.path.relpath(path)
     except OSError:  # the working folder was removed
         return path.as_posix()
-    return path.as_posix() if relative.startswith(os.pardir) else relative.replace(os.sep, "/")
+    if relative.startswith(os.pardir):
+        return path.as_posix()
+    return relative.replace(os.sep, "/")
 
 
 LIMIT = 16 << 20  # bytes; a hundred times what any file of a catalog holds
+_TO_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _KINDS = {
@@ -37,23 +40,19 @@ def contents(path: Path, limit: int = LIMIT) -> bytes:
     Raises ToolError if that cannot be.
     """
     try:
-        handle = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
+        handle = os.open(path, _TO_READ)
         kind = stat.S_IFMT(os.fstat(handle).st_mode)
         if kind == stat.S_IFIFO and _is_of_the_shell(path):
             os.set_blocking(handle, True)
         elif kind != stat.S_IFREG:
             os.close(handle)
-            raise ToolError(
-                f"{display(path)}: cannot be read: {_KINDS.get(kind, 'it is not a file')}"
-            )
+            what = _KINDS.get(kind, "it is not a file")
+            raise ToolError(f"{display(path)}: cannot be read: {what}")
         with os.fdopen(handle, "rb") as file:
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
-        raise ToolError(
-            f"{display(path)}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        reason = getattr(error, "strerror", None) or error
+        raise ToolError(f"{display(path)}: cannot be read: {reason}") from error
     if len(data) > limit:
         raise ToolError(f"{display(path)}: is larger than {limit >> 20} MiB, which no such file is")
     return data
@@ -98,6 +97,18 @@ def _is_of_the_shell(path: Path) -> bool:
     return str(path).startswith(("/dev/fd/", "/proc/self/fd/", "/dev/stdin"))
 
 
+def _no_text(path: Path, data: bytes, offset: int) -> Problem:
+    """The problem of a file that is no UTF-8 at an offset."""
+    if data.startswith(_UTF_16):
+        message = "UTF-16 text, as `>` of PowerShell writes it; save the file as UTF-8"
+        return Problem(Location(display(path), 1, 1), message)
+    lines_before = data.count(b"\n", 0, offset)
+    begin_of_line = data.rfind(b"\n", 0, offset) + 1
+    column = offset - begin_of_line + 1
+    where = Location(display(path), lines_before + 1, column)
+    return Problem(where, "not UTF-8 text; save the file as UTF-8")
+
+
 class Reader:
     """Collects problems while it reads. Raises ToolError for a file that cannot be read at all."""
 
@@ -112,17 +123,7 @@ class Reader:
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError as error:
-            if data.startswith(_UTF_16):
-                message = "UTF-16 text, as `>` of PowerShell writes it; save the file as UTF-8"
-                self.problems.append(Problem(Location(display(path), 1, 1), message))
-                return None
-            line = data.count(b"\n", 0, error.start) + 1
-            column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-            self.problems.append(
-                Problem(
-                    Location(display(path), line, column), "not UTF-8 text; save the file as UTF-8"
-                )
-            )
+            self.problems.append(_no_text(path, data, error.start))
             return None
 
     def document(self, path: Path, schema_text: str) -> Document | None:
@@ -132,6 +133,6 @@ class Reader:
             return None
         parsed, problems = document.parse(text, display(path))
         if not problems or parsed.data is not None:
-            problems = [*problems, *schema.schema_problems(parsed, schema_text)]
-        self.problems.extend(problems)
+            problems += schema.schema_problems(parsed, schema_text)
+        self.problems += problems
         return None if problems else parsed

@@ -27,13 +27,11 @@ _TYPES = {
 
 _QUOTED = 200  # characters
 _READABLE = 60  # characters of a pattern
-_SECRET = re.compile(
-    r"""^(['"]?(?:\w+://)?).*@""", re.DOTALL
-)  # what may be user and password, to the last @
+# What may be user and password, to the last @.
+_SECRET = re.compile(r"""^(['"]?(?:\w+://)?).*@""", re.DOTALL)
 _QUERY = re.compile(r"(://[^?#]*[?#]).*", re.DOTALL)
-_PART = re.compile(
-    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL
-)  # of a pattern: an escape, a class, an end
+# Of a pattern: an escape, a class, an end.
+_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 
 
 @cache
@@ -55,7 +53,10 @@ def _json_schema_pattern(validator: Any, pattern: str, instance: Any, schema: An
     """A pattern as JSON Schema means it: `$` is the end of the text, not also the place before a last line break."""
     from jsonschema import ValidationError
 
-    if isinstance(instance, str) and not re.search(_PART.sub(_whole_text, pattern), instance):
+    if not isinstance(instance, str):
+        return
+    for_python = _PART.sub(_whole_text, pattern)
+    if not re.search(for_python, instance):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
@@ -66,124 +67,128 @@ def _whole_text(part: re.Match[str]) -> str:
 def schema_problems(document: Document, schema_text: str) -> list[Problem]:
     """Problems of a document, each at the key or value it is about."""
     if document.data is None:
-        hint = json.loads(schema_text).get("$comment", "write something into it, or remove it")
-        return [Problem(document.at(), f"the file is empty; {hint}")]
+        schema = json.loads(schema_text)
+        what_to_do = schema.get("$comment", "write something into it, or remove it")
+        return [Problem(document.at(), f"the file is empty; {what_to_do}")]
     if _accepts(schema_text)(document.data):
         return []
-    found = [
-        problem
-        for error in _validator(schema_text).iter_errors(document.data)
-        for problem in _say(document, error)
-    ]
+    problems: list[Problem] = []
+    for error in _validator(schema_text).iter_errors(document.data):
+        problems += _say(document, error)
+    if problems:
+        return problems
     # What one of the two refuses is refused, even if the other finds no words for it.
-    return found or [
-        Problem(document.at(), "is not what its schema asks; compare it with one that is")
-    ]
+    message = "is not what its schema asks; compare it with one that is"
+    return [Problem(document.at(), message)]
 
 
 def _shown_value(value: Any) -> str:
     """A value as it is quoted: in one line, not without end, and without what of an address may be secret."""
-    text = _QUERY.sub(r"\1…'", _SECRET.sub(r"\1…@", repr(value)))
-    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
+    without_user = _SECRET.sub(r"\1…@", repr(value))
+    text = _QUERY.sub(r"\1…'", without_user)
+    if len(text) > _QUOTED:
+        return f"{text[:_QUOTED]}…"
+    return text
 
 
 def _say(document: Document, error: Any) -> Iterator[Problem]:
     path = tuple(error.absolute_path)
     where = document.at(*path)
-    name = next((key for key in reversed(path) if isinstance(key, str)), "the file")
+    keys = [key for key in path if isinstance(key, str)]
+    name = keys[-1] if keys else "the file"
+    asked = error.validator_value
     match error.validator:
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))
             for key in error.instance.keys() - set(known):
-                yield Problem(
-                    document.at(*path, key),
-                    f"unknown key {_quoted_value(key)}{_did_you_mean(key, known)}",
-                )
+                meant = _did_you_mean(key, known)
+                message = f"unknown key {_quoted_value(key)}{meant}"
+                yield Problem(document.at(*path, key), message)
         case "required":
             # jsonschema reports each missing key on its own and names it in the message only.
-            missing = next(
-                key for key in error.validator_value if error.message.startswith(f"'{key}' ")
-            )
-            yield Problem(
-                where,
-                f"key '{missing}' is missing{_describe(error.schema.get('properties', {}).get(missing))}",
-            )
+            missing = next(key for key in asked if error.message.startswith(f"'{key}' "))
+            description = _described_key(error, missing)
+            yield Problem(where, f"key '{missing}' is missing{description}")
         case "dependentRequired":
-            # As with `required`, the message alone names them.
-            pairs = (
-                (key, other) for key, others in error.validator_value.items() for other in others
-            )
-            key, other = next(
-                pair
-                for pair in pairs
-                if error.message == f"{pair[1]!r} is a dependency of {pair[0]!r}"
-            )
-            yield Problem(
-                document.at(*path, key),
-                f"{key} needs the key '{other}'{_describe(error.schema.get('properties', {}).get(other))}",
-            )
+            key, other = _dependency(error)
+            description = _described_key(error, other)
+            message = f"{key} needs the key '{other}'{description}"
+            yield Problem(document.at(*path, key), message)
         case "enum":
-            words = [str(word) for word in error.validator_value]
-            yield Problem(
-                where, f"{name}: {_quoted_value(error.instance)} is not one of {', '.join(words)}"
-            )
+            words = ", ".join(map(str, asked))
+            shown = _quoted_value(error.instance)
+            yield Problem(where, f"{name}: {shown} is not one of {words}")
         case "type":
-            wanted = (
-                error.validator_value
-                if isinstance(error.validator_value, list)
-                else [error.validator_value]
-            )
-            yield Problem(where, f"{name} must be {' or '.join(_TYPES[kind] for kind in wanted)}")
+            kinds = asked if isinstance(asked, list) else [asked]
+            alternatives = " or ".join(_TYPES[kind] for kind in kinds)
+            yield Problem(where, f"{name} must be {alternatives}")
         case "pattern":
-            wrong = f"{name}: {_shown_value(error.instance)} does not have the form asked for"
-            yield Problem(where, f"{wrong}{_form_asked_for(error)}{_line_break(error.instance)}")
+            shown = _shown_value(error.instance)
+            message = f"{name}: {shown} does not have the form asked for"
+            message += _form_asked_for(error)
+            message += _line_break(error.instance)
+            yield Problem(where, message)
         case "anyOf":
-            forms = [_form(option) for option in error.validator_value]
-            of_the_kind = [one for one in error.context if one.validator != "type"]
-            if (
-                len(of_the_kind) == 1
-            ):  # it is of a kind that may stand here, so that alone is to be told what it lacks
+            of_the_kind = [reason for reason in error.context if reason.validator != "type"]
+            # If it is of one kind that may stand here, that alone is to be told what it lacks.
+            if len(of_the_kind) == 1:
                 yield from _say(document, of_the_kind[0])
                 return
-            yield Problem(
-                where, f"{name}: {_shown_value(error.instance)} is neither {' nor '.join(forms)}"
-            )
+            forms = " nor ".join(map(_form, asked))
+            shown = _shown_value(error.instance)
+            yield Problem(where, f"{name}: {shown} is neither {forms}")
         case "minProperties" | "minItems" | "minLength":
-            yield Problem(where, f"{name} is empty; give at least {error.validator_value}")
+            yield Problem(where, f"{name} is empty; give at least {asked}")
         case "uniqueItems":
             yield Problem(where, f"{name} lists a value twice")
         case "minimum":
-            yield Problem(
-                where,
-                f"{name}: {error.instance} is too small; the smallest value is {error.validator_value}",
-            )
+            message = f"{name}: {error.instance} is too small; the smallest value is {asked}"
+            yield Problem(where, message)
         case _:
-            yield Problem(
-                where, f"{name}: {_shown_value(error.instance)} does not satisfy {error.validator}"
-            )
+            shown = _shown_value(error.instance)
+            yield Problem(where, f"{name}: {shown} does not satisfy {error.validator}")
+
+
+def _dependency(error: Any) -> tuple[str, str]:
+    """A key, and the other that it needs: as with `required`, the message alone names them."""
+    for key, others in error.validator_value.items():
+        for other in others:
+            if error.message == f"{other!r} is a dependency of {key!r}":
+                return key, other
+    raise ValueError(f"not a dependency: {error.message}")
+
+
+def _described_key(error: Any, key: str) -> str:
+    """What the schema says of a key that is not there."""
+    properties = error.schema.get("properties", {})
+    return _describe(properties.get(key))
 
 
 def _form_asked_for(error: Any) -> str:
     """In words where there are some, and as a pattern where that is one a person can read."""
     words = _describe(error.schema).removesuffix(".")
-    return (
-        words
-        if words and len(error.validator_value) > _READABLE
-        else f"{words} ({error.validator_value})"
-    )
+    pattern = error.validator_value
+    if words and len(pattern) > _READABLE:
+        return words
+    return f"{words} ({pattern})"
 
 
 def _quoted_value(value: Any) -> str:
-    return f"'{_shown_value(str(value))[1:-1]}'"
+    quoted = _shown_value(str(value))
+    return f"'{quoted[1:-1]}'"
 
 
 def _line_break(value: Any) -> str:
-    return "; it ends with a line break" if isinstance(value, str) and value.endswith("\n") else ""
+    if isinstance(value, str) and value.endswith("\n"):
+        return "; it ends with a line break"
+    return ""
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:
+    if not known:
+        return ""
     every = f"known keys: {', '.join(known)}"
-    return f"; {hint(word, known, every)}" if known else ""
+    return f"; {hint(word, known, every)}"
 
 
 def _describe(schema: Any) -> str:
@@ -193,8 +198,8 @@ def _describe(schema: Any) -> str:
 
 def _form(option: Mapping[str, Any]) -> str:
     reference = option.get("$ref")
-    return (
-        str(reference).rpartition("/")[2]
-        if reference
-        else _TYPES.get(str(option.get("type")), str(option))
-    )
+    if reference:
+        _, _, name = str(reference).rpartition("/")
+        return name
+    kind = str(option.get("type"))
+    return _TYPES.get(kind, str(option))

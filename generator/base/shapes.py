@@ -27,8 +27,9 @@ NANOSECONDS: Schema = {"type": "string", "pattern": r"^[0-9]{1,19}\z"}
 
 def record(optional: Mapping[str, Schema] | None = None, /, **required: Schema) -> Schema:
     """An object that has the fields required, and may have others; `optional` ones may be null too."""
-    may = {name: maybe(schema) for name, schema in (optional or {}).items()}
-    return {"type": "object", "required": list(required), "properties": {**may, **required}}
+    properties = {name: maybe(schema) for name, schema in (optional or {}).items()}
+    properties |= required
+    return {"type": "object", "required": list(required), "properties": properties}
 
 
 def each(schema: Schema) -> Schema:
@@ -52,10 +53,12 @@ def row(*schemas: Schema) -> Schema:
 
 def maybe(schema: Schema) -> Schema:
     """Null is the same as nothing: Go writes empty lists and mappings so."""
+    if not schema:
+        return schema
     kinds = schema.get("type")
     if isinstance(kinds, str):
         return {**schema, "type": [kinds, "null"]}
-    return {"anyOf": [schema, {"type": "null"}]} if schema else schema
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 LABELS: Schema = values(TEXT)
@@ -76,14 +79,13 @@ class Shape:
         try:
             if self._checker.is_valid(data):
                 return _printable(data)
-            found = [
-                (list(error.instance_path), error.message)
-                for error in self._checker.iter_errors(data)
-            ]
+            differences = list(self._checker.iter_errors(data))
         except (ValueError, RecursionError) as error:  # what no JSON can hold
             raise ShapeError(f"it holds what JSON cannot ({error})") from error
-        path, said = max(found, key=lambda one: len(one[0]))
-        raise ShapeError(f"at {_json_path(path, below)}: {_value_found(data, path, said)}")
+        deepest = max(differences, key=lambda difference: len(difference.instance_path))
+        path = list(deepest.instance_path)
+        there = _value_found(data, path, deepest.message)
+        raise ShapeError(f"at {_json_path(path, below)}: {there}")
 
     @cached_property
     def _checker(self) -> Any:
@@ -93,9 +95,11 @@ class Shape:
 def _printable(data: Any) -> Any:
     """Without fields that are null, and without halves of characters, which nothing can print."""
     if isinstance(data, dict):
-        return {
-            _printable(key): _printable(value) for key, value in data.items() if value is not None
-        }
+        present = {}
+        for key, value in data.items():
+            if value is not None:
+                present[_printable(key)] = _printable(value)
+        return present
     if isinstance(data, list):
         return [_printable(value) for value in data]
     if isinstance(data, str) and not data.isascii():
@@ -105,15 +109,22 @@ def _printable(data: Any) -> Any:
 
 def _json_path(path: Sequence[str | int], below: str) -> str:
     """As people write it, such as data.groups[0].rules."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return (below + text).removeprefix(".") or "the beginning"
+    text = below
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}"
+    return text.removeprefix(".") or "the beginning"
 
 
-def _value_found(data: Any, path: Sequence[str | int], said: str) -> str:
+def _value_found(data: Any, path: Sequence[str | int], message: str) -> str:
     """The value that is there, or the name of what is missing."""
-    if said.endswith("is a required property"):
-        return f"no {said.split()[0]}"
+    if message.endswith("is a required property"):
+        return f"no {message.split()[0]}"
     for part in path:
         data = data[part]
     text = json.dumps(data, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    if len(text) > _SHOWN:
+        return f"{text[:_SHOWN]}…"
+    return text

@@ -5,11 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # SIGTERM comes from a CI job that is cancelled and from `timeout`, SIGHUP from a terminal that was closed.
-_ENDING = tuple(
-    signal.Signals[name]
-    for name in ("SIGINT", "SIGTERM", "SIGHUP")
-    if name in signal.Signals.__members__
-)
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_ENDING = [number for number in signal.Signals if number.name in _NAMES]
 _AS_SHELLS_SAY_IT = 128
 _first: list[Callable[[], None]] = []
 
@@ -25,15 +22,18 @@ class Ended(KeyboardInterrupt):
 @contextmanager
 def caught() -> Iterator[None]:
     """While the block runs, each of them is an Ended in it; but one that is ignored, as under nohup, stays so."""
-    before = {number: signal.getsignal(number) for number in _ENDING}
-    taken = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in taken:
+    before = {}
+    for number in _ENDING:
+        handler = signal.getsignal(number)
+        if handler is not signal.SIG_IGN:
+            before[number] = handler
+    for number in before:
         signal.signal(number, _end)
     try:
         yield
     finally:
-        for number in taken:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def first(action: Callable[[], None]) -> None:
@@ -43,8 +43,12 @@ def first(action: Callable[[], None]) -> None:
 
 def exit_code(ended: BaseException) -> int:
     """Of a run that was told to end; click has its own error for it, whose cause is what came."""
-    came = ended if isinstance(ended, Ended) else ended.__cause__
-    return _AS_SHELLS_SAY_IT + (came.number if isinstance(came, Ended) else signal.SIGINT)
+    number: int = signal.SIGINT
+    for error in (ended, ended.__cause__):
+        if isinstance(error, Ended):
+            number = error.number
+            break
+    return _AS_SHELLS_SAY_IT + number
 
 
 def _end(number: int, _: object) -> None:

@@ -8,4 +8,6 @@ def hint(word: str, known: Iterable[str], otherwise: str) -> str:
     import difflib  # only where something is wrong
 
     close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean '{close[0]}'?" if close else otherwise
+    if not close:
+        return otherwise
+    return f"did you mean '{close[0]}'?"

@@ -96,8 +96,8 @@ def command(
         return
     if from_cluster or files:
         documents = [_cluster_document(path) for path in files] if files else _ask_cluster(context)
-        found = _understood(objects.cluster_in, documents)
-        if not found.kube_proxies:
+        cluster = _understood(objects.cluster_in, documents)
+        if not cluster.kube_proxies:
             raise ToolError(
                 "there is neither a node nor a kube-proxy in it; read nodes, daemonsets, pods, configmaps"
             )
@@ -110,31 +110,33 @@ def command(
             settings=None if flags is None else objects.settings_of(_split_flags(flags)),
             binary=binary,
         )
-        found = objects.Cluster((objects.Alike(facts, ()),), (), ())
+        cluster = objects.Cluster((objects.Alike(facts, ()),), (), ())
     else:
         raise click.UsageError(
             "give --cluster-version or --kube-proxy-version, --from-cluster, or --matrix"
         )
-    report = [
-        _advice_report(entries, known_bugs, one.facts, one.nodes) for one in found.kube_proxies
-    ]
-    said = [
-        *found.notes,
-        *(note for one in found.kube_proxies for note in notes(entries, one.facts)),
-    ]
-    remarks = list(dict.fromkeys(said))
-    doubtful = [writer for writer in found.writers if writer.wrong and not writer.known]
+    report = []
+    remarks = dict.fromkeys(cluster.notes)
+    for alike in cluster.kube_proxies:
+        report.append(_advice_report(entries, known_bugs, alike.facts, alike.nodes))
+        remarks |= dict.fromkeys(notes(entries, alike.facts))
+    doubtful = [writer for writer in cluster.writers if writer.wrong and not writer.known]
     if as_json:
         data = {
             "kube_proxies": report,
-            "may_write_without_lock": [str(one) for one in doubtful],
-            "notes": remarks,
+            "may_write_without_lock": [str(writer) for writer in doubtful],
+            "notes": list(remarks),
         }
         tell_json(data)
     else:
-        _print_report(report, doubtful, remarks)
-    if any(row["verdict"] == "affected" for one in report for row in one["failures"]):
+        _print_report(report, doubtful, list(remarks))
+    if any(_is_affected(kube_proxy) for kube_proxy in report):
         ctx.exit(FOUND)
+
+
+def _is_affected(kube_proxy: Mapping[str, Any]) -> bool:
+    """Whether a failure can happen, by what is reported of a kube-proxy."""
+    return any(failure["verdict"] == "affected" for failure in kube_proxy["failures"])
 
 
 def _failures(
@@ -149,23 +151,25 @@ def _failures(
     for check in (fix_rows_are_complete, what_decides_can_be_looked_at):
         problems += check(read.catalog, read.profile)
     stop_on_errors(errors(problems))
-    return [
-        entry for entry in read.catalog.entries if entry.kind == "failure"
-    ], read.catalog.known_bugs
+    failures = [entry for entry in read.catalog.entries if entry.kind == "failure"]
+    return failures, read.catalog.known_bugs
 
 
 def _print_matrix(entries: Sequence["Entry"], style: str) -> None:
     from generator.fixes import matrix
 
-    write = {"markdown": matrix.as_table, "csv": matrix.as_csv, "json": matrix.as_json}[style]
-    tell(write(entries), nl=False)
+    writers = {"markdown": matrix.as_table, "csv": matrix.as_csv, "json": matrix.as_json}
+    tell(writers[style](entries), nl=False)
 
 
 def _cluster_document(path: Path) -> Any:
     from generator.base.reader import contents, unreadable_input
 
     try:
-        text = sys.stdin.buffer.read(_LARGEST) if str(path) == "-" else contents(path, _LARGEST)
+        if str(path) == "-":
+            text = sys.stdin.buffer.read(_LARGEST)
+        else:
+            text = contents(path, _LARGEST)
     except OSError as error:
         raise unreadable_input(error) from error
     try:
@@ -194,11 +198,8 @@ def _ask_cluster(context: str | None) -> list[Any]:
         kubectl.ask(context, "version"),
     ]
     for namespace, name in _understood(objects.config_maps, documents[:1]):
-        documents.append(
-            kubectl.ask(
-                context, "get", "configmap", name, "--namespace", namespace, "--ignore-not-found"
-            )
-        )
+        named = ["configmap", name, "--namespace", namespace]
+        documents.append(kubectl.ask(context, "get", *named, "--ignore-not-found"))
     return [document for document in documents if document]
 
 
@@ -219,24 +220,23 @@ def _advice_report(
     """All that is said of kube-proxies that are alike, in the order it is read."""
     from generator.fixes.advice import advise, bugs, upgrade_for_all
 
-    found = [advise(entry, facts) for entry in entries]
-    ranked = sorted(
-        found,
-        key=lambda one: (
-            [*_HEADINGS].index(one.verdict),
-            SEVERITIES.index(one.entry.severity.level),
-        ),
-    )
+    advised = [advise(entry, facts) for entry in entries]
     return {
         "nodes": list(nodes),
         "cluster": str(facts.cluster) if facts.cluster else None,
         "kube_proxy": str(facts.kube_proxy) if facts.kube_proxy else None,
         "os": facts.os,
         "mode": facts.mode,
-        "failures": [_advice_row(advice) for advice in ranked],
-        "upgrade_for_all": upgrade_for_all(found, facts),
-        "known_bugs": [_bug(one) for one in bugs(known_bugs, facts)],
+        "failures": [_advice_row(advice) for advice in sorted(advised, key=_gravest_first)],
+        "upgrade_for_all": upgrade_for_all(advised, facts),
+        "known_bugs": [_bug(advice) for advice in bugs(known_bugs, facts)],
     }
+
+
+def _gravest_first(advice: "Advice") -> tuple[int, int]:
+    """What can happen first, and of that the gravest."""
+    verdicts = [*_HEADINGS]
+    return verdicts.index(advice.verdict), SEVERITIES.index(advice.entry.severity.level)
 
 
 def _bug(advice: "BugAdvice") -> dict[str, Any]:
@@ -272,22 +272,22 @@ def _advice_row(advice: "Advice") -> dict[str, Any]:
 def _print_report(
     report: Sequence[dict[str, Any]], doubtful: Sequence["Writer"], remarks: Sequence[str]
 ) -> None:
-    for one in report:
-        tell(_kube_proxy_told(one))
+    for kube_proxy in report:
+        tell(_kube_proxy_told(kube_proxy))
         for verdict, heading in _HEADINGS.items():
-            rows = [row for row in one["failures"] if row["verdict"] == verdict]
-            if rows:
+            failures = [row for row in kube_proxy["failures"] if row["verdict"] == verdict]
+            if failures:
                 tell(f"  {heading}:")
-            for row in rows:
-                for line in _verdict_lines(row):
+            for failure in failures:
+                for line in _verdict_lines(failure):
                     tell(f"    {line}")
-        if one["known_bugs"]:
+        if kube_proxy["known_bugs"]:
             tell("  bugs that no line and no metric shows:")
-        for bug in one["known_bugs"]:
+        for bug in kube_proxy["known_bugs"]:
             for line in _lines_of_bug(bug):
                 tell(f"    {line}")
-        if one["upgrade_for_all"]:
-            tell(f"  all that a version can end, ends with: {one['upgrade_for_all']}")
+        if kube_proxy["upgrade_for_all"]:
+            tell(f"  all that a version can end, ends with: {kube_proxy['upgrade_for_all']}")
         tell("")
     if doubtful:
         tell("These may change iptables and do not share the lock; see whether they call iptables:")
@@ -297,15 +297,17 @@ def _print_report(
         say(f"{TOOL}: {remark}")
 
 
-def _verdict_lines(row: dict[str, Any]) -> Iterator[str]:
+def _verdict_lines(failure: dict[str, Any]) -> Iterator[str]:
     """What is said of one failure, a fact a line; of one that cannot happen why not is enough."""
-    if row["verdict"] == "not affected":
-        yield f"{row['id']}: {row['why']}"
+    if failure["verdict"] == "not affected":
+        yield f"{failure['id']}: {failure['why']}"
         return
-    yield f"{row['id']}: {row['title']}"
-    facts = {"why": row["reasons"], "ends with": [row["upgrade"]] if row["upgrade"] else []}
-    if row["verdict"] == "affected":
-        facts["source"] = [source["title"] for source in row["sources"]]
+    yield f"{failure['id']}: {failure['title']}"
+    facts = {"why": failure["reasons"]}
+    if failure["upgrade"]:
+        facts["ends with"] = [failure["upgrade"]]
+    if failure["verdict"] == "affected":
+        facts["source"] = [source["title"] for source in failure["sources"]]
     yield from _fact_lines(facts)
 
 
@@ -326,19 +328,20 @@ def _lines_of_bug(bug: dict[str, Any]) -> Iterator[str]:
     yield from _fact_lines(facts)
 
 
-def _kube_proxy_told(one: dict[str, Any]) -> str:
-    version = (
-        f"kube-proxy {one['kube_proxy']}" if one["kube_proxy"] else "kube-proxy of unknown version"
-    )
-    parts = [
-        version,
-        f"cluster {one['cluster']}" if one["cluster"] else None,
-        one["os"],
-        one["mode"],
-    ]
-    text = ", ".join(part for part in parts if part)
-    if not one["nodes"]:
+def _kube_proxy_told(kube_proxy: dict[str, Any]) -> str:
+    version = kube_proxy["kube_proxy"] or "of unknown version"
+    parts = [f"kube-proxy {version}"]
+    if kube_proxy["cluster"]:
+        parts.append(f"cluster {kube_proxy['cluster']}")
+    for key in ("os", "mode"):
+        if kube_proxy[key]:
+            parts.append(kube_proxy[key])
+    text = ", ".join(parts)
+    nodes = kube_proxy["nodes"]
+    if not nodes:
         return text
-    names = ", ".join(one["nodes"][:_SHOWN]) + (", …" if len(one["nodes"]) > _SHOWN else "")
-    count = len(one["nodes"])
-    return f"{text}: {count} {'node' if count == 1 else 'nodes'} ({names})"
+    names = nodes[:_SHOWN]
+    if len(nodes) > _SHOWN:
+        names.append("…")
+    noun = "node" if len(nodes) == 1 else "nodes"
+    return f"{text}: {len(nodes)} {noun} ({', '.join(names)})"

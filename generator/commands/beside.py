@@ -12,22 +12,27 @@ def schema_files(folder: Path, *names: str) -> list[File]:
     """The files of schemas, below a folder; none where a file of somebody else has the name of one."""
     from generator.catalog import shipped
 
-    paths = {name: shipped.schemas()[name] for name in names}
-    for name, path in paths.items():
+    files = []
+    for name in names:
+        path = shipped.schemas()[name]
         there = _text_there(folder / path.name)
         if there is not None and not shipped.is_schema(there, name):
             return []
-    return [File(path.name, path.read_text(encoding="utf-8")) for path in paths.values()]
+        files.append(File(path.name, path.read_text(encoding="utf-8")))
+    return files
 
 
 def put_changed(folder: Path, files: Iterable[File]) -> list[Path]:
     """Write those that are not there as they are; the paths of these."""
     from generator.base import disk
 
-    differ = [file for file in files if _text_there(folder / file.path) != file.text]
-    for file in differ:
-        disk.put(folder / file.path, file.text)
-    return [folder / file.path for file in differ]
+    written = []
+    for file in files:
+        path = folder / file.path
+        if _text_there(path) != file.text:
+            disk.put(path, file.text)
+            written.append(path)
+    return written
 
 
 def _text_there(path: Path) -> str | None:

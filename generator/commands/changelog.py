@@ -99,10 +99,9 @@ def command(
             {"change": row.kind, "rule": row.name, "what": ", ".join(row.what())} for row in found
         ]
         table(["change", "rule", "what"], rows)
-    count = f"{len(found) or 'no'} rule{'' if len(found) == 1 else 's'} changed"
-    say(
-        f"{count} from {before.name} to {after.name}{f'; {changelog} names what it must' if check else ''}"
-    )
+    rules = "1 rule" if len(found) == 1 else f"{len(found) or 'no'} rules"
+    verdict = f"; {changelog} names what it must" if check else ""
+    say(f"{rules} changed from {before.name} to {after.name}{verdict}")
 
 
 @dataclass(frozen=True)
@@ -117,12 +116,13 @@ class _Version:
         from generator.history import rule_lock
 
         text = self.text(self.file or path)
+        if text is None:
+            return None
         try:
-            return None if text is None else rule_lock.rows_in(text)
+            return rule_lock.rows_in(text)
         except (ValueError, RecursionError) as error:
-            raise ToolError(
-                f"{self.file or f'{path} of {self.name}'} is not a lock file: {error}"
-            ) from error
+            place = self.file or f"{path} of {self.name}"
+            raise ToolError(f"{place} is not a lock file: {error}") from error
 
     def text(self, path: Path) -> str | None:
         from generator.history import git
@@ -147,13 +147,18 @@ def _compared_versions(span: str | None) -> tuple[_Version | None, _Version]:
     here = _Version("the files here")
     if span is None:
         base = git.base(_HERE)
-        return (_Version(base[1], base[0]) if base else None), here
+        if not base:
+            return None, here
+        commit, name = base
+        return _Version(name, commit), here
     if is_file(Path(span)):
         return _version(span), here
     first, dots, last = span.partition("..")
     if last.startswith("."):
         raise ToolError(f"{span} has three dots; write {first}..{last[1:]}")
-    return _version(first or "HEAD"), _version(last or "HEAD") if dots else here
+    before = _version(first or "HEAD")
+    after = _version(last or "HEAD") if dots else here
+    return before, after
 
 
 def _version(name: str) -> _Version:
@@ -191,9 +196,12 @@ def _check(
     from generator.history import changes
 
     text = after.text(path)
-    line, newest = changes.newest_section(text or "")
-    lines = newest if before.file else changes.added(before.text(path) or "", text or "")
-    where = Location(path.as_posix(), line, 1) if text is not None else Location(path.as_posix())
+    where = Location(path.as_posix())
+    line, lines = changes.newest_section(text or "")
+    if text is not None:
+        where = Location(path.as_posix(), line, 1)
+    if not before.file:
+        lines = changes.added(before.text(path) or "", text or "")
     stop_on_errors(changes.unnamed(found, lines, where, before.name), style)
 
 

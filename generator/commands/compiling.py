@@ -72,15 +72,15 @@ def validate_compiled(
             f"{error}; --no-validate does without it and leaves the rules unproven"
         ) from error
     tested = compile_rules(inputs.catalog, inputs.default_profile)
-    with_tests = (
-        inputs.catalog if entries is None else replace(inputs.catalog, entries=tuple(entries))
-    )
-    verdict = validate(
-        tool, files, tested, with_tests, output, again, partial(show_count, "unit tests")
-    )
+    with_tests = inputs.catalog
+    if entries is not None:
+        with_tests = replace(with_tests, entries=tuple(entries))
+    progress = partial(show_count, "unit tests")
+    verdict = validate(tool, files, tested, with_tests, output, again, progress)
     proof = f"promtool accepts the {verdict.rules} rules of Prometheus"
     if verdict.test_files:
-        proof += f", the unit tests of {verdict.test_files} {'entry' if verdict.test_files == 1 else 'entries'} pass"
+        noun = "entry" if verdict.test_files == 1 else "entries"
+        proof += f", the unit tests of {verdict.test_files} {noun} pass"
     if verdict.remembered:
         proof += (
             f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"
@@ -93,14 +93,15 @@ def output_size(compiled: "Compiled", count: int) -> str:
     files = f"{count} files"
     if compiled.rules is None:
         return files
-    alerts = Counter(row.engine for row in compiled.rules.alerts)
-    engines = ", ".join(
-        f"{alerts[engine]} for {engine.capitalize()}" for engine in compiled.rules.groups
-    )
-    rules = sum(len(group.rules) for groups in compiled.rules.groups.values() for group in groups)
-    return (
-        f"{files}, {alerts.total()} alerts ({engines}) and {rules - alerts.total()} recording rules"
-    )
+    alerts = Counter(alert.engine for alert in compiled.rules.alerts)
+    rules = 0
+    of_engines = []
+    for engine, groups in compiled.rules.groups.items():
+        rules += sum(len(group.rules) for group in groups)
+        of_engines.append(f"{alerts[engine]} for {engine.capitalize()}")
+    total = alerts.total()
+    engines = ", ".join(of_engines)
+    return f"{files}, {total} alerts ({engines}) and {rules - total} recording rules"
 
 
 def stop_on_errors(problems: Sequence[Problem], style: str = "text") -> None:

@@ -23,7 +23,7 @@ def one_of(names: Callable[[click.Context], Names]) -> Completer:
 
     def complete(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
         with suppress(Exception):
-            return list(_fitting(names(ctx), begun, ""))
+            return list(_fitting(names(ctx), begun))
         return []
 
     return complete
@@ -41,9 +41,10 @@ def some_of(names: Callable[[click.Context], Names]) -> Completer:
     return complete
 
 
-def _fitting(names: Names, begun: str, before: str) -> Iterator[CompletionItem]:
+def _fitting(names: Names, begun: str, before: str = "") -> Iterator[CompletionItem]:
+    folded = begun.casefold()
     for name, text in names.items():
-        if name.casefold().startswith(begun.casefold()):
+        if name.casefold().startswith(folded):
             yield CompletionItem(before + name, help=text)
 
 
@@ -51,7 +52,8 @@ def entries(ctx: click.Context) -> Names:
     """Ids and alerts; their titles."""
     named: dict[str, str | None] = {}
     for entry in _completed_entries(ctx):
-        named |= dict.fromkeys((entry.id, *entry.alerts()), entry.title)
+        named[entry.id] = entry.title
+        named |= dict.fromkeys(entry.alerts(), entry.title)
     return dict(sorted(named.items()))
 
 
@@ -67,11 +69,15 @@ def _catalogs(ctx: click.Context) -> Iterable[Path]:
     from generator.catalog.load import shipped_catalog
 
     typed: tuple[Path, ...] = ctx.params.get("catalogs") or ()
-    file = None if typed else project.nearest_file(Path.cwd())
-    if file is None:
+    if typed:
         return typed
-    found, problems = project.read_project(file, shipped_catalog(), ["catalog"])
-    return () if problems else found.catalogs
+    file = project.nearest_file(Path.cwd())
+    if file is None:
+        return ()
+    read, problems = project.read_project(file, shipped_catalog(), ["catalog"])
+    if problems:
+        return ()
+    return read.catalogs
 
 
 def preset_names(_: click.Context) -> Names:

@@ -23,7 +23,11 @@ def command(name: str | None, section: str | None, colour: bool) -> None:
 
     pages = shipped.pages()
     if name is None:
-        table(["page", "title"], [{"page": one, "title": shipped.page_title(one)} for one in pages])
+        rows = [{"page": known, "title": shipped.page_title(known)} for known in pages]
+        table(["page", "title"], rows)
         return
-    text = shipped.readable_page(exactly(name, {one: one for one in pages}, "docs"))
-    page.show(text if section is None else page.section(text, section), colour)
+    wanted = exactly(name, {known: known for known in pages}, "docs")
+    text = shipped.readable_page(wanted)
+    if section is not None:
+        text = page.section(text, section)
+    page.show(text, colour)

@@ -114,21 +114,24 @@ def command(
         "prometheus": _presets_that_set(presets, "prometheus", metrics),
     }
     deployment = _presets_that_set(presets, "kube_proxy", runs)[0] if runs else None
-    endpoints = {kind: access.endpoint(kind, url, {}, os.environ) for kind, url in urls.items()}
-    loki, prometheus = (
-        client_of(each) if each else None for each in (endpoints["loki"], endpoints["prometheus"])
+    endpoints = {}
+    for kind, url in urls.items():
+        endpoints[kind] = access.endpoint(kind, url, {}, os.environ)
+    loki, prometheus = endpoints["loki"], endpoints["prometheus"]
+    facts = survey.look(
+        [preset.profile for preset in wanted["loki"]],
+        client_of(loki) if loki else None,
+        [preset.profile for preset in wanted["prometheus"]],
+        client_of(prometheus) if prometheus else None,
     )
-    profiles_of = {engine: [preset.profile for preset in found] for engine, found in wanted.items()}
-    facts = survey.look(profiles_of["loki"], loki, profiles_of["prometheus"], prometheus)
-    found = {
-        "loki": facts.streams,
+    held = {
+        "loki": facts.streams or {},
         "prometheus": {key: job.targets for key, job in (facts.jobs or {}).items()},
     }
-    choices = {
-        engine: fitting.choose(wanted[engine], engine, found[engine] or {})
-        or _default(wanted[engine], engine)
-        for engine in wanted
-    }
+    choices = {}
+    for engine, able in wanted.items():
+        best = fitting.choose(able, engine, held[engine])
+        choices[engine] = best or _default(able, engine)
     assumed = choices["prometheus"].preset.profile.kubernetes.labels.get("release")
     folder = Path(output).parent
     schemas = [] if output == _STDOUT else beside.schema_files(folder, "profile")
@@ -181,9 +184,8 @@ def _presets_that_set(
 def _default(presets: Sequence["Preset"], engine: "Engine") -> "Choice":
     from generator.sites.fitting import Choice
 
-    return Choice(
-        next((preset for preset in presets if preset.name == _DEFAULTS[engine]), presets[0])
-    )
+    by_name = {preset.name: preset for preset in presets}
+    return Choice(by_name.get(_DEFAULTS[engine], presets[0]))
 
 
 def _proposed_profile(
@@ -202,37 +204,37 @@ def _proposed_profile(
     from generator.sites import fitting
 
     # One that is for logs and metrics would overrule the other in what that one was chosen for.
-    chosen = [
-        *(choice.preset for choice in choices.values()),
-        *([deployment] if deployment else []),
-    ]
+    chosen = [choice.preset for choice in choices.values()]
+    if deployment:
+        chosen.append(deployment)
     broad_first = sorted(chosen, key=lambda preset: -len(preset.sections))
-    labels = {"labels": {"cluster": cluster_label}} if cluster_label else {}
-    sections: dict[Engine, dict[str, Any]] = {
-        engine: {**({"selector": choice.selector} if choice.selector else {}), **labels}
-        for engine, choice in choices.items()
-    }
+    sections: dict[Engine, dict[str, Any]] = {}
+    for engine, choice in choices.items():
+        section: dict[str, Any] = {}
+        if choice.selector:
+            section["selector"] = choice.selector
+        if cluster_label:
+            section["labels"] = {"cluster": cluster_label}
+        sections[engine] = section
     kernel = fitting.kernel_log(choices["loki"].preset, facts)
     if kernel or kernel is None:
         sections["loki"]["kernel"] = kernel
-    logs, metrics = (
-        choices["loki"].preset.profile.loki,
-        choices["prometheus"].preset.profile.prometheus,
-    )
-    seen = fitting.clusters(
-        facts, cluster_label or logs.labels.cluster, cluster_label or metrics.labels.cluster
-    )
+    servers = {}
+    for kind, endpoint in endpoints.items():
+        if endpoint:
+            servers[kind] = {"url": endpoint.url}
+            if endpoint.tenant:
+                servers[kind]["tenant"] = endpoint.tenant
+    logs = choices["loki"].preset.profile.loki.labels
+    metrics = choices["prometheus"].preset.profile.prometheus.labels
+    seen = fitting.clusters(facts, cluster_label or logs.cluster, cluster_label or metrics.cluster)
     return scaffold.profile(
         output if output != _STDOUT else "site.yaml",
         list(dict.fromkeys(preset.name for preset in broad_first)),
         clusters or (seen if len(seen) > 1 else ()),
         sections["loki"],
         sections["prometheus"],
-        {
-            kind: {"url": each.url, **({"tenant": each.tenant} if each.tenant else {})}
-            for kind, each in endpoints.items()
-            if each
-        },
+        servers,
         {"labels": {"release": release}} if release else {},
         runbooks,
         schema,
@@ -240,7 +242,9 @@ def _proposed_profile(
 
 
 def _with(schemas: Sequence["File"]) -> str:
-    return f", and beside it {schemas[0].path}, which editors complete from" if schemas else ""
+    if not schemas:
+        return ""
+    return f", and beside it {schemas[0].path}, which editors complete from"
 
 
 def _gaps_of_profile(file: "File", facts: "SiteFacts") -> list["Gap"]:
@@ -256,53 +260,52 @@ def _gaps_of_profile(file: "File", facts: "SiteFacts") -> list["Gap"]:
     from generator.sites import fitting
 
     name = Path(file.path).name
-    with tempfile.TemporaryDirectory() as folder:
-        disk.populate(Path(folder), [File(name, file.text)])
-        read = load(profile=Path(folder) / name)
-        problems = [
-            *read.problems,
-            *(row for check in SITE_CHECKS for row in check(read.catalog, read.profile)),
-        ]
-        stop_on_errors(errors(dict.fromkeys(_said(row, Path(folder)) for row in problems)))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        disk.populate(folder, [File(name, file.text)])
+        read = load(profile=folder / name)
+        problems = [*read.problems]
+        for check in SITE_CHECKS:
+            problems += check(read.catalog, read.profile)
+        named = [_without_temporary(problem, folder) for problem in problems]
+        stop_on_errors(errors(dict.fromkeys(named)))
     return fitting.findings(read.catalog, read.profile, facts)
 
 
-def _said(problem: "Problem", folder: Path) -> "Problem":
+def _without_temporary(problem: "Problem", folder: Path) -> "Problem":
     """Without the name of a file that nobody has: what is wrong in it came by an option."""
     from generator.base.problems import Location
 
-    if not Path(problem.where.path).resolve().is_relative_to(folder.resolve()):
+    path = Path(problem.where.path).resolve()
+    if not path.is_relative_to(folder.resolve()):
         return problem
     return replace(problem, where=Location(""))
 
 
 def _seen(choices: Mapping["Engine", "Choice"], facts: "SiteFacts") -> list[str]:
     """A line for each server that was asked."""
+    from generator.sites.fitting import Job
+
     lines = []
     if facts.streams is not None:
         choice = choices["loki"]
         selector = choice.selector or choice.preset.profile.loki.selector
-        lines.append(
-            f"logs: {choice.preset.name}; {len(facts.streams.get(selector, ()))} streams {selector}"
-        )
+        count = len(facts.streams.get(selector, ()))
+        lines.append(f"logs: {choice.preset.name}; {count} streams {selector}")
     if facts.kernel is not None and not any(facts.kernel.values()):
         lines.append(
             "kernel logs: none; the profile says `kernel: null`, and the alerts on them are left out"
         )
-    lines += [
-        f"kernel logs: {len(rows)} streams {selector}"
-        for selector, rows in (facts.kernel or {}).items()
-        if rows
-    ]
+    for selector, streams in (facts.kernel or {}).items():
+        if streams:
+            lines.append(f"kernel logs: {len(streams)} streams {selector}")
     if facts.jobs is not None:
         choice = choices["prometheus"]
         selector = choice.selector or choice.preset.profile.prometheus.selector
-        job = facts.jobs.get(selector)
-        total, up = (len(job.targets), job.up) if job else (0, 0)
-        versions = ", ".join(sorted(job.versions)) if job and job.versions else "of unknown version"
-        lines.append(
-            f"metrics: {choice.preset.name}; {up} of {total} targets {selector} answer, {versions}"
-        )
+        job = facts.jobs.get(selector, Job())
+        versions = ", ".join(sorted(job.versions)) or "of unknown version"
+        answering = f"{job.up} of {len(job.targets)} targets {selector} answer"
+        lines.append(f"metrics: {choice.preset.name}; {answering}, {versions}")
     return lines
 
 

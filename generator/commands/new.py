@@ -59,7 +59,8 @@ def command(entry_id: str, kind: str, alert: str | None, catalogs: tuple[Path, .
     files = scaffold.files(entry_id, name, kind, schema=bool(schemas))
     put = beside.put_changed(catalog, schemas)  # before the entry, which is whole or not there
     write.create(folder, files)
-    for path in [*(folder / file.path for file in files), *put]:
+    written = [folder / file.path for file in files]
+    for path in [*written, *put]:
         tell(path.as_posix())
     added = [] if _is_shipped(catalog) else ["--catalog", str(catalog)]
     say("fill in every TODO, then run:")
@@ -71,17 +72,17 @@ def _why_refused(entry_id: str, alert: str, catalog: Path) -> str:
     """Why an entry of a catalog cannot have this id and alert; empty if it can."""
     import re
 
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", entry_id) or not re.fullmatch(
-        r"KubeProxy[A-Za-z0-9]+", alert
-    ):
+    is_id = re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", entry_id)
+    is_alert = re.fullmatch(r"KubeProxy[A-Za-z0-9]+", alert)
+    if not is_id or not is_alert:
         return "an id is like my-failure, an alert like KubeProxyMyFailure; choose another name"
     if os.path.lexists(catalog / entry_id):
         return f"{catalog / entry_id} exists already; choose another id"
     from generator.catalog.load import load
 
-    for entry in load(
-        [catalog] if is_folder(catalog) and not _is_shipped(catalog) else []
-    ).catalog.entries:
+    own = is_folder(catalog) and not _is_shipped(catalog)
+    read = load([catalog] if own else [])
+    for entry in read.catalog.entries:
         if entry.id == entry_id:
             return (
                 f"{entry_id} is the id of {entry.document.path}; choose another one "

@@ -102,11 +102,7 @@ def inputs(function: Callable[..., Any]) -> Callable[..., Any]:
     return catalog_option(profile_option(from_project(function)))
 
 
-_KEYS = {
-    "profile": "profile",
-    "catalogs": "catalog",
-    "output": "output",
-}  # of parameters, in the project's file
+_KEYS = {"profile": "profile", "catalogs": "catalog", "output": "output"}
 
 
 def from_project(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,13 +111,18 @@ def from_project(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def command(*arguments: Any, **given: Any) -> Any:
         context = click.get_current_context()
-        origins = {name: context.get_parameter_source(name) for name in _KEYS if name in given}
-        left_open = [name for name, origin in origins.items() if origin is ParameterSource.DEFAULT]
+        left_open = []
+        of_environment = []
+        for name in _KEYS:
+            origin = context.get_parameter_source(name)
+            if origin is ParameterSource.DEFAULT:
+                left_open.append(name)
+            if origin is ParameterSource.ENVIRONMENT:
+                of_environment.append(name)
         taken, place = _of_project(left_open, given.get("style", "text"))
         _say_taken(taken, place)
-        for name, origin in origins.items():
-            if origin is ParameterSource.ENVIRONMENT:
-                _say_taken({name: given[name]}, _variable(_KEYS[name]))
+        for name in of_environment:
+            _say_taken({name: given[name]}, _variable(_KEYS[name]))
         return function(*arguments, **{**given, **taken})
 
     return command
@@ -133,14 +134,20 @@ def _of_project(names: Sequence[str], style: str) -> tuple[dict[str, Any], str]:
     from generator.catalog.load import shipped_catalog
 
     path = None
-    with suppress(OSError):  # the working folder was removed
-        path = project.nearest_file(Path.cwd()) if names else None
+    if names:
+        with suppress(OSError):  # the working folder was removed
+            path = project.nearest_file(Path.cwd())
     if path is None:
         return {}, ""
-    found, problems = project.read_project(path, shipped_catalog(), [_KEYS[name] for name in names])
+    keys = [_KEYS[name] for name in names]
+    read, problems = project.read_project(path, shipped_catalog(), keys)
     stop_on_errors(problems, style)
-    said = {name: getattr(found, name) for name in names}
-    return {name: value for name, value in said.items() if value}, found.name
+    values = {}
+    for name in names:
+        value = getattr(read, name)
+        if value:
+            values[name] = value
+    return values, read.name
 
 
 def _say_taken(values: Mapping[str, Any], place: str) -> None:
@@ -154,9 +161,14 @@ def as_options(
     catalogs: Sequence[Path], profile: Path | None, output: Path | None = None
 ) -> list[str]:
     """The words of a command line that give these."""
-    words = [word for path in catalogs for word in ("--catalog", str(path))]
-    words += ["--profile", str(profile)] if profile else []
-    return words + (["--output", str(output)] if output else [])
+    words = []
+    for path in catalogs:
+        words += ["--catalog", str(path)]
+    if profile:
+        words += ["--profile", str(profile)]
+    if output:
+        words += ["--output", str(output)]
+    return words
 
 
 def version_of(text: str | None) -> "Version | None":
@@ -165,12 +177,12 @@ def version_of(text: str | None) -> "Version | None":
 
     if text is None:
         return None
-    found = parse_version(text)
-    if found is None:
+    version = parse_version(text)
+    if version is None:
         raise ToolError(
             f"{text!r} is no version that is known here; versions are like 1.14, v1.18.20, v1.18.4-tke.26"
         )
-    return found
+    return version
 
 
 def server_options(*kinds: str) -> Callable[..., Any]:
@@ -178,8 +190,9 @@ def server_options(*kinds: str) -> Callable[..., Any]:
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         for kind in reversed(kinds):
-            said = f"Address of {SERVERS[kind]}."
-            function = click.option(f"--{kind}", metavar="URL", help=said)(function)
+            text = f"Address of {SERVERS[kind]}."
+            option = click.option(f"--{kind}", metavar="URL", help=text)
+            function = option(function)
         return function
 
     return add
@@ -189,10 +202,14 @@ def only_option(*kinds: str) -> Callable[..., Any]:
     """Which of the servers that are named somewhere the command speaks to."""
 
     def names(_: click.Context, option: click.Parameter, given: str | None) -> frozenset[str]:
-        found = frozenset(name.strip() for name in given.split(",")) if given else frozenset()
-        for name in sorted(found - set(kinds)):
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(kinds)}", param=option)
-        return found
+        if not given:
+            return frozenset()
+        wanted = frozenset(name.strip() for name in given.split(","))
+        unknown = sorted(wanted - set(kinds))
+        if unknown:
+            message = f"{unknown[0]!r} is not one of {', '.join(kinds)}"
+            raise click.BadParameter(message, param=option)
+        return wanted
 
     return click.option(
         "--only",
@@ -209,15 +226,19 @@ def json_option(text: str = "For programs.") -> Callable[..., Any]:
 
 def examples(*lines: str) -> str:
     """The examples below a command's help; \\b keeps click from joining the lines."""
-    return "\b\nExamples:\n" + "\n".join(f"  {TOOL} {line}" for line in lines)
+    typed = [f"  {TOOL} {line}" for line in lines]
+    return "\n".join(["\b", "Examples:", *typed])
 
 
 def _colour(_: click.Context, __: click.Parameter, given: str) -> bool:
     """Whether colours are wanted though no terminal is seen, as FORCE_COLOR says too; NO_COLOR counts on a terminal."""
     if given == "never":
         os.environ["NO_COLOR"] = "1"
-    forced = os.environ.get("FORCE_COLOR", "") not in ("", "0") and not os.environ.get("NO_COLOR")
-    return given == "always" or (given == "auto" and forced)
+    if given != "auto":
+        return given == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return os.environ.get("FORCE_COLOR", "") not in ("", "0")
 
 
 colour_option = click.option(

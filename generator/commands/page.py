@@ -11,6 +11,8 @@ from generator.base.names import FOUND, TOOL
 from generator.commands.options import Decorator
 from generator.commands.printing import console, on_terminal, printable, say, tell
 
+_HEADING = re.compile(r"^(##+) (.+)$", re.MULTILINE)
+
 
 def section_option(such_as: str) -> Decorator:
     return click.option(
@@ -28,32 +30,32 @@ def show(text: str, colour: bool) -> None:
 
 def section(text: str, wanted: str) -> str:
     """The section whose heading is, or else begins so, with all below it; ends the command if there is none."""
-    begins = list(re.finditer(r"^(##+) (.+)$", _without_code(text), re.MULTILINE))
+    headings = list(_HEADING.finditer(_without_code(text)))
     word = wanted.strip("# ").casefold()
-    fitting = [one for one in begins if one[2].casefold() == word] or [
-        one for one in begins if word and word in one[2].casefold()
-    ]
+    fitting = [heading for heading in headings if heading[2].casefold() == word]
+    if word and not fitting:
+        fitting = [heading for heading in headings if word in heading[2].casefold()]
     if not fitting:
-        say(
-            f"{TOOL}: the page has no section {wanted!r}; its sections: {', '.join(one[2] for one in begins)}"
-        )
+        sections = ", ".join(heading[2] for heading in headings)
+        say(f"{TOOL}: the page has no section {wanted!r}; its sections: {sections}")
         raise click.exceptions.Exit(FOUND)
-    begin = fitting[0]
-    after = (
-        one.start()
-        for one in begins
-        if one.start() > begin.start() and len(one[1]) <= len(begin[1])
-    )
-    return text[begin.start() : next(after, len(text))].rstrip("\n") + "\n"
+    begin = fitting[0].start()
+    depth = len(fitting[0][1])
+    end = len(text)
+    for heading in headings:
+        if heading.start() > begin and len(heading[1]) <= depth:
+            end = heading.start()
+            break
+    whole = text[begin:end].rstrip("\n")
+    return f"{whole}\n"
 
 
 def _without_code(text: str) -> str:
     """With spaces in place of code, whose comments look like headings."""
-    parts = [
-        (" " * (len(part) - 1) + "\n") if is_code else part
-        for is_code, part in markdown.prose_and_code(text, fences=True)
-    ]
-    return "".join(parts)
+    prose = ""
+    for is_code, part in markdown.prose_and_code(text, fences=True):
+        prose += re.sub(r"[^\n]", " ", part) if is_code else part
+    return prose
 
 
 def _print_page(text: str, colour: bool) -> None:
@@ -82,8 +84,10 @@ _FILLED = re.compile(rf"(?:{_STYLE}| )+$", re.MULTILINE)  # rich fills up its li
 
 def _marked(prose: str) -> str:
     """With marks for the code in it, which rich would break where a line ends, or where it is longer than one."""
-    lines = markdown.unbroken(prose).splitlines(keepends=True)
-    return "".join(line if line.startswith("|") else _edged(line) for line in lines)
+    marked = ""
+    for line in markdown.unbroken(prose).splitlines(keepends=True):
+        marked += line if line.startswith("|") else _edged(line)
+    return marked
 
 
 def _edged(line: str) -> str:
@@ -93,9 +97,11 @@ def _edged(line: str) -> str:
 def _unmarked(shown: str) -> str:
     """Without the marks, and each piece of code in one line."""
     whole = _WHOLE.sub(lambda code: _BREAK.sub(_styles, code[0]), shown)
-    return _FILLED.sub(_styles, whole.replace(_EDGE, "")).replace(markdown.STUCK, " ")
+    without_marks = whole.replace(_EDGE, "")
+    trimmed = _FILLED.sub(_styles, without_marks)
+    return trimmed.replace(markdown.STUCK, " ")
 
 
-def _styles(found: re.Match[str]) -> str:
+def _styles(left_out: re.Match[str]) -> str:
     """The styles in what is left out."""
-    return "".join(re.findall(_STYLE, found[0]))
+    return "".join(re.findall(_STYLE, left_out[0]))

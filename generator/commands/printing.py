@@ -38,8 +38,8 @@ def tell_json(data: Any) -> None:
     """The same for programs."""
     import json
 
-    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    tell_json_text(json.dumps(data, indent=2, ensure_ascii=not unicode))
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    tell_json_text(json.dumps(data, indent=2, ensure_ascii=encoding != "utf8"))
 
 
 def tell_json_text(text: str, nl: bool = True) -> None:
@@ -56,7 +56,9 @@ def _echo(text: str, nl: bool = True) -> None:
 
 def _painted(text: str, style: Mapping[str, Any]) -> str:
     """In a style of click, which leaves colours out where no terminal is."""
-    return click.style(text, **style) if style and not os.environ.get("NO_COLOR") else text
+    if not style or os.environ.get("NO_COLOR"):
+        return text
+    return click.style(text, **style)
 
 
 def _printable_json(text: str) -> str:
@@ -73,7 +75,8 @@ def _printable_line(line: str) -> str:
 def _escaped(char: str) -> str:
     import json
 
-    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]
+    quoted = json.dumps(char)
+    return quoted[1:-1]
 
 
 def show_count(of_what: str, done: int, of: int) -> None:
@@ -136,9 +139,11 @@ def table(
         return
     from rich.table import Table
 
+    shown = narrow or columns
     table = Table(box=None, header_style="bold")
-    for column in narrow or columns:
+    for column in shown:
         table.add_column(column, overflow="fold", no_wrap=column in _UNBROKEN)
     for row in rows:
-        table.add_row(*(printable(row[column]) for column in narrow or columns))
+        cells = [printable(row[column]) for column in shown]
+        table.add_row(*cells)
     console().print(table, markup=False)

@@ -26,23 +26,39 @@ def rendered_problems(problems: Sequence[Problem], style: str) -> str:
     """
     ordered = sorted(set(problems))
     if style == "json":
-        rows = [{**asdict(p.where), "severity": p.severity, "message": p.message} for p in ordered]
-        return json.dumps({"problems": rows}, indent=2, ensure_ascii=False) + "\n"
+        return _as_json({"problems": [_row(problem) for problem in ordered]})
     if style == "gitlab":
-        return json.dumps([_gitlab(p) for p in ordered], indent=2, ensure_ascii=False) + "\n"
+        return _as_json([_gitlab(problem) for problem in ordered])
     line = _github if style == "github" else str
-    return "".join(f"{line(p)}\n" for p in ordered)
+    return "".join(f"{line(problem)}\n" for problem in ordered)
+
+
+def _as_json(data: Any) -> str:
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    return f"{text}\n"
+
+
+def _row(problem: Problem) -> dict[str, Any]:
+    return {
+        **asdict(problem.where),
+        "severity": problem.severity,
+        "message": problem.message,
+    }
+
+
+# Of GitHub's workflow commands.
+_IN_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTIES = {**_IN_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}
 
 
 def _github(problem: Problem) -> str:
-    # Escapes of GitHub's workflow commands: data escapes %, CR and LF; properties also ':' and ','.
-    data = problem.message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    path = problem.where.path.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    path = path.replace(":", "%3A").replace(",", "%2C")
+    where = problem.where
+    path = where.path.translate(_IN_PROPERTIES)
     place = f" file={path}" if path else ""
-    if problem.where.line:
-        place += f",line={problem.where.line},col={problem.where.column}"
-    return f"::{problem.severity}{place}::{data}"
+    if where.line:
+        place += f",line={where.line},col={where.column}"
+    message = problem.message.translate(_IN_DATA)
+    return f"::{problem.severity}{place}::{message}"
 
 
 def literal(text: str, style: str) -> str:
@@ -55,10 +71,11 @@ def literal(text: str, style: str) -> str:
 
 def _gitlab(problem: Problem) -> dict[str, Any]:
     """One issue, in the part of Code Climate's format that GitLab reads; it tells issues apart by the fingerprint."""
+    said = str(problem).encode(errors="backslashreplace")
     return {
         "description": problem.message,
         "check_name": TOOL,
-        "fingerprint": hashlib.sha256(str(problem).encode(errors="backslashreplace")).hexdigest(),
+        "fingerprint": hashlib.sha256(said).hexdigest(),
         "severity": "major" if problem.severity == "error" else "minor",
         # GitLab wants a path in any case; of what stands in no file it is the repository's.
         "location": {
@@ -85,8 +102,7 @@ def sarif(problems: Sequence[Problem]) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(problem) for problem in sorted(set(problems))],
     }
-    log = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return _as_json({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _result(problem: Problem) -> dict[str, Any]:
@@ -106,21 +122,24 @@ def _result(problem: Problem) -> dict[str, Any]:
 
 def _uri(path: str) -> str:
     """A path as a reference; quoted, as one that begins with `a:` would name a scheme."""
-    return f"{'file://' if path.startswith('/') else ''}{quote(path, errors='surrogateescape')}"
+    quoted = quote(path, errors="surrogateescape")
+    return f"file://{quoted}" if path.startswith("/") else quoted
 
 
 def junit(outcomes: Sequence["Outcome"]) -> str:
     """How tests ended, as JUnit's XML: a suite for each file, a case for each test."""
     root = ElementTree.Element("testsuites", name=TOOL)
-    for file, rows in groupby(sorted(outcomes, key=_file_of_outcome), key=_file_of_outcome):
+    by_file = sorted(outcomes, key=_file_of_outcome)
+    for file, rows in groupby(by_file, key=_file_of_outcome):
         cases = list(rows)
         failures = sum(bool(case.said) for case in cases)
         suite = ElementTree.SubElement(root, "testsuite", name=_xml(file))
-        suite.attrib |= {"tests": str(len(cases)), "failures": str(failures)}
-        for case in cases:
-            suite.append(_case(case))
+        suite.set("tests", str(len(cases)))
+        suite.set("failures", str(failures))
+        suite.extend(map(_case, cases))
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    text = ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
+    return f"{text}\n"
 
 
 def _file_of_outcome(outcome: "Outcome") -> str:
@@ -132,7 +151,8 @@ def _case(outcome: "Outcome") -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=file, name=_xml(outcome.test), file=file)
     if outcome.said:
         said = _xml(outcome.said)
-        failure = ElementTree.SubElement(case, "failure", message=said.strip().split("\n")[0])
+        first_line, *_ = said.strip().split("\n")
+        failure = ElementTree.SubElement(case, "failure", message=first_line)
         failure.text = said
     return case
 

@@ -1,6 +1,7 @@
 """What `push` and `diff` share: the rulers they speak to, and how a plan is told."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +99,9 @@ def rulers(
     from generator.servers import access
 
     found: list[tuple[Engine, Ruler]] = []
-    for kind, server in access.named_servers(
-        _KINDS, urls, only, profile.servers, os.environ
-    ).items():
+    has_rule_file = False
+    servers = access.named_servers(_KINDS, urls, only, profile.servers, os.environ)
+    for kind, server in servers.items():
         engine: Engine = "loki" if kind == "loki" else "prometheus"
         asked_for = urls[kind] or kind in only
         if kind == "prometheus" and not rules_dir and not asked_for:
@@ -112,10 +113,11 @@ def rulers(
         client = client_of(server)
         if kind == "prometheus" and rules_dir:
             found.append((engine, RuleFile(client, rules_dir, namespace)))
+            has_rule_file = True
         else:
             found.append((engine, Api(client, namespace)))
     left_out = only and "prometheus" not in only
-    if rules_dir and not left_out and not any(isinstance(ruler, RuleFile) for _, ruler in found):
+    if rules_dir and not left_out and not has_rule_file:
         raise ToolError(
             "--rules-dir needs the address of the Prometheus that reads it: --prometheus URL"
         )
@@ -132,9 +134,11 @@ def differences(rules: "Rules", found: Sequence[tuple["Engine", "Ruler"]]) -> li
     """What each ruler lacks. Raises ToolError if it cannot be asked, or holds groups that are not ours."""
     from generator.compile.rule_files import groups_data
 
-    return [
-        _difference(engine, ruler, groups_data(rules.groups[engine])) for engine, ruler in found
-    ]
+    differing = []
+    for engine, ruler in found:
+        wanted = groups_data(rules.groups[engine])
+        differing.append(_difference(engine, ruler, wanted))
+    return differing
 
 
 def backwards(found: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
@@ -150,44 +154,41 @@ def _difference(engine: "Engine", ruler: "Ruler", wanted: Sequence["Group"]) -> 
     loaded = ruler.groups()
     others = plan.foreign(loaded)
     if others:
+        listed = ", ".join(others)
         raise ToolError(
-            f"{ruler.place} holds groups that are not ours: {', '.join(others)}; use another --namespace"
+            f"{ruler.place} holds groups that are not ours: {listed}; use another --namespace"
         )
     return Difference(ruler, loaded, wanted, plan.changes(engine, wanted, loaded))
 
 
 def differences_told(found: Sequence[Difference]) -> str:
     """A line for each group that differs, below its ruler, with a diff of what changes in it; empty if none does."""
-    lines = []
-    for each in found:
-        lines += [each.ruler.place] if each.changes else []
-        for change in each.changes:
-            lines.append(f"  {change.kind} {change.name}")
+    text = ""
+    for difference in found:
+        if difference.changes:
+            text += f"{difference.ruler.place}\n"
+        for change in difference.changes:
+            text += f"  {change.kind} {change.name}\n"
             if change.kind == "update":
-                lines += [f"    {line}" for line in change.lines()]
-    return "".join(f"{line}\n" for line in lines)
+                text += "".join(f"    {line}\n" for line in change.lines())
+    return text
 
 
 def differences_as_data(found: Sequence[Difference]) -> list[dict[str, Any]]:
-    return [
-        {
-            "ruler": each.ruler.place,
-            "changes": [
-                {"group": change.name, "change": change.kind, "diff": change.lines()}
-                for change in each.changes
-            ],
-        }
-        for each in found
-    ]
+    data = []
+    for difference in found:
+        changes = []
+        for change in difference.changes:
+            changes.append({"group": change.name, "change": change.kind, "diff": change.lines()})
+        data.append({"ruler": difference.ruler.place, "changes": changes})
+    return data
 
 
 def counted(changes: Sequence["GroupChange"]) -> str:
     """Such as `2 to create, 1 to update`."""
-    counts = {
-        word: sum(change.kind == word for change in changes)
-        for word in ("create", "update", "delete")
-    }
-    return (
-        ", ".join(f"{count} to {word}" for word, count in counts.items() if count)
-        or "no difference"
-    )
+    counts = Counter(change.kind for change in changes)
+    parts = []
+    for kind in ("create", "update", "delete"):
+        if counts[kind]:
+            parts.append(f"{counts[kind]} to {kind}")
+    return ", ".join(parts) or "no difference"

@@ -23,11 +23,13 @@ def command(name: str | None) -> None:
     """
     from generator.catalog import shipped
 
-    texts = {one: path.read_text(encoding="utf-8") for one, path in shipped.schemas().items()}
-    if name is None:
-        table(
-            ["name", "of"],
-            [{"name": one, "of": json.loads(text)["title"]} for one, text in texts.items()],
-        )
+    paths = shipped.schemas()
+    if name is not None:
+        wanted = exactly(name, paths, "schema")
+        tell(wanted.read_text(encoding="utf-8"), nl=False)
         return
-    tell(texts[exactly(name, {one: one for one in texts}, "schema")], nl=False)
+    rows = []
+    for known, path in paths.items():
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        rows.append({"name": known, "of": schema["title"]})
+    table(["name", "of"], rows)

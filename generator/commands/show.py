@@ -20,9 +20,13 @@ from generator.commands.typed import meant
 @json_option("The entry as it stands in the catalog, for programs.")
 def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json: bool) -> None:
     """Show one entry: what it is, where it is kept, and the rules it gives. The name of an alert will do too."""
-    entries = {entry.id: entry for entry in entries_of(catalogs, profile)}
-    alerts = {alert: entry.id for entry in entries.values() for alert in entry.alerts()}
-    entry = entries[meant(name, {**alerts, **{entry_id: entry_id for entry_id in entries}})]
+    entries = {}
+    ids: dict[str, str] = {}  # by all that an entry is called
+    for entry in entries_of(catalogs, profile):
+        entries[entry.id] = entry
+        ids |= dict.fromkeys(entry.alerts(), entry.id)
+    ids |= {entry_id: entry_id for entry_id in entries}
+    entry = entries[meant(name, ids)]
     if as_json:
         tell_json(entry.document.data)
         return
@@ -36,4 +40,5 @@ def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json
     for groups in rules.groups.values():
         own = [group for group in groups if group.name == rule_group(entry.id)]
         if own:
-            tell(rules_file("", own).text.partition("\n")[2], nl=False)
+            _, _, without_header = rules_file("", own).text.partition("\n")
+            tell(without_header, nl=False)

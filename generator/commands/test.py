@@ -108,50 +108,53 @@ def command(
     promtool = tools.find(tools.PROMTOOL, say)
     wanted = _Wanted(style, junit)
     of_entries = [path for path in files if is_of_an_entry(path)]
-    suites, outcomes = _tests_of_files(
-        [path for path in files if path not in of_entries], promtool, wanted
-    )
+    of_none = [path for path in files if path not in of_entries]
+    suites, outcomes = _tests_of_files(of_none, promtool, wanted)
     catalog: Catalog | None = None
     entries: Sequence[Entry] = ()
     if of_entries or only or not files:
-        names = [name.strip() for words in only for name in words.split(",")]
-        catalog, entries, more = _tests_of_entries(
+        names = [name.strip() for name in ",".join(only).split(",")] if only else []
+        catalog, entries, of_the_catalog = _tests_of_entries(
             catalogs, profile, names, of_entries, wanted, victorialogs is not None
         )
-        suites += more
-        outcomes += [
-            over_time.Outcome(entry.tests_path, "promtool") for entry in entries if entry.unit_tests
-        ]
-    compared, unseen = 0, list[Problem]()
+        suites += of_the_catalog
+        for entry in entries:
+            if entry.unit_tests:
+                outcomes.append(over_time.Outcome(entry.tests_path, "promtool"))
+    compared = 0
+    unseen: list[Problem] = []
     if suites or any(entry.samples for entry in entries):
         with _store_for_tests(url, victorialogs, suites) as store:
             for suite in suites:
                 outcomes += over_time.run_tests(store, promtool, suite)
             if catalog:
                 unseen, compared = over_time.samples_agree(store, catalog, entries)
-    failures = [
-        Problem(Location(row.file), f"{row.test}: {row.said}") for row in outcomes if row.said
-    ]
+    problems = []
+    for outcome in outcomes:
+        if outcome.said:
+            problems.append(Problem(Location(outcome.file), f"{outcome.test}: {outcome.said}"))
+    problems += unseen
     name = "VictoriaLogs" if victorialogs else "Loki"
-    outcomes += [
-        over_time.Outcome(str(row.where), f"samples on {name}", row.message) for row in unseen
-    ]
-    failed = [outcome for outcome in outcomes if outcome.said]
+    for problem in unseen:
+        where = str(problem.where)
+        outcomes.append(over_time.Outcome(where, f"samples on {name}", problem.message))
     if junit:
         _write_junit(junit, outcomes)
     if style != "text":
-        report([*failures, *unseen], style)
+        report(problems, style)
     elif as_json:
         tell_json([asdict(outcome) for outcome in outcomes])
     else:
         for outcome in outcomes:
-            tell(f"{'FAILED' if outcome.said else 'ok'}\t{outcome.file}: {outcome.test}")
+            verdict = "FAILED" if outcome.said else "ok"
+            tell(f"{verdict}\t{outcome.file}: {outcome.test}")
             if outcome.said:
                 tell(textwrap.indent(outcome.said, "    "))
-    seen = (
-        f"; {name} sees {compared} sample lines as the checks do" if compared and not failed else ""
-    )
-    say(f"{len(outcomes) - len(failed)} tests pass, {len(failed)} fail{seen}")
+    failed = sum(bool(outcome.said) for outcome in outcomes)
+    seen = ""
+    if compared and not failed:
+        seen = f"; {name} sees {compared} sample lines as the checks do"
+    say(f"{len(outcomes) - failed} tests pass, {failed} fail{seen}")
     if failed:
         ctx.exit(FOUND)
 
@@ -165,19 +168,21 @@ def _tests_of_files(
     from generator.prove import over_time
 
     read = [(path, load_tests(path)) for path in files]
-    _stop_on_errors([problem for _, file in read for problem in file.problems], wanted)
+    problems: list[Problem] = []
+    for _, file in read:
+        problems += file.problems
+    _stop_on_errors(problems, wanted)
+    suites = []
     outcomes = []
     for path, file in read:
-        if file.log_tests is None:
-            passed, said = subprocesses.run(
-                [str(promtool), "test", "rules", path.name], path.parent
-            )
-            outcomes.append(
-                over_time.Outcome(path.as_posix(), "promtool", "" if passed else said.strip())
-            )
-    return [
-        over_time.suite(file.log_tests, file.rules) for _, file in read if file.log_tests
-    ], outcomes
+        if file.log_tests:
+            suites.append(over_time.suite(file.log_tests, file.rules))
+            continue
+        command = [str(promtool), "test", "rules", path.name]
+        passed, printed = subprocesses.run(command, path.parent)
+        said = "" if passed else printed.strip()
+        outcomes.append(over_time.Outcome(path.as_posix(), "promtool", said))
+    return suites, outcomes
 
 
 def _tests_of_entries(
@@ -193,23 +198,23 @@ def _tests_of_entries(
     from generator.pipeline import default_log_rules
     from generator.prove import over_time
 
-    read, compiled = compile_for(
-        [*catalogs, *_catalogs_of(files, catalogs)], profile, "output", log_tests=True
-    )
+    all_catalogs = [*catalogs, *_catalogs_of(files, catalogs)]
+    read, compiled = compile_for(all_catalogs, profile, "output", log_tests=True)
     _stop_on_errors(compiled.problems, wanted)
     entries = read.catalog.entries
     if names or files:
         entries = tuple(_chosen_entries(entries, names, files))
-        _stop_on_errors(
-            [_untested(entry) for entry in entries if not (entry.unit_tests or entry.log_tests)],
-            wanted,
-        )
-    found, proof = validate_compiled(read, compiled.files, "output", skip=False, entries=entries)
-    _stop_on_errors(found, wanted)
+        untested = [entry for entry in entries if not (entry.unit_tests or entry.log_tests)]
+        _stop_on_errors([_untested(entry) for entry in untested], wanted)
+    refused, proof = validate_compiled(read, compiled.files, "output", skip=False, entries=entries)
+    _stop_on_errors(refused, wanted)
     say(proof)
     rules = default_log_rules(read, "victorialogs" if logsql else "loki")
-    tests = [entry.log_tests for entry in entries if entry.log_tests]
-    return read.catalog, entries, [over_time.suite(one, rules) for one in tests]
+    suites = []
+    for entry in entries:
+        if entry.log_tests:
+            suites.append(over_time.suite(entry.log_tests, rules))
+    return read.catalog, entries, suites
 
 
 def _catalogs_of(files: Sequence[Path], known: Sequence[Path]) -> list[Path]:
@@ -217,20 +222,26 @@ def _catalogs_of(files: Sequence[Path], known: Sequence[Path]) -> list[Path]:
     from generator.catalog.load import shipped_catalog
 
     there = {path.resolve() for path in [shipped_catalog(), *known]}
-    found = {path.resolve().parent.parent: path.parent / os.pardir for path in files}
-    return [path for resolved, path in found.items() if resolved not in there]
+    catalogs = {}
+    for path in files:
+        catalog = path.resolve().parent.parent
+        if catalog not in there:
+            catalogs[catalog] = path.parent / os.pardir
+    return list(catalogs.values())
 
 
 def _chosen_entries(
     entries: Sequence["Entry"], names: Sequence[str], files: Sequence[Path]
 ) -> Iterator["Entry"]:
     """The entries of these names (ids or alerts) and of these files of tests; ends the command for an unknown name."""
-    by_alert = {alert: entry.id for entry in entries for alert in entry.alerts()}
-    known = by_alert | {entry.id: entry.id for entry in entries}
+    known: dict[str, str] = {}
+    for entry in entries:
+        known |= dict.fromkeys([*entry.alerts(), entry.id], entry.id)
     wanted = {exactly(name, known) for name in names}
     folders = {path.resolve().parent for path in files}
     for entry in entries:
-        if entry.id in wanted or Path(entry.document.path).resolve().parent in folders:
+        folder = Path(entry.document.path).resolve().parent
+        if entry.id in wanted or folder in folders:
             yield entry
 
 
@@ -255,11 +266,14 @@ def _stop_on_errors(problems: Sequence[Problem], wanted: _Wanted) -> None:
     """
     from generator.prove.over_time import Outcome
 
-    found = sorted(errors(problems))
-    if found and wanted.junit:
-        rows = [Outcome(row.where.path, str(row.where), row.message) for row in found]
-        _write_junit(wanted.junit, rows)
-    if found or wanted.style == "text":
+    wrong = sorted(errors(problems))
+    if wrong and wanted.junit:
+        outcomes = []
+        for problem in wrong:
+            where = problem.where
+            outcomes.append(Outcome(where.path, str(where), problem.message))
+        _write_junit(wanted.junit, outcomes)
+    if wrong or wanted.style == "text":
         stop_on_errors(problems, wanted.style)
 
 
@@ -297,4 +311,5 @@ def _store_for_tests(
 def _client(kind: str, url: str) -> "Client":
     from generator.servers import access
 
-    return client_of(access.named_servers([kind], {kind: url}, (), {}, os.environ)[kind])
+    servers = access.named_servers([kind], {kind: url}, (), {}, os.environ)
+    return client_of(servers[kind])

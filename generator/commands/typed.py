@@ -21,9 +21,10 @@ _ALMOST = 0.85  # as difflib measures how much two names are alike
 def exactly(word: str, known: Mapping[str, Value], listed_by: str = "list") -> Value:
     """What is called so, in upper or lower case; else ends the command. `listed_by` is the command that lists all."""
     names = {name.casefold(): name for name in known}
-    if word.casefold() not in names:
+    folded = word.casefold()
+    if folded not in names:
         unknown(word, list(known), listed_by)
-    return known[names[word.casefold()]]
+    return known[names[folded]]
 
 
 def meant(word: str, known: Mapping[str, Value]) -> Value:
@@ -31,12 +32,14 @@ def meant(word: str, known: Mapping[str, Value]) -> Value:
     import difflib
 
     names = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(word.casefold(), names, n=5, cutoff=_ALMOST)
-    candidates = list(dict.fromkeys(known[names[name]] for name in close))
-    if word.casefold() in names or len(candidates) != 1:
+    folded = word.casefold()
+    close = difflib.get_close_matches(folded, names, n=5, cutoff=_ALMOST)
+    almost = [names[name] for name in close]
+    candidates = {known[name] for name in almost}
+    if folded in names or len(candidates) != 1:
         return exactly(word, known)
-    say(f"{TOOL}: there is no {word}; this is {names[close[0]]}")
-    return candidates[0]
+    say(f"{TOOL}: there is no {word}; this is {almost[0]}")
+    return known[almost[0]]
 
 
 def unknown(word: str, known: list[str], listed_by: str) -> NoReturn:
@@ -45,8 +48,8 @@ def unknown(word: str, known: list[str], listed_by: str) -> NoReturn:
 
     names = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), names, n=1)
-    hint = (
-        f"did you mean {names[close[0]]}?" if close else f"`{TOOL} {listed_by}` shows what there is"
-    )
+    hint = f"`{TOOL} {listed_by}` shows what there is"
+    if close:
+        hint = f"did you mean {names[close[0]]}?"
     say(f"{TOOL}: there is no {word}; {hint}")
     raise click.exceptions.Exit(FOUND)

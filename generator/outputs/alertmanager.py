@@ -50,7 +50,7 @@ class Matcher:
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     route = with_matchers(routing(rules, profile), str)
-    inhibitions = [with_matchers(inhibition(one), str) for one in rules.inhibitions]
+    inhibitions = [with_matchers(inhibition(held), str) for held in rules.inhibitions]
     whole = {
         "global": {"resolve_timeout": "5m"},
         "templates": [_TEMPLATES],
@@ -83,9 +83,10 @@ def with_matchers(
         return matcher(value)
     if isinstance(value, dict):
         names = fields or {}
-        return {
-            names.get(key, key): with_matchers(part, matcher, fields) for key, part in value.items()
-        }
+        renamed = {}
+        for key, part in value.items():
+            renamed[names.get(key, key)] = with_matchers(part, matcher, fields)
+        return renamed
     if isinstance(value, list):
         return [with_matchers(part, matcher, fields) for part in value]
     return value
@@ -99,45 +100,47 @@ def _cluster(profile: Profile) -> str | None:
 def routing(rules: Rules, profile: Profile) -> Mapping[str, Any]:
     """One route for all alerts of the catalog; below it the watchdogs', and one for each severity in use."""
     receiver_of = asdict(profile.alertmanager.receivers)
-    watchdogs = [alert.rule.alert for alert in rules.alerts if alert.urgency == "watchdog"]
-    urgencies = {alert.urgency for alert in rules.alerts}
+    alerts_of: dict[str, list[str]] = {}  # by urgency
+    for alert in rules.alerts:
+        of_the_same = alerts_of.setdefault(alert.urgency, [])
+        of_the_same.append(alert.rule.alert)
+    routes = []
+    for urgency, timing in _TIMING.items():
+        if urgency not in alerts_of:
+            continue
+        matcher = Matcher("severity", "=", urgency)
+        if urgency == "watchdog":
+            matcher = _matcher_of("alertname", alerts_of["watchdog"])
+        receiver = receiver_of[urgency]
+        routes.append({"matchers": [matcher], "receiver": receiver, **timing})
     cluster = _cluster(profile)
     return {
         "matchers": [_matcher_of("alertname", [alert.rule.alert for alert in rules.alerts])],
         "receiver": profile.alertmanager.receivers.info,
         "group_by": ["alertname", cluster] if cluster else ["alertname"],
-        "routes": [
-            {
-                "matchers": [
-                    _matcher_of("alertname", watchdogs)
-                    if urgency == "watchdog"
-                    else Matcher("severity", "=", urgency)
-                ],
-                "receiver": receiver_of[urgency],
-                **timing,
-            }
-            for urgency, timing in _TIMING.items()
-            if urgency in urgencies
-        ],
+        "routes": routes,
     }
 
 
-def inhibition(one: Inhibition) -> Mapping[str, Any]:
+def inhibition(held: Inhibition) -> Mapping[str, Any]:
     """While a cause fires, its symptoms at the same kube-proxy are held back; two that name no place are not at one."""
-    somewhere = [Matcher(one.place.key, "!=", "")] if one.place.key else []
+    sources = [_matcher_of("alertname", [held.cause])]
+    if held.place.key:
+        sources.append(Matcher(held.place.key, "!=", ""))
     return {
-        "source_matchers": [_matcher_of("alertname", [one.cause]), *somewhere],
-        "target_matchers": [_matcher_of("alertname", one.symptoms)],
-        "equal": list(one.place.equal),
+        "source_matchers": sources,
+        "target_matchers": [_matcher_of("alertname", held.symptoms)],
+        "equal": list(held.place.equal),
     }
 
 
 def receivers(profile: Profile, channel: Channel) -> list[Mapping[str, Any]]:
     """What a site begins with; sites that name one receiver twice get it once."""
-    found: dict[str, Mapping[str, Any]] = {}
+    by_name: dict[str, Mapping[str, Any]] = {}
     for urgency, name in asdict(profile.alertmanager.receivers).items():
-        found.setdefault(name, {"name": name, **channel(urgency, name)})
-    return list(found.values())
+        if name not in by_name:
+            by_name[name] = {"name": name, **channel(urgency, name)}
+    return list(by_name.values())
 
 
 def _channel(urgency: str, name: str) -> Mapping[str, Any]:

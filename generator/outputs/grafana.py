@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -122,7 +123,8 @@ def dashboard(rules: Rules, profile: Profile) -> Mapping[str, Any]:
 def _as_data(shown: Sequence[Panel], profile: Profile) -> Mapping[str, Any]:
     from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-    data = _stated(json.loads(JSONEncoder(sort_keys=True).encode(_dashboard(shown, profile))))
+    text = JSONEncoder(sort_keys=True).encode(_dashboard(shown, profile))
+    data = _stated(json.loads(text))
     return {"description": data["description"], **data}
 
 
@@ -133,19 +135,18 @@ def panels(rules: Rules, profile: Profile) -> Iterator[Panel]:
     yield _listed(profile)
     yield from _of_lines(rules, profile)
     site = placeholders.of_site(profile)
-    by, chosen = site["by"], ", ".join([site["kube_proxy"], *_chosen_matchers(profile)])
+    by = site["by"]
+    chosen = ", ".join([site["kube_proxy"], *_chosen_matchers(profile)])
     latency = "kubeproxy_sync_proxy_rules_duration_seconds"
+    compiled = {alert.rule.alert for alert in rules.alerts}
 
     def runbook(alert: str) -> str | None:
-        return (
-            profile.runbook_url(alert)
-            if any(row.rule.alert == alert for row in rules.alerts)
-            else None
-        )
+        return profile.runbook_url(alert) if alert in compiled else None
 
     def of_each(expr: str, what: str = "") -> Query:
         """An expression of one series for each kube-proxy, with a legend that names it."""
-        return Query(_placed(expr, profile), f"{{{{{_PLACE}}}}} {what}".rstrip())
+        legend = f"{{{{{_PLACE}}}}} {what}"
+        return Query(_placed(expr, profile), legend.rstrip())
 
     def quantile(share: str) -> Query:
         by_family = (
@@ -242,9 +243,12 @@ def _runbooks(profile: Profile) -> str:
 
 def _panel_of_each(rules: Rules, shown: Sequence[Panel]) -> Mapping[str, int]:
     """By alert, the id of the panel that shows its reason; of those that have none, the list of all alerts."""
-    found = {name: number for number, panel in enumerate(shown, 1) for name in panel.alerts}
-    (listed,) = [number for number, panel in enumerate(shown, 1) if panel.kind == "alerts"]
-    return {row.rule.alert: found.get(row.rule.alert, listed) for row in rules.alerts}
+    own: dict[str, int] = {}
+    for number, panel in enumerate(shown, 1):
+        own |= dict.fromkeys(panel.alerts, number)
+    kinds = [panel.kind for panel in shown]
+    listed = kinds.index("alerts") + 1
+    return {alert.rule.alert: own.get(alert.rule.alert, listed) for alert in rules.alerts}
 
 
 def _since_last_success(by: str, chosen: str) -> str:
@@ -291,33 +295,36 @@ def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
 
 def _counting_query(entry: Entry, filters: Signature, source: LogSource, profile: Profile) -> Query:
     labels = source.labels
+    cluster = [labels.cluster] if labels.cluster else []
     places = [label for label in (labels.node, labels.pod) if label]
-    by = [label for label in (labels.cluster, *places) if label]
-    counted = logql.lines(_stream_selector(source, profile), filters, "$__interval", ", ".join(by))
+    by = ", ".join([*cluster, *places])
+    counted = logql.lines(_stream_selector(source, profile), filters, "$__interval", by)
     if not places:
         return Query(counted, entry.id)
-    shown = ", ".join(label for label in (labels.cluster, _PLACE) if label)
-    return Query(
-        f"sum by ({shown}) ({_in_one_label(counted, places)})", f"{{{{{_PLACE}}}}} {entry.id}"
-    )
+    shown = ", ".join([*cluster, _PLACE])
+    expr = f"sum by ({shown}) ({_in_one_label(counted, places)})"
+    return Query(expr, f"{{{{{_PLACE}}}}} {entry.id}")
 
 
 def _of_lines(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """The lines themselves, with the labels that say where each comes from."""
-    read = [(row, row.source, row.filters) for row in rules.alerts if row.source and row.filters]
-    queries = tuple(
-        Query(" ".join([_stream_selector(source, profile), *logql.filters(filters)]))
-        for _, source, filters in read
-    )
+    queries = []
+    alerts = []
+    for alert in rules.alerts:
+        if alert.source and alert.filters:
+            selector = _stream_selector(alert.source, profile)
+            expr = " ".join([selector, *logql.filters(alert.filters)])
+            queries.append(Query(expr))
+            alerts.append(alert.rule.alert)
     if queries:
         yield Panel(
             "Matching lines",
             "The lines that the alerts on logs count, the newest first; choose a node above to see those of it alone.",
             "loki",
-            queries,
+            tuple(queries),
             kind="logs",
             link=_runbooks(profile),
-            alerts=tuple(row.rule.alert for row, _, _ in read),
+            alerts=tuple(alerts),
         )
 
 
@@ -326,10 +333,12 @@ def _stream_selector(source: LogSource, profile: Profile) -> str:
 
     A label may be structured metadata, which a stream lacks and a filter sees.
     """
-    chosen = _chosen_streams(source.labels, profile)
-    matchers = [f'{label}=~"${name}|"' for name, label in chosen]
-    filters = [f'| {label}=~"${name}"' for name, label in chosen]
-    selector = f"{{{', '.join([promql.inside(source.selector), *matchers])}}}"
+    matchers = [promql.inside(source.selector)]
+    filters = []
+    for name, label in _chosen_streams(source.labels, profile):
+        matchers.append(f'{label}=~"${name}|"')
+        filters.append(f'| {label}=~"${name}"')
+    selector = f"{{{', '.join(matchers)}}}"
     return " ".join([selector, *filters])
 
 
@@ -346,15 +355,15 @@ def _panels_of_builds(rules: Rules, profile: Profile) -> Iterator[Panel]:
         (Query(builds_of({**site, "kube_proxy": chosen})),),
         kind="table",
     )
-    affected = "\nor\n".join(
-        f'label_replace((\n{rules.written_out(alert.rule.expr).strip()}\n), "failure", "{alert.entry.id}", "", "")'
-        for alert in known
-    )
+    affected = []
+    for alert in known:
+        expr = rules.written_out(alert.rule.expr).strip()
+        affected.append(f'label_replace((\n{expr}\n), "failure", "{alert.entry.id}", "", "")')
     yield Panel(
         "Builds with a known failure, and the version that has the fix",
         "From the fix tables of the catalog. Nothing need have failed yet.",
         "prometheus",
-        (Query(affected),),
+        (Query("\nor\n".join(affected)),),
         kind="table",
         link=_runbooks(profile),
         alerts=tuple(alert.rule.alert for alert in known),
@@ -368,8 +377,13 @@ def _chosen_matchers(profile: Profile) -> list[str]:
 
 def _chosen_streams(labels: LogLabels, profile: Profile) -> list[tuple[str, str]]:
     """What is chosen above the dashboard, and the label of a log that it is compared with."""
-    pairs = (("cluster", labels.cluster), ("node", labels.node), ("pod", labels.pod))
-    return [(name, label) for name, label in pairs if label and name in dict(_choices(profile))]
+    compared = {"cluster": labels.cluster, "node": labels.node, "pod": labels.pod}
+    chosen = []
+    for name, _ in _choices(profile):
+        label = compared.get(name)
+        if label:
+            chosen.append((name, label))
+    return chosen
 
 
 def _choices(profile: Profile) -> list[tuple[str, str]]:
@@ -403,9 +417,8 @@ def _dashboard(shown: Sequence[Panel], profile: Profile) -> "Dashboard":
     for source, name in (("loki", "Loki"), ("prometheus", "Prometheus")):
         uid = getattr(profile.grafana, source)
         current = model.VariableOption(selected=True, text=uid, value=uid)
-        board.with_variable(
-            build.DatasourceVariable(source).label(name).type(source).current(current)
-        )
+        variable = build.DatasourceVariable(source).label(name).type(source)
+        board.with_variable(variable.current(current))
     matchers = placeholders.of_site(profile)["kube_proxy"]
     for name, label in _choices(profile):
         board.with_variable(
@@ -419,12 +432,14 @@ def _dashboard(shown: Sequence[Panel], profile: Profile) -> "Dashboard":
             .current(model.VariableOption(selected=True, text="All", value="$__all"))
             .multi(True)
         )
-    board.link(build.DashboardLink("Runbooks").url(_runbooks(profile)).target_blank(True))
+    to_runbooks = build.DashboardLink("Runbooks").url(_runbooks(profile))
+    board.link(to_runbooks.target_blank(True))
     board.link(build.DashboardLink("Alert rules").url("/alerting/list?search=KubeProxy"))
     x = y = 0
     for number, panel in enumerate(shown, 1):
         if x + panel.width > _BOARD_WIDTH:
-            x, y = 0, y + _HEIGHT
+            x = 0
+            y += _HEIGHT
         place = model.GridPos(x=x, y=y, w=panel.width, h=_HEIGHT)
         board.with_panel(_panel(panel).id(number).grid_pos(place))
         x += panel.width
@@ -439,9 +454,8 @@ def _panel(panel: Panel) -> Any:
 
     kinds: dict[str, Any] = {"alerts": build.Panel, "logs": logs.Panel, "table": table.Panel}
     built: Any = kinds.get(panel.kind, timeseries.Panel)()
-    built.title(panel.title).description(panel.description).datasource(
-        _datasource_ref(panel.source)
-    ).unit(panel.unit)
+    built.title(panel.title).description(panel.description)
+    built.datasource(_datasource_ref(panel.source)).unit(panel.unit)
     if panel.kind == "logs":
         built.show_time(True).wrap_log_message(True).enable_log_details(True)
         built.sort_order(common.LogsSortOrder.DESCENDING)
@@ -450,25 +464,23 @@ def _panel(panel: Panel) -> Any:
     if panel.kind == "bars":
         built.draw_style(common.GraphDrawStyle.BARS).fill_opacity(60)
     if panel.link:
-        built.links([build.DashboardLink("Runbook").url(panel.link).target_blank(True)])
+        to_runbook = build.DashboardLink("Runbook").url(panel.link)
+        built.links([to_runbook.target_blank(True)])
     for number, query in enumerate(panel.queries):
         built.with_target(_panel_target(panel, query, _reference(number)))
-    for letter, axis in zip("AB", panel.axes, strict=False):
-        side = common.AxisPlacement.RIGHT if letter == "B" else common.AxisPlacement.LEFT
-        built.override_by_query(
-            letter,
-            [
-                model.DynamicConfigValue("custom.axisPlacement", side),
-                model.DynamicConfigValue("custom.axisLabel", axis),
-            ],
-        )
+    sides = {"A": common.AxisPlacement.LEFT, "B": common.AxisPlacement.RIGHT}
+    for (letter, side), axis in zip(sides.items(), panel.axes, strict=False):
+        placement = model.DynamicConfigValue("custom.axisPlacement", side)
+        label = model.DynamicConfigValue("custom.axisLabel", axis)
+        built.override_by_query(letter, [placement, label])
     return built
 
 
 def _reference(number: int) -> str:
     """How Grafana names the queries of a panel: A to Z, then AA."""
     further, letter = divmod(number, 26)
-    return (_reference(further - 1) if further else "") + chr(ord("A") + letter)
+    before = _reference(further - 1) if further else ""
+    return before + string.ascii_uppercase[letter]
 
 
 def _panel_target(panel: Panel, query: Query, letter: str) -> Any:
@@ -476,8 +488,8 @@ def _panel_target(panel: Panel, query: Query, letter: str) -> Any:
     from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
     if panel.source == "loki":
-        asked = loki.Dataquery().ref_id(letter).expr(query.expr).query_type("range")
-        return asked if panel.kind == "logs" else asked.legend_format(query.legend)
+        lines = loki.Dataquery().ref_id(letter).expr(query.expr).query_type("range")
+        return lines if panel.kind == "logs" else lines.legend_format(query.legend)
     target = prometheus.Dataquery().ref_id(letter).expr(query.expr)
     if panel.kind == "table":
         return target.instant().format(PromQueryFormat.TABLE)
@@ -498,33 +510,43 @@ def _stated(value: Any) -> Any:
     """Without what the SDK leaves open, which Grafana fills in itself."""
     if isinstance(value, dict):
         return {key: _stated(part) for key, part in value.items() if part is not None}
-    return [_stated(part) for part in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_stated(part) for part in value]
+    return value
 
 
 def _provisioned_groups(
     rules: Rules, profile: Profile, panel_of: Mapping[str, int]
 ) -> Iterator[Mapping[str, Any]]:
     """Alert rules as Grafana's file provisioning reads them, in the groups of the rulers."""
-    by_group: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    by_group: dict[tuple[str, str], list[CompiledAlert]] = {}
     for alert in rules.alerts:
         group = f"{names.rule_group(alert.entry.id)}.{alert.engine}"
-        by_group.setdefault((group, alert.interval), []).append(
-            _provisioned_rule(alert, rules, profile, panel_of[alert.rule.alert])
-        )
-    for (group, interval), found in by_group.items():
+        alerts = by_group.setdefault((group, alert.interval), [])
+        alerts.append(alert)
+    for (group, interval), alerts in by_group.items():
+        provisioned = []
+        for alert in alerts:
+            panel = panel_of[alert.rule.alert]
+            provisioned.append(_provisioned_rule(alert, rules, profile, panel))
         yield {
             "orgId": 1,
             "name": group,
             "folder": _unexpanded(profile.grafana.folder),
             "interval": interval,
-            "rules": found,
+            "rules": provisioned,
         }
 
 
 def _provisioned_rule(
     alert: CompiledAlert, rules: Rules, profile: Profile, panel: int
 ) -> Mapping[str, Any]:
-    expr = rules.written_out(alert.rule.expr) if alert.engine == "prometheus" else alert.rule.expr
+    expr = alert.rule.expr
+    if alert.engine == "prometheus":
+        expr = rules.written_out(expr)
+        uid = profile.grafana.prometheus
+    else:
+        uid = profile.grafana.loki
     query = {
         "refId": "A",
         "expr": expr,
@@ -532,17 +554,15 @@ def _provisioned_rule(
         "range": False,
         "queryType": "instant",
     }
-    annotations = {
-        key: _as_grafana(text)
-        for key, text in alert.rule.annotations.items()
-        if key != matched_line.ANNOTATION  # Grafana's templates cannot ask Loki
-    }
+    annotations = {key: _as_grafana(text) for key, text in alert.rule.annotations.items()}
+    annotations.pop(matched_line.ANNOTATION, None)  # Grafana's templates cannot ask Loki
     # A series that is there fires, whatever its value, as it does in Prometheus.
     fires = {"refId": "B", "type": "math", "expression": "is_number($A) || is_inf($A)"}
-    uid = profile.grafana.loki if alert.engine == "loki" else profile.grafana.prometheus
+    name = alert.rule.alert
+    digest = hashlib.sha256(name.encode()).hexdigest()
     return {
-        "uid": "kp-" + hashlib.sha256(alert.rule.alert.encode()).hexdigest()[:16],
-        "title": alert.rule.alert,
+        "uid": f"kp-{digest[:16]}",
+        "title": name,
         "condition": "B",
         "data": [_query_data("A", uid, query), _query_data("B", "__expr__", fires)],
         "noDataState": "OK",

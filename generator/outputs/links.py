@@ -3,7 +3,7 @@
 import html
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -33,41 +33,47 @@ class _Page:
 
 def links_resolve(files: Iterable[File], output: str) -> Iterable[Problem]:
     """Each link of each page leads to a file and heading that exist, and each page is linked from the index on."""
-    pages = {file.path: _rendered_page(file.text) for file in files if file.path.endswith(".md")}
+    pages = {}
+    for file in files:
+        if file.path.endswith(".md"):
+            pages[file.path] = _rendered_page(file.text)
     linked: dict[str, set[str]] = {path: set() for path in pages}
     for path, page in pages.items():
         for target in page.links:
             parts = urlsplit(target)
             if parts.scheme in ("http", "https"):
                 continue
-            to = (
-                posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path)))
-                if parts.path
-                else path
-            )
+            to = _linked_path(path, parts.path)
+            lacking = ""
             if to not in pages:
-                yield Problem(
-                    _link_location(page, target, f"{output}/{path}"),
-                    f"the link {target} leads to no page",
-                )
+                lacking = "page"
             elif parts.fragment and parts.fragment not in pages[to].anchors:
-                yield Problem(
-                    _link_location(page, target, f"{output}/{path}"),
-                    f"the link {target} leads to no heading of {to}",
-                )
+                lacking = f"heading of {to}"
+            if lacking:
+                where = _link_location(page, target, f"{output}/{path}")
+                yield Problem(where, f"the link {target} leads to no {lacking}")
             else:
                 linked[path].add(to)
-    indexes = {
-        posixpath.dirname(path): f"{posixpath.dirname(path)}/{names.RUNBOOK_INDEX}"
-        for path in pages
-    }
-    reached = {folder: _reachable(index, linked) for folder, index in indexes.items()}
-    for path in sorted(pages):
-        folder = posixpath.dirname(path)
-        if path not in reached[folder]:
-            yield Problem(
-                Location(f"{output}/{path}"), f"no link leads here from {indexes[folder]}"
-            )
+    yield from _pages_not_reached(linked, output)
+
+
+def _linked_path(page: str, target: str) -> str:
+    """The path of what a link of a page leads to; the page's own where the link names none."""
+    if not target:
+        return page
+    folder = posixpath.dirname(page)
+    return posixpath.normpath(posixpath.join(folder, unquote(target)))
+
+
+def _pages_not_reached(linked: Mapping[str, set[str]], output: str) -> Iterable[Problem]:
+    """A problem for each page that no links lead to from the index of its folder."""
+    reached: dict[str, set[str]] = {}
+    for path in sorted(linked):
+        index = f"{posixpath.dirname(path)}/{names.RUNBOOK_INDEX}"
+        if index not in reached:
+            reached[index] = _reachable(index, linked)
+        if path not in reached[index]:
+            yield Problem(Location(f"{output}/{path}"), f"no link leads here from {index}")
 
 
 def runbook_urls_resolve(
@@ -75,33 +81,38 @@ def runbook_urls_resolve(
 ) -> Iterable[Problem]:
     """Each alert's runbook_url is the address of a page that has the alert's name as its heading."""
     folder = "runbooks/"
-    pages = {
-        profile.page_url(file.path.removeprefix(folder)): file.text
-        for file in files
-        if file.path.startswith(folder)
-    }
+    pages = {}
+    for file in files:
+        if file.path.startswith(folder):
+            url = profile.page_url(file.path.removeprefix(folder))
+            pages[url] = file.text
+    where = Location(f"{output}/runbooks")
     for alert in alerts:
+        name = alert.rule.alert
         url = alert.rule.annotations["runbook_url"]
-        if f"\n# {alert.rule.alert}\n" not in pages.get(url, ""):
-            yield Problem(
-                Location(f"{output}/runbooks"),
-                f"{alert.rule.alert}: its runbook_url {url} leads to no page of its name",
-            )
+        if f"\n# {name}\n" not in pages.get(url, ""):
+            yield Problem(where, f"{name}: its runbook_url {url} leads to no page of its name")
 
 
 def _rendered_page(text: str) -> _Page:
     rendered = _PARSER.html(text)
-    headings = (html.unescape(_TAG.sub("", heading)) for heading in _HEADING.findall(rendered))
-    links = (html.unescape(target) for target in _LINK.findall(rendered))
-    return _Page(text, frozenset(map(markdown.slug, headings)), tuple(links))
+    anchors = set()
+    for heading in _HEADING.findall(rendered):
+        words = html.unescape(_TAG.sub("", heading))
+        anchors.add(markdown.slug(words))
+    links = [html.unescape(target) for target in _LINK.findall(rendered)]
+    return _Page(text, frozenset(anchors), tuple(links))
 
 
 def _link_location(page: _Page, target: str, path: str) -> Location:
-    before, found, _ = page.text.partition(f"({target})")
-    return Location(path, before.count("\n") + 1, 1) if found else Location(path)
+    before, is_there, _ = page.text.partition(f"({target})")
+    if not is_there:
+        return Location(path)
+    line = before.count("\n") + 1
+    return Location(path, line, 1)
 
 
-def _reachable(start: str, linked: dict[str, set[str]]) -> set[str]:
+def _reachable(start: str, linked: Mapping[str, set[str]]) -> set[str]:
     seen: set[str] = set()
     ahead = [start] if start in linked else []
     while ahead:

@@ -41,11 +41,12 @@ def _only(
     kind: type[AlertRule] | type[RecordingRule], groups: Iterable[RuleGroup]
 ) -> list[RuleGroup]:
     """The rules of one kind, without the groups that have none."""
-    chosen = [
-        replace(group, rules=tuple(rule for rule in group.rules if isinstance(rule, kind)))
-        for group in groups
-    ]
-    return [group for group in chosen if group.rules]
+    chosen = []
+    for group in groups:
+        rules = tuple(rule for rule in group.rules if isinstance(rule, kind))
+        if rules:
+            chosen.append(replace(group, rules=rules))
+    return chosen
 
 
 def _jsonnet_value(data: Any) -> str:

@@ -22,23 +22,27 @@ class DocumentPage:
 
 def as_pages(texts: Mapping[str, str], runbooks: Iterable[str]) -> list[DocumentPage]:
     """The documents by the names of their files; `runbooks` are those of the pages that they may lead to."""
-    to_documents = {
-        folder + file: names.document_page(file) for folder in _BESIDE for file in texts
-    }
-    to_runbooks = {
-        folder + file: names.site_page(file) for folder in _RUNBOOKS for file in runbooks
-    }
-    pages = to_documents | to_runbooks
+    pages = {}
+    for file in texts:
+        for folder in _BESIDE:
+            pages[folder + file] = names.document_page(file)
+    for file in runbooks:
+        for folder in _RUNBOOKS:
+            pages[folder + file] = names.site_page(file)
     return [_document_page(file, text, pages) for file, text in texts.items()]
 
 
 def _document_page(file: str, text: str, pages: Mapping[str, str]) -> DocumentPage:
     return DocumentPage(
-        names.document_page(file), markdown.title(text), as_html(_without_comments(text), pages)
+        page=names.document_page(file),
+        title=markdown.title(text),
+        body=as_html(_without_comments(text), pages),
     )
 
 
 def _without_comments(text: str) -> str:
     """Without comments, which mark what programs wrote."""
-    parts = markdown.prose_and_code(text, fences=True)
-    return "".join(part if is_code else _COMMENT.sub("", part) for is_code, part in parts)
+    kept = ""
+    for is_code, part in markdown.prose_and_code(text, fences=True):
+        kept += part if is_code else _COMMENT.sub("", part)
+    return kept

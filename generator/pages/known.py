@@ -14,16 +14,16 @@ from generator.query.signature import Signature
 
 def to_the_browser(rules: Rules, catalog: Catalog) -> dict[str, Any]:
     """All that diagnosis.js reads: the same data that generator/diagnose works with."""
-    entries = [
-        _known_entry(entry, entry.logs, rules, catalog)
-        for entry in catalog.entries
-        if entry.logs and entry.kind != "watchdog"
-    ]
+    entries = []
+    for entry in catalog.entries:
+        if entry.logs and entry.kind != "watchdog":
+            entries.append(_known_entry(entry, entry.logs, rules, catalog))
+    harmless = []
+    for known in catalog.harmless:
+        harmless.append({"id": known.id, "reason": known.reason, "pattern": known.pattern})
     return {
         "entries": entries,
-        "harmless": [
-            {"id": row.id, "reason": row.reason, "pattern": row.pattern} for row in catalog.harmless
-        ],
+        "harmless": harmless,
         "wrappings": unwrap.wrapping_patterns(),
         "sections": sections.section_patterns(),
         "hints": hints.hint_patterns(),
@@ -62,10 +62,11 @@ def _known_alert(entry: Entry, alert: str, compiled: Signature, rules: Rules) ->
 
 def _page_of(entry: Entry, wanted: str, rules: Rules) -> str | None:
     """The page of the alert that is wanted, else of another of the entry; none where the profile has disabled it."""
-    own = [
-        alert.rule.alert
-        for alert in rules.alerts
-        if alert.entry.id == entry.id and not alert.known_build
-    ]
-    own.sort(key=lambda alert: alert != wanted)
-    return names.alert_page(own[0]) if own else None
+    own = []
+    for alert in rules.alerts:
+        if alert.entry.id == entry.id and not alert.known_build:
+            own.append(alert.rule.alert)
+    if not own:
+        return None
+    shown = wanted if wanted in own else own[0]
+    return names.alert_page(shown)

@@ -20,73 +20,67 @@ from generator.pages.markup import as_html
 _RUNBOOKS = "runbooks/"
 # Of re2js 2.10.0 from the npm registry: build/index.umd.js, made small by terser 5.51.4 with
 # --compress --mangle --comments '/^!/' --format ascii_only.
-_LIBRARY, _LICENCE = "vendor/re2js.min.js", "vendor/re2js.LICENSE"
+_LIBRARY = "vendor/re2js.min.js"
+_LICENCE = "vendor/re2js.LICENSE"
+_COPIED = (
+    "diagnosis.js",
+    "paste.js",
+    "runbook.js",
+    "search.js",
+    "sections.js",
+    "versions.js",
+    "unwrap.js",
+    "site.css",
+)
 
 
 def files(
     runbooks: Iterable[File], rules: Rules, catalog: Catalog, documents: Mapping[str, str]
 ) -> list[File]:
     """The site for the pages that were compiled for a profile, with the documents by the names of their files."""
-    texts = {
-        file.path.removeprefix(_RUNBOOKS): file.text
-        for file in runbooks
-        if file.path.startswith(_RUNBOOKS)
-    }
+    texts = {}
+    for file in runbooks:
+        if file.path.startswith(_RUNBOOKS):
+            texts[file.path.removeprefix(_RUNBOOKS)] = file.text
     addresses = {name: names.site_page(name) for name in texts}
     sections = by_urgency(rules.alerts, _by_title)
     documentation = as_pages(documents, texts)
     failures = [entry for entry in catalog.entries if entry.kind == "failure"]
-    found = [
-        _runbook_page(alert, texts[names.runbook_file(alert.rule.alert)], addresses)
-        for alert in rules.alerts
-    ]
-    found += [
+    with_logs = [entry for entry in catalog.entries if entry.logs]
+    pages = []
+    for alert in rules.alerts:
+        text = texts[names.runbook_file(alert.rule.alert)]
+        pages.append(_runbook_page(alert, text, addresses))
+    for document in documentation:
+        pages.append(_page_from_template("document.html.j2", document.page, document=document))
+    for name in _COPIED:
+        pages.append(_script(name, _asset(name)))
+    known_entries = _for_a_script(known.to_the_browser(rules, catalog))
+    search_words = _for_a_script(_search_words(rules.alerts, texts, documents))
+    listed_alerts = json.dumps(_catalog(rules), indent=2, ensure_ascii=False)
+    pages += [
         _page_from_template("index.html.j2", "index.html", sections=sections),
         _page_from_template(
             "versions.html.j2", "versions.html", entries=failures, rows=matrix.rows(failures)
         ),
-        _page_from_template(
-            "evidence.html.j2",
-            "evidence.html",
-            entries=[entry for entry in catalog.entries if entry.logs],
-        ),
+        _page_from_template("evidence.html.j2", "evidence.html", entries=with_logs),
         _page_from_template("docs.html.j2", "docs.html", documents=documentation),
-        *(_page_from_template("document.html.j2", one.page, document=one) for one in documentation),
-        _script(
-            "known.js", f"const CATALOG = {_for_a_script(known.to_the_browser(rules, catalog))};\n"
-        ),
-        _script(
-            "words.js",
-            f"const PAGES = {_for_a_script(_search_words(rules.alerts, texts, documents))};\n",
-        ),
+        _script("known.js", f"const CATALOG = {known_entries};\n"),
+        _script("words.js", f"const PAGES = {search_words};\n"),
         _script("re2js.js", f"/*!\n{_asset(_LICENCE)}*/\n{_asset(_LIBRARY)}"),
-        *(
-            _script(name, _asset(name))
-            for name in (
-                "diagnosis.js",
-                "paste.js",
-                "runbook.js",
-                "search.js",
-                "sections.js",
-                "versions.js",
-                "unwrap.js",
-                "site.css",
-            )
-        ),
-        File("catalog.json", json.dumps(_catalog(rules), indent=2, ensure_ascii=False) + "\n"),
+        File("catalog.json", f"{listed_alerts}\n"),
         _page_from_template(
             "llms.txt.j2", "llms.txt", html=False, sections=sections, documents=documentation
         ),
     ]
-    return sorted(found)
+    return sorted(pages)
 
 
 def _runbook_page(alert: CompiledAlert, text: str, addresses: dict[str, str]) -> File:
     body = as_html(text.removeprefix(f"<!-- {names.GENERATED} -->\n"), addresses)
     path = addresses[names.runbook_file(alert.rule.alert)]
-    return _page_from_template(
-        "runbook.html.j2", path, alert=alert, body=body, stops=_stops(alert, text)
-    )
+    stops = _stops(alert, text)
+    return _page_from_template("runbook.html.j2", path, alert=alert, body=body, stops=stops)
 
 
 def _stops(alert: CompiledAlert, text: str) -> bool:
@@ -98,16 +92,15 @@ def _search_words(
     alerts: Iterable[CompiledAlert], texts: Mapping[str, str], documents: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """What the search knows of each page."""
-    found = []
+    pages = []
     for alert in alerts:
         name = alert.rule.alert
         text = texts[names.runbook_file(name)]
-        found.append(_searched(names.alert_page(name), name, alert.title, text))
+        pages.append(_searched(names.alert_page(name), name, alert.title, text))
     for file, text in documents.items():
-        found.append(
-            _searched(names.document_page(file), "documentation", markdown.title(text), text)
-        )
-    return found
+        page, heading = names.document_page(file), markdown.title(text)
+        pages.append(_searched(page, "documentation", heading, text))
+    return pages
 
 
 def _searched(page: str, name: str, heading: str, text: str) -> dict[str, Any]:
@@ -148,7 +141,8 @@ def _for_a_script(data: object) -> str:
 
 
 def _page_from_template(template: str, path: str, html: bool = True, **values: Any) -> File:
-    return File(path, _page_environment(html).get_template(template).render(**values))
+    page = _page_environment(html).get_template(template)
+    return File(path, page.render(**values))
 
 
 def _script(path: str, text: str) -> File:

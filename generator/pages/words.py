@@ -10,10 +10,12 @@ _NAME_WEIGHS = 8  # as much as so many mentions in the text
 
 def weights(alert: str, title: str, text: str) -> dict[str, int]:
     """Each word of a page and how often it stands there; those of its name and title weigh more."""
-    found = Counter(_words_of(text))
-    for word in set(_words_of(f"{_HUMP.sub(' ', alert)} {alert} {title}")):
-        found[word] += _NAME_WEIGHS
-    return dict(sorted(found.items()))
+    counts = Counter(_words_of(text))
+    alert_in_words = _HUMP.sub(" ", alert)
+    of_the_name = _words_of(f"{alert_in_words} {alert} {title}")
+    for word in set(of_the_name):
+        counts[word] += _NAME_WEIGHS
+    return dict(sorted(counts.items()))
 
 
 def _words_of(text: str) -> list[str]:

@@ -39,10 +39,11 @@ def endpoint(
     address = url or given("url") or site.url
     if not address:
         return None
+    usual_prefix = PREFIXES.get(kind, "")
     return Endpoint(
         SERVERS[kind],
         address,
-        prefix=site.prefix if site.prefix is not None else PREFIXES.get(kind, ""),
+        prefix=usual_prefix if site.prefix is None else site.prefix,
         tenant=given("tenant") or site.tenant,
         user=given("user") or site.user,
         password=given("password") or _secret(site.password_file),
@@ -61,7 +62,7 @@ def named_servers(
     environment: Mapping[str, str],
 ) -> dict[str, Endpoint]:
     """The servers of these kinds that something names; with `only`, no others. Raises ToolError as `endpoint` does."""
-    found = {}
+    servers = {}
     for kind in kinds:
         if only and kind not in only:
             if urls[kind]:
@@ -71,10 +72,10 @@ def named_servers(
             continue
         server = endpoint(kind, urls[kind], profiles, environment)
         if server:
-            found[kind] = server
+            servers[kind] = server
         elif only:
             raise ToolError(f"--only names {kind}, whose address nothing says; give --{kind} URL")
-    return found
+    return servers
 
 
 def _secret(path: Path | None) -> str | None:

@@ -40,13 +40,17 @@ _SHOWN_RULE = record(
 _SHOWN_GROUP = record({"file": TEXT, "interval": NUMBER, "rules": each(_SHOWN_RULE)}, name=TEXT)
 RULES = Shape(record(data=record({"groups": each(_SHOWN_GROUP)})))
 
-VECTOR = Shape(record(data=record(result=each(record(metric=LABELS, value=row(NUMBER, VALUE))))))
-COUNTS = Shape(record(data=record(result=each(record(metric=LABELS, value=row(NUMBER, COUNT))))))
-MATRIX = Shape(
-    record(data=record(result=each(record(metric=LABELS, values=each(row(NUMBER, VALUE))))))
-)
-LINES = Shape(record(data=record(result=each(record(values=each(row(NANOSECONDS, TEXT)))))))
-STREAMS = Shape(record(data=record(result=each(record(stream=LABELS)))))  # of the same lines
+
+def _query_result(item: Schema) -> Shape:
+    """What a query gives: a list of such."""
+    return Shape(record(data=record(result=each(item))))
+
+
+VECTOR = _query_result(record(metric=LABELS, value=row(NUMBER, VALUE)))
+COUNTS = _query_result(record(metric=LABELS, value=row(NUMBER, COUNT)))
+MATRIX = _query_result(record(metric=LABELS, values=each(row(NUMBER, VALUE))))
+LINES = _query_result(record(values=each(row(NANOSECONDS, TEXT))))
+STREAMS = _query_result(record(stream=LABELS))  # of the same lines
 
 ALERTS = Shape(each(record(labels=LABELS, status=record())))
 STATUS = Shape(record(config=record(original=TEXT)))

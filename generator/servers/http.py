@@ -48,11 +48,10 @@ class Endpoint:
     @property
     def mask(self) -> Mask:
         """Takes our secrets out of a text, should a server or a library say them."""
-        pair = f"{self.user or ''}:{self.password}" if self.password else ""
-        return Mask(
-            tuple(secret for secret in (self.token, self.password) if secret),
-            (pair,) if pair else (),
-        )
+        secrets = tuple(secret for secret in (self.token, self.password) if secret)
+        if not self.password:
+            return Mask(secrets)
+        return Mask(secrets, pairs=(f"{self.user or ''}:{self.password}",))
 
 
 class Client:
@@ -66,21 +65,21 @@ class Client:
         self._below = ""
         self.url = _checked_address(endpoint)
         _credentials(endpoint)
-        headers = {"X-Scope-OrgID": endpoint.tenant} if endpoint.tenant else {}
+        headers = {}
+        auth = None
+        if endpoint.tenant:
+            headers["X-Scope-OrgID"] = endpoint.tenant
         if endpoint.token:
             headers["Authorization"] = f"Bearer {endpoint.token}"
-        auth = httpx.BasicAuth(endpoint.user, endpoint.password or "") if endpoint.user else None
+        if endpoint.user:
+            auth = httpx.BasicAuth(endpoint.user, endpoint.password or "")
         retry = Retry(
             total=tries - 1,
             backoff_factor=0.5,
             max_backoff_wait=_WAITING_SECONDS,
             total_timeout=_WAITING_SECONDS,
-            allowed_methods=(
-                "GET",
-                "PUT",
-                "POST",
-                "DELETE",
-            ),  # what we ask for twice comes to the same
+            # What we ask for twice comes to the same.
+            allowed_methods=("GET", "PUT", "POST", "DELETE"),
             status_forcelist=(429, 500, 502, 503, 504),
         )
         try:
@@ -111,8 +110,9 @@ class Client:
         self, method: str, path: str, allow: tuple[int, ...] = (), **arguments: Any
     ) -> httpx.Response:
         """An answer that is a success, or has one of the statuses in `allow`."""
+        url = f"{self.url}{self._below}{path}"
         try:
-            answer = self._session.request(method, self.url + self._below + path, **arguments)
+            answer = self._session.request(method, url, **arguments)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(str(self.error(_trouble(error)))) from error
         if answer.is_success or answer.status_code in allow:
@@ -147,32 +147,38 @@ class Client:
     def stranger(self, path: str, answer: httpx.Response, where: str = "") -> ToolError:
         """The error for an answer that such a server does not give; `where` says in what."""
         name = self.endpoint.name
-        found = f": {where}" if where else f" ({self.said(answer)})"
+        difference = f": {where}" if where else f" ({self.said(answer)})"
         return self.error(
-            f"answers {path}, but not as {name} does{found}; is this the address of {name}?"
+            f"answers {path}, but not as {name} does{difference}; is this the address of {name}?"
         )
 
     def _meaning(self, answer: httpx.Response) -> str:
-        code = answer.status_code
-        known = _MEANING.get(code) or ("it failed" if code >= 500 else "")
+        says = f"it says: {self.said(answer)}"
         if answer.is_redirect:
-            known = f"it sends on to {answer.headers.get('location', 'nowhere')}; give that address, or log in before"
-        return "; ".join(text for text in (known, f"it says: {self.said(answer)}") if text)
+            target = answer.headers.get("location", "nowhere")
+            return f"it sends on to {target}; give that address, or log in before; {says}"
+        code = answer.status_code
+        if code in _MEANING:
+            return f"{_MEANING[code]}; {says}"
+        return f"it failed; {says}" if code >= 500 else says
 
     def said(self, answer: httpx.Response) -> str:
         """The beginning of a text. Masked before it is cut, or half a secret would be left."""
         words = " ".join(self.endpoint.mask(answer.text).split())
-        return words[:_SHOWN] + ("…" if len(words) > _SHOWN else "") or "nothing"
+        if len(words) > _SHOWN:
+            return f"{words[:_SHOWN]}…"
+        return words or "nothing"
 
 
 def _checked_address(endpoint: Endpoint) -> str:
     """Raises ToolError for an address that is none, or that may hold a secret, which would be shown."""
     try:
         parts = urlsplit(endpoint.url)
-        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+        is_http = parts.scheme in ("http", "https")
+        is_address = is_http and parts.hostname and parts.port != 0
     except ValueError:
-        wrong = True
-    if wrong:
+        is_address = False
+    if not is_address:
         raise ToolError(f"{endpoint.name}: an address is like http://host:port")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ToolError(
@@ -186,12 +192,14 @@ def _credentials(endpoint: Endpoint) -> None:
     if endpoint.token and endpoint.user:
         raise ToolError(f"{endpoint.name}: there is a user and a token; a server takes one of them")
     for setting in ("tenant", "user", "password", "token"):
-        if not (getattr(endpoint, setting) or "").isprintable():
+        value = getattr(endpoint, setting) or ""
+        if not value.isprintable():
             raise ToolError(
                 f"{endpoint.name}: the {setting} holds a line break or another character that is no text"
             )
     for setting in ("tenant", "token"):  # which stand in a header as they are
-        if not (getattr(endpoint, setting) or "").isascii():
+        value = getattr(endpoint, setting) or ""
+        if not value.isascii():
             raise ToolError(
                 f"{endpoint.name}: the {setting} holds a character that is not ASCII; HTTP cannot send it"
             )

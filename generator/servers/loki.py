@@ -17,6 +17,10 @@ _TOO_LARGE = "received message larger than max"  # of 4 MB, by default, between 
 _NANO = 1_000_000_000
 
 
+PushedStream = Mapping[str, Any]  # as the push API of Loki takes it
+TimedLine = tuple[int, str]  # its time in nanoseconds, and its text
+
+
 @dataclass(frozen=True)
 class Series:
     """One series of Loki's answer: labels, and the value at each step that has one."""
@@ -32,34 +36,36 @@ class Loki:
         self.url = client.url
         self._client = client
 
-    def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
+    def push(self, streams: Sequence[PushedStream]) -> None:
         """Hand over streams as the push API takes them, some lines at a time."""
         for part in batches(streams):
             self._client.request("POST", "/loki/api/v1/push", json={"streams": part})
 
     def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
         """The answers to an expression at `count` steps after the first; `start` in seconds, from `first_step`."""
+        begin = start * _NANO
         parameters = {
             "query": expr,
-            "start": start * _NANO,
-            "end": start * _NANO + round(count * step * _NANO),
+            "start": begin,
+            "end": begin + round(count * step * _NANO),
+            "step": f"{step:g}",
         }
-        found = self._query(answers.MATRIX, {**parameters, "step": f"{step:g}"})
-        return [
-            Series(
-                row["metric"],
-                {round((float(at) - start) / step): str(value) for at, value in row["values"]},
-            )
-            for row in found
-        ]
+        series = []
+        for row in self._query(answers.MATRIX, parameters):
+            values = {}
+            for time, value in row["values"]:
+                number = round((float(time) - start) / step)
+                values[number] = str(value)
+            series.append(Series(row["metric"], values))
+        return series
 
-    def lines(self, query: str, start: int, end: int) -> list[tuple[int, str]]:
+    def lines(self, query: str, start: int, end: int) -> list[TimedLine]:
         """The log lines that pass a query, with their times, oldest first; times in nanoseconds, `end` not included.
 
         No two lines of the streams asked for may have the same time. Where lines are so long that an answer
         does not get through, fewer are asked for at once.
         """
-        lines: list[tuple[int, str]] = []
+        lines: list[TimedLine] = []
         limit = _LIMIT
         while True:
             try:
@@ -74,7 +80,7 @@ class Loki:
                 return lines
             start = page[-1][0] + 1
 
-    def _page(self, query: str, start: int, end: int, limit: int) -> list[tuple[int, str]]:
+    def _page(self, query: str, start: int, end: int, limit: int) -> list[TimedLine]:
         parameters = {
             "query": query,
             "start": start,
@@ -82,20 +88,24 @@ class Loki:
             "limit": limit,
             "direction": "forward",
         }
-        rows = self._query(answers.LINES, parameters)
-        return sorted((int(at), line) for row in rows for at, line in row["values"])
+        lines = []
+        for stream in self._query(answers.LINES, parameters):
+            lines += [(int(time), line) for time, line in stream["values"]]
+        return sorted(lines)
 
     def rules(self) -> list[Mapping[str, Any]]:
         """The rules that its ruler evaluates, as Prometheus's rules API shows them; none if no ruler can be asked."""
         ruler = self._client.as_prometheus
         answer = ruler.json("/api/v1/rules", answers.RULES, absent=_NO_RULER)
-        groups = answer["data"].get("groups", ()) if answer else ()
-        return [rule for group in groups for rule in group.get("rules", ())]
+        rules: list[Mapping[str, Any]] = []
+        if answer:
+            for group in answer["data"].get("groups", ()):
+                rules += group.get("rules", ())
+        return rules
 
     def _query(self, shape: Shape, parameters: Mapping[str, Any]) -> list[Any]:
-        rows: list[Any] = self._client.json("/loki/api/v1/query_range", shape, params=parameters)[
-            "data"
-        ]["result"]
+        answer = self._client.json("/loki/api/v1/query_range", shape, params=parameters)
+        rows: list[Any] = answer["data"]["result"]
         return rows
 
 
@@ -108,9 +118,9 @@ def first_step(latest: float, step: float) -> int:
     return int(latest * 1000) // multiple * multiple // 1000
 
 
-def batches(streams: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def batches(streams: Sequence[PushedStream]) -> Iterator[list[PushedStream]]:
     """The same lines in the same order, in parts that Loki takes at once."""
-    part: list[dict[str, Any]] = []
+    part: list[PushedStream] = []
     size = 0
     for stream in streams:
         labels = stream["stream"]
@@ -118,7 +128,8 @@ def batches(streams: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any
             length = len(str(labels)) + len(value[1])
             if part and size + length > _PUSHED:
                 yield part
-                part, size = [], 0
+                part = []
+                size = 0
             if not part or part[-1]["stream"] is not labels:
                 part.append({"stream": labels, "values": []})
             part[-1]["values"].append(value)

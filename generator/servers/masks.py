@@ -10,6 +10,7 @@ from functools import cached_property
 from urllib.parse import quote, quote_plus
 
 _SHORTEST = 6  # characters of base64 that are taken for the secret
+_ESCAPED_BY_GO = str.maketrans({"&": r"\u0026", "<": r"\u003c", ">": r"\u003e"})  # in JSON
 
 
 @dataclass(frozen=True)
@@ -23,29 +24,41 @@ class Mask:
         return self._pattern.sub("***", text) if self._pattern else text
 
     def __add__(self, other: "Mask") -> "Mask":
-        return Mask((*self.secrets, *other.secrets), (*self.pairs, *other.pairs))
+        return Mask(self.secrets + other.secrets, self.pairs + other.pairs)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        forms = {form for secret in self.secrets for form in _forms(secret)}
-        forms |= {form for secret in (*self.secrets, *self.pairs) for form in _packed(secret)}
+        forms: set[str] = set()
+        for secret in self.secrets:
+            forms.update(_forms(secret), _packed(secret))
+        for pair in self.pairs:
+            forms.update(_packed(pair))
+        if not forms:
+            return None
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        return re.compile("|".join(_foldable(form) for form in longest_first)) if forms else None
+        return re.compile("|".join(map(_foldable, longest_first)))
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """As text, in JSON, in Python, in HTML, in an address; each also written into JSON once more."""
-    plain = (secret, repr(secret)[1:-1], html.escape(secret), html.escape(secret, quote=False))
-    in_address = (quote(secret, safe=""), quote(secret), quote_plus(secret))
-    for form in (*plain, *in_address, *(address.lower() for address in in_address)):
+    """As it is said in texts, and that once more in JSON."""
+    for form in _said_in_texts(secret):
         yield form
         for ascii_only in (True, False):
             once = json.dumps(form, ensure_ascii=ascii_only)[1:-1]
             yield once
             yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
-            yield (
-                once.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
-            )  # as Go writes it
+            yield once.translate(_ESCAPED_BY_GO)
+
+
+def _said_in_texts(secret: str) -> Iterator[str]:
+    """As it is, in Python, in HTML and in an address."""
+    yield secret
+    yield repr(secret)[1:-1]
+    yield html.escape(secret)
+    yield html.escape(secret, quote=False)
+    for address in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield address
+        yield address.lower()
 
 
 def _packed(secret: str) -> Iterator[str]:
@@ -58,4 +71,5 @@ def _packed(secret: str) -> Iterator[str]:
 
 def _foldable(form: str) -> str:
     """A pattern for a text whose spaces somebody may have folded or broken into lines."""
-    return r"\s+".join(re.escape(word) for word in re.split(r"\s+", form))
+    words = re.split(r"\s+", form)
+    return r"\s+".join(map(re.escape, words))

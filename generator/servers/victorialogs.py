@@ -4,12 +4,12 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from generator.base.shapes import TEXT, Schema, Shape, ShapeError, record
 from generator.servers import answers
 from generator.servers.http import Client
-from generator.servers.loki import Series, batches
+from generator.servers.loki import PushedStream, Series, TimedLine, batches
 
 _PUSH = "/insert/loki/api/v1/push"
 _FLUSH = "/internal/force_flush"
@@ -18,14 +18,11 @@ _STATS = "/select/logsql/stats_query"
 _NANO = 1_000_000_000
 _SEEN_SECONDS = 30  # within which it shows what it has taken; a second is usual
 _POLL_SECONDS = 0.05
-_NOT_OURS = (
-    400,
-    401,
-    403,
-    404,
-    405,
-)  # of a part of it that only takes lines, or to whom it does not allow that
+# Statuses of a part of it that only takes lines, or of one that does not allow that.
+_NOT_OURS = (400, 401, 403, 404, 405)
 RESULT = "__name__"  # the label with the name of what was counted
+LabelledValue = tuple[Mapping[str, str], str]
+_LabelPairs = tuple[tuple[str, str], ...]
 _TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\z"}
 _LINE = Shape(record({"_msg": TEXT}, _time=_TIME))
 
@@ -47,13 +44,16 @@ class VictoriaLogs:
         """The same VictoriaLogs, and there another project of the account."""
         return type(self)(self._client, f"{self._account}:{project}")
 
-    def push(self, streams: Sequence[Mapping[str, Any]]) -> None:
+    def push(self, streams: Sequence[PushedStream]) -> None:
         """Hand over streams as Loki's push API takes them; the lines are kept as they are, JSON too."""
         as_they_are = {"disable_message_parsing": "1"}
         for part in batches(streams):
-            body = {"streams": part}
             self._client.request(
-                "POST", _PUSH, json=body, params=as_they_are, headers=self._headers
+                "POST",
+                _PUSH,
+                json={"streams": part},
+                params=as_they_are,
+                headers=self._headers,
             )
         # By itself it does so after a second; where this is refused, that is waited for.
         self._client.request("GET", _FLUSH, allow=_NOT_OURS)
@@ -63,10 +63,11 @@ class VictoriaLogs:
 
         A stream selector finds new streams about a second later than a filter finds their lines.
         """
-        stream = f"{{{', '.join(f'{name}={json.dumps(value)}' for name, value in labels.items())}}}"
+        matchers = [f"{name}={json.dumps(value)}" for name, value in labels.items()]
+        query = f"{{{', '.join(matchers)}}} | stats count() as n"
         deadline = time.monotonic() + _SEEN_SECONDS
         while True:
-            seen = sum(int(value) for _, value in self.counts(f"{stream} | stats count() as n", {}))
+            seen = sum(int(value) for _, value in self.counts(query, {}))
             if seen >= count:
                 return
             if time.monotonic() > deadline:
@@ -81,26 +82,29 @@ class VictoriaLogs:
 
         Raises ValueError if an answer has several values for the same labels.
         """
-        found: dict[tuple[tuple[str, str], ...], dict[int, str]] = {}
+        by_labels: dict[_LabelPairs, dict[int, str]] = {}
         for number in range(count + 1):
             moment = start * _NANO + round(number * step * _NANO)
             for labels, value in self._at(expr, moment):
-                values = found.setdefault(tuple(sorted(labels.items())), {})
+                key = tuple(sorted(labels.items()))
+                values = by_labels.setdefault(key, {})
                 if number in values:
                     raise ValueError(
                         "VictoriaLogs gives several results for the same labels, which vmalert tells apart by "
                         f"`stats_result`; let the query give one: {expr}"
                     )
                 values[number] = value
-        return [Series(dict(labels), values) for labels, values in found.items()]
+        return [Series(dict(key), values) for key, values in by_labels.items()]
 
-    def _at(self, expr: str, moment: int) -> list[tuple[dict[str, str], str]]:
+    def _at(self, expr: str, moment: int) -> list[LabelledValue]:
         """The answer to an expression at a time in nanoseconds: labels, without the name of what was counted."""
-        rows = self._statistics(answers.VECTOR, {"query": expr, "time": str(moment)})
-        return [
-            ({name: text for name, text in labels.items() if name != RESULT}, str(value))
-            for labels, value in rows
-        ]
+        parameters = {"query": expr, "time": str(moment)}
+        rows: list[LabelledValue] = []
+        for labels, value in self._statistics(answers.VECTOR, parameters):
+            own = dict(labels)
+            own.pop(RESULT, None)
+            rows.append((own, str(value)))
+        return rows
 
     def counts(
         self,
@@ -108,56 +112,64 @@ class VictoriaLogs:
         labels: Mapping[str, str],
         start: int | None = None,
         end: int | None = None,
-    ) -> list[tuple[Mapping[str, str], str]]:
+    ) -> list[LabelledValue]:
         """What a query counts, among lines with these labels: labels and values.
 
         With times, in nanoseconds, among the lines from `start` to before `end`.
         """
-        times = {"start": start, "end": end}
-        span = {name: str(time) for name, time in times.items() if time is not None}
-        parameters = {**_query_parameters(query, labels), **span}
+        parameters = _query_parameters(query, labels)
+        if start is not None:
+            parameters["start"] = str(start)
+        if end is not None:
+            parameters["end"] = str(end)
         return self._statistics(answers.COUNTS, parameters)
 
-    def _statistics(
-        self, shape: Shape, parameters: Mapping[str, str]
-    ) -> list[tuple[Mapping[str, str], str]]:
+    def _statistics(self, shape: Shape, parameters: Mapping[str, str]) -> list[LabelledValue]:
         """The rows of an answer: labels, the name of what was counted among them, and values."""
-        found = self._client.json(_STATS, shape, params=parameters, headers=self._headers)
-        return [(row["metric"], row["value"][1]) for row in found["data"]["result"]]
+        answer = self._client.json(_STATS, shape, params=parameters, headers=self._headers)
+        rows: list[LabelledValue] = []
+        for series in answer["data"]["result"]:
+            _, value = series["value"]
+            rows.append((series["metric"], value))
+        return rows
 
     def lines(
         self, query: str, labels: Mapping[str, str], start: int, end: int, limit: int | None = None
-    ) -> list[tuple[int, str]]:
+    ) -> list[TimedLine]:
         """The lines that pass a query, with their times in nanoseconds, oldest first; `end` is not included.
 
         With a limit, those that come last.
         """
-        most = {} if limit is None else {"limit": str(limit)}
         # It leaves out lines whose stream it cannot name yet, unless nothing else of them is asked for.
-        query = f"{query} | fields _time, _msg"
-        parameters = {
-            **_query_parameters(query, labels),
-            "start": str(start),
-            "end": str(end),
-            **most,
-        }
+        parameters = _query_parameters(f"{query} | fields _time, _msg", labels)
+        parameters["start"] = str(start)
+        parameters["end"] = str(end)
+        if limit is not None:
+            parameters["limit"] = str(limit)
         answer = self._client.request("GET", _QUERY, params=parameters, headers=self._headers)
         try:
-            rows = [_LINE.checked(json.loads(text)) for text in answer.text.split("\n") if text]
-            found = [(_read_nanoseconds(row["_time"]), row.get("_msg", "")) for row in rows]
+            lines = [_read_line(text) for text in answer.text.split("\n") if text]
         except (ValueError, RecursionError) as error:
-            said = str(error) if isinstance(error, ShapeError) else ""
-            raise self._client.stranger(_QUERY, answer, said) from error
-        return sorted(found)
+            where = str(error) if isinstance(error, ShapeError) else ""
+            raise self._client.stranger(_QUERY, answer, where) from error
+        return sorted(lines)
 
 
 def _query_parameters(query: str, labels: Mapping[str, str]) -> dict[str, str]:
     """A query for lines with these labels only, whatever it is."""
-    return {"query": query, **({"extra_filters": json.dumps(labels)} if labels else {})}
+    if not labels:
+        return {"query": query}
+    return {"query": query, "extra_filters": json.dumps(labels)}
+
+
+def _read_line(text: str) -> TimedLine:
+    """A line of an answer: its time in nanoseconds, and its text."""
+    line = _LINE.checked(json.loads(text))
+    return _read_nanoseconds(line["_time"]), line.get("_msg", "")
 
 
 def _read_nanoseconds(text: str) -> int:
     """A time as RFC 3339 has it, up to nine digits after the second."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
-    seconds = round(datetime.fromisoformat(f"{whole}+00:00").timestamp())
-    return seconds * _NANO + int(fraction.ljust(9, "0"))
+    moment = datetime.fromisoformat(f"{whole}+00:00")
+    return round(moment.timestamp()) * _NANO + int(fraction.ljust(9, "0"))

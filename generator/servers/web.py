@@ -110,9 +110,12 @@ class _Bounded(httpx.AsyncBaseTransport):
             body = await _body(answer)
         finally:
             await answer.aclose()
-        headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
-        headers["Content-Type"] = "text/plain; charset=utf-8"
-        return httpx.Response(answer.status_code, headers=headers, content=_in_utf8(body, answer))
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        for name in _KEPT_HEADERS:
+            if name in answer.headers:
+                headers[name] = answer.headers[name]
+        content = _in_utf8(body, answer)
+        return httpx.Response(answer.status_code, headers=headers, content=content)
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -144,16 +147,16 @@ class _Bounded(httpx.AsyncBaseTransport):
 
 def _reason(error: BaseException) -> str:
     """What an error says, or else the first of its causes that says anything."""
-    said: BaseException | None = error
-    while said and not str(said):
-        said = said.__cause__ or said.__context__
-    return str(said or type(error).__name__)
+    speaker: BaseException | None = error
+    while speaker and not str(speaker):
+        speaker = speaker.__cause__ or speaker.__context__
+    return str(speaker) if speaker else type(error).__name__
 
 
 def _proxy(url: httpx.URL) -> str | None:
     """As other programs do it: none for this machine, and none for what NO_PROXY names."""
-    named = urllib.request.getproxies()
-    proxy = named.get(url.scheme) or named.get("all")
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
     if not proxy or _is_here(url.host) or urllib.request.proxy_bypass(url.host):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
@@ -196,9 +199,7 @@ def _unpacked_chunk(unpack: Any, chunk: bytes, room: int) -> bytes:
 
 def _in_utf8(body: bytes, answer: httpx.Response) -> bytes:
     """Only UTF-16 is written anew: the others in use have ASCII in its place, and nothing else is looked for."""
-    named = (answer.charset_encoding or "").lower()
-    return (
-        body.decode(named, "replace").encode()
-        if named in ("utf-16", "utf-16le", "utf-16be")
-        else body
-    )
+    encoding = (answer.charset_encoding or "").lower()
+    if encoding not in ("utf-16", "utf-16le", "utf-16be"):
+        return body
+    return body.decode(encoding, "replace").encode()

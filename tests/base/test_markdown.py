@@ -69,6 +69,15 @@ def test_a_block(text: str) -> None:
     assert tokens(markdown.block(text, "sh"))[0].content == f"{text.rstrip()}\n"
 
 
+@given(fences)
+@example("```\ncode in code\n```")
+def test_a_block_is_found_whole_again(text: str) -> None:
+    page = f"before\n\n{markdown.block(text, 'sh')}\nafter\n"
+    code = f"{text.rstrip()}\n"
+    parts = [(False, "before\n\n"), (True, code), (False, "after\n")]
+    assert list(markdown.prose_and_code(page)) == parts
+
+
 def test_prose_in_a_cell_is_one_line() -> None:
     assert markdown.cell("a\n  b | c \\| d") == "a b \\| c \\| d"
 
