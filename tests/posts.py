@@ -1,30 +1,22 @@
 """A server that takes what is posted to it, such as alerts, on loopback until the block ends."""
 
-import json
-import threading
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 
 @contextmanager
 def taking(take: Callable[[Any], None]) -> Iterator[str]:
     """The address; `take` gets each JSON document that comes."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            take(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
+    def answer(request: Request) -> Response:
+        take(request.get_json(force=True))
+        return Response()
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with HTTPServer("127.0.0.1", threaded=True) as server:
+        server.expect_request(re.compile(".*"), method="POST").respond_with_handler(answer)
+        yield f"http://127.0.0.1:{server.port}"

@@ -35,8 +35,8 @@ def meeting_place(cause: Labels, symptom: Labels, profile: Profile) -> Place | N
     An alert on metrics may lack the Pod or the node, but never its target.
     """
     if isinstance(cause, MetricLabels) and isinstance(symptom, MetricLabels):
-        kinds = (cause.cluster, cause.namespace, cause.pod, cause.node, cause.instance)
-        return Place(cause.instance, tuple(label for label in kinds if label))
+        named_labels = (cause.cluster, cause.namespace, cause.pod, cause.node, cause.instance)
+        return Place(cause.instance, tuple(filter(None, named_labels)))
     named = _labels_of_place(cause, symptom, profile)
     shared = {kind: getattr(named, kind) for kind in _kinds(cause, symptom)}
     key = shared.get("pod") or shared.get("node")
@@ -54,7 +54,9 @@ def _labels_of_place(cause: Labels, symptom: Labels, profile: Profile) -> Labels
 def cluster(profile: Profile) -> Place:
     """Where an alert of a whole cluster meets those of its kube-proxies, logs' among them."""
     label = profile.prometheus.labels.cluster
-    return Place(None, (label,) if label and profile.loki.labels.cluster else ())
+    if label and profile.loki.labels.cluster:
+        return Place(None, (label,))
+    return Place(None, ())
 
 
 def copies(own: LogLabels, profile: Profile) -> Mapping[str, str]:
@@ -62,14 +64,16 @@ def copies(own: LogLabels, profile: Profile) -> Mapping[str, str]:
 
     Alertmanager compares labels of one name only.
     """
-    names = {
-        getattr(others, kind): (kind, getattr(own, kind))
-        for others in (profile.loki.labels, profile.prometheus.labels)
-        for kind in _kinds(own, others)
-    }
-    return {
-        wanted: _template(kind, label) for wanted, (kind, label) in names.items() if label != wanted
-    }
+    kinds: dict[str, str] = {}  # by the name that others have for it
+    for others in (profile.loki.labels, profile.prometheus.labels):
+        for kind in _kinds(own, others):
+            kinds[getattr(others, kind)] = kind
+    found = {}
+    for wanted, kind in kinds.items():
+        label = getattr(own, kind)
+        if label != wanted:
+            found[wanted] = _template(kind, label)
+    return found
 
 
 def _template(kind: str, label: str) -> str:
@@ -81,10 +85,9 @@ def _template(kind: str, label: str) -> str:
 
 def _kinds(logs: Labels, others: Labels) -> tuple[str, ...]:
     """What both have a label for and a kube-proxy is told by: its Pod; without Pods its node."""
-    both = {
-        kind
-        for kind in ("cluster", "namespace", "pod", "node")
-        if getattr(logs, kind) and getattr(others, kind)
-    }
+    both = set()
+    for kind in ("cluster", "namespace", "pod", "node"):
+        if getattr(logs, kind) and getattr(others, kind):
+            both.add(kind)
     wanted = ("cluster", "namespace", "pod") if "pod" in both else ("cluster", "node")
     return tuple(kind for kind in wanted if kind in both)

@@ -87,27 +87,26 @@ def load(
             metrics = {**metrics, **reader.metrics(folder, shipped)}
     for folder in catalogs:
         for entry in reader.entries(folder, log_tests, samples):
-            known = entries.get(entry.id)
-            if known and entry.replaces != entry.id:
-                reader.problems.append(
-                    Problem(
-                        entry.document.at("id"),
-                        f"id '{entry.id}' is already that of {known.document.path}; "
-                        f"choose another id, or add `replaces: {entry.id}` to take its place",
-                    )
-                )
-            elif not known and entry.replaces:
-                reader.problems.append(
-                    Problem(
-                        entry.document.at("replaces"),
-                        f"there is no entry '{entry.replaces}' to replace",
-                    )
-                )
+            reader.problems += _no_successor(entry, entries.get(entry.id))
             entries[entry.id] = entry
     default = profiles.read_profile(reader, shipped, None)
     site = profiles.read_profile(reader, shipped, profile) if profile else default
-    catalog = Catalog(tuple(entries[key] for key in sorted(entries)), metrics, harmless, known_bugs)
+    by_id = tuple(entries[key] for key in sorted(entries))
+    catalog = Catalog(by_id, metrics, harmless, known_bugs)
     return Inputs(catalog, site, default, tuple(reader.problems))
+
+
+def _no_successor(entry: Entry, known: Entry | None) -> Iterator[Problem]:
+    """Why an entry cannot take the place of the one that has its id already, or of none."""
+    at = entry.document.at
+    if known and entry.replaces != entry.id:
+        yield Problem(
+            at("id"),
+            f"id '{entry.id}' is already that of {known.document.path}; "
+            f"choose another id, or add `replaces: {entry.id}` to take its place",
+        )
+    elif not known and entry.replaces:
+        yield Problem(at("replaces"), f"there is no entry '{entry.replaces}' to replace")
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,9 @@ def is_of_an_entry(tests: Path) -> bool:
     """
     if tests.name != _TESTS or not is_file(tests.parent / _ENTRY):
         return False
-    data = parse(Reader().text(tests) or "", display(tests))[0].data
-    return isinstance(data, dict) and "rule_files" not in data
+    text = Reader().text(tests) or ""
+    parsed, _ = parse(text, display(tests))
+    return isinstance(parsed.data, dict) and "rule_files" not in parsed.data
 
 
 def load_tests(path: Path) -> TestFile:
@@ -135,28 +135,31 @@ def load_tests(path: Path) -> TestFile:
     reader = _CatalogReader()
     reader.read_schemas(shipped_catalog())
     tests = reader.log_tests(path) if _LOG_TESTS in (reader.text(path) or "") else None
-    rules: list[str] = []
-    if tests and not tests.rule_files:
-        message = f"key 'rule_files' is missing; only {_TESTS} of an entry, beside its {_ENTRY}, does without it"
-        reader.problems.append(Problem(Location(display(path), 1, 1), message))
-    if not tests:
+    if tests is None:
         reader.problems += _no_rule_files(path, reader.text(path) or "")
-    for pattern in tests.rule_files if tests else ():
+        return TestFile(None, (), tuple(reader.problems))
+    if not tests.rule_files:
+        message = f"key 'rule_files' is missing; only {_TESTS} of an entry, beside its {_ENTRY}, does without it"
+        reader.report(Location(display(path), 1, 1), message)
+    rules: list[str | None] = []
+    for pattern in tests.rule_files:
         found = _matching_files(path.parent, pattern)
         if not found:
-            reader.problems.append(
-                Problem(Location(display(path)), f"no rule file matches {pattern}")
-            )
-        rules += [text for file in found if (text := reader.text(file)) is not None]
-    return TestFile(tests, tuple(rules), tuple(reader.problems))
+            reader.report_file(path, f"no rule file matches {pattern}")
+        rules += map(reader.text, found)
+    readable = tuple(text for text in rules if text is not None)
+    return TestFile(tests, readable, tuple(reader.problems))
 
 
 def _no_rule_files(path: Path, text: str) -> Iterator[Problem]:
     """What promtool would wait for: it opens whatever its `rule_files` match. All else it says itself."""
-    data = parse(text, display(path))[0].data
-    named = data.get("rule_files") if isinstance(data, dict) else None
-    for pattern in named if isinstance(named, list) else ():
-        for name in sorted(glob.glob(str(pattern), root_dir=path.parent)):  # noqa: PTH207
+    parsed, _ = parse(text, display(path))
+    named = parsed.data.get("rule_files") if isinstance(parsed.data, dict) else None
+    if not isinstance(named, list):
+        return
+    for pattern in named:
+        found = glob.glob(str(pattern), root_dir=path.parent)  # noqa: PTH207
+        for name in sorted(found):
             if not is_file(path.parent / name):
                 yield Problem(Location(display(path)), f"{name} in rule_files is no file")
 
@@ -203,6 +206,13 @@ class _WrittenTests(Struct, frozen=True):
 class _CatalogReader(Reader):
     """Reads what is in a catalog."""
 
+    def report(self, where: Location, message: str) -> None:
+        self.problems.append(Problem(where, message))
+
+    def report_file(self, path: Path, message: str) -> None:
+        """The same of a whole file or folder."""
+        self.report(Location(display(path)), message)
+
     def read_schemas(self, shipped: Path) -> None:
         self.schema_text = self.text(shipped / "schema.json") or "{}"
         self.tests_schema = self.text(shipped / "tests.schema.json") or "{}"
@@ -231,23 +241,16 @@ class _CatalogReader(Reader):
         noted = len(self.problems)
         found = self.entry_folders(folder)
         if not found and len(self.problems) == noted:
-            self.problems.append(
-                Problem(
-                    Location(display(folder)),
-                    "no entry here; a catalog holds folders with a failure.yaml each",
-                )
-            )
+            message = "no entry here; a catalog holds folders with a failure.yaml each"
+            self.report_file(folder, message)
         for path in found:
-            parsed = self.document(path / "failure.yaml", self.schema_text)
+            parsed = self.document(path / _ENTRY, self.schema_text)
             if parsed is None:
                 continue
-            if parsed.data["id"] != path.name:
-                self.problems.append(
-                    Problem(
-                        parsed.at("id"),
-                        f"id '{parsed.data['id']}' must be the name of its folder, '{path.name}'",
-                    )
-                )
+            own_id = parsed.data["id"]
+            if own_id != path.name:
+                message = f"id '{own_id}' must be the name of its folder, '{path.name}'"
+                self.report(parsed.at("id"), message)
             read = {name: self.optional(path / name) for name in (_TESTS, _METRIC_TESTS)}
             unit_tests = {name: text for name, text in read.items() if text is not None}
             on_loki = None
@@ -269,15 +272,11 @@ class _CatalogReader(Reader):
                 continue
             names = {child.name for child in self.children(path)}
             for wrong, right in _misnamed(names):
-                self.problems.append(
-                    Problem(Location(display(path / wrong)), f"is not read; name it {right}")
-                )
+                self.report_file(path / wrong, f"is not read; name it {right}")
             if _ENTRY in names:
                 found.append(path)
             elif names & _OF_AN_ENTRY:
-                self.problems.append(
-                    Problem(Location(display(path)), f"looks like an entry and has no {_ENTRY}")
-                )
+                self.report_file(path, f"looks like an entry and has no {_ENTRY}")
         return found
 
     def children(self, folder: Path) -> list[Path]:
@@ -286,15 +285,11 @@ class _CatalogReader(Reader):
             found = sorted(folder.iterdir())
             dangling = [path for path in found if _is_missing(path)]
         except OSError as error:
-            self.problems.append(
-                Problem(Location(display(folder)), f"cannot be read: {error.strerror}")
-            )
+            self.report_file(folder, f"cannot be read: {error.strerror}")
             return []
         for path in dangling:
             if path.is_symlink():
-                self.problems.append(
-                    Problem(Location(display(path)), "is a link that leads nowhere")
-                )
+                self.report_file(path, "is a link that leads nowhere")
         return [path for path in found if path not in dangling]
 
     def log_tests(self, path: Path) -> LogTests | None:
@@ -308,16 +303,14 @@ class _CatalogReader(Reader):
         )
         interval = seconds(written.evaluation_interval)
         if not interval:
-            self.problems.append(
-                Problem(parsed.at("evaluation_interval"), "the interval must be longer than 0")
-            )
+            self.report(parsed.at("evaluation_interval"), "the interval must be longer than 0")
         for index, test in enumerate(tests):
             if interval and _last_look(test) / interval > _MOST_STEPS:
                 message = (
                     f"is evaluated more than {_MOST_STEPS:,} times; "
                     "look earlier, or set a longer evaluation_interval"
                 )
-                self.problems.append(Problem(parsed.at("tests", index, "alert_rule_test"), message))
+                self.report(parsed.at("tests", index, "alert_rule_test"), message)
         return LogTests(display(path), written.rule_files, interval, tests)
 
     def log_test(
@@ -331,81 +324,72 @@ class _CatalogReader(Reader):
             try:
                 labels = promql.labels(stream.stream)
             except ValueError as error:
-                self.problems.append(Problem(parsed.at(*at, "stream"), str(error)))
+                self.report(parsed.at(*at, "stream"), str(error))
                 continue
             dressed = _DRESS[stream.dress]
-            lines = [
-                (time, dressed(line))
-                for place, row in enumerate(stream.lines)
-                for time, line in self.written_lines(folder, row, parsed.at(*at, "lines", place))
-            ]
-            streams.append(LogStream(labels, tuple(sorted(lines, key=itemgetter(0)))))
+            lines: list[tuple[float, str]] = []
+            for place, row in enumerate(stream.lines):
+                where = parsed.at(*at, "lines", place)
+                written_at = self.written_lines(folder, row, where)
+                lines += ((time, dressed(line)) for time, line in written_at)
+            lines.sort(key=itemgetter(0))
+            streams.append(LogStream(labels, tuple(lines)))
         return LogTest(written.name, tuple(streams), written.alert_rule_test)
 
     def written_lines(
         self, folder: Path, row: _WrittenLines, where: Location
     ) -> Iterable[tuple[float, str]]:
         """Lines with the seconds after which they are written."""
-        lines, times = self.log_lines(folder, row, where), int(row.times or 1)
+        lines = self.log_lines(folder, row, where)
+        times = int(row.times or 1)
         if len(lines) * times > _MOST_LINES:
-            self.problems.append(
-                Problem(where, f"writes more than {_MOST_LINES:,} lines; a test needs fewer")
-            )
+            self.report(where, f"writes more than {_MOST_LINES:,} lines; a test needs fewer")
             return
+        start, every = seconds(row.at), seconds(row.every or "0s")
         for turn in range(times):
-            time = seconds(row.at) + turn * seconds(row.every or "0s")
-            yield from ((time, line) for line in lines)
+            time = start + turn * every
+            for line in lines:
+                yield time, line
 
     def log_lines(self, folder: Path, row: _WrittenLines, where: Location) -> Sequence[str]:
         if (row.line is None) == (row.file is None):
-            self.problems.append(Problem(where, "give either `line` or `file`"))
+            self.report(where, "give either `line` or `file`")
         elif row.times and not row.every:
-            self.problems.append(Problem(where, "`times` needs `every`"))
+            self.report(where, "`times` needs `every`")
         elif row.line is not None:
             return [row.line]
         elif row.file is not None:
             if is_file(folder / row.file):
                 return _physical_lines(self.bytes(folder / row.file))
-            self.problems.append(Problem(where, f"there is no file {row.file} beside this one"))
+            self.report(where, f"there is no file {row.file} beside this one")
         return ()
 
     def sample_files(self, folder: Path) -> list[Path]:
         found = self.children(folder) if _may_be_there(folder) else []
         for path in found:
             if not path.is_file():
-                self.problems.append(
-                    Problem(Location(display(path)), "is no file; samples are files of lines")
-                )
+                self.report_file(path, "is no file; samples are files of lines")
         return [path for path in found if path.is_file()]
 
     def samples(self, entry: Path, parsed: Document) -> Iterable[Sample]:
         listed = parsed.data.get("samples", {})
-        present = {
-            f"{folder}/{path.name}": path
-            for folder in _SAMPLE_FOLDERS
-            for path in self.sample_files(entry / "samples" / folder)
-        }
+        present: dict[str, Path] = {}
+        for folder in _SAMPLE_FOLDERS:
+            for path in self.sample_files(entry / "samples" / folder):
+                present[f"{folder}/{path.name}"] = path
         for name in sorted(listed.keys() - present.keys()):
             if not _may_be_there(entry / "samples" / name):
-                self.problems.append(
-                    Problem(
-                        parsed.at("samples", name),
-                        f"there is no file samples/{name}; add it or remove this line",
-                    )
-                )
+                message = f"there is no file samples/{name}; add it or remove this line"
+                self.report(parsed.at("samples", name), message)
         for name, path in present.items():
             if name not in listed:
-                self.problems.append(
-                    Problem(
-                        Location(display(path)),
-                        f"say where these lines come from: list '{name}' under `samples:`",
-                    )
-                )
+                message = f"say where these lines come from: list '{name}' under `samples:`"
+                self.report_file(path, message)
             yield Sample(
-                display(path),
-                name,
-                name.startswith("fires/"),
-                tuple(_physical_lines(self.bytes(path))),
+                path=display(path),
+                name=name,
+                fires=name.startswith("fires/"),
+                lines=tuple(_physical_lines(self.bytes(path))),
             )
 
 
@@ -459,11 +443,13 @@ def _physical_lines(data: bytes) -> list[str]:
 
 def _misnamed(names: Iterable[str]) -> list[tuple[str, str]]:
     """File names that stand for another one, as people write them, and that one."""
-    rights = {name.removesuffix(".yaml"): name for name in (_ENTRY, _TESTS, _METRIC_TESTS)}
+    rights = {Path(name).stem: name for name in (_ENTRY, _TESTS, _METRIC_TESTS)}
     found = []
     for name in sorted(names):
         stem, dot, ending = name.lower().rpartition(".")
-        right = rights.get(stem) if dot and ending in ("yaml", "yml", "json") else None
-        if right and right != name:
+        if not dot or ending not in ("yaml", "yml", "json"):
+            continue
+        right = rights.get(stem, name)
+        if right != name:
             found.append((name, right))
     return found

@@ -14,30 +14,33 @@ def of_site(profile: Profile) -> dict[str, str]:
     are the names of kube-proxy's. $expected is a series for each cluster that must be there, $expected_by the label
     that tells them apart; with none named, one series and no label.
     """
-    labels = profile.prometheus.labels
-    pod = [label for label in (labels.cluster, labels.namespace, labels.pod) if label]
+    metrics, labels = profile.prometheus, profile.prometheus.labels
+    cluster = labels.cluster or ""
+    pod = (labels.cluster, labels.namespace, labels.pod)
+    expected = [_constant_series(cluster, name) for name in profile.clusters]
     return {
-        "kube_proxy": promql.inside(profile.prometheus.selector),
-        "container": promql.inside(profile.prometheus.container_selector),
-        "node_exporter": promql.inside(profile.prometheus.node_selector),
-        "node_target": ", ".join(label for label in (labels.cluster, labels.instance) if label),
-        "node": profile.prometheus.node_label,
-        "by_node": ", ".join(
-            label for label in (labels.cluster, profile.prometheus.node_label) if label
-        ),
-        "by": ", ".join([*pod, *([labels.node] if labels.node else []), labels.instance]),
-        "pod": ", ".join(pod),
-        "cluster": labels.cluster or "",
+        "kube_proxy": promql.inside(metrics.selector),
+        "container": promql.inside(metrics.container_selector),
+        "node_exporter": promql.inside(metrics.node_selector),
+        "node_target": _grouping(labels.cluster, labels.instance),
+        "node": metrics.node_label,
+        "by_node": _grouping(labels.cluster, metrics.node_label),
+        "by": _grouping(*pod, labels.node, labels.instance),
+        "pod": _grouping(*pod),
+        "cluster": cluster,
         "namespace": profile.kube_proxy.namespace,
         "daemonset": profile.kube_proxy.daemonset,
-        "expected": " or ".join(
-            _constant_series(labels.cluster or "", name) for name in profile.clusters
-        )
-        or "vector(1)",
-        "expected_by": (labels.cluster or "") if profile.clusters else "",
+        "expected": " or ".join(expected) or "vector(1)",
+        "expected_by": cluster if profile.clusters else "",
     }
+
+
+def _grouping(*labels: str | None) -> str:
+    """Those of the labels that a site has."""
+    return ", ".join(label for label in labels if label)
 
 
 def _constant_series(label: str, value: str) -> str:
     """An expression that gives one series, of this label only."""
-    return f'label_replace(vector(1), "{label}", {json.dumps(value, ensure_ascii=False).replace("$", "$$")}, "", "")'
+    quoted = json.dumps(value, ensure_ascii=False).replace("$", "$$")
+    return f'label_replace(vector(1), "{label}", {quoted}, "", "")'

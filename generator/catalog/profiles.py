@@ -41,9 +41,11 @@ def read_profile(
 
 def read_presets(catalog: Path) -> list[Preset]:
     reader = Reader()
-    return [
-        Preset(name, read_profile(reader, catalog, path)) for name, path in presets(catalog).items()
-    ]
+    read = []
+    for name, path in presets(catalog).items():
+        profile = read_profile(reader, catalog, path)
+        read.append(Preset(name, profile))
+    return read
 
 
 def files(catalog: Path, path: Path) -> list[Path]:
@@ -72,23 +74,19 @@ def _layered(
     own = reader.document(path, schema_text)
     if own is None:
         return None
-    result: Document | None = replace(
-        own, data={key: row for key, row in own.data.items() if key != "extends"}
-    )
+    result: Document | None = replace(own, data=_without(own.data, "extends"))
     chain = (*above, path.resolve())
     laid.add(path.resolve())
     names = own.data.get("extends", [])
     for name in reversed([names] if isinstance(names, str) else names):
         found = _extended_file(name, catalog, path.parent, chain)
+        layer = None
         if isinstance(found, str):
             reader.problems.append(Problem(own.at("extends", name), found))
         elif found.resolve() in laid:
             continue
-        layer = (
-            _layered(reader, catalog, found, schema_text, laid, chain)
-            if isinstance(found, Path)
-            else None
-        )
+        else:
+            layer = _layered(reader, catalog, found, schema_text, laid, chain)
         result = document.over(result, layer) if result and layer else None
     return result
 
@@ -121,8 +119,9 @@ def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str
     """Data of a mapping with the defaults that stand in its JSON Schema filled in."""
     filled = dict(data)
     for key, child in node.get("properties", {}).items():
-        if "properties" in child and data.get(key, {}) is not None:
-            filled[key] = _with_defaults(child, data.get(key, {}))
+        given = data.get(key, {})
+        if "properties" in child and given is not None:
+            filled[key] = _with_defaults(child, given)
         if "default" in child:
             filled.setdefault(key, child["default"])
     return filled
@@ -130,35 +129,50 @@ def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str
 
 def _profile_of(parsed: Document, schema_text: str, today: str) -> Profile:
     data = _with_defaults(json.loads(schema_text), parsed.data or {})
-    disabled = convert(list(map(_disabled, data["disabled"])), tuple[Disabled, ...])
-    lapsed = _lapsed(disabled, today)
-    checks = convert(
-        document.named_rows(data["disabled_checks"], "check"), tuple[DisabledCheck, ...]
-    )
-    lapsed_checks = _lapsed(checks, today)
-    alerts = data["alerts"]
+    entries = convert(list(map(_disabled_row, data["disabled"])), tuple[Disabled, ...])
+    check_rows = document.named_rows(data["disabled_checks"], "check")
+    checks = convert(check_rows, tuple[DisabledCheck, ...])
+    disabled, lapsed = _by_day(entries, today)
+    disabled_checks, lapsed_checks = _by_day(checks, today)
+    settings, annotations = _by_alert(data["alerts"])
+    servers = {name: _server(parsed, name, row) for name, row in data["servers"].items()}
     prepared = {
-        "alerts": {name: _without(row, "annotations") for name, row in alerts.items()},
-        "alert_annotations": {
-            name: row["annotations"] for name, row in alerts.items() if "annotations" in row
-        },
-        "disabled": {row.id for row in disabled if row not in lapsed},
+        "alerts": settings,
+        "alert_annotations": annotations,
+        "disabled": {row.id for row in disabled},
         "lapsed": lapsed,
-        "disabled_checks": [row for row in checks if row not in lapsed_checks],
+        "disabled_checks": disabled_checks,
         "lapsed_checks": lapsed_checks,
-        "servers": {name: _server(parsed, name, row) for name, row in data["servers"].items()},
+        "servers": servers,
         "document": parsed,
     }
     return convert(data | prepared, Profile)
 
 
-def _disabled(row: str | Mapping[str, str]) -> Mapping[str, str]:
+Rows = Mapping[str, Mapping[str, Any]]
+
+
+def _by_alert(rows: Rows) -> tuple[Rows, Rows]:
+    """What a profile changes of alerts, and the annotations that it adds to them."""
+    settings = {name: _without(row, "annotations") for name, row in rows.items()}
+    annotations = {name: row["annotations"] for name, row in rows.items() if "annotations" in row}
+    return settings, annotations
+
+
+def _disabled_row(row: str | Mapping[str, str]) -> Mapping[str, str]:
     return {"id": row} if isinstance(row, str) else row
 
 
-def _lapsed(rows: Iterable[Overruled], today: str) -> tuple[Overruled, ...]:
-    """Those that were disabled until a day that is over."""
-    return tuple(row for row in rows if row.until and row.until < today)
+def _by_day(
+    rows: Iterable[Overruled], today: str
+) -> tuple[tuple[Overruled, ...], tuple[Overruled, ...]]:
+    """Those that are disabled today, and those that were until a day that is over."""
+    disabled: list[Overruled] = []
+    lapsed: list[Overruled] = []
+    for row in rows:
+        is_over = row.until is not None and row.until < today
+        (lapsed if is_over else disabled).append(row)
+    return tuple(disabled), tuple(lapsed)
 
 
 def _without(row: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -167,9 +181,11 @@ def _without(row: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _server(parsed: Document, name: str, row: Mapping[str, str]) -> Mapping[str, str | Path]:
     """Its files are relative to the profile that names them."""
-    files = {
-        key: Path(parsed.at("servers", name, key).path).parent / value
-        for key, value in row.items()
-        if key.endswith("_file")
-    }
-    return {**row, **files}
+    options: dict[str, str | Path] = {}
+    for key, value in row.items():
+        if key.endswith("_file"):
+            named_by = Path(parsed.at("servers", name, key).path)
+            options[key] = named_by.parent / value
+        else:
+            options[key] = value
+    return options

@@ -25,11 +25,21 @@ class Project:
 def nearest_file(folder: Path) -> Path | None:
     """The file of a folder, or of the nearest one above it in the same repository. Outside of one, none above counts:
     anybody may have put it there."""
-    above = [folder, *folder.parents]
-    root = next((number for number, one in enumerate(above) if os.path.lexists(one / ".git")), 0)
-    return next(
-        (one / PROJECT for one in above[: root + 1] if os.path.lexists(one / PROJECT)), None
-    )
+    for near in _of_one_repository(folder):
+        path = near / PROJECT
+        if os.path.lexists(path):
+            return path
+    return None
+
+
+def _of_one_repository(folder: Path) -> list[Path]:
+    """A folder and those above it up to the root of its repository; the folder alone outside of one."""
+    upwards = [folder]
+    for above in folder.parents:
+        if os.path.lexists(upwards[-1] / ".git"):
+            return upwards
+        upwards.append(above)
+    return upwards if os.path.lexists(upwards[-1] / ".git") else [folder]
 
 
 def read_project(
@@ -40,16 +50,18 @@ def read_project(
     Raises ToolError if it cannot be read at all.
     """
     reader = Reader()
-    parsed = reader.document(path, reader.text(catalog / "project.schema.json") or "{}")
+    schema_text = reader.text(catalog / "project.schema.json") or "{}"
+    parsed = reader.document(path, schema_text)
     if parsed is None:
         return Project(display(path)), reader.problems
     rows = {key: row for key, row in parsed.data.items() if key in keys}
     folder = Path(os.path.relpath(path.parent))
+    catalogs = _as_list(rows.get("catalog", []))
     project = Project(
-        display(path),
-        folder / rows["profile"] if "profile" in rows else None,
-        tuple(folder / name for name in _as_list(rows.get("catalog", []))),
-        folder / rows["output"] if "output" in rows else None,
+        name=display(path),
+        profile=folder / rows["profile"] if "profile" in rows else None,
+        catalogs=tuple(folder / name for name in catalogs),
+        output=folder / rows["output"] if "output" in rows else None,
     )
     return project, _missing(parsed, rows, folder)
 
@@ -60,13 +72,13 @@ def _as_list(row: Any) -> list[str]:
 
 def _missing(parsed: Document, rows: dict[str, Any], folder: Path) -> list[Problem]:
     relative = "a path is relative to the file it stands in"
-    folders = [name for name in _as_list(rows.get("catalog", [])) if not is_folder(folder / name)]
-    problems = [
-        Problem(parsed.at("catalog", name), f"there is no folder {name}; {relative}")
-        for name in folders
-    ]
-    if "profile" in rows and not is_file(folder / rows["profile"]):
-        problems.append(
-            Problem(parsed.at("profile"), f"there is no file {rows['profile']}; {relative}")
-        )
+    problems = []
+    for name in _as_list(rows.get("catalog", [])):
+        if not is_folder(folder / name):
+            message = f"there is no folder {name}; {relative}"
+            problems.append(Problem(parsed.at("catalog", name), message))
+    profile = rows.get("profile")
+    if profile is not None and not is_file(folder / profile):
+        message = f"there is no file {profile}; {relative}"
+        problems.append(Problem(parsed.at("profile"), message))
     return problems

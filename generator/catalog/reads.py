@@ -16,14 +16,20 @@ _SUFFIXES = ("_bucket", "_sum", "_count")
 
 def records_of(catalog: Catalog) -> Mapping[str, str]:
     """The expression of each recording rule."""
-    return {record.name: record.expr for entry in catalog.entries for record in entry.records}
+    found: dict[str, str] = {}
+    for entry in catalog.entries:
+        found |= {record.name: record.expr for record in entry.records}
+    return found
 
 
 def metric_of(series: str, metrics: Mapping[str, Metric]) -> Metric | None:
     if series in metrics:
-        return None if metrics[series].type == "histogram" else metrics[series]
+        metric = metrics[series]
+        return None if metric.type == "histogram" else metric
     for suffix in _SUFFIXES:
-        found = metrics.get(series.removesuffix(suffix)) if series.endswith(suffix) else None
+        if not series.endswith(suffix):
+            continue
+        found = metrics.get(series.removesuffix(suffix))
         if found and found.type == "histogram":
             return found
     return None
@@ -32,10 +38,10 @@ def metric_of(series: str, metrics: Mapping[str, Metric]) -> Metric | None:
 def metrics_read(alert: MetricAlert, catalog: Catalog, profile: Profile) -> list[Metric]:
     """The metrics that an alert reads, through recording rules too. The inputs must have passed the checks."""
     values = placeholders.of_site(profile)
-    tree = promql.parse(promql.fill(alert.expr, {**values, **stand_ins(alert)}))
-    return [
-        metric for metric, _ in metrics_behind(tree, records_of(catalog), catalog.metrics, values)
-    ]
+    expr = promql.fill(alert.expr, values | stand_ins(alert))
+    tree = promql.parse(expr)
+    behind = metrics_behind(tree, records_of(catalog), catalog.metrics, values)
+    return [metric for metric, _ in behind]
 
 
 def metrics_behind(
@@ -46,15 +52,20 @@ def metrics_behind(
     for selection in promql.selections(tree):
         if selection.series in records:
             with suppress(KeyError, ValueError):  # reported where the record stands
-                trees.append(promql.parse(promql.fill(records[selection.series], values)))
+                expr = promql.fill(records[selection.series], values)
+                trees.append(promql.parse(expr))
     for read in trees:
-        calls = {
-            node.func.name for node in promql.walk(read) if isinstance(node, promql_parser.Call)
-        }
+        has_quantile = "histogram_quantile" in _functions(read)
         for selection in promql.selections(read):
             metric = metric_of(selection.series, metrics)
             if metric:
-                yield metric, "histogram_quantile" in calls and selection.series.endswith("_bucket")
+                yield metric, has_quantile and selection.series.endswith("_bucket")
+
+
+def _functions(tree: Any) -> set[str]:
+    """The functions that an expression calls."""
+    calls = (node for node in promql.walk(tree) if isinstance(node, promql_parser.Call))
+    return {call.func.name for call in calls}
 
 
 def stand_ins(alert: MetricAlert) -> dict[str, str]:

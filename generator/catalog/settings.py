@@ -17,24 +17,28 @@ class LogSettings:
 
 def log_settings(alert: str, signal: LogSignal, profile: Profile) -> LogSettings:
     changed = profile.alerts.get(alert, {})
+    window = signal.range or profile.loki.range
     return LogSettings(
-        str(changed.get("range", signal.range or profile.loki.range)),
-        float(changed.get("threshold", signal.threshold)),
-        str(changed.get("for", signal.hold)),
+        window=str(changed.get("range", window)),
+        threshold=float(changed.get("threshold", signal.threshold)),
+        hold=str(changed.get("for", signal.hold)),
     )
 
 
 def keep_firing_for(alert: str, general: str, profile: Profile) -> str:
     """How long an alert goes on firing once it is over; `general` is what all of its kind do."""
-    return str(profile.alerts.get(alert, {}).get("keep_firing_for", general))
+    changed = profile.alerts.get(alert, {})
+    return str(changed.get("keep_firing_for", general))
 
 
 def severity(alert: str, default: str, profile: Profile) -> str:
-    return str(profile.alerts.get(alert, {}).get("severity", default))
+    changed = profile.alerts.get(alert, {})
+    return str(changed.get("severity", default))
 
 
 def metric_hold(alert: MetricAlert, profile: Profile) -> str:
-    return str(profile.alerts.get(alert.name, {}).get("for", alert.hold))
+    changed = profile.alerts.get(alert.name, {})
+    return str(changed.get("for", alert.hold))
 
 
 def metric_parameters(alert: MetricAlert, profile: Profile) -> Mapping[str, float | str]:
@@ -43,7 +47,8 @@ def metric_parameters(alert: MetricAlert, profile: Profile) -> Mapping[str, floa
 
 
 def known_build_hold(alert: str, profile: Profile) -> str:
-    return str(profile.alerts.get(alert, {}).get("for", "10m"))
+    changed = profile.alerts.get(alert, {})
+    return str(changed.get("for", "10m"))
 
 
 def setting_place(

@@ -25,8 +25,9 @@ def _schema_name(file: str) -> str:
 
 def is_schema(text: str, name: str) -> bool:
     """Whether a text is a schema of this name, as any release of the program wrote it."""
+    ours = json.loads(schemas()[name].read_text(encoding="utf-8"))
     try:
-        found, ours = json.loads(text), json.loads(schemas()[name].read_text(encoding="utf-8"))
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and found.get("title") == ours["title"]
@@ -35,12 +36,13 @@ def is_schema(text: str, name: str) -> bool:
 def pages() -> dict[str, Path]:
     """The pages of the documentation by name: inside the package where it is installed, else those of the checkout."""
     package = Path(str(resources.files("generator")))
-    folders = (
-        [package / "_docs"]
-        if (package / "_docs").is_dir()
-        else [package.parent, package.parent / "docs"]
-    )
-    found = {path.stem.lower(): path for folder in folders for path in folder.glob("*.md")}
+    installed = package / "_docs"
+    folders = [installed]
+    if not installed.is_dir():
+        folders = [package.parent, package.parent / "docs"]
+    found: dict[str, Path] = {}
+    for folder in folders:
+        found |= {path.stem.lower(): path for path in folder.glob("*.md")}
     return dict(sorted(found.items()))
 
 
@@ -56,14 +58,16 @@ def page_title(name: str) -> str:
 
 def readable_page(name: str) -> str:
     """A page for a reader who has nothing but the program: a link to a file is said as the command that shows it."""
-    parts = markdown.prose_and_code(pages()[name].read_text(encoding="utf-8"), fences=True)
-    return "".join(
-        part if is_code else _LINK.sub(_link_as_command, part) for is_code, part in parts
-    )
+    text = pages()[name].read_text(encoding="utf-8")
+    said = []
+    for is_code, part in markdown.prose_and_code(text, fences=True):
+        said.append(part if is_code else _LINK.sub(_link_as_command, part))
+    return "".join(said)
 
 
 def _link_as_command(link: re.Match[str]) -> str:
-    text, target = link[1], link[2].partition("#")[0]
+    text = link[1]
+    target, _, _ = link[2].partition("#")
     if "://" in target:
         return link[0]
     if not target:

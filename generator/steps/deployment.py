@@ -59,15 +59,14 @@ def kinds(site: KubeProxyProfile) -> tuple[KubeProxyProfile, ...]:
     """The site first, then each other way to run kube-proxy: Pods with a ConfigMap, without, and with a log file."""
     in_pods: tuple[RunsAs, ...] = ("daemonset", "static-pod")
     on_nodes: tuple[RunsAs, ...] = ("systemd", "k3s")
-    others = [
-        replace(site, runs_as=one, config_map=named, log_file=None)
-        for one in in_pods
-        for named in ("kube-proxy", None)
-    ]
-    others += [replace(site, runs_as=one) for one in on_nodes]
-    others.append(
-        replace(site, runs_as="static-pod", config_map=None, log_file="/var/log/kube-proxy.log")
-    )
+    others = []
+    for runs_as in in_pods:
+        printing = replace(site, runs_as=runs_as, log_file=None)
+        others.append(replace(printing, config_map="kube-proxy"))
+        others.append(replace(printing, config_map=None))
+    others += [replace(site, runs_as=runs_as) for runs_as in on_nodes]
+    with_file = replace(site, runs_as="static-pod", config_map=None)
+    others.append(replace(with_file, log_file="/var/log/kube-proxy.log"))
     return tuple(dict.fromkeys((site, *others)))
 
 
@@ -93,15 +92,17 @@ def _of_pods(site: KubeProxyProfile) -> dict[str, Word]:
     in_map = command(f"get configmap {site.config_map} -o yaml")
     # Braces, so that what follows a pipe reads both.
     both = Command("kubectl", f"{{\n  {flags.text}\n  {in_map.text}\n}}")
-    return {
+    image = '{.spec.containers[0].image}{"\\n"}'
+    log = _log_of_file(site.log_file) if site.log_file else _log_of_pod(site)
+    restarts = _of_daemonset(site) if site.runs_as == "daemonset" else _of_static_pod()
+    own: dict[str, Word] = {
         "find_pod": Command("kubectl", find_pod(site, 'spec.nodeName="$NODE"'), helper=True),
         "status": command('get pod "$POD" -o wide'),
-        **(_log_of_file(site.log_file) if site.log_file else _log_of_pod(site)),
         "inside": lambda text: command(f'exec "$POD" -- {text}'),
-        "version": command('get pod "$POD" -o jsonpath=\'{.spec.containers[0].image}{"\\n"}\''),
+        "version": command(f"get pod \"$POD\" -o jsonpath='{image}'"),
         "configuration": both if site.config_map else flags,
-        **(_of_daemonset(site) if site.runs_as == "daemonset" else _of_static_pod()),
     }
+    return own | log | restarts
 
 
 def _log_of_pod(site: KubeProxyProfile) -> dict[str, Word]:
@@ -125,11 +126,11 @@ def _log_of_file(path: str) -> dict[str, Word]:
 
 
 def _of_daemonset(site: KubeProxyProfile) -> dict[str, Word]:
+    run = kubectl(site)
+    everywhere = f"{run} rollout restart daemonset {site.daemonset}"
     return {
-        "restart": Command("kubectl", f'{kubectl(site)} delete pod "$POD"'),
-        "restart_everywhere": Command(
-            "kubectl", f"{kubectl(site)} rollout restart daemonset {site.daemonset}"
-        ),
+        "restart": Command("kubectl", f'{run} delete pod "$POD"'),
+        "restart_everywhere": Command("kubectl", everywhere),
     }
 
 
@@ -149,15 +150,11 @@ def _of_unit(site: KubeProxyProfile) -> dict[str, Word]:
     restart = command(f"systemctl restart '{site.unit}'")
     unit = f"systemctl cat '{site.unit}'"
     if site.runs_as == "systemd":
-        version, configuration = (
-            "kube-proxy --version",
-            f"{{\n  ps -ww -o args= -C kube-proxy\n  {unit}\n}}",
-        )
+        version = "kube-proxy --version"
+        configuration = f"{{\n  ps -ww -o args= -C kube-proxy\n  {unit}\n}}"
     else:
-        version, configuration = (
-            "k3s --version",
-            f"{{\n  {unit}\n  cat /etc/rancher/k3s/config.yaml\n}}",
-        )
+        version = "k3s --version"
+        configuration = f"{{\n  {unit}\n  cat /etc/rancher/k3s/config.yaml\n}}"
     return {
         "find_pod": command(""),
         "status": command(f"systemctl status --no-pager '{site.unit}'"),

@@ -39,13 +39,12 @@ class SiteStep:
 
 def at_site(step: Step, words: Mapping[str, Word]) -> SiteStep:
     """A step with its words filled in. A step of which no command is left at a site has no `run` there."""
-    run = fill_in(step.run, words) if step.run else Filled("", frozenset())
+    do = fill_in(step.do, words)
+    run = fill_in(step.run or "", words)
+    expect = fill_in(step.expect or "", words)
     return SiteStep(
         replace(
-            step,
-            do=fill_in(step.do, words).text,
-            run=run.text or None,
-            expect=fill_in(step.expect, words).text if step.expect else None,
+            step, do=do.text, run=run.text or None, expect=expect.text if step.expect else None
         ),
         where=typed_where(step, run) if run.text else None,
         kubectl=verbs.oldest(shell.script(run.text)),
@@ -68,17 +67,17 @@ def fill_in(template: str, words: Mapping[str, Word]) -> Filled:
         text = _compiled(template).render(words, **{_USED: used})
     except TemplateError as error:
         raise ValueError(error.message or "not a template") from None
-    except (
-        Exception
-    ) as error:  # a template can do whatever an expression of Python can, and fail likewise
-        raise ValueError(
-            f"{error}; `kube-proxy-alerts docs steps` lists the words and what they take"
-        ) from None
+    # A template can do whatever an expression of Python can, and fail likewise.
+    except Exception as error:
+        known = "`kube-proxy-alerts docs steps` lists the words and what they take"
+        raise ValueError(f"{error}; {known}") from None
     places = {command.where for command in used if not command.helper}
+    if not places:
+        return Filled(_dense(text), frozenset(command.where for command in used))
     for command in used:
-        if command.helper and places and command.where not in places:
+        if command.helper and command.where not in places:
             text = text.replace(command.text, "")
-    return Filled(_dense(text), frozenset(places or {command.where for command in used}))
+    return Filled(_dense(text), frozenset(places))
 
 
 def unknown_words(template: str, words: Collection[str]) -> list[str]:

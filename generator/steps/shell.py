@@ -1,7 +1,7 @@
 """What a shell script runs, which variables it reads and sets. No IO, and nothing is run."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -39,31 +39,32 @@ def script(text: str) -> Script:
     nodes = list(_walk_tree(root))
     for node in nodes:
         if node.is_error or node.is_missing:
-            raise ValueError(
-                f"what begins on its line {node.start_point.row + 1} has no end, or no sense to a shell"
-            )
+            line = node.start_point.row + 1
+            raise ValueError(f"what begins on its line {line} has no end, or no sense to a shell")
     runs = tuple(_run_of_command(node) for node in nodes if node.type == "command")
-    named = [node for node in nodes if node.type == "variable_name"]
-    given = {
-        _node_text(node)
-        for node in named
-        if _parent(node) in ("variable_assignment", "for_statement")
-    }
-    asked = {
-        word
-        for run in runs
-        if run.program == "read"
-        for word in run.words
-        if not word.startswith("-")
-    }
+    redirected = [node for node in nodes if node.type == "redirected_statement"]
+    variables = [node for node in nodes if node.type == "variable_name"]
+    given = _named_inside(variables, {"variable_assignment", "for_statement"})
     return Script(
         runs=runs,
-        reads=frozenset(
-            _node_text(node) for node in named if _parent(node) in ("simple_expansion", "expansion")
-        ),
-        sets=frozenset(given | asked),
-        mutes=any(_mutes(node) for node in nodes if node.type == "redirected_statement"),
+        reads=_named_inside(variables, {"simple_expansion", "expansion"}),
+        sets=given | _asked_for(runs),
+        mutes=any(map(_mutes, redirected)),
     )
+
+
+def _named_inside(variables: Iterable["Node"], kinds: Container[str]) -> frozenset[str]:
+    """The names of variables that stand inside a node of these kinds."""
+    return frozenset(_node_text(node) for node in variables if _parent(node) in kinds)
+
+
+def _asked_for(runs: Iterable[Run]) -> frozenset[str]:
+    """The variables that `read` sets."""
+    names: set[str] = set()
+    for run in runs:
+        if run.program == "read":
+            names.update(word for word in run.words if not word.startswith("-"))
+    return frozenset(names)
 
 
 @cache
@@ -91,14 +92,11 @@ def _arguments(command: "Node") -> Iterator["Node"]:
 
 def _mutes(statement: "Node") -> bool:
     """Whether the second stream goes to /dev/null, by itself or after the first."""
-    found = {
-        _node_text(part).replace(" ", "")
-        for part in statement.children
-        if part.type == "file_redirect"
-    }
-    return bool(found & {"2>/dev/null", "&>/dev/null"}) or (
-        "2>&1" in found and bool(found & {">/dev/null", "1>/dev/null"})
-    )
+    redirects = [part for part in statement.children if part.type == "file_redirect"]
+    found = {_node_text(part).replace(" ", "") for part in redirects}
+    if found & {"2>/dev/null", "&>/dev/null"}:
+        return True
+    return "2>&1" in found and not found.isdisjoint({">/dev/null", "1>/dev/null"})
 
 
 def _walk_tree(node: "Node") -> Iterator["Node"]:

@@ -27,14 +27,21 @@ def verb(run: Run) -> tuple[str, ...]:
 
 def options(run: Run) -> frozenset[str]:
     """The names of its own options; what stands behind -- is a command of somebody else."""
-    own = run.words[: run.words.index("--")] if "--" in run.words else run.words
-    return frozenset(word.partition("=")[0] for word in own if word.startswith("-"))
+    names = set()
+    for word in run.words:
+        if word == "--":
+            break
+        if word.startswith("-"):
+            name, _, _ = word.partition("=")
+            names.add(name)
+    return frozenset(names)
 
 
 def oldest(script: Script) -> str | None:
     """The oldest kubectl that knows all that a script asks for; None if any does."""
-    asked = [
-        {" ".join(verb(run)), *options(run)} for run in script.runs if run.program == "kubectl"
-    ]
-    minors = [_SINCE[word] for words in asked for word in words if word in _SINCE]
+    asked: set[str] = set()
+    for run in script.runs:
+        if run.program == "kubectl":
+            asked |= {" ".join(verb(run)), *options(run)}
+    minors = [_SINCE[word] for word in asked & _SINCE.keys()]
     return f"1.{max(minors)}" if minors else None

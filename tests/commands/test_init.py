@@ -3,16 +3,15 @@
 import contextlib
 import json
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from pytest_httpserver import HTTPServer
 
 from generator.catalog.load import load
 from generator.prove import local_programs
@@ -42,20 +41,11 @@ PAGES = {"/new": KUBE_PROXY_1_22, "/old": OLD, "/cut": CUT, "/containers": CONTA
 def exporter() -> Iterator[str]:
     """The host and port of a server of these pages."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(PAGES[self.path].encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with HTTPServer("127.0.0.1", threaded=True) as server:
+        for path, text in PAGES.items():
+            page = server.expect_request(path)
+            page.respond_with_data(text, content_type="text/plain; version=0.0.4")
+        yield f"127.0.0.1:{server.port}"
 
 
 def target(page: str, **labels: str) -> dict[str, Any]:

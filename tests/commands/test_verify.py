@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 import yaml
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup
 from generator.servers.loki import Loki
@@ -141,22 +141,14 @@ class Pages:
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
-        pages = self
+        self.server = HTTPServer("127.0.0.1", threaded=True)
+        self.server.expect_request(re.compile(".*")).respond_with_handler(self._answer)
+        self.server.start()
+        self.url = f"http://127.0.0.1:{self.server.port}"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                text = pages.texts.get(self.path)
-                self.send_response(404 if text is None else 200)
-                self.send_header("Content-Type", "text/plain")
-                self.end_headers()
-                self.wfile.write((text or "").encode())
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{server.server_port}"
+    def _answer(self, request: Request) -> Response:
+        text = self.texts.get(request.path)
+        return Response(text, 404 if text is None else 200, content_type="text/plain")
 
 
 def stream(labels: Mapping[str, str]) -> dict[str, Any]:
@@ -211,6 +203,7 @@ def site(
     rules = work / "rules"
     rules.mkdir()
     with ExitStack() as stack:
+        stack.callback(pages.server.stop)
         pages.texts["/metrics"] = KUBE_PROXY_1_22
         alertmanager = stack.enter_context(
             servers.alertmanager(alertmanager_binary, work / "alertmanager.yaml", work)

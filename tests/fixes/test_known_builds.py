@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
@@ -17,6 +15,8 @@ import yaml
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from msgspec import structs
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from generator.base import subprocesses
 from generator.catalog.model import Entry, Fixes, Versions
@@ -511,24 +511,14 @@ def metrics() -> Iterator[str]:
     """The metrics of a kube-proxy whose iptables-restore fails again before each scrape; gives their address."""
     reads = count(1)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            lines = [
-                'kubernetes_build_info{gitVersion="v1.14.3-tke.26"} 1',
-                f"{RESTORE} {next(reads)}",
-            ]
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write("".join(f"{line}\n" for line in lines).encode())
+    def scraped(_: Request) -> Response:
+        lines = [
+            'kubernetes_build_info{gitVersion="v1.14.3-tke.26"} 1',
+            f"{RESTORE} {next(reads)}",
+        ]
+        text = "".join(f"{line}\n" for line in lines)
+        return Response(text, content_type="text/plain; version=0.0.4")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with HTTPServer("127.0.0.1") as server:
+        server.expect_request("/metrics").respond_with_handler(scraped)
+        yield f"127.0.0.1:{server.port}"

@@ -1,6 +1,7 @@
 """A Loki of our own starts, answers, and is gone afterwards, however the run ends."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -8,12 +9,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from generator.base.problems import ToolError
 from generator.prove import local_loki
@@ -53,51 +53,29 @@ def test_more_lines_than_loki_takes_at_once_arrive_in_their_order(real_loki: Lok
     )
 
 
-class Narrow(BaseHTTPRequestHandler):
-    """A Loki between whose parts an answer of more than three lines does not get through; it has thirty."""
-
-    server: "NarrowServer"
-
-    def do_GET(self) -> None:
-        asked = {
-            name: int(text)
-            for name, (text,) in parse_qs(urlsplit(self.path).query).items()
-            if text.isdigit()
-        }
-        self.server.limits.append(asked["limit"])
-        times = range(asked["start"], min(asked["end"], 30))[: asked["limit"]]
-        if len(times) > self.server.most:
-            self.send_response(500)
-            self.end_headers()
-            self.wfile.write(
-                b"rpc error: code = ResourceExhausted desc = grpc: received message larger than max (9 vs. 4)"
-            )
-            return
-        values = [[str(at), f"line {at}"] for at in times]
-        data = {"resultType": "streams", "result": [{"stream": {}, "values": values}]}
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps({"status": "success", "data": data}).encode())
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-class NarrowServer(HTTPServer):
-    def __init__(self, most: int) -> None:
-        super().__init__(("127.0.0.1", 0), Narrow)
-        self.most = most
-        self.limits: list[int] = []
-
-
 @contextmanager
 def narrow(most: int) -> Iterator[tuple[Loki, list[int]]]:
-    with NarrowServer(most) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        with Client(Endpoint("Loki", url), tries=1) as client:
-            yield Loki(client), server.limits
-        server.shutdown()
+    """A Loki of thirty lines between whose parts no answer gets through that has more than `most`; with the limits
+    that it was asked for."""
+    limits: list[int] = []
+
+    def answer(request: Request) -> Response:
+        start, end, limit = (int(request.args[name]) for name in ("start", "end", "limit"))
+        limits.append(limit)
+        times = range(start, min(end, 30))[:limit]
+        if len(times) > most:
+            said = (
+                "code = ResourceExhausted desc = grpc: received message larger than max (9 vs. 4)"
+            )
+            return Response(f"rpc error: {said}", 500)
+        values = [[str(at), f"line {at}"] for at in times]
+        data = {"resultType": "streams", "result": [{"stream": {}, "values": values}]}
+        return Response(json.dumps({"status": "success", "data": data}))
+
+    with HTTPServer("127.0.0.1") as server:
+        server.expect_request("/loki/api/v1/query_range").respond_with_handler(answer)
+        with Client(Endpoint("Loki", f"http://127.0.0.1:{server.port}"), tries=1) as client:
+            yield Loki(client), limits
 
 
 def test_where_an_answer_does_not_get_through_fewer_lines_are_asked_for(
@@ -146,22 +124,11 @@ def test_an_unreachable_loki_is_said() -> None:
 
 
 def test_another_server_is_not_taken_for_a_loki() -> None:
-    class Other(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"<html>hello</html>")
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Other) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with HTTPServer("127.0.0.1") as server:
+        server.expect_request(re.compile(".*")).respond_with_data("<html>hello</html>")
+        other = Loki(Client(Endpoint("Loki", f"http://127.0.0.1:{server.port}"), tries=1))
         with pytest.raises(ToolError, match=r"but not as Loki does \(<html>hello</html>\)"):
-            Loki(Client(Endpoint("Loki", f"http://127.0.0.1:{server.server_port}"), tries=1)).lines(
-                "{}", 0, 1
-            )
-        server.shutdown()
+            other.lines("{}", 0, 1)
 
 
 def test_a_program_that_is_no_loki_is_said(tmp_path: Path) -> None:
