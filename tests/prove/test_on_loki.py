@@ -11,23 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.base.names import TEST_LABEL
-from generator.catalog.load import load, load_tests
+from generator.catalog.load import load_tests
 from generator.catalog.model import Exclusion, LogSignal, LogTests, Variant
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
-from generator.pipeline import compile_catalog
 from generator.prove import over_time
 from generator.prove.on_loki import OnLoki
 from generator.query import logql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
+from tests import once
 from tests.patterns import patterns, variants
 from tests.prove.suites import said_of
 
-INPUTS = load(log_tests=True)
-RULES = [
-    file.text for file in compile_catalog(INPUTS, "output").files if file.path.startswith("loki/")
-]
+INPUTS = once.inputs()
+RULES = [file.text for file in once.compiled().files if file.path.startswith("loki/")]
 SUITES = [
     pytest.param(entry.log_tests, id=entry.id)
     for entry in INPUTS.catalog.entries

@@ -5,18 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalog.load import load
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup
-from generator.pipeline import compile_catalog
 from generator.prove import passed, promtool
+from tests import once
 
 
 def test_promtool_accepts_the_rules_and_the_unit_tests_pass(pinned_promtool: Path) -> None:
-    inputs = load()
-    compiled = compile_catalog(inputs, "output")
-    assert compiled.rules
+    inputs = once.inputs()
+    compiled = once.compiled()
     verdict = promtool.validate(
-        pinned_promtool, compiled.files, compiled.rules, inputs.catalog, "output", again=True
+        pinned_promtool, compiled.files, once.rules(), inputs.catalog, "output", again=True
     )
     assert [str(problem) for problem in verdict.problems] == []
     tested = [entry.id for entry in inputs.catalog.entries if entry.unit_tests]

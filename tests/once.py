@@ -1,0 +1,34 @@
+"""What is shipped, read, compiled and rendered once in a process: many tests look at it, and none changes it."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from generator.base.file import File
+from generator.catalog import shipped
+from generator.catalog.load import Inputs, load
+from generator.compile.rule import Rules
+from generator.pages import site
+from generator.pipeline import Compiled, compile_catalog
+
+
+@cache
+def inputs() -> Inputs:
+    """The catalog with its unit tests on log lines, and the default profile."""
+    return load(log_tests=True)
+
+
+@cache
+def compiled() -> Compiled:
+    return compile_catalog(inputs(), "output")
+
+
+def rules() -> Rules:
+    found = compiled().rules
+    assert found
+    return found
+
+
+@cache
+def pages() -> Sequence[File]:
+    """The files of the site."""
+    return site.files(compiled().files, rules(), inputs().catalog, shipped.documents())
