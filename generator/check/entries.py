@@ -1,6 +1,7 @@
 """Checks of entries as such: names, kinds, references, sources."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from generator.base import names
@@ -109,7 +110,7 @@ def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                 )
         for field, keys in (("inhibits", entry.inhibits), ("explains", entry.explains)):
             for index, key in enumerate(keys):
-                where = entry.document.at(field, index)
+                at = partial(entry.document.at, field, index)
                 other = known.get(key)
                 if (
                     other is None
@@ -117,11 +118,11 @@ def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                     or not (other.kind == "symptom" or other.metric_alerts)
                 ):
                     yield Problem(
-                        where,
+                        at(),
                         f"'{key}' is not another entry of kind symptom, or with alerts on metrics",
                     )
                 elif field == "explains" and key in entry.inhibits:
-                    yield Problem(where, f"'{key}' stands under `inhibits:` too; name it once")
+                    yield Problem(at(), f"'{key}' stands under `inhibits:` too; name it once")
 
 
 def sources_are_cited(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -181,15 +182,15 @@ def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Proble
     for entry in catalog.entries:
         tke = entry.fixes.tke
         for index, row in enumerate(tke.rows if tke else ()):
-            where = entry.document.at("fixes", "tke", "rows", index)
+            at = partial(entry.document.at, "fixes", "tke", "rows", index)
             if (row.action == "upgrade-kube-proxy") != (row.minimum is not None):
                 message = "`minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there"
-                yield Problem(where, message)
+                yield Problem(at(), message)
             elif row.minimum and (row.sign != "=" or minor(row.minimum) != row.minor):
-                yield Problem(where, f"{row.minimum} is not a build of {row.cluster}")
+                yield Problem(at(), f"{row.minimum} is not a build of {row.cluster}")
             if tke and row.edition not in tke.sources:
                 yield Problem(
-                    where,
+                    at(),
                     f"the edition '{row.edition}' is none of the sources of the table; list it there",
                 )
 
@@ -198,18 +199,18 @@ def what_decides_can_be_looked_at(catalog: Catalog, profile: Profile) -> Iterabl
     """A setting says what is looked at, and which values hurt if it decides; a component is known by a pattern."""
     for entry in catalog.entries:
         for index, setting in enumerate(entry.fixes.settings):
-            where = entry.document.at("fixes", "settings", index)
+            at = partial(entry.document.at, "fixes", "settings", index)
             if sum(key is not None for key in (setting.flag, setting.variable, setting.path)) != 1:
                 yield Problem(
-                    where, "give one of `flag`, `variable` and `path`, which say what is looked at"
+                    at(), "give one of `flag`, `variable` and `path`, which say what is looked at"
                 )
             elif setting.path and (setting.value or setting.safe):
                 yield Problem(
-                    where,
+                    at(),
                     "a `path` is mounted or not; `value` and `safe` are for flags and variables",
                 )
             elif setting.ends and not (setting.value or setting.path):
-                yield Problem(where, "`ends` needs the `value` that hurts")
+                yield Problem(at(), "`ends` needs the `value` that hurts")
         for index, wanted in enumerate(entry.fixes.components):
             try:
                 compile_re2(wanted.match)

@@ -1,6 +1,6 @@
 """Checks of metric signals: expressions speak of metrics that exist, and thresholds can be reached."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -46,7 +46,7 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
             for message in _tree_problems(tree, catalog.metrics, records if alert else {}, targets):
                 yield Problem(at(), message)
             if alert:
-                yield from _not_written_out(filled, records, at())
+                yield from _not_written_out(filled, records, at)
                 missing = _uncovered(tree, alert, records, catalog.metrics, values)
                 if missing:
                     yield Problem(
@@ -55,12 +55,14 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
                     )
 
 
-def _not_written_out(expr: str, records: Mapping[str, str], where: Location) -> Iterable[Problem]:
+def _not_written_out(
+    expr: str, records: Mapping[str, str], at: Callable[[], Location]
+) -> Iterable[Problem]:
     """Some rulers evaluate an alert without the recording rules."""
     try:
         recorded.written_out(expr, records)
     except ValueError as error:
-        yield Problem(where, str(error))
+        yield Problem(at(), str(error))
 
 
 def _expressions(entry: Entry) -> Iterator[tuple[Path, str, MetricAlert | None]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from generator.base.document import Path
 from generator.base.problems import Location, Problem
@@ -118,16 +119,16 @@ def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Prob
     for key, template in (("do", step.do), ("run", step.run), ("expect", step.expect)):
         if not template:
             continue
-        where = entry.document.at(*placed.path, key)
+        at = partial(entry.document.at, *placed.path, key)
         try:
             unknown = unknown_words(template, known)
             for word in unknown:
                 meant = hint(word, known, f"there are {', '.join(sorted(known))}")
-                yield Problem(where, f"{key}: there is no word '{word}'; {meant}")
+                yield Problem(at(), f"{key}: there is no word '{word}'; {meant}")
             for site in () if unknown else kinds(profile.kube_proxy):
                 fill_in(template, site_words(site))
         except ValueError as error:
-            yield Problem(where, f"{key} is not a template that can be filled in: {error}")
+            yield Problem(at(), f"{key} is not a template that can be filled in: {error}")
 
 
 def _misplaced_steps(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Problem]:
@@ -175,26 +176,26 @@ def _commands(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
         "node": _OF_EVERY_SHELL,
     }
     for row in _scripts(entry, site):
-        where = entry.document.at(*row.placed.path, "run")
+        at = partial(entry.document.at, *row.placed.path, "run")
         try:
             found = shell.script(row.text)
         except ValueError as error:
-            yield Problem(where, f"not a shell script: {error}")
+            yield Problem(at(), f"not a shell script: {error}")
             continue
-        yield from (Problem(where, message) for message in _misplaced(found, row.where))
+        yield from (Problem(at(), message) for message in _misplaced(found, row.where))
         if row.site.log_file and any(
             verbs.verb(run)[:1] == ("logs",) for run in found.runs if run.program == "kubectl"
         ):
             yield Problem(
-                where,
+                at(),
                 "`kubectl logs` is empty where the log is a file; use a word, or {% if prints_log %}",
             )
         given[row.where] |= found.sets
         for name in sorted(found.reads - given[row.where]):
-            yield Problem(where, _unset(name, row))
+            yield Problem(at(), _unset(name, row))
         if found.mutes:
             message = "2>/dev/null hides that a command is missing or refused, and the rest then reads as an answer"
-            yield Problem(where, message)
+            yield Problem(at(), message)
 
 
 def _misplaced(found: Script, where: Where) -> Iterator[str]:
