@@ -262,13 +262,17 @@ def annotations_in(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {rule["alert"]: rule["annotations"] for rule in rules}
 
 
+_COMPILED: dict[str, dict[str, str]] = {}  # by profile: many tests ask for the same ones
+
+
 def compiled_for(profile: str, folder: Path) -> dict[str, str]:
     """The shipped catalog compiled for a profile that is written into a folder: text by path."""
-    (folder / "site.yaml").write_text(profile, encoding="utf-8")
-    return {
-        file.path: file.text
-        for file in compile_catalog(load(profile=folder / "site.yaml"), "output").files
-    }
+    path = folder / "site.yaml"
+    path.write_text(profile, encoding="utf-8")
+    if profile not in _COMPILED:
+        files = compile_catalog(load(profile=path), "output").files
+        _COMPILED[profile] = {file.path: file.text for file in files}
+    return dict(_COMPILED[profile])
 
 
 @pytest.fixture(scope="session", params=tools.PROMTOOL.pinned)

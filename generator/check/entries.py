@@ -1,6 +1,7 @@
 """Checks of entries as such: names, kinds, references, sources."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from generator.base import names
@@ -111,14 +112,14 @@ def references_exist(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
                 yield Problem(where, f"there is no other entry '{related.id}'")
         for field, keys in (("inhibits", entry.inhibits), ("explains", entry.explains)):
             for index, key in enumerate(keys):
-                where = entry.document.at(field, index)
+                at = partial(entry.document.at, field, index)
                 if key == entry.id or not _is_seen_in_metrics(known.get(key)):
                     yield Problem(
-                        where,
+                        at(),
                         f"'{key}' is not another entry of kind symptom, or with alerts on metrics",
                     )
                 elif field == "explains" and key in entry.inhibits:
-                    yield Problem(where, f"'{key}' stands under `inhibits:` too; name it once")
+                    yield Problem(at(), f"'{key}' stands under `inhibits:` too; name it once")
 
 
 def _is_seen_in_metrics(entry: Entry | None) -> bool:
@@ -181,16 +182,16 @@ def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Proble
         if table is None:
             continue
         for index, row in enumerate(table.rows):
-            where = entry.document.at("fixes", "tke", "rows", index)
+            at = partial(entry.document.at, "fixes", "tke", "rows", index)
             needs_build = row.action == "upgrade-kube-proxy"
             if needs_build != (row.minimum is not None):
                 message = "`minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there"
-                yield Problem(where, message)
+                yield Problem(at(), message)
             elif row.minimum and (row.sign != "=" or minor(row.minimum) != row.minor):
-                yield Problem(where, f"{row.minimum} is not a build of {row.cluster}")
+                yield Problem(at(), f"{row.minimum} is not a build of {row.cluster}")
             if table.edition_of(row) not in table.sources:
                 yield Problem(
-                    where,
+                    at(),
                     f"the edition '{row.edition}' is none of the sources of the table; list it there",
                 )
 

@@ -1,6 +1,7 @@
 """Checks of metric signals: expressions speak of metrics that exist, and thresholds can be reached."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import promql_parser
@@ -30,37 +31,39 @@ def expressions_are_sound(catalog: Catalog, profile: Profile) -> Iterable[Proble
         return  # the selector itself is reported by the checks of the profile
     for entry in catalog.entries:
         for path, expr, alert in _expressions(entry):
-            where = entry.document.at(*path)
+            at = partial(entry.document.at, *path)
             known = {**values, **stand_ins(alert)} if alert else values
             try:
                 filled = promql.fill(expr, known)
                 tree = promql.parse(filled)
             except KeyError as error:
                 there_are = ", ".join(f"${name}" for name in sorted(known))
-                yield Problem(where, f"${error.args[0]} is no placeholder; there are {there_are}")
+                yield Problem(at(), f"${error.args[0]} is no placeholder; there are {there_are}")
                 continue
             except ValueError as error:
-                yield Problem(where, f"not PromQL: {error}")
+                yield Problem(at(), f"not PromQL: {error}")
                 continue
             readable = records if alert else {}
             for message in _tree_problems(tree, catalog.metrics, readable, targets):
-                yield Problem(where, message)
+                yield Problem(at(), message)
             if alert:
-                yield from _not_written_out(filled, records, where)
+                yield from _not_written_out(filled, records, at)
                 missing = _uncovered(tree, alert, records, catalog.metrics, values)
                 if missing:
                     yield Problem(
-                        where,
+                        at(),
                         f"none of its metrics exists in {missing}; narrow `versions` or use another metric",
                     )
 
 
-def _not_written_out(expr: str, records: Mapping[str, str], where: Location) -> Iterable[Problem]:
+def _not_written_out(
+    expr: str, records: Mapping[str, str], at: Callable[[], Location]
+) -> Iterable[Problem]:
     """Some rulers evaluate an alert without the recording rules."""
     try:
         recorded.written_out(expr, records)
     except ValueError as error:
-        yield Problem(where, str(error))
+        yield Problem(at(), str(error))
 
 
 def _expressions(entry: Entry) -> Iterator[tuple[Path, str, MetricAlert | None]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from generator.base.document import Path
 from generator.base.problems import Location, Problem
@@ -147,12 +147,12 @@ def _templates(entry: Entry, placed: _Placed, profile: Profile) -> Iterator[Prob
     for key, template in (("do", step.do), ("run", step.run), ("expect", step.expect)):
         if not template:
             continue
-        where = entry.document.at(*placed.path, key)
+        at = partial(entry.document.at, *placed.path, key)
         try:
             for message in _template_problems(template, profile):
-                yield Problem(where, f"{key}: {message}")
+                yield Problem(at(), f"{key}: {message}")
         except ValueError as error:
-            yield Problem(where, f"{key} is not a template that can be filled in: {error}")
+            yield Problem(at(), f"{key} is not a template that can be filled in: {error}")
 
 
 def _template_problems(template: str, profile: Profile) -> Iterator[str]:
@@ -218,25 +218,25 @@ def _commands(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
         "node": _OF_EVERY_SHELL,
     }
     for commands in _scripts(entry, site):
-        where = entry.document.at(*commands.placed.path, "run")
+        at = partial(entry.document.at, *commands.placed.path, "run")
         try:
             script = shell.script(commands.text)
         except ValueError as error:
-            yield Problem(where, f"not a shell script: {error}")
+            yield Problem(at(), f"not a shell script: {error}")
             continue
         for message in _misplaced(script, commands.where):
-            yield Problem(where, message)
+            yield Problem(at(), message)
         if commands.site.log_file and any(verb[:1] == ("logs",) for verb in _kubectl_verbs(script)):
             yield Problem(
-                where,
+                at(),
                 "`kubectl logs` is empty where the log is a file; use a word, or {% if prints_log %}",
             )
         given[commands.where] |= script.sets
         for name in sorted(script.reads - given[commands.where]):
-            yield Problem(where, _unset(name, commands))
+            yield Problem(at(), _unset(name, commands))
         if script.mutes:
             message = "2>/dev/null hides that a command is missing or refused, and the rest then reads as an answer"
-            yield Problem(where, message)
+            yield Problem(at(), message)
 
 
 def _kubectl_verbs(script: Script) -> list[tuple[str, ...]]:

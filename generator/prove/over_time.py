@@ -12,6 +12,7 @@ from typing import Protocol
 
 from generator.base import subprocesses
 from generator.base.disk import populate
+from generator.base.file import File
 from generator.base.problems import Location, Problem, ToolError
 from generator.catalog.model import Catalog, Entry, LogStream, LogTest, LogTests
 from generator.catalog.wordings import signature
@@ -74,19 +75,32 @@ def suite(tests: LogTests, rule_files: Iterable[str]) -> Suite:
 
 
 def run_tests(store: Store, promtool: Path, suite: Suite) -> Iterator[Outcome]:
-    """Run the tests of a file one after the other. Raises ToolError if the store or promtool cannot."""
-    for test in suite.tests.tests:
+    """Run the tests of a file. Raises ToolError if the store or promtool cannot."""
+    said: dict[int, str] = {}
+    answered: dict[int, _Answered] = {}
+    for number, test in enumerate(suite.tests.tests):
         try:
-            rules = log_tests.looked_at(test, suite.rules)
-            said = _run(store, promtool, test, rules, suite.tests.interval)
+            answered[number] = _answered(store, test, suite)
         except ValueError as error:
-            said = str(error)
-        yield Outcome(suite.tests.path, test.name, said)
+            said[number] = str(error)
+    said |= _judged(promtool, answered)
+    for number, test in enumerate(suite.tests.tests):
+        yield Outcome(suite.tests.path, test.name, said[number])
 
 
-def _run(
-    store: Store, promtool: Path, test: LogTest, rules: Sequence[Rule], interval: float
-) -> str:
+@dataclass(frozen=True)
+class _Answered:
+    """A test in promtool's words, with what a store has answered to its rules."""
+
+    files: Sequence[File]
+    rules: Sequence[Rule]
+    held: Held
+    length: float
+
+
+def _answered(store: Store, test: LogTest, suite: Suite) -> _Answered:
+    interval = suite.tests.interval
+    rules = log_tests.looked_at(test, suite.rules)
     count = log_tests.steps(test, interval)
     length = log_tests.length(test, interval)
     start = first_step(time.time() - length - _MARGIN, interval)
@@ -97,28 +111,47 @@ def _run(
         for text in log_tests.asked(rule, answer):
             if text not in asked:
                 asked[text] = held.evaluate(text, interval, count)
+    files = log_tests.as_promtool(test, rules, answers, asked, interval)
+    return _Answered(files, rules, held, length)
+
+
+def _judged(promtool: Path, answered: Mapping[int, _Answered]) -> dict[int, str]:
+    """What promtool says against each test. To start it takes longer than a test, so it is asked about all at once,
+    and about each by itself where it refuses."""
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        populate(work, log_tests.as_promtool(test, rules, answers, asked, interval))
-        passed, printed = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], work)
-    if passed:
+        works = {number: Path(folder) / str(number) for number in answered}
+        for number, test in answered.items():
+            populate(works[number], test.files)
+        together = [f"{number}/tests.yaml" for number in answered]
+        if len(together) > 1 and _refused(promtool, together, Path(folder)) is None:
+            return dict.fromkeys(answered, "")
+        return {number: _alone(promtool, test, works[number]) for number, test in answered.items()}
+
+
+def _alone(promtool: Path, test: _Answered, folder: Path) -> str:
+    printed = _refused(promtool, ["tests.yaml"], folder)
+    if printed is None:
         return ""
-    return "\n".join(_difference_report(printed, rules, held, length))
+    return "\n".join(_difference_report(printed, test))
 
 
-def _difference_report(
-    printed: str, rules: Sequence[Rule], held: Held, length: float
-) -> Iterator[str]:
+def _refused(promtool: Path, tests: Sequence[str], folder: Path) -> str | None:
+    """What promtool prints where a test fails; nothing if all pass."""
+    passed, printed = subprocesses.run([str(promtool), "test", "rules", *tests], folder)
+    return None if passed else printed
+
+
+def _difference_report(printed: str, test: _Answered) -> Iterator[str]:
     """What promtool expected and got, and for each rule its query and the lines that this counts."""
     for line in printed.splitlines():
         if line.strip() and "tests.yaml" not in line:
             yield line
-    for rule in rules:
+    for rule in test.rules:
         expr = rule["expr"]
         yield f"    query of {rule['alert']}:"
         for line in expr.splitlines():
             yield f"        {line}"
-        matched = held.counted(expr, length + _MARGIN)
+        matched = test.held.counted(expr, test.length + _MARGIN)
         yield "    lines that matched:" if matched else "    no line matched"
         for at, line in matched[:_SHOWN]:
             yield f"        {at:.0f}s  {line}"

@@ -8,14 +8,12 @@ import yaml
 
 from generator.base.durations import seconds
 from generator.base.problems import errors
-from generator.catalog.load import load
 from generator.catalog.model import Entry, MetricAlert, TkeFix
 from generator.catalog.settings import log_settings, metric_hold, metric_parameters
-from generator.pipeline import compile_catalog
+from tests import once
 
-INPUTS = load(log_tests=True)
+INPUTS = once.inputs()
 ENTRIES = {entry.id: entry for entry in INPUTS.catalog.entries}
-COMPILED = compile_catalog(INPUTS, "output")
 
 # The names other systems depend on.
 FAILURES = {
@@ -44,7 +42,7 @@ WATCHDOGS = {"KubeProxyLogRulesWatchdog": "logs", "KubeProxyMetricRulesWatchdog"
 
 
 def test_the_catalog_has_no_problem() -> None:
-    assert errors(COMPILED.problems) == []
+    assert errors(once.compiled().problems) == []
 
 
 def test_the_eight_failures_have_their_names() -> None:

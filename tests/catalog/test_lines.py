@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalog.load import load
 from generator.catalog.model import Sample
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
+from tests import once
 from tests.conftest import ROOT
 
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 SIGNATURES = {entry.id: signature(entry.logs) for entry in CATALOG.entries if entry.logs}
 
 

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.base.document import Document
-from generator.catalog.load import entry_of, load
+from generator.catalog.load import entry_of
 from generator.catalog.model import Entry
 from generator.fixes.advice import Facts, advise, upgrade_for_all
 from generator.fixes.known_builds import known_builds
 from generator.fixes.matrix import rows
 from generator.fixes.versions import parse_version
+from tests import once
 from tests.conftest import ROOT
 
 SCHEMA = json.loads((ROOT / "catalog" / "schema.json").read_text(encoding="utf-8"))
@@ -52,7 +53,7 @@ def reworded(value: Any, node: Mapping[str, Any], words: Iterator[str]) -> Any:
 
 @cache
 def failures() -> tuple[Entry, ...]:
-    return tuple(entry for entry in load().catalog.entries if entry.kind == "failure")
+    return tuple(entry for entry in once.inputs().catalog.entries if entry.kind == "failure")
 
 
 def with_words(words: Iterator[str]) -> list[Entry]:

@@ -15,6 +15,7 @@ from generator.catalog.model import MetricSignals, Signals
 from generator.compile.rule import AlertRule, RuleGroup, Rules
 from generator.compile.rule_files import rules_file
 from generator.compile.rules import compile_rules
+from tests import once
 from tests.conftest import TINY, annotations_in, compiled_for
 
 
@@ -175,7 +176,7 @@ def test_intervals_extra_labels_and_base_url(tmp_path: Path) -> None:
 
 def test_lines_that_are_less_grave_have_an_alert_of_their_own() -> None:
     """A line counts for one of the two alerts; the milder one holds back nothing of other entries."""
-    inputs = load()
+    inputs = once.inputs()
     compiled = compile_rules(inputs.catalog, inputs.profile)
     own = {one.rule.alert: one for one in compiled.alerts if one.entry.id == "apiserver-forbidden"}
     assert {name: one.rule.labels["severity"] for name, one in own.items()} == {
@@ -231,7 +232,7 @@ def test_a_disabled_entry_gives_no_alert(tmp_path: Path) -> None:
 
 
 def test_a_record_that_others_use_stays_when_its_entry_is_disabled() -> None:
-    inputs = load()
+    inputs = once.inputs()
     owner = "ipvs-frequent-sync"
     (entry,) = (e for e in inputs.catalog.entries if e.id == owner)
     profile = structs.replace(inputs.default_profile, disabled=frozenset({owner}))

@@ -17,7 +17,7 @@ from generator.base import subprocesses
 from generator.base.disk import populate
 from generator.base.durations import seconds
 from generator.base.file import File
-from generator.catalog.load import load
+from tests import once
 from tests.conftest import ROOT, compiled_for, obtained
 from tests.lab import servers
 from tests.lab.programs import ALERTMANAGER, AMTOOL
@@ -92,7 +92,7 @@ def test_amtool_accepts_the_whole_configuration(amtool: Path) -> None:
 
 def test_the_pages_of_the_watchdogs_show_the_times_of_the_generated_route() -> None:
     times = ("group_wait", "group_interval", "repeat_interval")
-    watchdogs = [entry for entry in load().catalog.entries if entry.kind == "watchdog"]
+    watchdogs = [entry for entry in once.inputs().catalog.entries if entry.kind == "watchdog"]
     names = {entry.alert for entry in watchdogs}
     routes = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["route"]["routes"][0]["routes"]
     generated = next(

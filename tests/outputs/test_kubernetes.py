@@ -10,9 +10,9 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from generator.catalog.load import load
 from generator.query import logql
 from generator.servers.loki import Loki
+from tests import once
 from tests.conftest import ROOT, compiled_for
 
 FOLDER = ROOT / "output" / "kubernetes"
@@ -146,7 +146,11 @@ def test_objects_carry_what_the_site_says(tmp_path: Path) -> None:
 
 
 def test_a_site_without_log_rules_gets_no_loki_objects(tmp_path: Path) -> None:
-    logs = [entry.id for entry in load().catalog.entries if entry.logs or entry.heartbeat == "logs"]
+    logs = [
+        entry.id
+        for entry in once.inputs().catalog.entries
+        if entry.logs or entry.heartbeat == "logs"
+    ]
     objects = compiled(tmp_path, f"disabled: [{', '.join(logs)}]\n")
     assert set(objects) == {
         "prometheus.prometheusrule.yaml",

@@ -4,8 +4,8 @@ import json
 import re
 
 from generator import outputs
-from generator.catalog.load import load, shipped_catalog
-from generator.pipeline import compile_catalog
+from generator.catalog.load import shipped_catalog
+from tests import once
 from tests.conftest import ROOT
 
 SCHEMA = json.loads((shipped_catalog() / "profile.schema.json").read_text(encoding="utf-8"))
@@ -19,11 +19,11 @@ def test_a_profile_can_name_each_output_and_no_other() -> None:
 def test_the_default_is_what_the_default_stack_uses() -> None:
     """Alloy or Promtail with Loki, kube-prometheus-stack, its Alertmanager and its Grafana."""
     used = {"alertmanager", "grafana", "kubernetes", "lock", "loki", "prometheus", "runbooks"}
-    assert set(load().profile.outputs) == used
+    assert set(once.inputs().profile.outputs) == used
 
 
 def test_files_are_those_of_the_outputs_named() -> None:
-    compiled = compile_catalog(load(), "output")
+    compiled = once.compiled()
     assert {file.path.split("/")[0] for file in compiled.of_outputs(["loki", "lock"])} == {
         "loki",
         "rules.lock.json",
@@ -36,7 +36,7 @@ def test_each_file_has_a_row_in_the_documentation_and_each_row_a_test_that_is_th
     rows = [line.split(" | ") for line in lines if line.startswith("| `")]
     rows = [row for row in rows if "/" in row[0] or "rules.lock.json" in row[0]]
     named = {name for row in rows for name in re.findall(r"`([^`]+)`", row[0])}
-    files = {file.path for file in compile_catalog(load(), "output").files}
+    files = {file.path for file in once.compiled().files}
     pages = {path for path in files if path.startswith("runbooks/")}
     assert named == (files - pages) | {"runbooks/*.md"}
     for row in rows:

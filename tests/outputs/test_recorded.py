@@ -5,12 +5,12 @@ import re
 import pytest
 
 from generator import outputs
-from generator.catalog.load import Inputs, load
 from generator.catalog.profile import Profile
 from generator.compile.rule import Rules
 from generator.compile.rules import compile_rules
+from tests import once
 
-INPUTS: Inputs = load()
+INPUTS = once.inputs()
 # Pages and the lock tell of rules; nobody evaluates them.
 EVALUATED = [name for name in outputs.OUTPUTS if name not in ("lock", "runbooks")]
 _RECORD = re.compile(r"""["']?record["']?: ?["']?([A-Za-z_:][\w:]*)""")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from generator.base import subprocesses
-from generator.catalog.load import load
+from tests import once
 from tests.conftest import ROOT, compiled_for
 
 OUTPUT = ROOT / "output"
@@ -101,7 +101,11 @@ def test_objects_carry_what_the_site_says(tmp_path: Path) -> None:
 
 
 def test_a_site_without_log_rules_gets_no_object_of_them(tmp_path: Path) -> None:
-    logs = [entry.id for entry in load().catalog.entries if entry.logs or entry.heartbeat == "logs"]
+    logs = [
+        entry.id
+        for entry in once.inputs().catalog.entries
+        if entry.logs or entry.heartbeat == "logs"
+    ]
     files = compiled_for(f"disabled: [{', '.join(logs)}]\n", tmp_path)
     assert LOG_OBJECT not in files
     assert METRIC_OBJECT in files

@@ -17,25 +17,20 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from generator.base.disk import populate
-from generator.catalog import shipped
-from generator.catalog.load import load
 from generator.catalog.wrappings import DRESSES, raw
 from generator.diagnose import exports, sources
 from generator.diagnose.findings import Findings
 from generator.diagnose.report.data import as_data
 from generator.diagnose.windows import windows
 from generator.fixes.advice import Facts
-from generator.pages import site
-from generator.pipeline import compile_catalog
+from tests import once
 from tests.catalog.test_lines import FIRES, SILENT
 from tests.conftest import ROOT, alone
 from tests.diagnose import test_strangers as strangers
 from tests.pages.browser import chromium, obtained
 
-READ = load()
-COMPILED = compile_catalog(READ, "output")
-assert COMPILED.rules
-FILES = site.files(COMPILED.files, COMPILED.rules, READ.catalog, shipped.documents())
+READ = once.inputs()
+FILES = once.pages()
 PAGES = [file.path for file in FILES if file.path.endswith(".html")]
 SAMPLES = [*sorted(ROOT.glob("catalog/*/samples/*/*.log")), *FIRES, *SILENT]
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"

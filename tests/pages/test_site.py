@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,16 +15,12 @@ from generator.outputs import write
 from generator.pages import site
 from generator.pages.markup import as_html
 from generator.pipeline import compile_catalog
+from tests import once
 from tests.conftest import TINY, Run
 
-READ = load()
+READ = once.inputs()
 DOCUMENTS = shipped.documents()
-COMPILED = compile_catalog(READ, "output")
-assert COMPILED.rules
-FILES = {
-    file.path: file.text
-    for file in site.files(COMPILED.files, COMPILED.rules, READ.catalog, DOCUMENTS)
-}
+FILES = {file.path: file.text for file in once.pages()}
 PAGES = {path: text for path, text in FILES.items() if path.endswith(".html")}
 
 
@@ -56,12 +53,13 @@ class Reading(HTMLParser):
             self.inline.append(data)
 
 
-READINGS = {path: Reading(text) for path, text in PAGES.items()}
+@cache
+def reading_of(path: str) -> Reading:
+    return Reading(PAGES[path])
 
 
 def test_every_alert_has_a_page_with_its_name_as_the_heading() -> None:
-    assert COMPILED.rules
-    for alert in COMPILED.rules.alerts:
+    for alert in once.rules().alerts:
         assert (
             f'<h1 id="{alert.rule.alert.lower()}">{alert.rule.alert}</h1>'
             in PAGES[f"{alert.rule.alert}.html"]
@@ -69,8 +67,7 @@ def test_every_alert_has_a_page_with_its_name_as_the_heading() -> None:
 
 
 def test_the_first_page_leads_to_every_alert_by_its_title() -> None:
-    assert COMPILED.rules
-    for alert in COMPILED.rules.alerts:
+    for alert in once.rules().alerts:
         assert f'<a href="{alert.rule.alert}.html">' in PAGES["index.html"]
     headings = re.findall("<h2>(.*?)</h2>", PAGES["index.html"])
     assert headings == [
@@ -82,10 +79,10 @@ def test_the_first_page_leads_to_every_alert_by_its_title() -> None:
 
 
 def test_every_document_is_a_page_that_the_first_one_leads_to() -> None:
-    assert "docs.html" in READINGS["index.html"].links
+    assert "docs.html" in reading_of("index.html").links
     pages = {f"docs-{name}.html" for name in shipped.pages()}
     assert {"docs-sites.html", "docs-readme.html"} < pages <= PAGES.keys()
-    assert pages <= set(READINGS["docs.html"].links)
+    assert pages <= set(reading_of("docs.html").links)
     assert "- [Install](docs-install.html)\n" in FILES["llms.txt"]
 
 
@@ -96,21 +93,21 @@ def test_every_verb_and_key_is_explained_on_a_page() -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_link_leads_to_a_page_and_a_heading(path: str) -> None:
-    for link in READINGS[path].links:
+    for link in reading_of(path).links:
         parts = urlsplit(link)
         if parts.scheme:
             assert parts.scheme in ("http", "https")
             continue
         to = parts.path or path
         assert to in PAGES, link
-        assert not parts.fragment or unquote(parts.fragment) in READINGS[to].ids, link
+        assert not parts.fragment or unquote(parts.fragment) in reading_of(to).ids, link
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_loads_only_what_is_beside_it_and_holds_nothing_that_the_policy_refuses(
     path: str,
 ) -> None:
-    reading = READINGS[path]
+    reading = reading_of(path)
     assert "default-src 'none'" in PAGES[path]
     assert set(reading.loads) - {"data:,"} <= FILES.keys()
     assert reading.inline == []
@@ -134,8 +131,7 @@ def test_the_library_comes_with_its_licence_and_version() -> None:
 
 
 def test_all_that_is_written_is_known_again_and_replaced(tmp_path: Path) -> None:
-    assert COMPILED.rules
-    files = site.files(COMPILED.files, COMPILED.rules, READ.catalog, DOCUMENTS)
+    files = once.pages()
     assert write.replace(tmp_path / "site", files)
     assert write.not_generated(tmp_path / "site", files) == []
     assert not write.replace(tmp_path / "site", files)
@@ -214,10 +210,9 @@ def test_a_table_has_a_head_only_where_the_head_says_something() -> None:
 
 
 def test_every_critical_page_that_can_stop_the_damage_begins_with_it() -> None:
-    assert COMPILED.rules
-    texts = {file.path: file.text for file in COMPILED.files}
+    texts = {file.path: file.text for file in once.compiled().files}
     leading = set()
-    for alert in COMPILED.rules.alerts:
+    for alert in once.rules().alerts:
         page = PAGES[f"{alert.rule.alert}.html"]
         stops = "\n## Stop the damage\n" in texts[f"runbooks/{alert.rule.alert}.md"]
         critical = alert.rule.labels["severity"] == "critical"

@@ -11,23 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.base.names import TEST_LABEL
-from generator.catalog.load import load, load_tests
+from generator.catalog.load import load_tests
 from generator.catalog.model import Exclusion, LogSignal, LogTests, Variant
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
-from generator.pipeline import compile_catalog
 from generator.prove import over_time
 from generator.prove.on_loki import OnLoki
 from generator.query import logql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
+from tests import once
 from tests.patterns import patterns, variants
 from tests.prove.suites import said_of
 
-INPUTS = load(log_tests=True)
-RULES = [
-    file.text for file in compile_catalog(INPUTS, "output").files if file.path.startswith("loki/")
-]
+INPUTS = once.inputs()
+RULES = [file.text for file in once.compiled().files if file.path.startswith("loki/")]
 SUITES = [
     pytest.param(entry.log_tests, id=entry.id)
     for entry in INPUTS.catalog.entries
@@ -296,3 +294,21 @@ def test_a_bad_test_file_is_said_with_its_place(
     Path("tests.yaml").write_text(TESTS.replace(old, new))
     problems = [str(problem) for problem in load_tests(Path("tests.yaml")).problems]
     assert any(said in problem for problem in problems), problems
+
+
+def test_of_several_tests_of_a_file_only_that_is_said_to_fail_which_fails(
+    tmp_path: Path, real_loki: Loki, promtool: Path
+) -> None:
+    """promtool is asked about all of them at once, and then about each."""
+    (tmp_path / "rules.yaml").write_text(RULE)
+    first = TESTS.partition("tests:\n")[2]
+    wrong = first.replace("- name: twice", "- name: wrong").replace("3 times", "2 times")
+    last = first.replace("- name: twice", "- name: last")
+    (tmp_path / "tests.yaml").write_text(f"{TESTS}{wrong}{last}")
+    read = load_tests(tmp_path / "tests.yaml")
+    assert read.log_tests
+    suite = over_time.suite(read.log_tests, read.rules)
+    outcomes = list(over_time.run_tests(OnLoki(real_loki), promtool, suite))
+    assert [outcome.test for outcome in outcomes] == ["twice", "wrong", "last"]
+    assert [bool(outcome.said) for outcome in outcomes] == [False, True, False]
+    assert "3 times at red" in outcomes[1].said

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.base.names import TEST_LABEL
-from generator.catalog.load import load
 from generator.catalog.model import Entry, Exclusion, LogSignal, Variant
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
@@ -19,12 +18,13 @@ from generator.query import logql, logsql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
 from generator.servers.victorialogs import VictoriaLogs
+from tests import once
 from tests.catalog.test_lines import FIRES, SILENT, lines
 from tests.conftest import obtained
 from tests.lokis import RELEASES
 from tests.patterns import patterns, variants
 
-INPUTS = load()
+INPUTS = once.inputs()
 ENTRIES = [entry for entry in INPUTS.catalog.entries if entry.logs]
 SAMPLES = [
     dress(line)

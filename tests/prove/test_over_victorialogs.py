@@ -11,7 +11,6 @@ import yaml
 
 from generator.base.durations import seconds
 from generator.base.problems import ToolError
-from generator.catalog.load import load
 from generator.catalog.model import LogTest, LogTests
 from generator.catalog.wrappings import DRESSES
 from generator.pipeline import default_log_rules
@@ -20,12 +19,13 @@ from generator.prove.on_victorialogs import OnVictoriaLogs
 from generator.servers.http import Client, Endpoint
 from generator.servers.loki import first_step
 from generator.servers.victorialogs import VictoriaLogs
+from tests import once
 from tests.conftest import completed, obtained
 from tests.lab import programs
 from tests.prove.suites import said_of
 from tests.prove.test_on_loki import TESTS
 
-INPUTS = load(log_tests=True)
+INPUTS = once.inputs()
 RULES = default_log_rules(INPUTS, "victorialogs")
 SUITES = [
     pytest.param(entry.log_tests, id=entry.id)

@@ -5,18 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalog.load import load
+from generator.base.names import TOOL
 from generator.compile.rule import AlertRule, RecordingRule, RuleGroup
-from generator.pipeline import compile_catalog
 from generator.prove import passed, promtool
+from tests import once
+from tests.conftest import Proven
 
 
-def test_promtool_accepts_the_rules_and_the_unit_tests_pass(pinned_promtool: Path) -> None:
-    inputs = load()
-    compiled = compile_catalog(inputs, "output")
-    assert compiled.rules
+def test_promtool_accepts_the_rules_and_the_unit_tests_pass(
+    pinned_promtool: Path, proven: Proven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is that which promtool has given in this run of the tests, to a command without a memory."""
+    assert "unchanged since" not in proven.said
+    monkeypatch.setattr(passed, "_stamps_folder", lambda: proven.cache / TOOL / "passed")
+    inputs = once.inputs()
+    compiled = once.compiled()
     verdict = promtool.validate(
-        pinned_promtool, compiled.files, compiled.rules, inputs.catalog, "output", again=True
+        pinned_promtool, compiled.files, once.rules(), inputs.catalog, "output"
     )
     assert [str(problem) for problem in verdict.problems] == []
     tested = [entry.id for entry in inputs.catalog.entries if entry.unit_tests]
@@ -27,7 +32,7 @@ def test_promtool_accepts_the_rules_and_the_unit_tests_pass(pinned_promtool: Pat
         if entry.metric_alerts or entry.heartbeat == "metrics"
     } <= set(tested)
     assert verdict.rules > verdict.test_files
-    assert verdict.remembered == 0
+    assert verdict.remembered == verdict.answers > verdict.test_files
 
 
 def alert(name: str, expr: str, annotation: str = "") -> AlertRule:

@@ -14,10 +14,9 @@ import yaml
 
 from generator.base.file import File, yaml_file
 from generator.base.names import TEST_LABEL
-from generator.catalog.load import load
 from generator.catalog.wordings import signature
 from generator.servers.loki import Loki
-from tests import posts
+from tests import once, posts
 from tests.conftest import ROOT, Run, obtained
 from tests.lab import programs, servers
 from tests.lokis import StartLoki
@@ -71,7 +70,7 @@ class Site:
 def failing_line() -> str:
     """A line of KubeProxyIptablesBackendMismatch."""
     entry = next(
-        entry for entry in load().catalog.entries if entry.id == "iptables-backend-mismatch"
+        entry for entry in once.inputs().catalog.entries if entry.id == "iptables-backend-mismatch"
     )
     assert entry.logs
     lines = (line for sample in entry.samples for line in sample.lines)

@@ -4,9 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from generator.catalog import placeholders
-from generator.catalog.load import load
 from generator.catalog.profile import MetricLabels, Profile, PrometheusProfile
 from generator.query import promql
+from tests import once
 
 LABELS = MetricLabels(
     cluster="cluster", namespace="namespace", pod="pod", node="node", instance="instance"
@@ -21,7 +21,7 @@ METRICS = PrometheusProfile(
     keep_firing_for="",
     query_offset="",
 )
-DEFAULT = load().profile
+DEFAULT = once.inputs().profile
 SITE = replace(DEFAULT, prometheus=METRICS)
 
 

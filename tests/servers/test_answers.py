@@ -13,12 +13,9 @@ from hypothesis import strategies as st
 from generator.base import document
 from generator.base.problems import ToolError
 from generator.base.shapes import Shape, ShapeError
-from generator.catalog.load import load
 from generator.catalog.profile import Profile
-from generator.compile.rule import Rules
 from generator.diagnose import asking
 from generator.diagnose.findings import Findings, Period
-from generator.pipeline import compile_catalog
 from generator.query.signature import Signature
 from generator.rulers import plan
 from generator.servers import answers
@@ -26,13 +23,12 @@ from generator.servers.http import Client, Endpoint
 from generator.servers.victorialogs import VictoriaLogs
 from generator.sites import survey
 from generator.verify import judgement, probe
+from tests import once
 from tests.cluster.test_kubectl import changed, places
 from tests.misbehaving import answering, whole
 
-INPUTS = load()
-COMPILED = compile_catalog(INPUTS, "output").rules
-assert COMPILED
-RULES: Rules = COMPILED
+INPUTS = once.inputs()
+RULES = once.rules()
 PROFILE: Profile = INPUTS.profile
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 SHOWN = {

@@ -61,25 +61,15 @@ def test_tries_share_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.monotonic() - began < 5
 
 
-def _zeros(packer: "zlib._Compress", size: int) -> bytes:
-    block = bytes(1 << 20)
-    return b"".join(packer.compress(block) for _ in range(size >> 20)) + packer.flush()
-
-
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        [HEAD + b"\r\n", *[b" " * 65536] * 100],
-        [HEAD + b"Content-Encoding: gzip\r\n\r\n", _zeros(zlib.compressobj(wbits=31), 256 << 20)],
-        [HEAD + b"Content-Encoding: deflate\r\n\r\n", _zeros(zlib.compressobj(), 256 << 20)],
-    ],
-    ids=["plain", "gzip", "deflate"],
-)
+@pytest.mark.parametrize("packing", [None, "gzip", "deflate"])
 def test_an_answer_has_a_largest_size_also_unpacked(
-    pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+    packing: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web, "LARGEST_BYTES", 2 << 20)
-    with answering(pieces) as url:
+    zeros = bytes(16 << 20)
+    packed = {None: zeros, "gzip": gzip.compress(zeros), "deflate": zlib.compress(zeros)}[packing]
+    said_to_be = f"Content-Encoding: {packing}\r\n".encode() if packing else b""
+    with answering([HEAD + said_to_be + b"\r\n", packed]) as url:
         said = failure(url)
     assert said == (
         f"Loki at {url} answers too much: an answer is larger than 2 MiB; is something else at this address?"

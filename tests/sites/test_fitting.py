@@ -12,6 +12,7 @@ from generator.catalog.load import load, shipped_catalog
 from generator.catalog.profile import RunsAs
 from generator.sites import fitting
 from generator.sites.fitting import Choice, Engine, Job, SiteFacts
+from tests import once
 from tests.test_presets import SHIPPED
 
 RESTARTS, CPU = "kube_pod_container_status_restarts_total", "container_cpu_usage_seconds_total"
@@ -138,7 +139,7 @@ SINCE_1_14_4 = ["KubeProxyNeverSynced", "KubeProxyRulesStale", "KubeProxyService
 def test_metrics_that_came_with_a_patch_release_are_missed_before_it_only(
     version: str, blind: list[str]
 ) -> None:
-    inputs = load()
+    inputs = once.inputs()
     job = Job(targets=({"instance": "a"},), up=1, versions={version: 1})
     facts = SiteFacts(jobs={inputs.profile.prometheus.selector: job})
     findings = fitting.findings(inputs.catalog, inputs.profile, facts)
@@ -162,7 +163,7 @@ def test_metrics_that_came_with_a_patch_release_are_missed_before_it_only(
 def test_a_metric_that_comes_with_the_first_event_is_not_missed_before_it(
     metric: str, missed: bool
 ) -> None:
-    inputs = load()
+    inputs = once.inputs()
     job = Job(targets=({"instance": "a"},), up=1, versions={"v1.36.3": 1})
     facts = SiteFacts(jobs={inputs.profile.prometheus.selector: job})
     said = [row.what for row in fitting.findings(inputs.catalog, inputs.profile, facts)]
@@ -172,7 +173,7 @@ def test_a_metric_that_comes_with_the_first_event_is_not_missed_before_it(
 def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube_proxy_is_a_pod() -> (
     None
 ):
-    inputs = load()
+    inputs = once.inputs()
     selector = inputs.profile.prometheus.selector
     job = Job(targets=({"instance": "a"},), up=1)
     facts = SiteFacts(jobs={selector: job}, others={RESTARTS: "nowhere", CPU: "here"})
@@ -190,7 +191,7 @@ def test_what_is_seen_in_kube_state_metrics_alone_is_blind_without_it_where_kube
 
 
 def test_no_alert_that_needs_other_programs_only_is_blind_for_want_of_a_target() -> None:
-    inputs = load()
+    inputs = once.inputs()
     facts = SiteFacts(jobs={}, others={RESTARTS: "here", CPU: "here"})
     (finding,) = fitting.findings(inputs.catalog, inputs.profile, facts)
     assert "no target" in finding.what
@@ -285,7 +286,7 @@ OF_NODES = ("KubeProxyConntrackTableFullDrops", "KubeProxyConntrackTableFullSoon
 def test_node_exporter_is_missed_wherever_kube_proxy_runs_and_never_needed(
     runs_as: RunsAs, states: tuple[fitting.State, ...], what: str | None, change: str | None
 ) -> None:
-    inputs = load()
+    inputs = once.inputs()
     job = Job(targets=({"instance": "a"},), up=1)
     others: dict[str, fitting.State] = {
         RESTARTS: "here",

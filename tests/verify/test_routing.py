@@ -8,19 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from generator.catalog.load import load
-from generator.compile.rule import Engine, Rules
-from generator.pipeline import compile_catalog
+from generator.compile.rule import Engine
 from generator.verify import judgement, routing
 from generator.verify.routing import Site
+from tests import once
 
-READ = load()
-COMPILED = compile_catalog(READ, "output")
-RULES: Rules = COMPILED.rules or pytest.fail("the catalog has no rules")
+RULES = once.rules()
 GENERATED = yaml.safe_load(
     next(
         file.text
-        for file in COMPILED.files
+        for file in once.compiled().files
         if file.path == "alertmanager/kube-proxy.alertmanager.yaml"
     )
 )
