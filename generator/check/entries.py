@@ -8,7 +8,7 @@ from generator.base import names
 from generator.base.document import Path
 from generator.base.problems import Location, Problem
 from generator.catalog import inhibition
-from generator.catalog.model import Catalog, Entry, Setting
+from generator.catalog.model import Catalog, Entry, Setting, TkeFix
 from generator.catalog.profile import Profile
 from generator.catalog.releases import minor
 from generator.fixes.known_builds import known_builds
@@ -187,13 +187,18 @@ def fix_rows_are_complete(catalog: Catalog, profile: Profile) -> Iterable[Proble
             if needs_build != (row.minimum is not None):
                 message = "`minimum` names the build to upgrade to; give it with upgrade-kube-proxy and only there"
                 yield Problem(at(), message)
-            elif row.minimum and (row.sign != "=" or minor(row.minimum) != row.minor):
+            elif row.minimum and not _is_of_its_release(row.minimum, row):
                 yield Problem(at(), f"{row.minimum} is not a build of {row.cluster}")
             if table.edition_of(row) not in table.sources:
                 yield Problem(
                     at(),
                     f"the edition '{row.edition}' is none of the sources of the table; list it there",
                 )
+
+
+def _is_of_its_release(build: str, row: TkeFix) -> bool:
+    """Whether a build is of the release that a row is about; a row about several has none."""
+    return row.sign == "=" and minor(build) == row.minor
 
 
 def what_decides_can_be_looked_at(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -213,8 +218,9 @@ def what_decides_can_be_looked_at(catalog: Catalog, profile: Profile) -> Iterabl
 
 
 def _setting_problem(setting: Setting) -> str | None:
-    looked_at = [key for key in (setting.flag, setting.variable, setting.path) if key is not None]
-    if len(looked_at) != 1:
+    keys = (setting.flag, setting.variable, setting.path)
+    given = [key for key in keys if key is not None]
+    if len(given) != 1:
         return "give one of `flag`, `variable` and `path`, which say what is looked at"
     if setting.path and (setting.value or setting.safe):
         return "a `path` is mounted or not; `value` and `safe` are for flags and variables"

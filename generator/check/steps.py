@@ -226,7 +226,8 @@ def _commands(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
             continue
         for message in _misplaced(script, commands.where):
             yield Problem(at(), message)
-        if commands.site.log_file and any(verb[:1] == ("logs",) for verb in _kubectl_verbs(script)):
+        asks_for_logs = any(verb[:1] == ("logs",) for verb in _kubectl_verbs(script))
+        if asks_for_logs and commands.site.log_file:
             yield Problem(
                 at(),
                 "`kubectl logs` is empty where the log is a file; use a word, or {% if prints_log %}",

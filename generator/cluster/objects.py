@@ -161,7 +161,9 @@ def _grouped(kube_proxies: Iterable[tuple[str, Facts]]) -> list[Alike]:
         names.setdefault(key, [])
         if name:
             names[key].append(name)
-    groups = [Alike(facts[key], tuple(sorted(names[key]))) for key in facts]
+    groups = []
+    for alike, of_nodes in names.items():
+        groups.append(Alike(facts[alike], tuple(sorted(of_nodes))))
     return sorted(groups, key=lambda group: len(group.nodes), reverse=True)
 
 
@@ -471,12 +473,15 @@ def _spec(workload: Object) -> Object:
 
 def _owned(workload: Object) -> bool:
     """Whether it is a Pod of a DaemonSet, which stands for it."""
+    if workload["kind"] != "Pod":
+        return False
     owners = workload["metadata"].get("ownerReferences", ())
-    return workload["kind"] == "Pod" and any(owner["kind"] == "DaemonSet" for owner in owners)
+    return any(owner["kind"] == "DaemonSet" for owner in owners)
 
 
 def _called(workload: Object) -> str:
-    return f"{workload['kind']} {_namespace(workload)}/{workload['metadata']['name']}"
+    name = workload["metadata"]["name"]
+    return f"{workload['kind']} {_namespace(workload)}/{name}"
 
 
 def _namespace(found: Object) -> str:

@@ -131,7 +131,9 @@ def _with_the_fix(bug: KnownBug, version: Version) -> str | None:
     releases = []
     for text in bug.fix.fixed_in:
         fixed = parse_version(f"v{text}")
-        if fixed and (fixed.release > version.release or fixed.minor == version.minor):
+        if fixed is None:
+            continue
+        if fixed.release > version.release or fixed.minor == version.minor:
             releases.append(fixed)
     if not releases:
         return None

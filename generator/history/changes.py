@@ -96,7 +96,8 @@ def _parts(old: Locked, new: Locked) -> Iterator[Part]:
         ("for", old.hold, new.hold),
     ]
     for label in sorted({*old.labels, *new.labels}):
-        facts.append((label, old.labels.get(label, ""), new.labels.get(label, "")))
+        before, after = old.labels.get(label, ""), new.labels.get(label, "")
+        facts.append((label, before, after))
     for name, before, after in facts:
         if before != after:
             yield Part(name, before, after)

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,7 +58,16 @@ def tokens(expr: str) -> Iterator[Token]:
 
 def words(expr: str) -> list[Token]:
     """Its tokens without the gaps."""
-    return [token for token in tokens(expr) if token.kind != "gap"]
+    return without_gaps(tokens(expr))
+
+
+def without_gaps(tokens: Iterable[Token]) -> list[Token]:
+    return [token for token in tokens if token.kind != "gap"]
+
+
+def places(expr: str, *signs: str) -> list[int]:
+    """Where these signs stand, outside of strings and comments."""
+    return [token.start for token in tokens(expr) if token.text in signs]
 
 
 def plain(expr: str) -> str:
@@ -81,10 +90,10 @@ def _number(text: str) -> str:
     if re.fullmatch("0[xX][0-9a-fA-F]+", text):
         return repr(float(int(text, 16)))
     parts = _LENGTH.findall(text)
-    is_duration = bool(parts) and "".join(count + unit for count, unit in parts) == text
-    if is_duration:
-        seconds = sum(float(count) * _UNITS[unit] for count, unit in parts)
-        return f"{seconds:.9g}s"
+    read = "".join(count + unit for count, unit in parts)
+    if parts and read == text:
+        lengths = [float(count) * _UNITS[unit] for count, unit in parts]
+        return f"{sum(lengths):.9g}s"
     try:
         return repr(float(text))
     except ValueError:

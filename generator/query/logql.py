@@ -148,7 +148,7 @@ def _matches_whole(pattern: str, text: str) -> bool:
 
 def log_queries(expr: str) -> list[str]:
     """What the expression counts: each stream selector with its pipeline, up to the range."""
-    ranges = [token.start for token in lexer.tokens(expr) if token.text == "["]
+    ranges = lexer.places(expr, "[")
     queries = []
     for begin, _ in _selector_spans(expr):
         behind = [start for start in ranges if start > begin]
@@ -159,7 +159,7 @@ def log_queries(expr: str) -> list[str]:
 
 def _selector_spans(expr: str) -> list[tuple[int, int]]:
     """Where each stream selector opens and closes."""
-    braces = [token.start for token in lexer.tokens(expr) if token.text in ("{", "}")]
+    braces = lexer.places(expr, "{", "}")
     return list(zip(braces[::2], braces[1::2], strict=False))
 
 

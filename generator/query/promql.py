@@ -218,7 +218,11 @@ def _selected(node: Any) -> Any:
 
 
 def _matchers(row: Iterable[Any]) -> frozenset[tuple[str, str, str]]:
-    return frozenset((matcher.name, str(matcher.op), _with_mark(matcher.value)) for matcher in row)
+    found = set()
+    for matcher in row:
+        value = _with_mark(matcher.value)
+        found.add((matcher.name, str(matcher.op), value))
+    return frozenset(found)
 
 
 def _with_mark(value: str) -> str:

@@ -48,12 +48,18 @@ def written_out(expr: str, records: Mapping[str, str]) -> str:
 
 def _reading_at(tokens: Sequence[Token], place: int) -> tuple[_Reading, int]:
     """How the series whose name stands here is read, and the place behind that."""
-    before = [token.text for token in tokens[:place] if token.kind != "gap"]
     selector, end = _enclosed(tokens, place + 1, "{", "}")
     window, end = _enclosed(tokens, end, "[", "]")
-    behind = [token.text for token in tokens[end:] if token.kind != "gap"]
-    following = behind[0] if behind else ""
-    return _Reading(tokens[place].text, selector, window, tuple(before[-2:]), following), end
+    before = lexer.without_gaps(tokens[:place])
+    behind = lexer.without_gaps(tokens[end:])
+    reading = _Reading(
+        series=tokens[place].text,
+        selector=selector,
+        window=window,
+        before=tuple(token.text for token in before[-2:]),
+        behind=behind[0].text if behind else "",
+    )
+    return reading, end
 
 
 def _matchers_of(reading: _Reading) -> Sequence[Any]:

@@ -206,7 +206,9 @@ def _label_values(series: Iterable[Labels], label: str | None) -> set[str]:
 
 def findings(catalog: Catalog, profile: Profile, facts: SiteFacts) -> list[Gap]:
     """What the rules of a profile would not see at the site, and what to change there."""
-    return [*_of_logs(catalog, profile, facts), *_of_metrics(catalog, profile, facts)]
+    gaps = list(_of_logs(catalog, profile, facts))
+    gaps += _of_metrics(catalog, profile, facts)
+    return gaps
 
 
 def _of_logs(catalog: Catalog, profile: Profile, facts: SiteFacts) -> Iterator[Gap]:
