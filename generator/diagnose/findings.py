@@ -141,6 +141,7 @@ class Period:
 
 
 _ALWAYS = Period()
+_NOTHING_TOLD = Hints()
 
 
 class Findings:
@@ -213,7 +214,7 @@ class Findings:
             if not owners:
                 return
         place = line.node or node or line.pod or pod or source
-        if event.hints != Hints():
+        if event.hints != _NOTHING_TOLD:
             self.told(place, event.hints)
         if line.time:
             self._last = max(self._last or line.time, line.time)
@@ -222,7 +223,7 @@ class Findings:
         if not line.time and self._span != _ALWAYS:
             self._undated += event.count
         for owner in sorted(owners):
-            named = self._known.get(place, Hints()).node or place
+            named = self._known.get(place, _NOTHING_TOLD).node or place
             entry = self._entry_of[owner]
             self.count(entry.id, named, event.count, entry.is_milder(owner))
             if line.text:
