@@ -21,7 +21,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
 
 import click
 import platformdirs
@@ -49,6 +48,20 @@ STARTS = (
     ("explain", ("explain", "KubeProxyIptablesBackendMismatch"), None, 0.25),
     ("diagnose, a small file", ("diagnose", SAMPLE), None, 0.25),
 )
+
+
+# Starts a program and writes down what it took. What a process holds counts as that of one that it starts, until this
+# one has begun, so that a big process cannot measure a small one: this launcher is a small one.
+LAUNCHER = """
+import os, sys, time
+measured, *command = sys.argv[1:]
+begin = time.perf_counter()
+process = os.posix_spawnp(command[0], command, os.environ)
+_, status, usage = os.wait4(process, 0)
+seconds = time.perf_counter() - begin
+row = [os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss, usage.ru_utime + usage.ru_stime]
+os.write(int(measured), str(row).encode())
+"""
 
 
 class CannotRunError(Exception):
@@ -145,19 +158,23 @@ def sigma_rules(folder: Path, entries: Iterable[Entry]) -> None:
 
 def measure(command: Sequence[str], codes: Sequence[int] = (0,), **environment: str) -> Run:
     """Run a program to its end. Raises CannotRunError if it ends with another code than these, with what it said."""
-    with tempfile.TemporaryFile() as output:
-        begin = perf_counter()
-        process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as measured:
+        subprocess.run(
+            [sys.executable, "-S", "-c", LAUNCHER, str(measured.fileno()), *command],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=output,
+            pass_fds=[measured.fileno()],
+            check=True,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in codes:
+        measured.seek(0)
+        code, seconds, kib, cpu = json.loads(measured.read())
+        if code not in codes:
             output.seek(0)
             said = output.read().decode(errors="replace")[-500:]
-            raise CannotRunError(f"`{' '.join(command)}` ended with {process.returncode}: {said}")
-    return Run(seconds, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)
+            raise CannotRunError(f"`{' '.join(command)}` ended with {code}: {said}")
+    return Run(seconds, kib, cpu)
 
 
 def compare(number: int, peer: Path, scratch: Path) -> Row:

@@ -115,7 +115,7 @@ def sick_logs(folder: Path) -> dict[str, Path]:
         for n, line in cycle(numbered)
     )
     by_10_000 = (
-        f"[pod/kube-proxy-{number % 10_000:05}/kube-proxy] {line}\n"
+        f"[pod/kube-proxy-{f'{number % 10_000:05}'.translate(LETTERS)}/kube-proxy] {line}\n"
         for number, line in enumerate(cycle(shown))
     )
     one = next(line for line in shown if line.startswith("E") and "xtables lock" in line)

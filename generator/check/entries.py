@@ -6,7 +6,7 @@ from typing import Any
 
 from generator.base import names
 from generator.base.document import Path
-from generator.base.problems import Location, Problem
+from generator.base.problems import Problem
 from generator.catalog import inhibition
 from generator.catalog.model import Catalog, Entry, Setting, TkeFix
 from generator.catalog.profile import Profile
@@ -18,20 +18,22 @@ from generator.query.signature import compile_re2
 
 def names_are_unique(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """No two alerts and no two recording rules share a name; a further alert adds a word to its entry's name."""
-    seen: dict[str, Location] = {}
+    seen: dict[str, tuple[Entry, Path]] = {}
     for entry in catalog.entries:
         for name, path in _further_alerts(entry):
             if not name.startswith(entry.alert):
                 where = entry.document.at(*path)
                 yield Problem(where, f"'{name}' must be '{entry.alert}' with a word added")
         for name, path in _names_given(entry):
-            where = entry.document.at(*path)
+            at = partial(entry.document.at, *path)
             if name in seen:
-                yield Problem(where, f"the name '{name}' is taken by {seen[name]}; choose another")
+                holder, taken = seen[name]
+                first = holder.document.at(*taken)
+                yield Problem(at(), f"the name '{name}' is taken by {first}; choose another")
             if name == names.BUILD_RECORD:
                 message = f"the name '{name}' is that of the versions; choose another"
-                yield Problem(where, message)
-            seen.setdefault(name, where)
+                yield Problem(at(), message)
+            seen.setdefault(name, (entry, path))
 
 
 def _further_alerts(entry: Entry) -> Iterator[tuple[str, Path]]:

@@ -46,6 +46,7 @@ class Period:
 
 
 _ALWAYS = Period()
+_NOTHING_TOLD = Hints()
 
 
 @dataclass(frozen=True)

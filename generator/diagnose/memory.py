@@ -21,7 +21,7 @@ _VARYING = re.compile(
 _NUMBERED = re.compile(rb"(?<![^\s:])\d+(?=[:\s])")  # by grep -n, cat -n and the like
 _COUNTED = re.compile(rb"\s*([\w./-]{0,100}?[:-])?\d+(?=[:\t-])")  # the same before a whole line
 # `kubectl logs --prefix` names a pod and its container in front of each line: a fleet has thousands of such fronts.
-_KUBECTL = re.compile(rb"\[pod/(?P<pod>[^/\]\n]+)/(?P<program>[^/\]\n]+)\] ")
+KUBECTL = re.compile(rb"\[pod/(?P<pod>[^/\]\n]+)/(?P<program>[^/\]\n]+)\] ")
 CRI_CUT = re.compile(rb" std(?:out|err) P ")  # of a line that a container runtime cut
 # The text of a record in JSON under a known key.
 _SPOKEN = re.compile(
@@ -90,7 +90,7 @@ class Memory:
 
     def origin(self, data: bytes, start: int, stop: int) -> Origin | None:
         """Where a line comes from, if its wrapping is known; what another one inside it says may be missing."""
-        kubectl = _KUBECTL.match(data, start, stop)
+        kubectl = KUBECTL.match(data, start, stop)
         if kubectl:
             return Origin(None, kubectl["pod"].decode(errors="replace"), None)
         record = _spoken_record(data, start, stop)
@@ -107,7 +107,7 @@ class Memory:
 
     def _of_kubectl(self, front: bytes) -> Origin | None:
         """Where a line comes from that kubectl put its pod in front of, and nothing else stands there."""
-        kubectl = _KUBECTL.fullmatch(front)
+        kubectl = KUBECTL.fullmatch(front)
         if kubectl is None:
             return None
         pod, program = (kubectl[name].decode(errors="replace") for name in ("pod", "program"))

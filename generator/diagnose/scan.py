@@ -11,7 +11,16 @@ import re2
 
 from generator.diagnose import hints
 from generator.diagnose.hints import Hints
-from generator.diagnose.memory import CRI_CUT, FRONT_BYTES, Known, Memory, Origin, Proven, timeless
+from generator.diagnose.memory import (
+    CRI_CUT,
+    FRONT_BYTES,
+    KUBECTL,
+    Known,
+    Memory,
+    Origin,
+    Proven,
+    timeless,
+)
 from generator.diagnose.searching import KeySearch
 from generator.diagnose.sections import Sections, is_border
 from generator.diagnose.unwrap import (
@@ -44,6 +53,7 @@ _JUDGED, _JUDGED_LENGTH = (
 _KEPT, _KEPT_LENGTH = 5_000, 4_000  # errors whose lines are remembered, and the characters of these
 _REST_BYTES = 1 << 16
 _ALIKE_BYTES = 1 << 12  # of an error and its lines, by which errors are compared
+_OWN, _ANOTHER = b"\1", b"\2"  # in place of the front of a line, of the same pod or not
 _PIECES = 64  # of a line that a container runtime cut
 _TOLD_BYTES, _TOLD_WORDS, _TOLD_TIMES = 100, 10_000, 100
 _CUT_BYTES = 1 << 13  # container runtimes cut lines that are twice as long
@@ -443,10 +453,15 @@ def _key_of_alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> 
     klog's JSON is one line; an error in text is told from another by the lines that follow too.
     """
     end = min(stop if key == _JSON_ERROR else _rest_stop(data, stop), start + _ALIKE_BYTES)
+    pod = KUBECTL.match(data, start, stop)
+    begin = pod.end() if pod else start
     head = _klog_head(data, start, stop)
-    front = data[start : head.start()] if head else b""
-    message = data[head.end() : stop] if head else data[start:stop]
+    front = data[begin : head.start()] if head else b""
+    message = data[head.end() : stop] if head else data[begin:stop]
     rest = data[stop:end]
+    if pod:  # which one it is says nothing, but which of the lines that follow are its own
+        front += pod["program"]
+        rest = KUBECTL.sub(_ANOTHER, rest.replace(pod[0], _OWN))
     in_json = message.startswith(b"{") if head is None else b'"' in front
     if in_json:
         front, message, rest = timeless(front), timeless(message), timeless(rest)

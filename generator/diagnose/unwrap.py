@@ -422,28 +422,46 @@ def _front(text: str) -> Mapping[str, str | None] | None:
 
 
 def _of_front(groups: Mapping[str, str | None], now: datetime) -> Line:
-    labels = {key.lower(): value for key, value in _LABEL.findall(groups.get("labels") or "")}
-    short = groups.get("short")
-    if short:
-        time = _in_year(_MONTHS.index(short[:3]) // 3 + 1, int(short[4:6]), short[7:], now)
-    else:
-        time = moment(groups.get("time") or groups.get("unix")) or time_in(
-            groups.get("dated") or ""
-        )
     line = Line(
         groups["text"] or "",
-        time,
-        groups.get("node") or _value_at_key(labels, _NODES),
-        groups.get("pod") or _value_at_key(labels, _PODS),
-        groups.get("program") or _program(labels),
+        _time_of_front(groups, now),
+        groups.get("node"),
+        groups.get("pod"),
+        groups.get("program"),
         groups.get("tag") == "P",
     )
+    labels = groups.get("labels")
+    if labels:
+        line = _with_labels(line, labels)
     return _with_perhaps(line, groups)
+
+
+def _time_of_front(groups: Mapping[str, str | None], now: datetime) -> datetime | None:
+    short = groups.get("short")
+    if short:
+        return _in_year(_MONTHS.index(short[:3]) // 3 + 1, int(short[4:6]), short[7:], now)
+    time = groups.get("time") or groups.get("unix")
+    if time:
+        return moment(time)
+    dated = groups.get("dated")
+    return time_in(dated) if dated else None
+
+
+def _with_labels(line: Line, labels: str) -> Line:
+    values = {key.lower(): value for key, value in _LABEL.findall(labels)}
+    return replace(
+        line,
+        node=line.node or _value_at_key(values, _NODES),
+        pod=line.pod or _value_at_key(values, _PODS),
+        program=line.program or _program(values),
+    )
 
 
 def _with_perhaps(line: Line, groups: Mapping[str, str | None]) -> Line:
     """With names of which it is not sure what they name: where they tell no program, they are that of a node."""
     pod, program = groups.get("perhaps_pod"), groups.get("perhaps_program")
+    if not (pod or program):
+        return line
     if pod and not names_a_program(pod):
         return replace(line, node=line.node or pod)
     if program and not names_a_program(program):

@@ -393,6 +393,16 @@ def test_a_line_of_another_place_continues_no_error(one: str, other: str, tmp_pa
     assert told(made) == ({"iptables-lock-held-too-long": 1}, 0)
 
 
+def test_which_pods_lines_follow_tells_errors_apart(tmp_path: Path) -> None:
+    one, other = "[pod/kube-proxy-a/kube-proxy] ", "[pod/kube-proxy-b/kube-proxy] "
+    ends = f"{one}{LINES[0]}\n{other}{LINES[0]}\n"
+    continued = f"{one}{CRASH}\n{one}{APP}\n{ends}"
+    interleaved = f"{other}{CRASH}\n{one}{APP}\n{ends}"
+    alone = f"{one}{CRASH}\n{other}{APP}\n{ends}"
+    made = diagnosis(continued + interleaved + alone + interleaved + continued, tmp_path)
+    assert told(made) == ({"iptables-lock-held-too-long": 5}, 3)
+
+
 @pytest.mark.parametrize("record", [verbose, export])
 def test_a_record_of_another_node_or_program_continues_no_error(
     record: Callable[..., str], tmp_path: Path
