@@ -10,12 +10,13 @@ from generator.base.names import TOOL
 from generator.base.problems import errors
 from generator.commands.shared import (
     FOUND,
+    Extent,
     as_options,
     compile_for,
     examples,
+    extent_option,
     format_option,
     inputs,
-    no_validate_option,
     output_option,
     output_size,
     report,
@@ -47,7 +48,7 @@ from generator.commands.shared import (
     help="Write every output, whatever `outputs` of the profile names.",
 )
 @format_option
-@no_validate_option
+@extent_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -57,7 +58,7 @@ def command(
     check: bool,
     all_outputs: bool,
     style: str,
-    no_validate: bool,
+    extent: Extent,
 ) -> None:
     """Compile the catalog into the output folder, after every check and promtool have passed."""
     from generator.commands.reports import literal
@@ -70,7 +71,7 @@ def command(
     if not errors(problems):
         problems += write.not_generated(output, files)
     if not errors(problems):
-        found, proof = validate_compiled(read, compiled.files, output.as_posix(), no_validate)
+        found, proof = validate_compiled(read, compiled.files, output.as_posix(), extent)
         problems += found
     # In a terminal the diff below says where; elsewhere each file that differs gets a mark of its own.
     drift = write.drift(output, files) if check and style != "text" and not errors(problems) else []

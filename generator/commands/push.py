@@ -6,9 +6,10 @@ import click
 
 from generator.commands import ruling
 from generator.commands.shared import (
+    Extent,
     compile_or_stop,
     examples,
-    no_validate_option,
+    extent_option,
     profile_of,
     say,
     stop_on_errors,
@@ -33,7 +34,7 @@ from generator.commands.shared import (
     is_flag=True,
     help="Bring back what was there before the last push from this machine.",
 )
-@no_validate_option
+@extent_option
 def command(
     catalogs: tuple[Path, ...],
     profile: Path | None,
@@ -43,7 +44,7 @@ def command(
     as_json: bool,
     dry_run: bool,
     rollback: bool,
-    no_validate: bool,
+    extent: Extent,
     **urls: str | None,
 ) -> None:
     """Make rulers hold the rules that the catalog gives, once every check and promtool have passed.
@@ -57,7 +58,7 @@ def command(
         )
     else:
         read, rules, files = compile_or_stop(catalogs, profile, warn=True)
-        problems, proof = validate_compiled(read, files, "output", no_validate)
+        problems, proof = validate_compiled(read, files, "output", extent)
         stop_on_errors(problems)
         say(proof)
         plans = ruling.differences(

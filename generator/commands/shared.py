@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -223,9 +223,25 @@ def file_option(name: str, text: str) -> Decorator:
     return click.option(name, metavar="FILE", type=kind, callback=writable, help=text)
 
 
-no_validate_option = click.option(
-    "--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven."
-)
+Extent = Literal["all", "rules", "nothing"]  # of what promtool is asked about
+
+
+def extent_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """How much promtool has to prove."""
+    no_tests = click.option(
+        "--no-unit-tests",
+        "extent",
+        flag_value="rules",
+        help="Let promtool look at the rules alone; the unit tests of the entries are not run.",
+    )
+    nothing = click.option(
+        "--no-validate",
+        "extent",
+        flag_value="nothing",
+        default="all",
+        help="Skip promtool; the rules stay unproven.",
+    )
+    return no_tests(nothing(function))
 
 
 def mode_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -375,13 +391,13 @@ def validate_compiled(
     inputs: "Inputs",
     files: Sequence["File"],
     output: str,
-    skip: bool,
+    extent: Extent = "all",
     again: bool = False,
     entries: Sequence["Entry"] | None = None,
 ) -> tuple[Sequence[Problem], str]:
     """Problems that promtool finds, and a sentence on what was proven; the unit tests are those of some entries, or
     all."""
-    if skip:
+    if extent == "nothing":
         return (), "NOT validated by promtool (--no-validate)"
     from generator.compile.rules import compile_rules
     from generator.prove import tools
@@ -394,6 +410,8 @@ def validate_compiled(
             f"{error}; --no-validate does without it and leaves the rules unproven"
         ) from error
     tested = compile_rules(inputs.catalog, inputs.default_profile)
+    if extent == "rules":
+        entries = ()
     with_tests = (
         inputs.catalog if entries is None else replace(inputs.catalog, entries=tuple(entries))
     )
@@ -401,6 +419,8 @@ def validate_compiled(
     proof = f"promtool accepts the {verdict.rules} rules of Prometheus"
     if verdict.test_files:
         proof += f", the unit tests of {verdict.test_files} {'entry' if verdict.test_files == 1 else 'entries'} pass"
+    if extent == "rules":
+        proof += ", the unit tests were NOT run (--no-unit-tests)"
     if verdict.remembered:
         proof += (
             f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"

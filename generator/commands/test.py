@@ -216,7 +216,7 @@ def _tests_of_entries(
             [_untested(entry) for entry in entries if not (entry.unit_tests or entry.log_tests)],
             wanted,
         )
-    found, proof = validate_compiled(read, compiled.files, "output", skip=False, entries=entries)
+    found, proof = validate_compiled(read, compiled.files, "output", entries=entries)
     _stop_on_errors(found, wanted)
     say(proof)
     rules = default_log_rules(read, "victorialogs" if logsql else "loki")
