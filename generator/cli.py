@@ -98,8 +98,9 @@ class _Group(click.Group):
 
             # Not 1, which would say that the input is wrong, or that rulers differ.
             say(
-                f"{traceback.format_exc()}{TOOL}: this is a fault of {TOOL}, not of yours; please report it "
-                "where you have the program from, with these lines"
+                f"{traceback.format_exc()}{TOOL}: this is a fault of {TOOL} {__version__}, not of yours; please report "
+                "it to whoever you have it from, who made the package, the image or the repository: with these lines, "
+                "the command, and what it read, as far as others may see that"
             )
             ctx.exit(COULD_NOT_RUN)
 

@@ -6,13 +6,19 @@ import click
 
 from generator.base import disk
 from generator.base.problems import errors
-from generator.commands.compiling import compile_for, output_size, stop_on_errors, validate_compiled
+from generator.commands.compiling import (
+    Extent,
+    compile_for,
+    output_size,
+    stop_on_errors,
+    validate_compiled,
+)
 from generator.commands.options import (
     examples,
+    extent_option,
     file_option,
     format_option,
     inputs,
-    no_validate_option,
 )
 from generator.commands.printing import say
 
@@ -27,7 +33,7 @@ from generator.commands.printing import say
 @file_option(
     "--sarif", "The problems in SARIF 2.1.0 too, for code scanning; written without any as well."
 )
-@no_validate_option
+@extent_option
 @click.option(
     "--force", is_flag=True, help="Ask promtool again about what it was content with before."
 )
@@ -38,14 +44,14 @@ def command(
     profile: Path | None,
     style: str,
     sarif: Path | None,
-    no_validate: bool,
+    extent: Extent,
     force: bool,
 ) -> None:
     """Run every check on catalog and profile, promtool on what they give, and write nothing."""
     read, compiled = compile_for(catalogs, profile, "output", log_tests=True)
     problems, proof = list(compiled.problems), ""
     if not errors(problems):
-        found, proof = validate_compiled(read, compiled.files, "output", no_validate, force)
+        found, proof = validate_compiled(read, compiled.files, "output", extent, force)
         problems += found
     if sarif:
         from generator.commands import reports

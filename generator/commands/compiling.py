@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from generator.pipeline import Compiled
 
 # Modules that cost time to import are imported by the functions that need them.
+
+Extent = Literal["all", "rules", "nothing"]  # of what promtool is asked about
 
 
 def report(problems: Sequence[Problem], style: str = "text") -> None:
@@ -54,12 +56,12 @@ def validate_compiled(
     inputs: "Inputs",
     files: Sequence["File"],
     output: str,
-    skip: bool,
+    extent: Extent = "all",
     again: bool = False,
     entries: Sequence["Entry"] | None = None,
 ) -> tuple[Sequence[Problem], str]:
     """Problems that promtool finds, and a sentence on what was proven; with unit tests of all entries, or of these."""
-    if skip:
+    if extent == "nothing":
         return (), "NOT validated by promtool (--no-validate)"
     from generator.compile.rules import compile_rules
     from generator.prove import tools
@@ -72,6 +74,8 @@ def validate_compiled(
             f"{error}; --no-validate does without it and leaves the rules unproven"
         ) from error
     tested = compile_rules(inputs.catalog, inputs.default_profile)
+    if extent == "rules":
+        entries = ()
     with_tests = inputs.catalog
     if entries is not None:
         with_tests = replace(with_tests, entries=tuple(entries))
@@ -81,6 +85,8 @@ def validate_compiled(
     if verdict.test_files:
         noun = "entry" if verdict.test_files == 1 else "entries"
         proof += f", the unit tests of {verdict.test_files} {noun} pass"
+    if extent == "rules":
+        proof += ", the unit tests were NOT run (--no-unit-tests)"
     if verdict.remembered:
         proof += (
             f" ({verdict.remembered} of {verdict.answers} files are unchanged since they passed)"

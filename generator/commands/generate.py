@@ -8,13 +8,13 @@ import click
 
 from generator.base.names import FOUND, TOOL
 from generator.base.problems import errors
-from generator.commands.compiling import compile_for, output_size, report, validate_compiled
+from generator.commands.compiling import Extent, compile_for, output_size, report, validate_compiled
 from generator.commands.options import (
     as_options,
     examples,
+    extent_option,
     format_option,
     inputs,
-    no_validate_option,
     output_option,
 )
 from generator.commands.printing import say, tell
@@ -42,7 +42,7 @@ from generator.commands.printing import say, tell
     help="Write every output, whatever `outputs` of the profile names.",
 )
 @format_option
-@no_validate_option
+@extent_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -52,7 +52,7 @@ def command(
     check: bool,
     all_outputs: bool,
     style: str,
-    no_validate: bool,
+    extent: Extent,
 ) -> None:
     """Compile the catalog into the output folder, after every check and promtool have passed."""
     from generator.commands.reports import literal
@@ -65,7 +65,7 @@ def command(
     if not errors(problems):
         problems += write.not_generated(output, files)
     if not errors(problems):
-        found, proof = validate_compiled(read, compiled.files, output.as_posix(), no_validate)
+        found, proof = validate_compiled(read, compiled.files, output.as_posix(), extent)
         problems += found
     # In a terminal the diff below says where; elsewhere each file that differs gets a mark of its own.
     drift = write.drift(output, files) if check and style != "text" and not errors(problems) else []

@@ -75,9 +75,22 @@ def file_option(name: str, text: str) -> Decorator:
     return click.option(name, metavar="FILE", type=kind, callback=writable, help=text)
 
 
-no_validate_option = click.option(
-    "--no-validate", is_flag=True, help="Skip promtool; the rules stay unproven."
-)
+def extent_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """How much promtool has to prove."""
+    no_tests = click.option(
+        "--no-unit-tests",
+        "extent",
+        flag_value="rules",
+        help="Let promtool look at the rules alone; the unit tests of the entries are not run.",
+    )
+    nothing = click.option(
+        "--no-validate",
+        "extent",
+        flag_value="nothing",
+        default="all",
+        help="Skip promtool; the rules stay unproven.",
+    )
+    return no_tests(nothing(function))
 
 
 def mode_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,12 +6,13 @@ import click
 
 from generator.commands import ruling
 from generator.commands.compiling import (
+    Extent,
     compile_or_stop,
     profile_of,
     stop_on_errors,
     validate_compiled,
 )
-from generator.commands.options import examples, no_validate_option
+from generator.commands.options import examples, extent_option
 from generator.commands.printing import say, tell, tell_json
 
 
@@ -30,7 +31,7 @@ from generator.commands.printing import say, tell, tell_json
     is_flag=True,
     help="Bring back what was there before the last push from this machine.",
 )
-@no_validate_option
+@extent_option
 def command(
     catalogs: tuple[Path, ...],
     profile: Path | None,
@@ -40,7 +41,7 @@ def command(
     as_json: bool,
     dry_run: bool,
     rollback: bool,
-    no_validate: bool,
+    extent: Extent,
     **urls: str | None,
 ) -> None:
     """Make rulers hold the rules that the catalog gives, once every check and promtool have passed.
@@ -54,7 +55,7 @@ def command(
         )
     else:
         read, rules, files = compile_or_stop(catalogs, profile, warn=True)
-        problems, proof = validate_compiled(read, files, "output", no_validate)
+        problems, proof = validate_compiled(read, files, "output", extent)
         stop_on_errors(problems)
         say(proof)
         plans = ruling.differences(

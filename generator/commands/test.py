@@ -206,7 +206,7 @@ def _tests_of_entries(
         entries = tuple(_chosen_entries(entries, names, files))
         untested = [entry for entry in entries if not (entry.unit_tests or entry.log_tests)]
         _stop_on_errors([_untested(entry) for entry in untested], wanted)
-    refused, proof = validate_compiled(read, compiled.files, "output", skip=False, entries=entries)
+    refused, proof = validate_compiled(read, compiled.files, "output", entries=entries)
     _stop_on_errors(refused, wanted)
     say(proof)
     rules = default_log_rules(read, "victorialogs" if logsql else "loki")

@@ -81,7 +81,7 @@ def find(tool: Tool, say: Say) -> Path:
             raise ToolError(
                 f"{tool.name} is not on PATH and could not be obtained ({no_package}; {no_build}). Either install it "
                 f"(Debian, Ubuntu: {package}), or install Go so that the pinned version can be built, or put a "
-                f"{tool.name} binary on PATH"
+                f"{tool.name} binary on PATH (the project that makes it releases binaries)"
             ) from no_build
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from generator import __version__
 from generator.catalog.load import load
 from generator.cli import COMMANDS, main
 from tests.catalog.test_lines import FIRES
@@ -100,6 +101,9 @@ def test_a_failing_unit_test_is_a_problem_and_writes_nothing(
     assert done.returncode == 1
     assert "own/gate-slow/tests.yaml: promtool's unit tests fail:" in done.stderr
     assert not (tmp_path / "output").exists()
+    alone = run("generate", "--no-unit-tests", "--catalog", "own", cwd=tmp_path, PATH=path)
+    assert alone.returncode == 0, alone.stderr
+    assert " rules of Prometheus, the unit tests were NOT run (--no-unit-tests)" in alone.stderr
 
 
 def bad_catalog(tmp_path: Path) -> Path:
@@ -498,8 +502,9 @@ def test_a_fault_of_our_own_is_not_taken_for_a_problem_of_the_input(
     done = run("list", PYTHONPATH=os.pathsep.join([str(ROOT), str(tmp_path)]))
     assert done.returncode == 2
     assert done.stderr.endswith(
-        "kube-proxy-alerts: this is a fault of kube-proxy-alerts, not of yours; please report it "
-        "where you have the program from, with these lines\n"
+        f"kube-proxy-alerts: this is a fault of kube-proxy-alerts {__version__}, not of yours; please report "
+        "it to whoever you have it from, who made the package, the image or the repository: with these lines, "
+        "the command, and what it read, as far as others may see that\n"
     )
 
 
