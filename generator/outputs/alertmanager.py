@@ -83,7 +83,8 @@ def with_matchers(
         names = fields or {}
         renamed = {}
         for key, part in value.items():
-            renamed[names.get(key, key)] = with_matchers(part, matcher, fields)
+            name = names.get(key, key)
+            renamed[name] = with_matchers(part, matcher, fields)
         return renamed
     if isinstance(value, list):
         return [with_matchers(part, matcher, fields) for part in value]
@@ -109,7 +110,8 @@ def routing(rules: Rules, profile: Profile) -> Mapping[str, Any]:
         matcher = Matcher("severity", "=", urgency)
         if urgency == "watchdog":
             matcher = _matcher_of("alertname", alerts_of["watchdog"])
-        routes.append({"matchers": [matcher], "receiver": receiver_of[urgency], **timing})
+        receiver = receiver_of[urgency]
+        routes.append({"matchers": [matcher], "receiver": receiver, **timing})
     cluster = _cluster(profile)
     return {
         "matchers": [_matcher_of("alertname", [alert.rule.alert for alert in rules.alerts])],
