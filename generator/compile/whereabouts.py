@@ -58,7 +58,7 @@ def carried(alert: CompiledAlert, rules: Rules, profile: Profile) -> Carried | N
     if alert.engine == "prometheus" and not alert.known_build:
         # An alert carries what its expression groups by; those of lines and of builds are always for one kube-proxy.
         grouping = _grouping_labels(alert.rule.expr, rules.records)
-        candidates = [carried for carried in candidates if carried.label in grouping]
+        candidates = [candidate for candidate in candidates if candidate.label in grouping]
     return candidates[0] if candidates else None
 
 
