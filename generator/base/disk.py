@@ -50,10 +50,10 @@ def refusals_told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        inner = error.filename or path
-        at = f" ({inner})" if str(inner) != str(path) else ""
-        reason = error.strerror or error
-        raise ToolError(f"{path}: cannot be written: {reason}{at}") from error
+        message = f"{path}: cannot be written: {error.strerror or error}"
+        if error.filename and str(error.filename) != str(path):
+            message += f" ({error.filename})"
+        raise ToolError(message) from error
     except RuntimeError as error:  # where Path.resolve finds it
         reason = "the links that lead there form a loop"
         raise ToolError(f"{path}: cannot be written: {reason}") from error

@@ -57,5 +57,7 @@ _Dumper.add_representer(str, _yaml_scalar)
 def yaml_file(path: str, data: Mapping[str, Any], note: str = "") -> File:
     """Data as YAML, below a comment that says where it comes from and, in `note`, how it is used."""
     body = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
-    head = "".join(f"# {line}\n" for line in (GENERATED, *note.splitlines()))
+    head = ""
+    for line in (GENERATED, *note.splitlines()):
+        head += f"# {line}\n"
     return File(path, head + body)

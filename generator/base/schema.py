@@ -96,7 +96,7 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
     where = document.at(*path)
     keys = [key for key in path if isinstance(key, str)]
     name = keys[-1] if keys else "the file"
-    asked = error.validator_value
+    value = error.validator_value
     match error.validator:
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))
@@ -106,20 +106,21 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
                 yield Problem(document.at(*path, key), message)
         case "required":
             # jsonschema reports each missing key on its own and names it in the message only.
-            missing = next(key for key in asked if error.message.startswith(f"'{key}' "))
-            description = _described_key(error, missing)
-            yield Problem(where, f"key '{missing}' is missing{description}")
+            for key in value:
+                if error.message.startswith(f"'{key}' "):
+                    description = _described_key(error, key)
+                    yield Problem(where, f"key '{key}' is missing{description}")
         case "dependentRequired":
             key, other = _dependency(error)
             description = _described_key(error, other)
             message = f"{key} needs the key '{other}'{description}"
             yield Problem(document.at(*path, key), message)
         case "enum":
-            words = ", ".join(map(str, asked))
+            words = ", ".join(map(str, value))
             shown = _quoted_value(error.instance)
             yield Problem(where, f"{name}: {shown} is not one of {words}")
         case "type":
-            kinds = asked if isinstance(asked, list) else [asked]
+            kinds = value if isinstance(value, list) else [value]
             alternatives = " or ".join(_TYPES[kind] for kind in kinds)
             yield Problem(where, f"{name} must be {alternatives}")
         case "pattern":
@@ -134,15 +135,15 @@ def _say(document: Document, error: Any) -> Iterator[Problem]:
             if len(of_the_kind) == 1:
                 yield from _say(document, of_the_kind[0])
                 return
-            forms = " nor ".join(map(_form, asked))
+            forms = " nor ".join(map(_form, value))
             shown = _shown_value(error.instance)
             yield Problem(where, f"{name}: {shown} is neither {forms}")
         case "minProperties" | "minItems" | "minLength":
-            yield Problem(where, f"{name} is empty; give at least {asked}")
+            yield Problem(where, f"{name} is empty; give at least {value}")
         case "uniqueItems":
             yield Problem(where, f"{name} lists a value twice")
         case "minimum":
-            message = f"{name}: {error.instance} is too small; the smallest value is {asked}"
+            message = f"{name}: {error.instance} is too small; the smallest value is {value}"
             yield Problem(where, message)
         case _:
             shown = _shown_value(error.instance)

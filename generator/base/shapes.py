@@ -27,9 +27,15 @@ NANOSECONDS: Schema = {"type": "string", "pattern": r"^[0-9]{1,19}\z"}
 
 def record(optional: Mapping[str, Schema] | None = None, /, **required: Schema) -> Schema:
     """An object that has the fields required, and may have others; `optional` ones may be null too."""
-    properties = {name: maybe(schema) for name, schema in (optional or {}).items()}
+    properties = {}
+    for name, schema in (optional or {}).items():
+        properties[name] = maybe(schema)
     properties |= required
-    return {"type": "object", "required": list(required), "properties": properties}
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": properties,
+    }
 
 
 def each(schema: Schema) -> Schema:

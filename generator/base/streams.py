@@ -7,7 +7,11 @@ from contextlib import suppress
 from io import TextIOWrapper
 
 # What is done with a stream that was closed fails as it would without it. Only for messages there is nobody to tell.
-_CLOSED = {"stdin": (0, os.O_WRONLY), "stdout": (1, os.O_RDONLY), "stderr": (2, os.O_WRONLY)}
+_CLOSED = {
+    "stdin": (0, os.O_WRONLY),
+    "stdout": (1, os.O_RDONLY),
+    "stderr": (2, os.O_WRONLY),
+}
 
 
 def prepare() -> None:
@@ -38,5 +42,7 @@ def finish() -> str | None:
         # Python tries once more when it ends.
         with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        return "" if error.errno == errno.EPIPE else str(error.strerror)
+        if error.errno == errno.EPIPE:
+            return ""
+        return str(error.strerror)
     return None

@@ -87,19 +87,19 @@ def command(
         report((), style)
         say(f"the changelog was NOT checked: {why}")
         return
-    found = changes.compare(old, new)
+    changed = changes.compare(old, new)
     if check:
-        _check(found, before, after, changelog, style)
+        _check(changed, before, after, changelog, style)
     elif as_json:
-        tell_json([_change_data(change) for change in found])
+        tell_json([_change_data(change) for change in changed])
     elif markdown:
-        tell(changes.markdown(found), nl=False)
+        tell(changes.markdown(changed), nl=False)
     else:
         rows = [
-            {"change": row.kind, "rule": row.name, "what": ", ".join(row.what())} for row in found
+            {"change": row.kind, "rule": row.name, "what": ", ".join(row.what())} for row in changed
         ]
         table(["change", "rule", "what"], rows)
-    rules = "1 rule" if len(found) == 1 else f"{len(found) or 'no'} rules"
+    rules = "1 rule" if len(changed) == 1 else f"{len(changed) or 'no'} rules"
     verdict = f"; {changelog} names what it must" if check else ""
     say(f"{rules} changed from {before.name} to {after.name}{verdict}")
 
@@ -187,7 +187,7 @@ def _no_lock(version: _Version, lock: Path) -> str:
 
 
 def _check(
-    found: Sequence["RuleChange"], before: _Version, after: _Version, path: Path, style: str
+    changed: Sequence["RuleChange"], before: _Version, after: _Version, path: Path, style: str
 ) -> None:
     """End the command if a rule changed that no added line names.
 
@@ -202,7 +202,7 @@ def _check(
         where = Location(path.as_posix(), line, 1)
     if not before.file:
         lines = changes.added(before.text(path) or "", text or "")
-    stop_on_errors(changes.unnamed(found, lines, where, before.name), style)
+    stop_on_errors(changes.unnamed(changed, lines, where, before.name), style)
 
 
 def _change_data(change: "RuleChange") -> dict[str, object]:

@@ -30,12 +30,12 @@ def command(
 ) -> None:
     """Compare the rules that rulers hold with those that the catalog gives; exit code 1 if they differ."""
     read, rules, _ = compile_or_stop(catalogs, profile)
-    found = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
+    plans = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
     if as_json:
-        tell_json(ruling.differences_as_data(found))
+        tell_json(ruling.differences_as_data(plans))
     else:
-        tell(ruling.differences_told(found), nl=False)
-    for each in found:
-        say(f"{each.ruler.place}: {ruling.counted(each.changes)}")
-    if any(each.changes for each in found):
+        tell(ruling.differences_told(plans), nl=False)
+    for plan in plans:
+        say(f"{plan.ruler.place}: {ruling.counted(plan.changes)}")
+    if any(plan.changes for plan in plans):
         raise click.exceptions.Exit(FOUND)

@@ -172,13 +172,13 @@ def _presets_that_set(
     able = [preset for preset in presets if section in preset.sections]
     if name is None:
         return able
-    found = [preset for preset in able if preset.name == name]
-    if not found:
+    named = [preset for preset in able if preset.name == name]
+    if not named:
         from generator.catalog.profiles import no_preset
 
         say(f"{TOOL}: {no_preset(name, [preset.name for preset in able])}")
         raise click.exceptions.Exit(FOUND)
-    return found
+    return named
 
 
 def _default(presets: Sequence["Preset"], engine: "Engine") -> "Choice":

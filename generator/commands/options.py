@@ -218,9 +218,9 @@ def only_option(*kinds: str) -> Callable[..., Any]:
         if not given:
             return frozenset()
         wanted = frozenset(name.strip() for name in given.split(","))
-        unknown = sorted(wanted - set(kinds))
-        if unknown:
-            message = f"{unknown[0]!r} is not one of {', '.join(kinds)}"
+        strangers = sorted(wanted - set(kinds))
+        if strangers:
+            message = f"{strangers[0]!r} is not one of {', '.join(kinds)}"
             raise click.BadParameter(message, param=option)
         return wanted
 

@@ -65,12 +65,12 @@ def command(
         tell_json(ruling.differences_as_data(plans))
     else:
         tell(ruling.differences_told(plans), nl=False)
-    for each in plans:
+    for plan in plans:
         if not dry_run:
-            _apply(each, rollback)
+            _apply(plan, rollback)
         done = "would change" if dry_run else "changed"
-        state = f"{done}: {ruling.counted(each.changes)}" if each.changes else "up to date"
-        say(f"{each.ruler.place}: {state}")
+        state = f"{done}: {ruling.counted(plan.changes)}" if plan.changes else "up to date"
+        say(f"{plan.ruler.place}: {state}")
 
 
 def _apply(plan: ruling.Difference, rollback: bool) -> None:

@@ -98,7 +98,7 @@ def rulers(
     from generator.rulers.ruler import Api, RuleFile
     from generator.servers import access
 
-    found: list[tuple[Engine, Ruler]] = []
+    named: list[tuple[Engine, Ruler]] = []
     has_rule_file = False
     servers = access.named_servers(_KINDS, urls, only, profile.servers, os.environ)
     for kind, server in servers.items():
@@ -112,40 +112,40 @@ def rulers(
             )
         client = client_of(server)
         if kind == "prometheus" and rules_dir:
-            found.append((engine, RuleFile(client, rules_dir, namespace)))
+            named.append((engine, RuleFile(client, rules_dir, namespace)))
             has_rule_file = True
         else:
-            found.append((engine, Api(client, namespace)))
+            named.append((engine, Api(client, namespace)))
     left_out = only and "prometheus" not in only
     if rules_dir and not left_out and not has_rule_file:
         raise ToolError(
             "--rules-dir needs the address of the Prometheus that reads it: --prometheus URL"
         )
-    if not found and "vmalert" in profile.servers:
+    if not named and "vmalert" in profile.servers:
         raise ToolError(_IN_FILES)
-    if not found:
+    if not named:
         raise ToolError(
             "no ruler is named; give --loki URL and the like, or `servers:` in the profile"
         )
-    return found
+    return named
 
 
-def differences(rules: "Rules", found: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
+def differences(rules: "Rules", chosen: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
     """What each ruler lacks. Raises ToolError if it cannot be asked, or holds groups that are not ours."""
     from generator.compile.rule_files import groups_data
 
     differing = []
-    for engine, ruler in found:
+    for engine, ruler in chosen:
         wanted = groups_data(rules.groups[engine])
         differing.append(_difference(engine, ruler, wanted))
     return differing
 
 
-def backwards(found: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
+def backwards(chosen: Sequence[tuple["Engine", "Ruler"]]) -> list[Difference]:
     """What each ruler lacks of that which it held before the last push. Raises ToolError as `differences` does."""
     from generator.rulers import kept
 
-    return [_difference(engine, ruler, kept.kept(ruler.place)) for engine, ruler in found]
+    return [_difference(engine, ruler, kept.kept(ruler.place)) for engine, ruler in chosen]
 
 
 def _difference(engine: "Engine", ruler: "Ruler", wanted: Sequence["Group"]) -> Difference:
@@ -161,26 +161,26 @@ def _difference(engine: "Engine", ruler: "Ruler", wanted: Sequence["Group"]) -> 
     return Difference(ruler, loaded, wanted, plan.changes(engine, wanted, loaded))
 
 
-def differences_told(found: Sequence[Difference]) -> str:
+def differences_told(plans: Sequence[Difference]) -> str:
     """A line for each group that differs, below its ruler, with a diff of what changes in it; empty if none does."""
     text = ""
-    for difference in found:
-        if difference.changes:
-            text += f"{difference.ruler.place}\n"
-        for change in difference.changes:
+    for plan in plans:
+        if plan.changes:
+            text += f"{plan.ruler.place}\n"
+        for change in plan.changes:
             text += f"  {change.kind} {change.name}\n"
             if change.kind == "update":
                 text += "".join(f"    {line}\n" for line in change.lines())
     return text
 
 
-def differences_as_data(found: Sequence[Difference]) -> list[dict[str, Any]]:
+def differences_as_data(plans: Sequence[Difference]) -> list[dict[str, Any]]:
     data = []
-    for difference in found:
+    for plan in plans:
         changes = []
-        for change in difference.changes:
+        for change in plan.changes:
             changes.append({"group": change.name, "change": change.kind, "diff": change.lines()})
-        data.append({"ruler": difference.ruler.place, "changes": changes})
+        data.append({"ruler": plan.ruler.place, "changes": changes})
     return data
 
 

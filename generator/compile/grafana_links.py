@@ -25,8 +25,9 @@ def explore_link(
     """A template for the address of Explore (Grafana 10 or later) with the log query of the alert's place."""
     query, arguments = matched_line.format_of_place(source, signature)
     query_of_place = gotemplate.printf(query, arguments)
-    hours = max(_HOURS, ceil(seconds(window) / 3600))
-    panes = gotemplate.printf(_panes(grafana.loki, hours), [f"({query_of_place})"])
+    hours_counted = ceil(seconds(window) / 3600)
+    state = _panes(grafana.loki, max(_HOURS, hours_counted))
+    panes = gotemplate.printf(state, [f"({query_of_place})"])
     # A space may be `+` in a form, but not everywhere in an address.
     escaped = r'urlquery | reReplaceAll "\\+" "%20"'
     return f"{_base(grafana)}/explore?schemaVersion=1&panes={{{{ {panes} | {escaped} }}}}"

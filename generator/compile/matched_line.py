@@ -55,18 +55,20 @@ def annotation(source: LogSource, signature: Signature, window: str) -> str:
 
 def of_victorialogs(source: LogSource, signature: Signature, window: str) -> str:
     """The same for vmalert, which asks VictoriaLogs; that one gives the most frequent line by itself."""
-    places = source.labels.names()
-    matchers = "".join(f"{gotemplate.string(label)}:=%q " for label in places)
+    matchers = ""
+    arguments = []
+    for label in source.labels.names():
+        matchers += f"{gotemplate.string(label)}:=%q "
+        arguments.append(f"$labels.{label}")
     own = logsql.lines(source.selector, signature, window)
-    lines = " ".join(line.strip() for line in own.splitlines())
-    lines_of_place = f"{matchers}{gotemplate.verbatim(lines)}"
+    in_one_line = " ".join(line.strip() for line in own.splitlines())
+    pattern = gotemplate.verbatim(logql.quote(_PATTERN))
     query = (
-        f"{lines_of_place} | extract_regexp {gotemplate.verbatim(logql.quote(_PATTERN))}"
+        f"{matchers}{gotemplate.verbatim(in_one_line)} | extract_regexp {pattern}"
         f" | stats by ({_TEXT}, {_WRAPPED}) count() as {logsql.LINES}"
         f" | first 1 by ({logsql.LINES} desc, {_TEXT}, {_WRAPPED})"
     )
-    values = [f"$labels.{label}" for label in places]
-    answer = f"query ({gotemplate.printf(query, values)})"
+    answer = f"query ({gotemplate.printf(query, arguments)})"
     line = f"{_BOTH} | {_disarming_functions()}"
     return f"{{{{ range {answer} }}}}{{{{ {line} }}}}{{{{ end }}}}"
 
@@ -75,8 +77,8 @@ def _disarming_functions() -> str:
     """The functions of a template that make a line safe to show."""
     functions = []
     for pattern, instead in _HARMLESS:
-        arguments = f"{gotemplate.string(pattern)} {gotemplate.string(instead)}"
-        functions.append(f"reReplaceAll {arguments}")
+        quoted = gotemplate.string(pattern)
+        functions.append(f"reReplaceAll {quoted} {gotemplate.string(instead)}")
     return " | ".join(functions)
 
 
@@ -84,9 +86,9 @@ def _query_format(source: LogSource, signature: Signature, window: str) -> tuple
     """The query as a format of printf, and its arguments."""
     query, arguments = format_of_place(source, signature)
     texts = gotemplate.verbatim(f"| regexp {logql.quote(_PATTERN)}")
-    lines = f"count_over_time({query} {texts} [{window}])"
-    most_frequent = f"topk({_DIFFERENT}, sum by ({_WRAPPED}, {_TEXT}) ({lines}))"
-    return most_frequent, arguments
+    counts = f"count_over_time({query} {texts} [{window}])"
+    of_each_text = f"sum by ({_WRAPPED}, {_TEXT}) ({counts})"
+    return f"topk({_DIFFERENT}, {of_each_text})", arguments
 
 
 def format_of_place(source: LogSource, signature: Signature) -> tuple[str, list[str]]:
@@ -106,6 +108,7 @@ def format_of_place(source: LogSource, signature: Signature) -> tuple[str, list[
     for label in labels.names():
         pipeline.append(f"| {label}=%q")
         arguments.append(f"$labels.{label}")
-    pipeline += [gotemplate.verbatim(text) for text in logql.filters(signature)]
+    for text in logql.filters(signature):
+        pipeline.append(gotemplate.verbatim(text))
     selector = f"{{{', '.join(matchers)}}}"
     return " ".join([selector, *pipeline]), arguments

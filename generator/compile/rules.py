@@ -58,6 +58,9 @@ _VALUES: Mapping[Unit, str] = {
 
 _QUERIES = "{{ $own :="
 
+Values = Mapping[str, str]  # what the placeholders of expressions stand for
+BuildsByEntry = Mapping[str, Sequence[KnownBuilds]]
+
 
 def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     """Compile every entry that the profile does not disable. The inputs must have passed the checks."""
@@ -87,7 +90,7 @@ def compile_rules(catalog: Catalog, profile: Profile) -> Rules:
     )
 
 
-def builds_of(values: Mapping[str, str]) -> str:
+def builds_of(values: Values) -> str:
     """An expression for the version of each kube-proxy, with what the placeholders stand for."""
     return promql.fill(_BUILDS, values)
 
@@ -131,7 +134,7 @@ def _group_of_engine(
 
 
 def _recording_rules(
-    catalog: Catalog, profile: Profile, alerts: Iterable[CompiledAlert], values: Mapping[str, str]
+    catalog: Catalog, profile: Profile, alerts: Iterable[CompiledAlert], values: Values
 ) -> list[RecordingRule]:
     """The enabled entries' recording rules, and those of disabled entries that an alert still uses."""
     used = _series_read(alerts) if profile.disabled else set()
@@ -172,8 +175,8 @@ def _known_builds(
 def _alerts_of_entry(
     entry: Entry,
     profile: Profile,
-    values: Mapping[str, str],
-    builds: Mapping[str, Sequence[KnownBuilds]],
+    values: Values,
+    builds: BuildsByEntry,
 ) -> Iterable[CompiledAlert]:
     signal = entry.logs
     source = profile.loki.source(signal.stream) if signal else None
@@ -198,11 +201,10 @@ def _inhibitions_of_alerts(
         by_place: dict[Place, list[str]] = {}
         for symptom in failing:
             place = _meeting(cause, symptom, profile)
-            graver = not inhibition.as_grave(severity_of_cause, symptom.rule.labels["severity"])
-            if place is None or graver:
-                continue
-            symptoms = by_place.setdefault(place, [])
-            symptoms.append(symptom.rule.alert)
+            severity_of_symptom = symptom.rule.labels["severity"]
+            if place and inhibition.as_grave(severity_of_cause, severity_of_symptom):
+                symptoms = by_place.setdefault(place, [])
+                symptoms.append(symptom.rule.alert)
         for place, symptoms in by_place.items():
             yield Inhibition(cause.rule.alert, tuple(symptoms), place)
 
@@ -225,7 +227,8 @@ def _meeting(cause: CompiledAlert, other: CompiledAlert, profile: Profile) -> Pl
         says_more = other.entry.id in cause.entry.inhibits
     if not says_more:
         return None
-    return inhibition.meeting_place(cause.labels(profile), other.labels(profile), profile)
+    labels = cause.labels(profile)
+    return inhibition.meeting_place(labels, other.labels(profile), profile)
 
 
 def _with_causes(
@@ -351,7 +354,7 @@ def _log_alert(
 
 
 def _compiled_metric_alert(
-    entry: Entry, alert: MetricAlert, profile: Profile, values: Mapping[str, str]
+    entry: Entry, alert: MetricAlert, profile: Profile, values: Values
 ) -> CompiledAlert:
     hold = metric_hold(alert, profile)
     keep = keep_firing_for(alert.name, profile.prometheus.keep_firing_for, profile)
@@ -391,7 +394,7 @@ def _kept_firing(keep: str) -> Sequence[AlertSetting]:
 
 
 def _known_build_alert(
-    entry: Entry, builds: Sequence[KnownBuilds], profile: Profile, values: Mapping[str, str]
+    entry: Entry, builds: Sequence[KnownBuilds], profile: Profile, values: Values
 ) -> CompiledAlert:
     """That this kube-proxy is of a build which the fix tables call affected, before it fails."""
     name = names.known_build(entry.alert)
@@ -435,7 +438,7 @@ def _known_build_annotations(
     }
 
 
-def _builds_expression(known: KnownBuilds, values: Mapping[str, str]) -> str:
+def _builds_expression(known: KnownBuilds, values: Values) -> str:
     """The kube-proxies of these builds, without those whose metrics show that they are in another mode."""
     pattern = json.dumps(known.pattern)
     builds = f"{names.BUILD_RECORD}{{version=~{pattern}}}"
@@ -466,7 +469,8 @@ def _notes(builds: Sequence[KnownBuilds]) -> str:
     notes = {known.fixed_in: known.note for known in builds if known.note}
     template = ""
     for fix, note in notes.items():
-        template += f'{{{{ if eq $labels.fixed_in "{fix}" }}}} {_literal(note)}{{{{ end }}}}'
+        of_this_fix = f'eq $labels.fixed_in "{fix}"'
+        template += f"{{{{ if {of_this_fix} }}}} {_literal(note)}{{{{ end }}}}"
     return template
 
 

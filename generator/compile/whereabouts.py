@@ -41,7 +41,9 @@ def whereabouts(alert: CompiledAlert, rules: Rules, profile: Profile) -> Whereab
     else:
         lines = _node_steps(told_by)
         listed = "kubectl get nodes -o wide"
-    matcher = f' {told_by.label}="${told_by.kind.upper()}"' if told_by else ""
+    matcher = ""
+    if told_by:
+        matcher = f' {told_by.label}="${told_by.kind.upper()}"'
     return Whereabouts("\n".join(lines), listed, matcher)
 
 
@@ -56,7 +58,7 @@ def carried(alert: CompiledAlert, rules: Rules, profile: Profile) -> Carried | N
     if alert.engine == "prometheus" and not alert.known_build:
         # An alert carries what its expression groups by; those of lines and of builds are always for one kube-proxy.
         grouping = _grouping_labels(alert.rule.expr, rules.records)
-        candidates = [label for label in candidates if label.label in grouping]
+        candidates = [candidate for candidate in candidates if candidate.label in grouping]
     return candidates[0] if candidates else None
 
 
@@ -80,7 +82,11 @@ def _labels_of_targets(alert: CompiledAlert, profile: Profile) -> list[Carried]:
 
 def _named_labels(names: Mapping[Kind, str | None]) -> list[Carried]:
     """Of the labels those that the site has a name for."""
-    return [Carried(kind, label) for kind, label in names.items() if label]
+    named = []
+    for kind, label in names.items():
+        if label:
+            named.append(Carried(kind, label))
+    return named
 
 
 def _grouping_labels(expr: str, records: Mapping[str, str]) -> set[str]:

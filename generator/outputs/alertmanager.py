@@ -85,7 +85,8 @@ def with_matchers(
         names = fields or {}
         renamed = {}
         for key, part in value.items():
-            renamed[names.get(key, key)] = with_matchers(part, matcher, fields)
+            name = names.get(key, key)
+            renamed[name] = with_matchers(part, matcher, fields)
         return renamed
     if isinstance(value, list):
         return [with_matchers(part, matcher, fields) for part in value]

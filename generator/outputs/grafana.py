@@ -95,7 +95,8 @@ class Panel:
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     shown = list(panels(rules, profile))
-    groups = list(_provisioned_groups(rules, profile, _panel_of_each(rules, shown)))
+    panel_of = _panel_of_each(rules, shown)
+    groups = list(_provisioned_groups(rules, profile, panel_of))
     provider = {
         "apiVersion": 1,
         "providers": [
@@ -277,17 +278,17 @@ def _in_one_label(expr: str, labels: Sequence[str | None]) -> str:
 
 def _of_failures(rules: Rules, profile: Profile) -> Iterator[Panel]:
     """Matching log lines by node, one query for each failure."""
-    queries = tuple(
-        _counting_query(alert.entry, alert.filters, alert.source, profile)
-        for alert in rules.alerts
-        if alert.source and alert.filters
-    )
+    queries = []
+    for alert in rules.alerts:
+        if alert.source and alert.filters:
+            query = _counting_query(alert.entry, alert.filters, alert.source, profile)
+            queries.append(query)
     if queries:
         yield Panel(
             "Failures by node",
             "Log lines that tell of a documented failure, by the patterns of the alerts.",
             "loki",
-            queries,
+            tuple(queries),
             kind="bars",
             link=_runbooks(profile),
         )
@@ -468,11 +469,11 @@ def _panel(panel: Panel) -> Any:
         built.links([to_runbook.target_blank(True)])
     for number, query in enumerate(panel.queries):
         built.with_target(_panel_target(panel, query, _reference(number)))
-    sides = {"A": common.AxisPlacement.LEFT, "B": common.AxisPlacement.RIGHT}
-    for (letter, side), axis in zip(sides.items(), panel.axes, strict=False):
-        placement = model.DynamicConfigValue("custom.axisPlacement", side)
+    sides = (common.AxisPlacement.LEFT, common.AxisPlacement.RIGHT)
+    for number, axis in enumerate(panel.axes):
+        placement = model.DynamicConfigValue("custom.axisPlacement", sides[number])
         label = model.DynamicConfigValue("custom.axisLabel", axis)
-        built.override_by_query(letter, [placement, label])
+        built.override_by_query(_reference(number), [placement, label])
     return built
 
 

@@ -26,17 +26,17 @@ API, kubernetes/loki.configmap.yaml is for the sidecar."""
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    found = []
+    written = []
     if rules.groups["prometheus"]:
         groups = {"groups": groups_data(rules.groups["prometheus"])}
         values = {"additionalPrometheusRulesMap": {names.TOOL: groups}}
         path = f"{_FOLDER}/kube-prometheus-stack.values.yaml"
-        found.append(yaml_file(path, values, _PROMETHEUS_NOTE))
+        written.append(yaml_file(path, values, _PROMETHEUS_NOTE))
     if rules.groups["loki"]:
-        found.append(
+        written.append(
             yaml_file(f"{_FOLDER}/loki.values.yaml", _loki_values(rules, profile), _LOKI_NOTE)
         )
-    return found
+    return written
 
 
 def _loki_values(rules: Rules, profile: Profile) -> dict[str, object]:

@@ -45,15 +45,15 @@ of loki.configmap.yaml; add kube-proxy.podmonitor.yaml where nothing scrapes kub
 
 
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
-    found = []
+    written = []
     resources = []
     if rules.groups["prometheus"]:
         spec: dict[str, Any] = {"groups": groups_data(rules.groups["prometheus"])}
         rule = manifest("monitoring.coreos.com/v1", "PrometheusRule", profile, {"spec": spec})
-        found.append(
+        written.append(
             yaml_file(f"{_FOLDER}/prometheus.prometheusrule.yaml", rule, _PROMETHEUS_RULE_NOTE)
         )
-        found.append(
+        written.append(
             yaml_file(
                 f"{_FOLDER}/kube-proxy.podmonitor.yaml", _pod_monitor(profile), _POD_MONITOR_NOTE
             )
@@ -65,14 +65,14 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
             "groups": groups_data(rules.groups["loki"]),
         }
         rule = manifest("loki.grafana.com/v1", "AlertingRule", profile, {"spec": spec})
-        found.append(yaml_file(f"{_FOLDER}/loki.alertingrule.yaml", rule, _ALERTING_RULE_NOTE))
+        written.append(yaml_file(f"{_FOLDER}/loki.alertingrule.yaml", rule, _ALERTING_RULE_NOTE))
         spec = {
             "tenantID": profile.kubernetes.operator_tenant,
             "groups": groups_data([_recording(rules, profile)]),
         }
         rule = manifest("loki.grafana.com/v1", "RecordingRule", profile, {"spec": spec})
-        found.append(yaml_file(f"{_FOLDER}/loki.recordingrule.yaml", rule, _RECORDING_RULE_NOTE))
-        found.append(
+        written.append(yaml_file(f"{_FOLDER}/loki.recordingrule.yaml", rule, _RECORDING_RULE_NOTE))
+        written.append(
             yaml_file(
                 f"{_FOLDER}/loki.configmap.yaml", _config_map(rules, profile), _CONFIG_MAP_NOTE
             )
@@ -83,7 +83,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         "kind": "Kustomization",
         "resources": resources,
     }
-    return [*found, yaml_file(f"{_FOLDER}/kustomization.yaml", base, _KUSTOMIZATION_NOTE)]
+    return [*written, yaml_file(f"{_FOLDER}/kustomization.yaml", base, _KUSTOMIZATION_NOTE)]
 
 
 def _recording(rules: Rules, profile: Profile) -> RuleGroup:

@@ -37,8 +37,9 @@ def links_resolve(files: Iterable[File], output: str) -> Iterable[Problem]:
     for file in files:
         if file.path.endswith(".md"):
             pages[file.path] = _rendered_page(file.text)
-    linked: dict[str, set[str]] = {path: set() for path in pages}
+    linked: dict[str, set[str]] = {}
     for path, page in pages.items():
+        linked[path] = set()
         for target in page.links:
             parts = urlsplit(target)
             if parts.scheme in ("http", "https"):
@@ -62,18 +63,21 @@ def _linked_path(page: str, target: str) -> str:
     if not target:
         return page
     folder = posixpath.dirname(page)
-    return posixpath.normpath(posixpath.join(folder, unquote(target)))
+    path = posixpath.join(folder, unquote(target))
+    return posixpath.normpath(path)
 
 
 def _pages_not_reached(linked: Mapping[str, set[str]], output: str) -> Iterable[Problem]:
     """A problem for each page that no links lead to from the index of its folder."""
     reached: dict[str, set[str]] = {}
     for path in sorted(linked):
-        index = f"{posixpath.dirname(path)}/{names.RUNBOOK_INDEX}"
+        folder = posixpath.dirname(path)
+        index = f"{folder}/{names.RUNBOOK_INDEX}"
         if index not in reached:
             reached[index] = _reachable(index, linked)
         if path not in reached[index]:
-            yield Problem(Location(f"{output}/{path}"), f"no link leads here from {index}")
+            where = Location(f"{output}/{path}")
+            yield Problem(where, f"no link leads here from {index}")
 
 
 def runbook_urls_resolve(

@@ -114,7 +114,11 @@ class _Citer:
         self._cited: dict[str, int] = {}
 
     def __call__(self, keys: tuple[str, ...]) -> str:
-        numbers = [self._cited.setdefault(key, len(self._cited) + 1) for key in keys]
+        numbers = []
+        for key in keys:
+            if key not in self._cited:
+                self._cited[key] = len(self._cited) + 1
+            numbers.append(self._cited[key])
         return " ".join(f"[[{number}]](#sources)" for number in numbers)
 
     def cited(self) -> list[Source]:

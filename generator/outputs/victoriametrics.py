@@ -38,12 +38,12 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         for group in groups_data(victorialogs.groups(rules, profile))
     ]
     metrics = groups_data(rules.groups["prometheus"])
-    found = [yaml_file(rules_path("victorialogs"), {"groups": logs}, _FILE_NOTE)]
+    written = [yaml_file(rules_path("victorialogs"), {"groups": logs}, _FILE_NOTE)]
     if logs:
-        found.append(_vm_rule("victorialogs", logs, profile, _LOGS_NOTE))
+        written.append(_vm_rule("victorialogs", logs, profile, _LOGS_NOTE))
     if metrics:
-        found.append(_vm_rule("victoriametrics", metrics, profile, _METRICS_NOTE))
-    return found
+        written.append(_vm_rule("victoriametrics", metrics, profile, _METRICS_NOTE))
+    return written
 
 
 def _vm_rule(name: str, groups: Sequence[Mapping[str, Any]], profile: Profile, note: str) -> File:

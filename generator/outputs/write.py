@@ -190,7 +190,9 @@ def _look(folder: Path, files: Iterable[File], staged: bool = False) -> _Tree:
         *_manifest(folder),
         *_manifest(folder / _INSIDE / "ready"),
     }
-    ancestors = {str(parent) for path in known for parent in PurePosixPath(path).parents}
+    ancestors: set[str] = set()
+    for path in known:
+        ancestors.update(map(str, PurePosixPath(path).parents))
     ours: list[str] = []
     others: dict[str, str] = {}
     for path, state in _walk_folder(folder, folder):
@@ -235,7 +237,8 @@ def _children(folder: Path) -> tuple[int, list[tuple[Path, os.stat_result]]]:
     children = []
     try:
         device = folder.stat().st_dev
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        for entry in entries:
             with contextlib.suppress(FileNotFoundError):
                 state = entry.stat(follow_symlinks=False)
                 children.append((Path(entry.path), state))
@@ -274,8 +277,10 @@ def _start(path: Path, limit: int) -> str:
 def _with_manifest(files: Iterable[File]) -> list[File]:
     """The files, after the one that lists them, which a staged tree has before any other."""
     files = list(files)
-    lines = [f"# {GENERATED}", *sorted(file.path for file in files), ""]
-    return [File(MANIFEST, "\n".join(lines)), *files]
+    text = f"# {GENERATED}\n"
+    for path in sorted(file.path for file in files):
+        text += f"{path}\n"
+    return [File(MANIFEST, text), *files]
 
 
 def _both(folder: Path, files: Iterable[File]) -> tuple[dict[str, str], dict[str, str]]:
@@ -284,7 +289,9 @@ def _both(folder: Path, files: Iterable[File]) -> tuple[dict[str, str], dict[str
     # A file that grew beyond all that is generated differs in its first part already.
     longest = max(map(len, new.values()))
     limit = 4 * longest + 1
-    old = {path: _start(folder / path, limit) for path in _look(folder, files).ours}
+    old = {}
+    for path in _look(folder, files).ours:
+        old[path] = _start(folder / path, limit)
     return old, new
 
 
@@ -303,7 +310,9 @@ def _beside(folder: Path) -> Path:
 
 def _left(folder: Path) -> bool:
     """Whether a run was killed at the folder, or works at it."""
-    return (folder / _INSIDE).exists() or _beside(folder).exists()
+    if (folder / _INSIDE).exists():
+        return True
+    return _beside(folder).exists()
 
 
 def _replace_whole(folder: Path, files: Sequence[File]) -> None:
@@ -368,7 +377,8 @@ def _move(ready: Path, folder: Path, files: Sequence[File]) -> None:
         ready.rmdir()
         return
     wanted = _manifest(ready)
-    stale = {*_look(folder, files).ours} - {MANIFEST, *wanted}
+    ours = _look(folder, files).ours
+    stale = set(ours) - {MANIFEST, *wanted}
     for path in wanted:
         source = ready / path
         target = folder / path
@@ -402,7 +412,8 @@ def _remove(tree: Path, files: Iterable[File]) -> None:
         raise ToolError(
             f"{tree / first}: came while a run wrote; move it to where it belongs, then run this again"
         )
-    listed = [*_manifest(tree), *held.ours, *(file.path for file in files)]
+    listed = [*_manifest(tree), *held.ours]
+    listed += [file.path for file in files]
     for path in sorted(held.ours, key=lambda path: path == MANIFEST):
         _prune(tree, listed if path == MANIFEST else ())
         (tree / path).unlink()
@@ -479,8 +490,9 @@ def _exchange(one: Path, other: Path) -> bool:
         renameat2 = libc.renameat2
     except AttributeError:
         return False
-    paths = _AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other)
-    if renameat2(*paths, _RENAME_EXCHANGE) == 0:
+    here = _AT_FDCWD
+    refused = renameat2(here, os.fsencode(one), here, os.fsencode(other), _RENAME_EXCHANGE)
+    if not refused:
         return True
     code = ctypes.get_errno()
     if code in (errno.ENOSYS, errno.EINVAL):

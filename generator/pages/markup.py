@@ -62,7 +62,8 @@ def _link_target(href: str, pages: Mapping[str, str]) -> str | None:
     """Where a link leads on the site; None if nothing is there."""
     parts = urlsplit(href)
     path = parts.path
-    if parts.scheme or parts.netloc or path.startswith("/") or not path:
+    is_elsewhere = parts.scheme or parts.netloc or path.startswith("/")
+    if is_elsewhere or not path:
         return href
     if path not in pages:
         return None

@@ -77,7 +77,8 @@ def files(
 
 
 def _runbook_page(alert: CompiledAlert, text: str, addresses: dict[str, str]) -> File:
-    body = as_html(text.removeprefix(f"<!-- {names.GENERATED} -->\n"), addresses)
+    without_header = text.removeprefix(f"<!-- {names.GENERATED} -->\n")
+    body = as_html(without_header, addresses)
     path = addresses[names.runbook_file(alert.rule.alert)]
     stops = _stops(alert, text)
     return _page_from_template("runbook.html.j2", path, alert=alert, body=body, stops=stops)
@@ -96,9 +97,11 @@ def _search_words(
     for alert in alerts:
         name = alert.rule.alert
         text = texts[names.runbook_file(name)]
-        pages.append(_searched(names.alert_page(name), name, alert.title, text))
+        page = names.alert_page(name)
+        pages.append(_searched(page, name, alert.title, text))
     for file, text in documents.items():
-        page, heading = names.document_page(file), markdown.title(text)
+        page = names.document_page(file)
+        heading = markdown.title(text)
         pages.append(_searched(page, "documentation", heading, text))
     return pages
 

@@ -75,8 +75,9 @@ def running(
             ruler=json.dumps(ruler),
         )
         populate(work, [File("loki.yaml", text)])
-        of_tenant = [File(f"{_TENANT}/{Path(file.path).name}", file.text) for file in rules]
-        populate(work / "rules", of_tenant)
+        for file in rules:
+            name = Path(file.path).name
+            populate(work / "rules" / _TENANT, [File(name, file.text)])
         command = [str(binary), f"-config.file={work / 'loki.yaml'}"]
         endpoint = Endpoint("Loki", f"http://127.0.0.1:{http}", prefix="/prometheus")
         with (

@@ -20,7 +20,7 @@ from generator.base.names import TEST_LABEL
 from generator.catalog.model import LogStream, LogTest
 from generator.prove import templates
 from generator.query import logql
-from generator.servers.loki import Series
+from generator.servers.loki import Labels, PushedStream, Series
 
 HIDDEN = f"{TEST_LABEL}_"  # before the names of labels in a Loki that others use
 _NANO = 1_000_000_000
@@ -61,8 +61,8 @@ def looked_at(test: LogTest, rules: Iterable[Rule]) -> list[Rule]:
 
 def steps(test: LogTest, interval: float) -> int:
     """How many evaluations after the first one the test needs."""
-    last_check = max(seconds(check["eval_time"]) for check in test.checks)
-    return math.ceil(last_check / interval)
+    times = [seconds(check["eval_time"]) for check in test.checks]
+    return math.ceil(max(times) / interval)
 
 
 def length(test: LogTest, interval: float) -> float:
@@ -82,7 +82,7 @@ def query(expr: str, streams: Sequence[LogStream], name: str, hidden: bool) -> s
     return logql.within(expr, TEST_LABEL, name)
 
 
-def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any]:
+def push(stream: LogStream, name: str, base: int, hidden: bool) -> PushedStream:
     """A stream as the push API of Loki takes it, and VictoriaLogs. `base` is the start of the test in nanoseconds.
 
     Hidden, its labels have names that nobody else uses. Loki finds no stream by labels that it does not have, so only
@@ -98,13 +98,17 @@ def push(stream: LogStream, name: str, base: int, hidden: bool) -> dict[str, Any
         time = base + round(offset * _NANO) - following
         values.append([str(time), line])
     prefix = HIDDEN if hidden else ""
-    labels = {prefix + label: value for label, value in stream.labels.items()}
-    return {"stream": {**labels, TEST_LABEL: name}, "values": values}
+    labels = {}
+    for label, value in stream.labels.items():
+        labels[prefix + label] = value
+    labels[TEST_LABEL] = name
+    return {"stream": labels, "values": values}
 
 
 def times_of_stream(stream: LogStream, base: int) -> tuple[int, int]:
     """When the first line of a stream whose lines have one time is, as `push` gives it, and when they have ended."""
-    return base - len(stream.lines) + 1, base + 1
+    before_last = len(stream.lines) - 1
+    return base - before_last, base + 1
 
 
 def asked(rule: Rule, answer: Iterable[Series]) -> list[str]:
@@ -125,14 +129,16 @@ def as_promtool(
     test: LogTest,
     rules: Sequence[Rule],
     answers: Sequence[Sequence[Series]],
-    asked: Mapping[str, Sequence[Series]],
+    query_answers: Mapping[str, Sequence[Series]],
     interval: float,
 ) -> list[File]:
     """The test for promtool: each rule reads a series, and the series holds what the store answered for its expression.
 
-    `asked` holds its answers to what the annotations ask for.
+    `query_answers` holds its answers to what the annotations ask for.
     """
-    written = [_for_promtool(number, rule) for number, rule in enumerate(rules)]
+    written = []
+    for number, rule in enumerate(rules):
+        written.append(_for_promtool(number, rule))
     groups = {"groups": [{"name": "rules", "rules": written}]}
     tests = {
         "rule_files": ["rules.yaml"],
@@ -141,7 +147,7 @@ def as_promtool(
             {
                 "name": test.name,
                 "interval": _duration(interval),
-                "input_series": list(_input_series(answers, asked, steps(test, interval))),
+                "input_series": list(_input_series(answers, query_answers, steps(test, interval))),
                 "alert_rule_test": list(test.checks),
             }
         ],
@@ -153,20 +159,20 @@ def as_promtool(
 
 
 def _input_series(
-    answers: Sequence[Sequence[Series]], asked: Mapping[str, Sequence[Series]], count: int
+    answers: Sequence[Sequence[Series]], query_answers: Mapping[str, Sequence[Series]], count: int
 ) -> Iterator[dict[str, str]]:
     """The answers as promtool takes series: first those to the expressions, then those to what annotations ask."""
     for number, answer in enumerate(answers):
         for series in answer:
             labels = _without_hidden(series.labels)
             yield _as_input(_series_name(number), labels, series, count)
-    for query, answer in asked.items():
+    for query, answer in query_answers.items():
         for series in answer:
             labels = templates.answer_labels(query, _without_hidden(series.labels))
             yield _as_input(templates.ANSWERS, labels, series, count)
 
 
-def _as_input(name: str, labels: Mapping[str, str], series: Series, count: int) -> dict[str, str]:
+def _as_input(name: str, labels: Labels, series: Series, count: int) -> dict[str, str]:
     return {
         "series": f"{name}{_braces(labels)}",
         "values": _values(series.values, count),
@@ -186,14 +192,15 @@ def _for_promtool(number: int, rule: Rule) -> Rule:
 
 
 def _annotations(rule: Rule) -> dict[str, str]:
-    return {name: str(template) for name, template in (rule.get("annotations") or {}).items()}
+    annotations = rule.get("annotations") or {}
+    return {name: str(template) for name, template in annotations.items()}
 
 
 def _series_name(number: int) -> str:
     return f"log_rule_{number}"
 
 
-def _without_hidden(labels: Mapping[str, str]) -> dict[str, str]:
+def _without_hidden(labels: Labels) -> dict[str, str]:
     """Labels as the rule gives them outside of a test; absent_over_time() makes some of those of the selector."""
     shown = {}
     for name, value in labels.items():
@@ -202,7 +209,7 @@ def _without_hidden(labels: Mapping[str, str]) -> dict[str, str]:
     return shown
 
 
-def _braces(labels: Mapping[str, str]) -> str:
+def _braces(labels: Labels) -> str:
     matchers = []
     for name, value in labels.items():
         quoted = json.dumps(value, ensure_ascii=False)

@@ -11,7 +11,7 @@ from generator.prove import log_tests
 from generator.prove.over_time import Suite
 from generator.query import logql
 from generator.query.signature import Signature
-from generator.servers.loki import Loki, Series
+from generator.servers.loki import Labels, Loki, Series
 
 _NANO = 1_000_000_000
 _ADDED = {"service_name": "unknown_service"}  # by Loki 3 to streams that have no such label
@@ -62,7 +62,8 @@ class _HeldByLoki:
         selector = f'{{{TEST_LABEL}="{self._mark}"}}'
         query = " ".join([selector, *logql.filters(filters)])
         begin, end = log_tests.times_of_stream(stream, self._start * _NANO)
-        return {time - begin for time, _ in self._loki.lines(query, begin, end)}
+        lines = self._loki.lines(query, begin, end)
+        return {time - begin for time, _ in lines}
 
     def _own(self, expr: str) -> str:
         return log_tests.query(expr, self._streams, self._mark, self._hidden)
@@ -85,7 +86,7 @@ def unseen(loki: Loki, suites: Iterable[Suite]) -> None:
         )
 
 
-def _sees(rule: Mapping[str, Any], streams: Sequence[Mapping[str, str]]) -> bool:
+def _sees(rule: Mapping[str, Any], streams: Sequence[Labels]) -> bool:
     try:
         return logql.selects(str(rule["query"]), streams)
     except ValueError:

@@ -71,12 +71,16 @@ class _HeldByVictoriaLogs:
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         begin = self._start * _NANO - _EARLIER
         end = begin + round(length * _NANO)
-        lines = self.store.lines(logsql.log_query(expr), {}, begin, end)
-        return [((at - begin) / _NANO, line) for at, line in lines]
+        counted = []
+        for at, line in self.store.lines(logsql.log_query(expr), {}, begin, end):
+            seconds = (at - begin) / _NANO
+            counted.append((seconds, line))
+        return counted
 
     def found(self, filters: Signature) -> set[int]:
         (stream,) = self._streams
         base = self._start * _NANO - _EARLIER
         begin, end = log_tests.times_of_stream(stream, base)
         query = " ".join(logsql.filters(filters))
-        return {at - begin for at, _ in self.store.lines(query, {}, begin, end)}
+        lines = self.store.lines(query, {}, begin, end)
+        return {at - begin for at, _ in lines}

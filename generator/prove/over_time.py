@@ -105,13 +105,15 @@ def _answered(store: Store, test: LogTest, suite: Suite) -> _Answered:
     length = log_tests.length(test, interval)
     start = first_step(time.time() - length - _MARGIN, interval)
     held = store.hold(test.streams, start)
-    answers = [held.evaluate(rule["expr"], interval, count) for rule in rules]
-    asked: dict[str, list[Series]] = {}
-    for rule, answer in zip(rules, answers, strict=True):
+    answers = []
+    query_answers: dict[str, list[Series]] = {}
+    for rule in rules:
+        answer = held.evaluate(rule["expr"], interval, count)
+        answers.append(answer)
         for text in log_tests.asked(rule, answer):
-            if text not in asked:
-                asked[text] = held.evaluate(text, interval, count)
-    files = log_tests.as_promtool(test, rules, answers, asked, interval)
+            if text not in query_answers:
+                query_answers[text] = held.evaluate(text, interval, count)
+    files = log_tests.as_promtool(test, rules, answers, query_answers, interval)
     return _Answered(files, rules, held, length)
 
 
@@ -165,11 +167,14 @@ def samples_agree(
 ) -> tuple[list[Problem], int]:
     """A problem for each sample line of some entries that the store sees otherwise than the line-level check, for any
     entry of the catalog; and how many were compared."""
-    signatures = {entry.id: signature(entry.logs) for entry in catalog.entries if entry.logs}
+    signatures = {}
+    for entry in catalog.entries:
+        if entry.logs:
+            signatures[entry.id] = signature(entry.logs)
     dressed = list(_dressed_samples(entries))
-    stream = LogStream({}, tuple((0.0, line) for _, line in dressed))
+    at_once = tuple((0.0, line) for _, line in dressed)
     an_hour_ago = int(time.time()) - _HOUR
-    held = store.hold([stream], an_hour_ago)
+    held = store.hold([LogStream({}, at_once)], an_hour_ago)
     problems = list(_differences(store.name, held, signatures, dressed))
     return problems, len(dressed)
 

@@ -69,12 +69,18 @@ def validate(
         for name, text in entry.unit_tests.items():
             of_tests.append(_of_tests(entry, name, text, groups))
     questions = [*of_files, *of_tests]
-    known = set() if again else passed.passed(question.mark(tool) for question in questions)
+    known = set()
+    if not again:
+        known = passed.passed(question.mark(tool) for question in questions)
     open_files = [question for question in of_files if question.mark(tool) not in known]
     open_tests = [question for question in of_tests if question.mark(tool) not in known]
+
+    def tests_done(done: int) -> None:
+        progress(done, len(open_tests))
+
     problems = _ask_promtool(tool, open_files, lambda done: None)
     if not problems:
-        problems = _ask_promtool(tool, open_tests, lambda done: progress(done, len(open_tests)))
+        problems = _ask_promtool(tool, open_tests, tests_done)
     return Verdict(
         problems=tuple(problems),
         rules=sum(map(_count, checked)),
@@ -99,7 +105,8 @@ def needed(groups: Sequence[RuleGroup], text: str) -> list[RuleGroup]:
     while waiting:
         name = waiting.pop()
         wanted.add(name)
-        named = _words_of_expression(_texts_of_rule(rules[name])) & rules.keys()
+        words = _words_of_expression(_texts_of_rule(rules[name]))
+        named = words & rules.keys()
         waiting |= named - wanted
     chosen = []
     for group in groups:
@@ -115,8 +122,10 @@ def _rule_name(rule: RecordingRule | AlertRule) -> str:
 
 def _texts_of_rule(rule: RecordingRule | AlertRule) -> str:
     """All of a rule that can name another: its expression, and the queries in its annotations."""
-    annotations = rule.annotations.values() if isinstance(rule, AlertRule) else ()
-    return "\n".join([rule.expr, *annotations])
+    texts = [rule.expr]
+    if isinstance(rule, AlertRule):
+        texts += rule.annotations.values()
+    return "\n".join(texts)
 
 
 def _words_of_expression(text: str) -> set[str]:
@@ -139,7 +148,8 @@ def _of_file(file: File, output: str) -> _Question:
 
 def _of_tests(entry: Entry, name: str, text: str, groups: Sequence[RuleGroup]) -> _Question:
     tests = File(f"catalog/{entry.id}/{name}", _with_rules(text))
-    rules = rules_file("output/prometheus/kube-proxy.rules.yaml", needed(groups, tests.text))
+    seen = needed(groups, tests.text)
+    rules = rules_file("output/prometheus/kube-proxy.rules.yaml", seen)
     return _Question(
         arguments=("test", "rules", tests.path),
         files=(tests, rules),
@@ -164,13 +174,15 @@ def _ask_promtool(
 ) -> list[Problem]:
     """What promtool refuses, in the order of the questions; the rest is remembered. They run side by side."""
     problems = []
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+    workers = ThreadPoolExecutor(os.cpu_count())
+    with tempfile.TemporaryDirectory() as folder, workers as pool:
 
         def answer(number: int) -> tuple[bool, str]:
             question = questions[number]
             work = Path(folder).resolve() / str(number)
             populate(work, question.files)
-            return subprocesses.run([str(tool), *question.arguments], work)
+            command = [str(tool), *question.arguments]
+            return subprocesses.run(command, work)
 
         answers = pool.map(answer, range(len(questions)))
         for number, (accepted, printed) in enumerate(answers):

@@ -5,10 +5,11 @@ promtool knows PromQL only. So its templates are made to ask for a series that h
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from generator.query import gotemplate
+from generator.servers.loki import Labels
 
 # The series that hold what the store answered, each with the query in a label.
 ANSWERS = "log_answers"
@@ -41,7 +42,10 @@ class _Printf:
     """A text of a format and its arguments; a plain string is one without any."""
 
     format: str
-    arguments: tuple["_Printf | _Label", ...]
+    arguments: tuple["_Operand", ...]
+
+
+_Operand = _Printf | _Label
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,9 @@ class Asked:
 
     start: int
     end: int
-    _operand: "_Printf | _Label"
+    _operand: _Operand
 
-    def text(self, labels: Mapping[str, str]) -> str:
+    def text(self, labels: Labels) -> str:
         return _filled(self._operand, labels)
 
 
@@ -65,8 +69,9 @@ def queries(template: str) -> list[Asked]:
             if token.kind == "word" and token.text == _QUERY:
                 following = tokens[number:]
                 operand, count = _operand(following)
-                first, last = following[0], following[count - 1]
-                asked.append(Asked(first.start, last.end, operand))
+                begin = following[0].start
+                end = following[count - 1].end
+                asked.append(Asked(begin, end, operand))
     return asked
 
 
@@ -81,19 +86,20 @@ def _tokens(template: str, begin: int, end: int) -> list[_Token]:
 def asking_promtool(template: str) -> str:
     """The template with each query asking for the series that holds the store's answer to it."""
     for asked in reversed(queries(template)):
-        before, after = template[: asked.start], template[asked.end :]
+        before = template[: asked.start]
         operand = template[asked.start : asked.end]
+        after = template[asked.end :]
         series = f'(printf "{ANSWERS}{{{_QUERY}=%q}}" {operand})'
         template = before + series + after
     return template
 
 
-def answer_labels(query: str, labels: Mapping[str, str]) -> dict[str, str]:
+def answer_labels(query: str, labels: Labels) -> dict[str, str]:
     """The labels of a series of an answer, as the templates of `asking_promtool` find it."""
     return {**labels, _QUERY: query}
 
 
-def _operand(tokens: Sequence[_Token]) -> tuple["_Printf | _Label", int]:
+def _operand(tokens: Sequence[_Token]) -> tuple[_Operand, int]:
     """A string, a label, or a printf of such in parentheses; and how many tokens it takes."""
     match tokens:
         case [_Token("string", text), *_]:
@@ -101,7 +107,7 @@ def _operand(tokens: Sequence[_Token]) -> tuple["_Printf | _Label", int]:
         case [_Token("label", name), *_]:
             return _Label(name), 1
         case [_Token("sign", "("), _Token("word", "printf"), _Token("string", text), *_]:
-            arguments: list[_Printf | _Label] = []
+            arguments: list[_Operand] = []
             place = 3
             while place < len(tokens):
                 if tokens[place].text == ")":
@@ -125,12 +131,15 @@ def _string(token: str) -> str:
         ) from error
 
 
-def _filled(operand: "_Printf | _Label", labels: Mapping[str, str]) -> str:
+def _filled(operand: "_Operand", labels: Labels) -> str:
     if isinstance(operand, _Label):
         return labels.get(operand.name, "")
-    values = [_filled(argument, labels) for argument in operand.arguments]
-    following = iter(values)
-    return _VERB.sub(lambda verb: _verb(verb[1], following), operand.format)
+    values = iter([_filled(argument, labels) for argument in operand.arguments])
+
+    def printed(verb: re.Match[str]) -> str:
+        return _verb(verb[1], values)
+
+    return _VERB.sub(printed, operand.format)
 
 
 def _verb(verb: str, arguments: Iterator[str]) -> str:

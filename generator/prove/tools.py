@@ -104,12 +104,14 @@ def _cached(tool: Tool, version: str) -> Path:
 def _newest_cached(tool: Tool) -> Path | None:
     """The newest in the cache; a distribution's package may have brought a version that is not pinned."""
     cache = platformdirs.user_cache_path(TOOL)
-    binaries = [path for path in cache.glob(f"{tool.name}-*/{tool.name}") if path.is_file()]
+    named_so = cache.glob(f"{tool.name}-*/{tool.name}")
+    binaries = [path for path in named_so if path.is_file()]
     return max(binaries, key=_version_of_cached, default=None)
 
 
 def _version_of_cached(binary: Path) -> list[int]:
-    return [int(number) for number in re.findall("[0-9]+", binary.parent.name)]
+    numbers = re.findall("[0-9]+", binary.parent.name)
+    return [int(number) for number in numbers]
 
 
 def _from_package(tool: Tool, version: str | None, say: Say) -> Path:
@@ -173,7 +175,8 @@ def _from_source(tool: Tool, version: str, say: Say) -> Path:
 def _keep(tool: Tool, binary: Path, version: str) -> Path:
     """Move a binary into the cache in one step, so that no other run meets half of it."""
     if tool.proof:
-        ok, output = run([str(binary), tool.proof], binary.parent, _DOWNLOAD_SECONDS)
+        command = [str(binary), tool.proof]
+        ok, output = run(command, binary.parent, _DOWNLOAD_SECONDS)
         if not ok:
             raise ToolError(f"the {tool.name} obtained does not run here: {_last_line(output)}")
     target = _cached(tool, version)

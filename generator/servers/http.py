@@ -51,7 +51,8 @@ class Endpoint:
         secrets = tuple(secret for secret in (self.token, self.password) if secret)
         if not self.password:
             return Mask(secrets)
-        return Mask(secrets, pairs=(f"{self.user or ''}:{self.password}",))
+        pair = f"{self.user or ''}:{self.password}"
+        return Mask(secrets, pairs=(pair,))
 
 
 class Client:
@@ -147,7 +148,9 @@ class Client:
     def stranger(self, path: str, answer: httpx.Response, where: str = "") -> ToolError:
         """The error for an answer that such a server does not give; `where` says in what."""
         name = self.endpoint.name
-        difference = f": {where}" if where else f" ({self.said(answer)})"
+        difference = f": {where}"
+        if not where:
+            difference = f" ({self.said(answer)})"
         return self.error(
             f"answers {path}, but not as {name} does{difference}; is this the address of {name}?"
         )

@@ -17,6 +17,7 @@ _TOO_LARGE = "received message larger than max"  # of 4 MB, by default, between 
 _NANO = 1_000_000_000
 
 
+Labels = Mapping[str, str]
 PushedStream = Mapping[str, Any]  # as the push API of Loki takes it
 TimedLine = tuple[int, str]  # its time in nanoseconds, and its text
 
@@ -25,7 +26,7 @@ TimedLine = tuple[int, str]  # its time in nanoseconds, and its text
 class Series:
     """One series of Loki's answer: labels, and the value at each step that has one."""
 
-    labels: Mapping[str, str]
+    labels: Labels
     values: Mapping[int, str]
 
 
@@ -90,7 +91,8 @@ class Loki:
         }
         lines = []
         for stream in self._query(answers.LINES, parameters):
-            lines += [(int(time), line) for time, line in stream["values"]]
+            for time, line in stream["values"]:
+                lines.append((int(time), line))
         return sorted(lines)
 
     def rules(self) -> list[Mapping[str, Any]]:

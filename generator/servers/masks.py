@@ -21,10 +21,13 @@ class Mask:
     pairs: tuple[str, ...] = ()
 
     def __call__(self, text: str) -> str:
-        return self._pattern.sub("***", text) if self._pattern else text
+        if not self._pattern:
+            return text
+        return self._pattern.sub("***", text)
 
     def __add__(self, other: "Mask") -> "Mask":
-        return Mask(self.secrets + other.secrets, self.pairs + other.pairs)
+        secrets = self.secrets + other.secrets
+        return Mask(secrets, self.pairs + other.pairs)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
@@ -56,7 +59,8 @@ def _said_in_texts(secret: str) -> Iterator[str]:
     yield repr(secret)[1:-1]
     yield html.escape(secret)
     yield html.escape(secret, quote=False)
-    for address in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+    in_address = quote(secret, safe=""), quote(secret), quote_plus(secret)
+    for address in in_address:
         yield address
         yield address.lower()
 

@@ -9,7 +9,7 @@ from typing import Self
 from generator.base.shapes import TEXT, Schema, Shape, ShapeError, record
 from generator.servers import answers
 from generator.servers.http import Client
-from generator.servers.loki import PushedStream, Series, TimedLine, batches
+from generator.servers.loki import Labels, PushedStream, Series, TimedLine, batches
 
 _PUSH = "/insert/loki/api/v1/push"
 _FLUSH = "/internal/force_flush"
@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.05
 # Statuses of a part of it that only takes lines, or of one that does not allow that.
 _NOT_OURS = (400, 401, 403, 404, 405)
 RESULT = "__name__"  # the label with the name of what was counted
-LabelledValue = tuple[Mapping[str, str], str]
+LabelledValue = tuple[Labels, str]
 _LabelPairs = tuple[tuple[str, str], ...]
 _TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\z"}
 _LINE = Shape(record({"_msg": TEXT}, _time=_TIME))
@@ -58,16 +58,21 @@ class VictoriaLogs:
         # By itself it does so after a second; where this is refused, that is waited for.
         self._client.request("GET", _FLUSH, allow=_NOT_OURS)
 
-    def wait(self, count: int, labels: Mapping[str, str]) -> None:
+    def wait(self, count: int, labels: Labels) -> None:
         """Until so many lines of the streams with these labels are found. Raises ToolError if they do not come.
 
         A stream selector finds new streams about a second later than a filter finds their lines.
         """
-        matchers = [f"{name}={json.dumps(value)}" for name, value in labels.items()]
-        query = f"{{{', '.join(matchers)}}} | stats count() as n"
+        matchers = []
+        for name, value in labels.items():
+            matchers.append(f"{name}={json.dumps(value)}")
+        selector = ", ".join(matchers)
+        query = f"{{{selector}}} | stats count() as n"
         deadline = time.monotonic() + _SEEN_SECONDS
         while True:
-            seen = sum(int(value) for _, value in self.counts(query, {}))
+            seen = 0
+            for _, value in self.counts(query, {}):
+                seen += int(value)
             if seen >= count:
                 return
             if time.monotonic() > deadline:
@@ -84,7 +89,8 @@ class VictoriaLogs:
         """
         by_labels: dict[_LabelPairs, dict[int, str]] = {}
         for number in range(count + 1):
-            moment = start * _NANO + round(number * step * _NANO)
+            later = round(number * step * _NANO)
+            moment = start * _NANO + later
             for labels, value in self._at(expr, moment):
                 key = tuple(sorted(labels.items()))
                 values = by_labels.setdefault(key, {})
@@ -109,7 +115,7 @@ class VictoriaLogs:
     def counts(
         self,
         query: str,
-        labels: Mapping[str, str],
+        labels: Labels,
         start: int | None = None,
         end: int | None = None,
     ) -> list[LabelledValue]:
@@ -134,7 +140,7 @@ class VictoriaLogs:
         return rows
 
     def lines(
-        self, query: str, labels: Mapping[str, str], start: int, end: int, limit: int | None = None
+        self, query: str, labels: Labels, start: int, end: int, limit: int | None = None
     ) -> list[TimedLine]:
         """The lines that pass a query, with their times in nanoseconds, oldest first; `end` is not included.
 
@@ -155,7 +161,7 @@ class VictoriaLogs:
         return sorted(lines)
 
 
-def _query_parameters(query: str, labels: Mapping[str, str]) -> dict[str, str]:
+def _query_parameters(query: str, labels: Labels) -> dict[str, str]:
     """A query for lines with these labels only, whatever it is."""
     if not labels:
         return {"query": query}
@@ -172,4 +178,5 @@ def _read_nanoseconds(text: str) -> int:
     """A time as RFC 3339 has it, up to nine digits after the second."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
     moment = datetime.fromisoformat(f"{whole}+00:00")
-    return round(moment.timestamp()) * _NANO + int(fraction.ljust(9, "0"))
+    nanoseconds = int(fraction.ljust(9, "0"))
+    return round(moment.timestamp()) * _NANO + nanoseconds

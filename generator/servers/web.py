@@ -157,7 +157,9 @@ def _proxy(url: httpx.URL) -> str | None:
     """As other programs do it: none for this machine, and none for what NO_PROXY names."""
     proxies = urllib.request.getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    if not proxy or _is_here(url.host) or urllib.request.proxy_bypass(url.host):
+    if not proxy:
+        return None
+    if _is_here(url.host) or urllib.request.proxy_bypass(url.host):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
 
