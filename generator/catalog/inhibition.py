@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from msgspec.structs import asdict
+
 from generator.catalog.model import SEVERITIES
 from generator.catalog.profile import LogLabels, MetricLabels, Profile
 
@@ -35,8 +37,8 @@ def meeting_place(cause: Labels, symptom: Labels, profile: Profile) -> Place | N
     An alert on metrics may lack the Pod or the node, but never its target.
     """
     if isinstance(cause, MetricLabels) and isinstance(symptom, MetricLabels):
-        named_labels = (cause.cluster, cause.namespace, cause.pod, cause.node, cause.instance)
-        return Place(cause.instance, tuple(filter(None, named_labels)))
+        labels = asdict(cause).values()
+        return Place(cause.instance, tuple(filter(None, labels)))
     named = _labels_of_place(cause, symptom, profile)
     shared = {kind: getattr(named, kind) for kind in _kinds(cause, symptom)}
     key = shared.get("pod") or shared.get("node")

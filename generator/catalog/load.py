@@ -39,8 +39,6 @@ _SAMPLE_FOLDERS = ("fires", "silent")
 _MOST_LINES = 100_000  # that one line of a test writes
 _MOST_STEPS = 11_000  # points that Loki answers at once
 _LOG_TESTS = "input_streams"  # what only a file of unit tests with log lines has; promtool's have input_series
-
-
 _DRESS = {dress.__name__: dress for dress in DRESSES}
 
 
@@ -79,7 +77,8 @@ def load(
     shipped = shipped_catalog()
     reader.read_schemas(shipped)
     metrics = reader.metrics(shipped, shipped)
-    harmless, known_bugs = reader.harmless(shipped), reader.known_bugs(shipped)
+    harmless = reader.harmless(shipped)
+    known_bugs = reader.known_bugs(shipped)
     entries: dict[str, Entry] = {}
     catalogs = (base or shipped, *extra_catalogs)
     for folder in catalogs[1:]:
@@ -134,9 +133,10 @@ def load_tests(path: Path) -> TestFile:
     """Read one file of unit tests. Raises ToolError if it cannot be read at all."""
     reader = _CatalogReader()
     reader.read_schemas(shipped_catalog())
-    tests = reader.log_tests(path) if _LOG_TESTS in (reader.text(path) or "") else None
+    text = reader.text(path) or ""
+    tests = reader.log_tests(path) if _LOG_TESTS in text else None
     if tests is None:
-        reader.problems += _no_rule_files(path, reader.text(path) or "")
+        reader.problems += _no_rule_files(path, text)
         return TestFile(None, (), tuple(reader.problems))
     if not tests.rule_files:
         message = f"key 'rule_files' is missing; only {_TESTS} of an entry, beside its {_ENTRY}, does without it"
@@ -168,9 +168,10 @@ def _matching_files(folder: Path, pattern: str) -> list[Path]:
     if Path(pattern).is_absolute():
         return [Path(pattern)]
     try:
-        return sorted(path for path in folder.glob(pattern) if path.is_file())
+        found = sorted(folder.glob(pattern))
     except (ValueError, NotImplementedError, IndexError):  # what pathlib says of '', '.' and '**x'
         return []
+    return [path for path in found if path.is_file()]
 
 
 class _WrittenLines(Struct, frozen=True):
@@ -214,21 +215,25 @@ class _CatalogReader(Reader):
         self.report(Location(display(path)), message)
 
     def read_schemas(self, shipped: Path) -> None:
-        self.schema_text = self.text(shipped / "schema.json") or "{}"
-        self.tests_schema = self.text(shipped / "tests.schema.json") or "{}"
+        self.entry_schema = self.schema(shipped, "schema.json")
+        self.tests_schema = self.schema(shipped, "tests.schema.json")
+
+    def schema(self, shipped: Path, name: str) -> str:
+        return self.text(shipped / name) or "{}"
 
     def metrics(self, folder: Path, shipped: Path) -> Mapping[str, Metric]:
-        schema_text = self.text(shipped / "metrics.schema.json") or "{}"
+        schema_text = self.schema(shipped, "metrics.schema.json")
         rows = self.rows(folder / _METRICS, schema_text, "name")
-        return {metric.name: metric for metric in convert(rows, list[Metric])}
+        metrics = convert(rows, list[Metric])
+        return {metric.name: metric for metric in metrics}
 
     def harmless(self, folder: Path) -> tuple[Harmless, ...]:
-        schema_text = self.text(folder / "harmless.schema.json") or "{}"
+        schema_text = self.schema(folder, "harmless.schema.json")
         rows = self.rows(folder / "harmless.yaml", schema_text, "id")
         return convert(rows, tuple[Harmless, ...])
 
     def known_bugs(self, folder: Path) -> tuple[KnownBug, ...]:
-        schema_text = self.text(folder / "known-bugs.schema.json") or "{}"
+        schema_text = self.schema(folder, "known-bugs.schema.json")
         rows = self.rows(folder / "known-bugs.yaml", schema_text, "id")
         return convert(rows, tuple[KnownBug, ...])
 
@@ -244,15 +249,14 @@ class _CatalogReader(Reader):
             message = "no entry here; a catalog holds folders with a failure.yaml each"
             self.report_file(folder, message)
         for path in found:
-            parsed = self.document(path / _ENTRY, self.schema_text)
+            parsed = self.document(path / _ENTRY, self.entry_schema)
             if parsed is None:
                 continue
             own_id = parsed.data["id"]
             if own_id != path.name:
                 message = f"id '{own_id}' must be the name of its folder, '{path.name}'"
                 self.report(parsed.at("id"), message)
-            read = {name: self.optional(path / name) for name in (_TESTS, _METRIC_TESTS)}
-            unit_tests = {name: text for name, text in read.items() if text is not None}
+            unit_tests = self.unit_tests(path)
             on_loki = None
             if _LOG_TESTS in unit_tests.get(_TESTS, ""):
                 del unit_tests[_TESTS]
@@ -260,9 +264,15 @@ class _CatalogReader(Reader):
             lines = tuple(self.samples(path, parsed)) if samples else ()
             yield entry_of(parsed, lines, unit_tests, on_loki)
 
-    def optional(self, path: Path) -> str | None:
-        """The text of a file that need not be there."""
-        return self.text(path) if os.path.lexists(path) else None
+    def unit_tests(self, entry: Path) -> dict[str, str]:
+        """The texts of an entry's files of unit tests, by name; it need not have any."""
+        texts = {}
+        for name in (_TESTS, _METRIC_TESTS):
+            path = entry / name
+            text = self.text(path) if os.path.lexists(path) else None
+            if text is not None:
+                texts[name] = text
+        return texts
 
     def entry_folders(self, catalog: Path) -> list[Path]:
         """The folders of entries. What looks like one and cannot be read as one is a problem, not left out."""
@@ -345,7 +355,8 @@ class _CatalogReader(Reader):
         if len(lines) * times > _MOST_LINES:
             self.report(where, f"writes more than {_MOST_LINES:,} lines; a test needs fewer")
             return
-        start, every = seconds(row.at), seconds(row.every or "0s")
+        start = seconds(row.at)
+        every = seconds(row.every or "0s")
         for turn in range(times):
             time = start + turn * every
             for line in lines:

@@ -417,12 +417,9 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     def steps(self) -> tuple[Step, ...]:
         """All steps in the order of the page: what stops the damage, the diagnosis, the other mitigations."""
-        first = tuple(step for step in self.mitigation if step.stops_damage)
-        return (
-            *first,
-            *self.diagnosis,
-            *(step for step in self.mitigation if not step.stops_damage),
-        )
+        first = [step for step in self.mitigation if step.stops_damage]
+        later = [step for step in self.mitigation if not step.stops_damage]
+        return (*first, *self.diagnosis, *later)
 
     @property
     def milder(self) -> Milder | None:
@@ -436,17 +433,24 @@ class Entry(Struct, frozen=True, kw_only=True):
         """Names of the alerts on its lines, the own one first."""
         if not self.logs:
             return ()
-        return (self.alert, self.milder.alert) if self.milder else (self.alert,)
+        if self.milder:
+            return (self.alert, self.milder.alert)
+        return (self.alert,)
 
     def severity_of(self, alert: str) -> Severity:
         own = self._own(alert)
-        return own.severity if own and own.severity else self.severity
+        if own and own.severity:
+            return own.severity
+        return self.severity
 
     def _own(self, alert: str) -> MetricAlert | Milder | None:
         """The alert that may have a severity of its own."""
         if self.is_milder(alert):
             return self.milder
-        return next((row for row in self.metric_alerts if row.name == alert), None)
+        for row in self.metric_alerts:
+            if row.name == alert:
+                return row
+        return None
 
     @property
     def by_builds_alone(self) -> bool:
@@ -481,7 +485,9 @@ class Metric(Struct, frozen=True):
     @property
     def versions(self) -> Versions | None:
         """The releases that export it, where not all do."""
-        return Versions(self.first, self.last) if self.first and self.last else None
+        if self.first and self.last:
+            return Versions(self.first, self.last)
+        return None
 
 
 class Harmless(Struct, frozen=True):

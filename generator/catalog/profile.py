@@ -24,7 +24,8 @@ class LogLabels(Struct, frozen=True, kw_only=True):
 
     def names(self) -> list[str]:
         """The labels of one kube-proxy, the broadest first."""
-        return [label for label in (self.cluster, self.namespace, self.pod, self.node) if label]
+        labels = (self.cluster, self.namespace, self.pod, self.node)
+        return [label for label in labels if label]
 
     def by(self) -> str:
         """The same for a grouping."""
@@ -59,7 +60,9 @@ class LokiProfile(Struct, frozen=True):
     keep_firing_for: str
 
     def source(self, stream: Stream) -> LogSource | None:
-        return self.kernel if stream == "kernel" else LogSource(self.selector, self.labels)
+        if stream == "kernel":
+            return self.kernel
+        return LogSource(self.selector, self.labels)
 
 
 class PrometheusProfile(Struct, frozen=True):

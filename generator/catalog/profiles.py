@@ -23,7 +23,8 @@ _DEPTH = 100  # files of which each extends the next
 
 def presets(catalog: Path) -> dict[str, Path]:
     """The shipped presets by name."""
-    return {path.stem: path for path in sorted((catalog / "presets").glob("*.yaml"))}
+    found = (catalog / "presets").glob("*.yaml")
+    return {path.stem: path for path in sorted(found)}
 
 
 def read_profile(
@@ -35,8 +36,9 @@ def read_profile(
     """
     schema_text = _schema(reader, catalog)
     found = _layered(reader, catalog, path, schema_text, set()) if path else None
-    day = (today or datetime.now(UTC).date()).isoformat()
-    return _profile_of(found or Document("", {}), schema_text, day)
+    if today is None:
+        today = datetime.now(UTC).date()
+    return _profile_of(found or Document("", {}), schema_text, today.isoformat())
 
 
 def read_presets(catalog: Path) -> list[Preset]:
@@ -52,7 +54,8 @@ def files(catalog: Path, path: Path) -> list[Path]:
     """The files that a profile is made of, its own first. Raises ToolError if one cannot be read."""
     reader = Reader()
     found = _layered(reader, catalog, path, _schema(reader, catalog), set())
-    return [path, *(Path(layer.path) for layer in found.below)] if found else [path]
+    below = found.below if found else ()
+    return [path, *(Path(layer.path) for layer in below)]
 
 
 def _schema(reader: Reader, catalog: Path) -> str:
@@ -129,13 +132,16 @@ def _with_defaults(node: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str
 
 def _profile_of(parsed: Document, schema_text: str, today: str) -> Profile:
     data = _with_defaults(json.loads(schema_text), parsed.data or {})
-    entries = convert(list(map(_disabled_row, data["disabled"])), tuple[Disabled, ...])
+    entry_rows = list(map(_disabled_row, data["disabled"]))
+    entries = convert(entry_rows, tuple[Disabled, ...])
     check_rows = document.named_rows(data["disabled_checks"], "check")
     checks = convert(check_rows, tuple[DisabledCheck, ...])
     disabled, lapsed = _by_day(entries, today)
     disabled_checks, lapsed_checks = _by_day(checks, today)
     settings, annotations = _by_alert(data["alerts"])
-    servers = {name: _server(parsed, name, row) for name, row in data["servers"].items()}
+    servers = {}
+    for name, row in data["servers"].items():
+        servers[name] = _server(parsed, name, row)
     prepared = {
         "alerts": settings,
         "alert_annotations": annotations,
@@ -154,8 +160,11 @@ Rows = Mapping[str, Mapping[str, Any]]
 
 def _by_alert(rows: Rows) -> tuple[Rows, Rows]:
     """What a profile changes of alerts, and the annotations that it adds to them."""
-    settings = {name: _without(row, "annotations") for name, row in rows.items()}
-    annotations = {name: row["annotations"] for name, row in rows.items() if "annotations" in row}
+    settings, annotations = {}, {}
+    for name, row in rows.items():
+        settings[name] = _without(row, "annotations")
+        if "annotations" in row:
+            annotations[name] = row["annotations"]
     return settings, annotations
 
 

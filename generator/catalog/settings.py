@@ -43,7 +43,10 @@ def metric_hold(alert: MetricAlert, profile: Profile) -> str:
 
 def metric_parameters(alert: MetricAlert, profile: Profile) -> Mapping[str, float | str]:
     changed = profile.alerts.get(alert.name, {})
-    return {key: changed.get(key, parameter.default) for key, parameter in alert.parameters.items()}
+    values = {}
+    for key, parameter in alert.parameters.items():
+        values[key] = changed.get(key, parameter.default)
+    return values
 
 
 def known_build_hold(alert: str, profile: Profile) -> str:

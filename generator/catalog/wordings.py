@@ -1,6 +1,6 @@
 """The wordings of an entry as one signature."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from generator.catalog.model import Entry, LogSignal, Variant
@@ -28,17 +28,17 @@ def _searched_for(variants: Iterable[Variant]) -> tuple[str, ...]:
     return _shortest(held)
 
 
-def _pattern_of_all(variants: Iterable[Variant]) -> str | None:
+def _pattern_of_all(variants: Sequence[Variant]) -> str | None:
     """What the lines of all the wordings match; none where texts alone tell."""
-    parts = []
-    with_pattern = False
-    for variant in variants:
-        with_pattern = with_pattern or variant.pattern is not None
-        part = escape(variant.literal) if variant.literal is not None else variant.pattern
-        parts.append(str(part))
-    if not with_pattern:
+    if all(variant.pattern is None for variant in variants):
         return None
-    return parts[0] if len(parts) == 1 else "|".join(f"(?:{part})" for part in parts)
+    parts = []
+    for variant in variants:
+        part = variant.pattern if variant.literal is None else escape(variant.literal)
+        parts.append(str(part))
+    if len(parts) == 1:
+        return parts[0]
+    return "|".join(f"(?:{part})" for part in parts)
 
 
 def by_alert(entry: Entry) -> Mapping[str, Signature]:

@@ -91,7 +91,7 @@ def _of_pods(site: KubeProxyProfile) -> dict[str, Word]:
     flags = command(f"get pod \"$POD\" -o jsonpath='{arguments}'")
     in_map = command(f"get configmap {site.config_map} -o yaml")
     # Braces, so that what follows a pipe reads both.
-    both = Command("kubectl", f"{{\n  {flags.text}\n  {in_map.text}\n}}")
+    both = f"{{\n  {flags.text}\n  {in_map.text}\n}}"
     image = '{.spec.containers[0].image}{"\\n"}'
     log = _log_of_file(site.log_file) if site.log_file else _log_of_pod(site)
     restarts = _of_daemonset(site) if site.runs_as == "daemonset" else _of_static_pod()
@@ -100,7 +100,7 @@ def _of_pods(site: KubeProxyProfile) -> dict[str, Word]:
         "status": command('get pod "$POD" -o wide'),
         "inside": lambda text: command(f'exec "$POD" -- {text}'),
         "version": command(f"get pod \"$POD\" -o jsonpath='{image}'"),
-        "configuration": both if site.config_map else flags,
+        "configuration": Command("kubectl", both) if site.config_map else flags,
     }
     return own | log | restarts
 

@@ -63,7 +63,7 @@ def _asked_for(runs: Iterable[Run]) -> frozenset[str]:
     names: set[str] = set()
     for run in runs:
         if run.program == "read":
-            names.update(word for word in run.words if not word.startswith("-"))
+            names |= {word for word in run.words if not word.startswith("-")}
     return frozenset(names)
 
 
@@ -81,7 +81,8 @@ def _run_of_command(command: "Node") -> Run:
         words = words[1:]
         while len(words) > 1 and _OF_FRONT.match(words[0]):
             words = words[1:]
-    return Run(words[0] if words else "", tuple(words[1:]))
+    program = words[0] if words else ""
+    return Run(program, tuple(words[1:]))
 
 
 def _arguments(command: "Node") -> Iterator["Node"]:
