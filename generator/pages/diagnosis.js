@@ -17,7 +17,7 @@ const Diagnosis = (() => {
   const BLANKS = [" ", "\t"];
   const BARE_MESSAGE = "\nMESSAGE\n"; // of the journal's, with its length in front
   const TITLE = 100; // characters of the first line of a record of the journal's, which bears a time
-  const compile = (pattern) => RE2JS.RE2JS.compile(pattern);
+  const { compile } = Unwrap;
   const found = (pattern, text) => pattern.matcher(text).find();
 
   function matches(signature, line) {

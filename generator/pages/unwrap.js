@@ -3,7 +3,12 @@
 // browser, with the same patterns. RE2 reads them: the browser's own regular expressions never see the log.
 
 const Unwrap = (() => {
-  const compile = (pattern) => RE2JS.RE2JS.compile(pattern);
+  // A pattern of the catalog is read once, not again for each log: that takes longer than to search a short one.
+  const READ = new Map();
+  function compile(pattern) {
+    if (!READ.has(pattern)) READ.set(pattern, RE2JS.RE2JS.compile(pattern));
+    return READ.get(pattern);
+  }
   const TIME = compile(
     "\\A(\\d{4})-(\\d\\d)-(\\d\\d)[T ](\\d\\d):(\\d\\d):(\\d\\d)(?:[.,](\\d+))?(Z|[+-]\\d\\d:?\\d\\d)?\\z");
   const FINEST = 1e11; // seconds; a larger number counts milliseconds or finer
@@ -340,7 +345,7 @@ const Unwrap = (() => {
     formOf(front) {
       if (!this.forms.has(front)) {
         if (this.forms.size >= FORMS) this.forms.clear();
-        this.forms.set(front, compile(this.patternOf(front)));
+        this.forms.set(front, RE2JS.RE2JS.compile(this.patternOf(front)));
       }
       return this.forms.get(front);
     }
@@ -472,5 +477,5 @@ const Unwrap = (() => {
     return Object.fromEntries(Object.keys(pattern.namedGroups()).map((name) => [name, found.group(name)]));
   }
 
-  return { Unwrapper, moment, groupsOf };
+  return { Unwrapper, compile, moment, groupsOf };
 })();

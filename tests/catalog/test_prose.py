@@ -107,6 +107,12 @@ def answers(entries: list[Entry], grid: list[Facts]) -> list[object]:
     return found
 
 
+@cache
+def answers_of_the_catalog(step: int) -> list[object]:
+    """Of each so many of the facts."""
+    return answers(list(failures()), GRID[::step])
+
+
 def builds(entries: list[Entry]) -> list[object]:
     return [
         [(one.pattern, one.fixed_in) for one in known_builds(entry, mode)]
@@ -123,8 +129,8 @@ def same(text: str) -> Iterator[str]:
 @pytest.mark.parametrize("text", OTHERS)
 def test_no_sentence_decides_a_verdict(text: str) -> None:
     other = with_words(same(text))
-    grid = GRID[:: len(OTHERS)] if text != OTHERS[0] else GRID
-    assert answers(other, grid) == answers(list(failures()), grid)
+    step = len(OTHERS) if text != OTHERS[0] else 1
+    assert answers(other, GRID[::step]) == answers_of_the_catalog(step)
 
 
 def test_no_sentence_decides_which_builds_are_known() -> None:

@@ -211,6 +211,20 @@ def test_a_failure_is_named_with_its_first_step_and_its_page(page: Page, address
     assert page.inner_text("h1") == "KubeProxyIptablesBackendMismatch"
 
 
+@ONCE
+def test_the_patterns_are_read_once_for_all_logs(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    page.evaluate(PASTE, CHAIN)
+    page.evaluate("""() => {
+      const compile = RE2JS.RE2JS.compile;
+      window.read = 0;
+      RE2JS.RE2JS.compile = (...given) => { window.read += 1; return compile.apply(RE2JS.RE2JS, given); };
+    }""")
+    assert page.evaluate(PASTE, f"{HEALTHY}{CHAIN}")["verdict"] == "found"
+    assert page.evaluate("window.read") == 0
+    assert page.evaluate("RE2JS.RE2JS.compile('a') && window.read") == 1  # the count works
+
+
 LOCK_NOT_MOUNTED = sorted(ROOT.glob("catalog/iptables-lock-not-mounted/samples/fires/*.log"))[0]
 BY_VERSION = "Fix: depends on the version: read the table in the runbook"
 FIXES = {  # by a log of the failure; none where neither a version nor a setting ends it
