@@ -364,16 +364,14 @@ def _key_of_alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> 
     """
     end = min(stop if key == _JSON_ERROR else _rest_stop(data, stop), start + _ALIKE_BYTES)
     head = _klog_head(data, start, stop)
-    front = data[start : head.start()] if head else b""
-    message = data[head.end() : stop] if head else data[start:stop]
+    front, message = (
+        (data[start : head.start()], data[head.end() : stop]) if head else (b"", data[start:stop])
+    )
     rest = data[stop:end]
-    in_json = message.startswith(b"{") if head is None else b'"' in front
-    if in_json:
+    if b'"' in front or (not head and message[:1] == b"{"):
         front, message, rest = timeless(front), timeless(message), timeless(rest)
-    if plain:
-        message = message.translate(None, _DIGITS)
     around = (front + rest).translate(None, _DIGITS)
-    return hash((around, message))
+    return hash((around, message.translate(None, _DIGITS) if plain else message))
 
 
 def _printer(data: bytes, start: int, stop: int) -> tuple[bytes | None, ...]:

@@ -393,27 +393,23 @@ def _front(text: str) -> Mapping[str, str | None] | None:
 
 
 def _of_front(groups: Mapping[str, str | None], now: datetime) -> Line:
-    pairs = _LABEL.findall(groups.get("labels") or "")
-    labels = {key.lower(): value for key, value in pairs}
+    labels = {key.lower(): value for key, value in _LABEL.findall(groups.get("labels") or "")}
+    short = groups.get("short")
+    if short:
+        time = _in_year(_MONTHS.index(short[:3]) // 3 + 1, int(short[4:6]), short[7:], now)
+    else:
+        time = moment(groups.get("time") or groups.get("unix")) or time_in(
+            groups.get("dated") or ""
+        )
     line = Line(
         groups["text"] or "",
-        _time_of_front(groups, now),
+        time,
         groups.get("node") or _value_at_key(labels, _NODES),
         groups.get("pod") or _value_at_key(labels, _PODS),
         groups.get("program") or _program(labels),
         groups.get("tag") == "P",
     )
     return _with_perhaps(line, groups)
-
-
-def _time_of_front(groups: Mapping[str, str | None], now: datetime) -> datetime | None:
-    """The time that a wrapping in front of a line says, in whichever form it says it."""
-    short = groups.get("short")
-    if short:
-        month = _MONTHS.index(short[:3]) // 3 + 1
-        return _in_year(month, int(short[4:6]), short[7:], now)
-    time = moment(groups.get("time") or groups.get("unix"))
-    return time or time_in(groups.get("dated") or "")
 
 
 def _with_perhaps(line: Line, groups: Mapping[str, str | None]) -> Line:
