@@ -75,7 +75,7 @@ class InLoki:
             time=wanted.end,
         )
         for row in rows:
-            yield row["metric"], int(_number_in(row))
+            yield row["metric"], int(_value_of_row(row))
 
     def first(self, wanted: Wanted, place: Place, limit: int) -> list[TimedLine]:
         """The first lines of a place, with their times."""
@@ -193,7 +193,7 @@ def in_prometheus(prometheus: Client, rules: Rules, profile: Profile, findings: 
         )
         for row in rows:
             place = _first_label(row["metric"], names)
-            observed = _observed(metric, _number_in(row))
+            observed = _observed(metric, _value_of_row(row))
             sentence = f"{place}: {observed}" if place else observed
             findings.measured(alert.entry.id, sentence, [place] if place else [])
 
@@ -208,7 +208,7 @@ def _observed(metric: MetricAlert, value: float) -> str:
     return metric.observation.replace("{value}", form.format(value))
 
 
-def _number_in(row: Mapping[str, Any]) -> float:
+def _value_of_row(row: Mapping[str, Any]) -> float:
     """Of a row of an answer: its value comes behind a time, as a text."""
     return float(row["value"][1])
 

@@ -224,7 +224,7 @@ class Scanner:
             event, done = self._event(data, at, now, lines)
             if not dependent and (not event.error or event.owners):
                 self._remember(data, start, stop, done, event)
-            event = replace(event, line=_below(section, event.line)) if section else event
+            event = replace(event, line=_told_by_heading(section, event.line)) if section else event
             if text and event.error and not event.owners:
                 alike[text] = _Alike(at, event)
                 self._keep(text, event.rest)
@@ -250,7 +250,9 @@ class Scanner:
         """Lines that came before, counted by where they come from; the first and the last of all with their times."""
         ends: dict[tuple[Proven, str | None], tuple[list[_Clocked], list[_Clocked]]] = {}
         for ((verdict, origin), section), row in again.items():
-            line = _below(section, Line("", None, origin.node, origin.pod, origin.program))
+            line = _told_by_heading(
+                section, Line("", None, origin.node, origin.pod, origin.program)
+            )
             yield Event(line, verdict.owners, _NOTHING, count=row.count)
             firsts, lasts = ends.setdefault((verdict, other_program(line)), ([], []))
             firsts.append((_clock(data, row.first), row.first))
@@ -272,10 +274,10 @@ class Scanner:
                 return False
             place = head.start()
             section = self._sections.at(place)
-            if not other_program(_below(section, _whole_line(data, place, now)[0])):
+            if not other_program(_told_by_heading(section, _whole_line(data, place, now)[0])):
                 return True
             at = _bounds(data, place)[1]
-            if section and other_program(_below(section, Line(""))):
+            if section and other_program(_told_by_heading(section, Line(""))):
                 at = self._sections.end(place) or window.end
         return False
 
@@ -356,7 +358,7 @@ class Scanner:
         """The line at a place with all that is known of it."""
         line, start, _ = _whole_line(data, at, now)
         line = self._with_neighbours(data, start, line, now)
-        return _below(self._sections.at(start), line)
+        return _told_by_heading(self._sections.at(start), line)
 
     def _with_neighbours(self, data: bytes, start: int, line: Line, now: datetime) -> Line:
         """The line, with what its neighbours know of it: the time of the message that it belongs to."""
@@ -465,10 +467,8 @@ def _key_of_alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> 
     in_json = message.startswith(b"{") if head is None else b'"' in front
     if in_json:
         front, message, rest = timeless(front), timeless(message), timeless(rest)
-    if plain:
-        message = message.translate(None, _DIGITS)
     around = (front + rest).translate(None, _DIGITS)
-    return hash((around, message))
+    return hash((around, message.translate(None, _DIGITS) if plain else message))
 
 
 def _printer(data: bytes, start: int, stop: int) -> tuple[bytes | None, ...]:
@@ -503,7 +503,7 @@ def _clock(data: bytes, at: int) -> bytes:
     return b""
 
 
-def _below(section: Origin | None, line: Line) -> Line:
+def _told_by_heading(section: Origin | None, line: Line) -> Line:
     """A line with what the heading above it says, where its own wrapping does not."""
     if section is None:
         return line

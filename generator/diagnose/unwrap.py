@@ -232,6 +232,8 @@ _NAMED_IN_FRONT = (
     re.compile(rf"(?:\A|\s)(?P<perhaps_pod>{_POD})[:/](?P<perhaps_program>{_CONTAINER})[:\s]*\Z"),
 )
 _TIME_IN_FRONT = re.compile(_TIME)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_FRACTION = re.compile(r"[.,](\d{1,6})\d*")
 _JSON_VALUE = re.compile(r'"\s*:\s*"\Z')
 _JSON_TEXT = re.compile(r'\A[^"\\]*(?:\\.[^"\\]*)+"[\s,\]}]*\Z')
 _QUOTED_IN_JSON = re.compile(r'\A(?:[^"\\]|\\.)*')
@@ -257,7 +259,8 @@ def unwrap(line: str, now: datetime) -> Line:
     `now` decides the year of times that come without one.
     """
     # Web pages and chats write spaces that do not break.
-    plain = (_COLOURS.sub("", line) if "\x1b" in line else line).replace("\u00a0", " ")
+    plain = _COLOURS.sub("", line) if "\x1b" in line else line
+    plain = plain.replace("\u00a0", " ")
     found = Line(plain.rstrip("\r\n"))
     for _ in range(_DEPTH):
         inner = _inside(found.text, now)
@@ -488,8 +491,9 @@ def _behind_unknown(text: str) -> Line | None:
     record = _record_behind(text)
     if record:
         return record
-    heads = [head for pattern in _HEADS if (head := pattern.search(text[: _FRONT * 2]))]
-    at = min((head.start() for head in heads), default=0)
+    near = text[: _FRONT * 2]
+    heads = (pattern.search(near) for pattern in _HEADS)
+    at = min((head.start() for head in heads if head), default=0)
     if not at or at > _FRONT:
         return None
     front = text[:at]
@@ -513,12 +517,15 @@ def _record_behind(text: str) -> Line | None:
     except (ValueError, RecursionError):
         return None
     line = _of_record(text, record) if _names_a_text(record) else None
-    return replace(line, time=line.time or time_in(text[: begin.start()])) if line else None
+    if line is None or line.time:
+        return line
+    return replace(line, time=time_in(text[: begin.start()]))
 
 
 def _names_a_text(record: Mapping[str, Any]) -> bool:
     """Whether a record has a text under a key for messages, and not only texts of any kind."""
-    return any(key.lower() in TEXTS and isinstance(value, str) for key, value in record.items())
+    keys = (key.lower() for key, value in record.items() if isinstance(value, str))
+    return any(key in TEXTS for key in keys)
 
 
 def apart(headed: Line, line: str) -> bool:
@@ -638,7 +645,8 @@ def message(values: Sequence[tuple[str, Any]]) -> str | None:
         text = _message_text(value)
         if text is not None:
             texts.append((path, text))
-    headed = [text.lstrip() for _, text in texts if begins(text.lstrip())]
+    stripped = (text.lstrip() for _, text in texts)
+    headed = [text for text in stripped if begins(text)]
     if headed:
         return max(headed, key=len)  # a record may have a short and a full message
     for key in TEXTS:
@@ -668,34 +676,45 @@ def _json_record(text: str) -> Mapping[str, Any] | None:
 
 
 def _value_at_key(values: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    """The first text whose path of keys ends with one of these names."""
-    ranked = [
-        (rank, value) for key, value in values.items() if (rank := _rank(key, names)) is not None
-    ]
-    texts = [(rank, value) for rank, value in ranked if isinstance(value, str) and value]
-    return min(texts, key=lambda row: row[0])[1] if texts else None
+    """The text whose path of keys ends with the first one of these names that there is."""
+    best: str | None = None
+    best_rank = len(names)
+    for path, value in values.items():
+        if not value or not isinstance(value, str):
+            continue
+        rank = _rank(path, names)
+        if rank < best_rank:
+            best, best_rank = value, rank
+    return best
 
 
 @lru_cache(maxsize=_FIELDS * 10)
-def _rank(path: str, names: tuple[str, ...]) -> int | None:
-    """The place of the first name that a path of keys ends with."""
+def _rank(path: str, names: tuple[str, ...]) -> int:
+    """The place of the first name that a path of keys ends with; that behind the last name if it ends with none."""
     plain = re.sub(r"[^a-z0-9]+", "_", path).strip("_")
-    ends = (rank for rank, name in enumerate(names) if plain == name or plain.endswith(f"_{name}"))
-    return next(ends, None)
+    for rank, name in enumerate(names):
+        if plain == name or plain.endswith(f"_{name}"):
+            return rank
+    return len(names)
 
 
 def moment(value: Any) -> datetime | None:
     """A time as text, or as a number since 1970 in seconds, milliseconds (klog), microseconds (journald) or finer."""
     try:
-        if isinstance(value, str) and not re.fullmatch(r"\d+(?:\.\d+)?", value):
-            at = datetime.fromisoformat(re.sub(r"[.,](\d{1,6})\d*", r".\1", value))
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+            return _written_moment(value)
         number = 0.0 if isinstance(value, bool) else float(value)
         while math.isfinite(number) and number > 1e11:
             number /= 1000
         return datetime.fromtimestamp(number, UTC) if number > 0 else None
     except (ValueError, TypeError, OverflowError, OSError):
         return None
+
+
+def _written_moment(text: str) -> datetime:
+    """A time as text, in UTC unless it says another zone; of its fraction microseconds count."""
+    time = datetime.fromisoformat(_FRACTION.sub(r".\1", text))
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _in_year(month: int, day: int, clock: str, now: datetime) -> datetime | None:

@@ -142,7 +142,7 @@ def create(folder: Path, files: Sequence[File]) -> None:
     """Make a new folder that holds these files, in one step. Raises ToolError if it is there, or the disk refuses."""
     with refusals_told(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(_beside(folder)) as work:
+        with _one_run_at_a_time(_beside(folder)) as work:
             staged = work / "new"
             _remove(staged, files)
             try:
@@ -318,7 +318,7 @@ def _left(folder: Path) -> bool:
 def _replace_whole(folder: Path, files: Sequence[File]) -> None:
     """Stage the tree beside the folder, and exchange the two."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(_beside(folder)) as work:
+    with _one_run_at_a_time(_beside(folder)) as work:
         staged = work / "new"
         aside = work / "old"
         if aside.exists() and not folder.exists():
@@ -356,7 +356,7 @@ def _swap(staged: Path, folder: Path, aside: Path, files: Sequence[File]) -> Non
 
 def _replace_inside(folder: Path, files: Sequence[File]) -> None:
     """Stage the tree inside the folder, and move the files one by one; what is `ready` is moved by the next run too."""
-    with _alone(folder / _INSIDE) as work:
+    with _one_run_at_a_time(folder / _INSIDE) as work:
         staged = work / "new"
         ready = work / "ready"
         if ready.exists():
@@ -432,7 +432,7 @@ def _prune(folder: Path, paths: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def _alone(work: Path) -> Iterator[Path]:
+def _one_run_at_a_time(work: Path) -> Iterator[Path]:
     """A folder that one run at a time works in. The kernel forgets the lock of a run that was killed."""
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:

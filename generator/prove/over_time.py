@@ -127,10 +127,13 @@ def _judged(promtool: Path, answered: Mapping[int, _Answered]) -> dict[int, str]
         together = [f"{number}/tests.yaml" for number in answered]
         if len(together) > 1 and _refused(promtool, together, Path(folder)) is None:
             return dict.fromkeys(answered, "")
-        return {number: _alone(promtool, test, works[number]) for number, test in answered.items()}
+        return {
+            number: _judged_alone(promtool, test, works[number])
+            for number, test in answered.items()
+        }
 
 
-def _alone(promtool: Path, test: _Answered, folder: Path) -> str:
+def _judged_alone(promtool: Path, test: _Answered, folder: Path) -> str:
     printed = _refused(promtool, ["tests.yaml"], folder)
     if printed is None:
         return ""

@@ -114,7 +114,7 @@ def _label_matcher(label: str, sign: str, value: str) -> LabelMatcher:
     try:
         anchored(value)
     except ValueError as error:
-        said = f"the pattern {shortened(value)} for {shortened(label)}: {shortened(str(error))}"
+        said = f"the pattern {cut_short(value)} for {cut_short(label)}: {cut_short(str(error))}"
         if _TOO_LARGE in str(error):
             raise UnfollowedError(said) from error
         raise MatcherError(said) from error
@@ -138,7 +138,7 @@ def _beginning(pattern: str) -> str:
     return pattern[: special.start() - may_be_missing]
 
 
-def shortened(text: str) -> str:
+def cut_short(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
@@ -147,7 +147,7 @@ def _classic(text: str) -> Iterator[tuple[str, str, str]]:
     for token in _between_commas(text.removeprefix("{").removesuffix("}")):
         head = _HEAD.match(token)
         if head is None:
-            raise MatcherError(f"{shortened(token)} is no matcher")
+            raise MatcherError(f"{cut_short(token)} is no matcher")
         yield head[1], head[2], _classic_value(token[head.end() :].strip(_SPACE))
 
 
@@ -178,7 +178,7 @@ def _classic_value(raw: str) -> str:
     if raw == body:
         plain = plain.removesuffix("\\")
     if not whole or '"' in plain or "\\" in plain:
-        raise MatcherError(f"{shortened(raw)} has a quote that begins or ends nothing")
+        raise MatcherError(f"{cut_short(raw)} has a quote that begins or ends nothing")
     return _PAIR.sub(lambda pair: _ESCAPED.get(pair[1], pair[0]), body)
 
 
@@ -191,7 +191,7 @@ def _newer(text: str) -> Iterator[tuple[str, str, str]]:
     while position < len(inner):
         found = _NEWER.match(inner, position)
         if found is None:
-            raise MatcherError(f"{shortened(inner[position:])} is no matcher")
+            raise MatcherError(f"{cut_short(inner[position:])} is no matcher")
         yield _word(found["label"]), found["sign"], _word(found["value"])
         position = found.end()
 
@@ -200,8 +200,8 @@ def _word(text: str) -> str:
     if not text.startswith('"'):
         return text
     if "\\" in _ESCAPE_OF_GO.sub("", text):
-        raise MatcherError(f"{shortened(text)} has a backslash before what needs none")
+        raise MatcherError(f"{cut_short(text)} has a backslash before what needs none")
     try:
         return Token("string", text, 0).value
     except ValueError as error:
-        raise MatcherError(f"{shortened(text)} is no string") from error
+        raise MatcherError(f"{cut_short(text)} is no string") from error

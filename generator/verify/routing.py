@@ -13,7 +13,7 @@ from generator.query import logql_tree, promql
 from generator.servers import answers
 from generator.verify import inhibitions, intervals
 from generator.verify.judgement import Finding, Json, State, not_checked
-from generator.verify.matchers import MatcherError, UnfollowedError, shortened
+from generator.verify.matchers import MatcherError, UnfollowedError, cut_short
 from generator.verify.routes import Labels, Route, Routes
 
 _OTHER = "another one"  # stands for all values that no route names, where none was seen
@@ -48,7 +48,7 @@ class _Place:
     occurs: bool
 
     def __str__(self) -> str:
-        words = [f'{label}="{shortened(value)}"' for label, value in sorted(self.labels.items())]
+        words = [f'{label}="{cut_short(value)}"' for label, value in sorted(self.labels.items())]
         return ", ".join(words) or "it has no label for the place"
 
 
@@ -171,7 +171,7 @@ class _RouteTree:
         where, sure = _extent([place for place, _ in lost], [place for place, _ in ends])
         names = list(
             dict.fromkeys(
-                shortened(route.receiver) or "none" for _, routes in lost for route in routes
+                cut_short(route.receiver) or "none" for _, routes in lost for route in routes
             )
         )
         what = (
