@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -169,14 +170,14 @@ def _suggested_alert(word: str, known: Iterable[str]) -> str:
 def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Selectors are selectors, and the log selector cannot select Loki's own log, which quotes every rule."""
     for path, selector in _profile_selectors(profile):
-        where = profile.document.at(*path)
+        at = partial(profile.document.at, *path)
         try:
             matchers = promql.matchers(selector)
             for matcher in matchers:
                 _searched_pattern(matcher)
         except ValueError as error:
             yield Problem(
-                where,
+                at(),
                 f'{selector!r} is not a selector such as {{container="kube-proxy"}}: {error}',
             )
             continue
@@ -184,13 +185,13 @@ def selectors_pin_kube_proxy(catalog: Catalog, profile: Profile) -> Iterable[Pro
             continue
         if not promql.is_of_loki(selector):
             yield Problem(
-                where,
+                at(),
                 f"{selector} is not a selector that Loki reads: each text in double quotes, no comma at the end",
             )
         elif not any(_refuses(matcher, "loki") for matcher in matchers):
             program = "the kernel" if "kernel" in path else "kube-proxy"
             yield Problem(
-                where,
+                at(),
                 f"{selector} selects Loki's own log, which quotes these rules and would fire them; "
                 f"name {program}'s streams",
             )
