@@ -151,9 +151,13 @@ def completed(
     )
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Of `-n auto`: more than processors, as much of the time of many tests is that of a server or a clock."""
-    return 2 * (os.cpu_count() or 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Of `-n auto`: more than processors, as much of the time of many tests is that of a server or a clock.
+
+    Not so of `make fast`, where the time that each process takes to read the tests counts.
+    """
+    processors = os.cpu_count() or 1
+    return processors if config.option.markexpr == "not starts" else 2 * processors
 
 
 @pytest.fixture(scope="session")

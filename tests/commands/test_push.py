@@ -41,6 +41,12 @@ class Ruler:
         answer = httpx.get(f"{self.url}{self.path}", headers=self.headers)
         return yaml.safe_load(answer.text) if answer.is_success else {}
 
+    def clear(self) -> None:
+        for namespace in self.groups():
+            httpx.delete(
+                f"{self.url}{self.path}/{namespace}", headers=self.headers
+            ).raise_for_status()
+
     def change(self, namespace: str, group: Mapping[str, Any]) -> None:
         """Change a group by hand."""
         httpx.post(
@@ -51,7 +57,7 @@ class Ruler:
 
 
 @pytest.fixture(scope="module")
-def rulers(
+def empty_rulers(
     start_loki: StartLoki, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Ruler]]:
     """A Loki and a Cortex, which keep their rules in one bucket."""
@@ -72,6 +78,14 @@ def rulers(
                 {"X-Scope-OrgID": TENANT},
             ),
         }
+
+
+@pytest.fixture
+def rulers(empty_rulers: Mapping[str, Ruler]) -> Iterator[Mapping[str, Ruler]]:
+    """Empty again after each test: rulers read all that they have every second."""
+    yield empty_rulers
+    for ruler in empty_rulers.values():
+        ruler.clear()
 
 
 @pytest.fixture
