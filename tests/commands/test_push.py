@@ -101,7 +101,8 @@ def test_what_is_pushed_is_there_and_pushed_once(
         group["name"] for group in committed["groups"]
     }
 
-    assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (0, "")
+    same = run("diff", *where, **state)
+    assert (same.returncode, same.stdout) == (0, "")
     again = run("push", *where, "--no-validate", **state)
     assert (again.returncode, again.stdout) == (0, "")
     assert again.stderr.endswith(", namespace once: up to date\n")
@@ -239,10 +240,8 @@ def test_a_loki_that_reads_its_rules_from_a_folder_says_so(
             assert f"Loki at {empty.url} {said}" in done.stderr
     with start_loki([File("ours.yaml", shipped)]) as filled:
         where = ("--loki", filled.url, "--namespace", "ours.yaml")
-        assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (
-            0,
-            "",
-        )
+        same = run("diff", *where, **state)
+        assert (same.returncode, same.stdout) == (0, "")
         (Path(state["XDG_STATE_HOME"]).parent / "site.yaml").write_text("labels: {team: net}\n")
         site = str(Path(state["XDG_STATE_HOME"]).parent / "site.yaml")
         assert run("diff", *where, "--profile", site, **state).returncode == 1
@@ -445,7 +444,8 @@ def test_values_that_prometheus_prints_anew_are_pushed_and_verified(
     where = (*ours, "--rules-dir", str(rules), "--namespace", "anew")
     pushed = run("push", *where, "--no-validate", **state)
     assert pushed.returncode == 0, pushed.stderr
-    assert (run("diff", *where, **state).returncode, run("diff", *where, **state).stdout) == (0, "")
+    same = run("diff", *where, **state)
+    assert (same.returncode, same.stdout) == (0, "")
     deadline = time.monotonic() + 60
     while True:
         done = run("verify", *ours, "--no-runbooks", "--json", **state)
