@@ -76,20 +76,11 @@ def suite(tests: LogTests, rule_files: Iterable[str]) -> Suite:
 
 def run_tests(store: Store, promtool: Path, suite: Suite) -> Iterator[Outcome]:
     """Run the tests of a file. Raises ToolError if the store or promtool cannot."""
-    said: dict[int, str] = {}
-    answered: dict[int, _Answered] = {}
-    for number, test in enumerate(suite.tests.tests):
-        try:
-            answered[number] = _answered(store, test, suite)
-        except ValueError as error:
-            said[number] = str(error)
-    said |= _judged(promtool, answered)
-    for number, test in enumerate(suite.tests.tests):
-        yield Outcome(suite.tests.path, test.name, said[number])
+    return judged(promtool, suite, answers(store, suite))
 
 
 @dataclass(frozen=True)
-class _Answered:
+class Answered:
     """A test in promtool's words, with what a store has answered to its rules."""
 
     files: Sequence[File]
@@ -98,7 +89,27 @@ class _Answered:
     length: float
 
 
-def _answered(store: Store, test: LogTest, suite: Suite) -> _Answered:
+def answers(store: Store, suite: Suite) -> list[Answered | str]:
+    """What a store answers to each test of a file, or why it cannot be asked. Raises ToolError if the store cannot."""
+    found: list[Answered | str] = []
+    for test in suite.tests.tests:
+        try:
+            found.append(_answered(store, test, suite))
+        except ValueError as error:
+            found.append(str(error))
+    return found
+
+
+def judged(promtool: Path, suite: Suite, answered: Sequence[Answered | str]) -> Iterator[Outcome]:
+    """How the tests of a file end with what a store has answered. Raises ToolError if promtool cannot run."""
+    asked = {number: one for number, one in enumerate(answered) if isinstance(one, Answered)}
+    said = _judged(promtool, asked)
+    for number, (test, one) in enumerate(zip(suite.tests.tests, answered, strict=True)):
+        why = one if isinstance(one, str) else said[number]
+        yield Outcome(suite.tests.path, test.name, why)
+
+
+def _answered(store: Store, test: LogTest, suite: Suite) -> Answered:
     interval = suite.tests.interval
     rules = log_tests.looked_at(test, suite.rules)
     count = log_tests.steps(test, interval)
@@ -113,10 +124,10 @@ def _answered(store: Store, test: LogTest, suite: Suite) -> _Answered:
     ]
     asked = {text: held.evaluate(text, interval, count) for text in dict.fromkeys(texts)}
     files = log_tests.as_promtool(test, rules, answers, asked, interval)
-    return _Answered(files, rules, held, length)
+    return Answered(files, rules, held, length)
 
 
-def _judged(promtool: Path, answered: Mapping[int, _Answered]) -> dict[int, str]:
+def _judged(promtool: Path, answered: Mapping[int, Answered]) -> dict[int, str]:
     """What promtool says against each test. To start it takes longer than a test, so it is asked about all at once,
     and about each by itself where it refuses."""
     with tempfile.TemporaryDirectory() as folder:
@@ -126,10 +137,10 @@ def _judged(promtool: Path, answered: Mapping[int, _Answered]) -> dict[int, str]
         together = [f"{number}/tests.yaml" for number in answered]
         if len(together) > 1 and _refused(promtool, together, Path(folder)) is None:
             return dict.fromkeys(answered, "")
-        return {number: _alone(promtool, one, works[number]) for number, one in answered.items()}
+        return {number: _by_itself(promtool, one, works[number]) for number, one in answered.items()}
 
 
-def _alone(promtool: Path, one: _Answered, folder: Path) -> str:
+def _by_itself(promtool: Path, one: Answered, folder: Path) -> str:
     said = _refused(promtool, ["tests.yaml"], folder)
     return "" if said is None else "\n".join(_difference_report(said, one))
 
@@ -140,7 +151,7 @@ def _refused(promtool: Path, tests: Sequence[str], folder: Path) -> str | None:
     return None if passed else said
 
 
-def _difference_report(said: str, one: _Answered) -> Iterator[str]:
+def _difference_report(said: str, one: Answered) -> Iterator[str]:
     """What promtool expected and got, and for each rule its query and the lines that this counts."""
     yield from (line for line in said.splitlines() if line.strip() and "tests.yaml" not in line)
     for rule in one.rules:
