@@ -137,7 +137,9 @@ def _judged(promtool: Path, answered: Mapping[int, Answered]) -> dict[int, str]:
         together = [f"{number}/tests.yaml" for number in answered]
         if len(together) > 1 and _refused(promtool, together, Path(folder)) is None:
             return dict.fromkeys(answered, "")
-        return {number: _by_itself(promtool, one, works[number]) for number, one in answered.items()}
+        return {
+            number: _by_itself(promtool, one, works[number]) for number, one in answered.items()
+        }
 
 
 def _by_itself(promtool: Path, one: Answered, folder: Path) -> str:
