@@ -60,6 +60,7 @@ FIXTURES_THAT_START = {
     "wheel",
     "operator",
     "pinned_promtool",
+    "promtools",
     "pinned_loki",
     "start_loki",
     "repository",
@@ -285,6 +286,13 @@ def pinned_promtool(
 ) -> Path:
     """promtool of each pinned version. Never skipped: a version that cannot be had fails the tests that need it."""
     return obtained(tools.PROMTOOL, request.param, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def promtools(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """promtool of all pinned versions, where what they are given takes long to get."""
+    versions = tools.PROMTOOL.pinned
+    return [obtained(tools.PROMTOOL, version, tmp_path_factory) for version in versions]
 
 
 @pytest.fixture(scope="session")

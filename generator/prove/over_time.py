@@ -76,20 +76,11 @@ def suite(tests: LogTests, rule_files: Iterable[str]) -> Suite:
 
 def run_tests(store: Store, promtool: Path, suite: Suite) -> Iterator[Outcome]:
     """Run the tests of a file. Raises ToolError if the store or promtool cannot."""
-    said: dict[int, str] = {}
-    answered: dict[int, _Answered] = {}
-    for number, test in enumerate(suite.tests.tests):
-        try:
-            answered[number] = _answered(store, test, suite)
-        except ValueError as error:
-            said[number] = str(error)
-    said |= _judged(promtool, answered)
-    for number, test in enumerate(suite.tests.tests):
-        yield Outcome(suite.tests.path, test.name, said[number])
+    return judged(promtool, suite, answers(store, suite))
 
 
 @dataclass(frozen=True)
-class _Answered:
+class Answered:
     """A test in promtool's words, with what a store has answered to its rules."""
 
     files: Sequence[File]
@@ -98,7 +89,27 @@ class _Answered:
     length: float
 
 
-def _answered(store: Store, test: LogTest, suite: Suite) -> _Answered:
+def answers(store: Store, suite: Suite) -> list[Answered | str]:
+    """What a store answers to each test of a file, or why it cannot be asked. Raises ToolError if the store cannot."""
+    found: list[Answered | str] = []
+    for test in suite.tests.tests:
+        try:
+            found.append(_answered(store, test, suite))
+        except ValueError as error:
+            found.append(str(error))
+    return found
+
+
+def judged(promtool: Path, suite: Suite, answered: Sequence[Answered | str]) -> Iterator[Outcome]:
+    """How the tests of a file end with what a store has answered. Raises ToolError if promtool cannot run."""
+    asked = {number: one for number, one in enumerate(answered) if isinstance(one, Answered)}
+    said = _judged(promtool, asked)
+    for number, (test, one) in enumerate(zip(suite.tests.tests, answered, strict=True)):
+        why = one if isinstance(one, str) else said[number]
+        yield Outcome(suite.tests.path, test.name, why)
+
+
+def _answered(store: Store, test: LogTest, suite: Suite) -> Answered:
     interval = suite.tests.interval
     rules = log_tests.looked_at(test, suite.rules)
     count = log_tests.steps(test, interval)
@@ -114,10 +125,10 @@ def _answered(store: Store, test: LogTest, suite: Suite) -> _Answered:
             if text not in query_answers:
                 query_answers[text] = held.evaluate(text, interval, count)
     files = log_tests.as_promtool(test, rules, answers, query_answers, interval)
-    return _Answered(files, rules, held, length)
+    return Answered(files, rules, held, length)
 
 
-def _judged(promtool: Path, answered: Mapping[int, _Answered]) -> dict[int, str]:
+def _judged(promtool: Path, answered: Mapping[int, Answered]) -> dict[int, str]:
     """What promtool says against each test. To start it takes longer than a test, so it is asked about all at once,
     and about each by itself where it refuses."""
     with tempfile.TemporaryDirectory() as folder:
@@ -128,12 +139,11 @@ def _judged(promtool: Path, answered: Mapping[int, _Answered]) -> dict[int, str]
         if len(together) > 1 and _refused(promtool, together, Path(folder)) is None:
             return dict.fromkeys(answered, "")
         return {
-            number: _judged_alone(promtool, test, works[number])
-            for number, test in answered.items()
+            number: _by_itself(promtool, test, works[number]) for number, test in answered.items()
         }
 
 
-def _judged_alone(promtool: Path, test: _Answered, folder: Path) -> str:
+def _by_itself(promtool: Path, test: Answered, folder: Path) -> str:
     printed = _refused(promtool, ["tests.yaml"], folder)
     if printed is None:
         return ""
@@ -146,7 +156,7 @@ def _refused(promtool: Path, tests: Sequence[str], folder: Path) -> str | None:
     return None if passed else printed
 
 
-def _difference_report(printed: str, test: _Answered) -> Iterator[str]:
+def _difference_report(printed: str, test: Answered) -> Iterator[str]:
     """What promtool expected and got, and for each rule its query and the lines that this counts."""
     for line in printed.splitlines():
         if line.strip() and "tests.yaml" not in line:

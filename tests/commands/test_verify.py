@@ -189,8 +189,8 @@ def site(
     pages = Pages()
     profile: dict[str, Any] = {
         "runbooks": {"base_url": f"{pages.url}/runbooks"},
-        "loki": {"interval": "2s"},
-        "prometheus": {"interval": "2s"},
+        "loki": {"interval": "5s"},
+        "prometheus": {"interval": "5s"},
     }
     texts = compiled_for(yaml.safe_dump(profile), work)
     pages.texts = {f"/{path}": text for path, text in texts.items() if path.startswith("runbooks/")}

@@ -22,7 +22,7 @@ from generator.servers.victorialogs import VictoriaLogs
 from tests import once
 from tests.conftest import completed, obtained
 from tests.lab import programs
-from tests.prove.suites import said_of
+from tests.prove.suites import assert_all_pass, said_of
 from tests.prove.test_on_loki import TESTS
 
 INPUTS = once.inputs()
@@ -52,12 +52,9 @@ def store(real_victoria_logs: VictoriaLogs) -> OnVictoriaLogs:
 
 @pytest.mark.parametrize("tests", SUITES)
 def test_the_catalogs_log_tests_pass_on_a_real_victorialogs(
-    tests: LogTests, store: OnVictoriaLogs, pinned_promtool: Path
+    tests: LogTests, store: OnVictoriaLogs, promtools: list[Path]
 ) -> None:
-    suite = over_time.suite(tests, RULES)
-    outcomes = list(over_time.run_tests(store, pinned_promtool, suite))
-    assert [outcome.said for outcome in outcomes if outcome.said] == []
-    assert [outcome.test for outcome in outcomes] == [test.name for test in tests.tests]
+    assert_all_pass(store, promtools, tests, RULES)
 
 
 @pytest.fixture(scope="module")
