@@ -24,6 +24,9 @@ _ELSEWHERE = {  # what shows an entry that cannot be seen in what was read
     "builds": "only the version tells (advise)",
 }
 _TABLE = "read the table in the runbook"
+_VERSION = (
+    "`kubectl -n kube-system get daemonset kube-proxy -o wide` shows it, as the tag of the image"
+)
 _WIDTH = 400  # characters of a log line in it
 
 
@@ -174,6 +177,7 @@ def _fix(found: Found, given: Facts) -> dict[str, Any]:
                 "mode": facts.mode,
                 "verdict": one.verdict,
                 "why": one.why,
+                "reasons": list(one.reasons),
                 "upgrade": one.upgrade,
             }
             for facts, one in advice
@@ -188,8 +192,8 @@ def _fix(found: Found, given: Facts) -> dict[str, Any]:
 
 def fix_of_unknown(entry: Entry) -> str | None:
     """What is said of the fix where nothing is known of the version, in one sentence; None if there is nothing."""
-    lines = list(_fix_lines(_fix(Found(entry), Facts()), _TABLE))
-    return "; ".join(lines) or None
+    rows = _fix_rows(_fix(Found(entry), Facts()), _TABLE)
+    return "; ".join(text for _, text in rows) or None
 
 
 def _facts_key(facts: Facts) -> tuple[str, str, str | None, str | None]:
@@ -360,8 +364,9 @@ def _where_and_when(found: Data) -> Iterator[tuple[str, str]]:
     yield "where", _nodes_seen(found)
     yield "when", _when(found)
     yield "do first", found["first_step"]
-    for text in _fix_lines(found["fix"]):
-        yield "fix", text
+    yield from _fix_rows(found["fix"])
+    if _needs_version(found["fix"]):
+        yield "version", _VERSION
     for text in found["measured"]:
         yield "measured", text
     if found["explains"]:
@@ -397,23 +402,41 @@ def _without_markup(text: str) -> str:
     return re.sub(r"\[([^\]]+)\]\(https?://[^)]+\)", r"\1", unbroken)
 
 
-def _fix_lines(fix: Data, ask: str = f"add --kube-proxy-version, or {_TABLE}") -> Iterator[str]:
+def _fix_rows(
+    fix: Data, ask: str = f"add --kube-proxy-version, or {_TABLE}"
+) -> Iterator[tuple[str, str]]:
     """`ask` says what to do where the version decides and is not known."""
     alike: dict[tuple[str, str | None], list[Data]] = {}
     for row in fix["for_versions"]:
         alike.setdefault((row["verdict"], row["upgrade"]), []).append(row)
     for (verdict, upgrade), rows in alike.items():
-        who = _first_words([_facts_told(row) for row in rows])
-        if verdict == "not affected":
-            yield f"{who}: by its version it should not happen ({rows[0]['why']}), so look at what to rule out"
-        elif upgrade:
-            yield f"{upgrade}, for {who} ({rows[0]['why']})"
-        else:
-            yield f"{who}: {rows[0]['why']}"
-    if not fix["for_versions"] and fix["tables"]:
-        yield f"depends on the version: {ask}"
+        yield from _fix_of_versions(verdict, upgrade, rows)
+    if _needs_version(fix):
+        yield "fix", f"depends on the version: {ask}"
     for setting in fix["settings"]:
-        yield f"{setting['name']}: {setting['change_to']}"
+        yield "fix", f"{setting['name']}: {setting['change_to']}"
+
+
+def _needs_version(fix: Data) -> bool:
+    return bool(fix["tables"]) and not fix["for_versions"]
+
+
+def _fix_of_versions(
+    verdict: str, upgrade: str | None, rows: Sequence[Data]
+) -> Iterator[tuple[str, str]]:
+    """What ends it, and below it each reason by itself: a condition more, or what another edition says."""
+    who = _first_words([_facts_told(row) for row in rows])
+    first, *others = rows[0]["reasons"] or ["nothing is known of it"]
+    if verdict == "not affected":
+        yield "fix", f"{who}: by its version it should not happen, so look at what to rule out"
+        yield "why", first
+    elif upgrade:
+        yield "fix", f"{upgrade}, for {who}"
+        yield "why", first
+    else:
+        yield "fix", f"{who}: {first}"
+    for reason in others:
+        yield "why", reason
 
 
 def _facts_told(row: Data) -> str:
@@ -500,7 +523,7 @@ def as_markdown(data: Data) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_PROSE = ("cause", "rule out", "do first", "runbook")  # which are Markdown
+_PROSE = ("cause", "rule out", "do first", "version", "runbook")  # which are Markdown
 
 
 def _ids(rows: Iterable[Data]) -> list[str]:
