@@ -86,13 +86,26 @@ def test_the_first_lines_say_what_where_since_when_and_what_to_do(run: Run, tmp_
         "              the runbook); the next sync then succeeds. Then upgrade kube-proxy.",
     ]
     assert (
-        "   fix        kube-proxy v1.18.4-tke.35 or later, for v1.18.4-tke.20 (TKE 1.18: fixed in "
+        "   fix        kube-proxy v1.18.4-tke.35 or later, for v1.18.4-tke.20\n"
+        "   why        TKE 1.18: fixed in v1.18.4-tke.35 (newer Chinese edition)\n"
+        "   why        TKE 1.18: fixed in v1.18.4-tke.26 (English edition)\n"
+        "   why        only on TLinux 2.6 (TK4), TLinux 3.1, TLinux 3.2, CentOS 8, Ubuntu 20 and later systems\n"
         in done.stdout
     )
     assert (
         "   runbook    kube-proxy-alerts explain KubeProxyIptablesBackendMismatch\n" in done.stdout
     )
     assert "   1 × E other.go] no idea <*>" in done.stdout
+
+
+def test_without_a_version_it_is_said_how_to_get_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "kube-proxy.log").write_text(f"{LINE}\n")
+    done = run("diagnose", "kube-proxy.log", cwd=tmp_path)
+    assert (
+        "   fix        depends on the version: add --kube-proxy-version, or read the table in the runbook\n"
+        "   version    kubectl -n kube-system get daemonset kube-proxy -o wide shows it, as the tag of the image\n"
+        in done.stdout
+    )
 
 
 def test_what_is_not_there_is_a_number_and_v_names_it(run: Run, tmp_path: Path) -> None:

@@ -216,6 +216,7 @@ def _fix_row(facts: Facts, advice: Advice) -> Row:
         "mode": facts.mode,
         "verdict": advice.verdict,
         "why": advice.why,
+        "reasons": list(advice.reasons),
         "upgrade": advice.upgrade,
     }
 

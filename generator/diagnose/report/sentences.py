@@ -14,13 +14,16 @@ from generator.fixes.advice import Facts
 Data = Mapping[str, Any]
 Named = tuple[str, str]  # what is said, under the name of what it is about
 
-PROSE = ("cause", "rule out", "do first", "runbook")  # names of what is Markdown
+PROSE = ("cause", "rule out", "do first", "version", "runbook")  # names of what is Markdown
 _PROOFS = 2
 _TOLD_BY = {  # what shows an entry that cannot be seen in what was read
     "metrics": "only metrics show (--prometheus URL)",
     "builds": "only the version tells (advise)",
 }
 _TABLE = "read the table in the runbook"
+_VERSION = (
+    "`kubectl -n kube-system get daemonset kube-proxy -o wide` shows it, as the tag of the image"
+)
 
 
 def headline(data: Data) -> str:
@@ -57,8 +60,9 @@ def where_and_when(found: Data) -> Iterator[Named]:
     yield "where", _nodes_seen(found)
     yield "when", _when(found)
     yield "do first", found["first_step"]
-    for sentence in _fix_sentences(found["fix"]):
-        yield "fix", sentence
+    yield from _fix_sentences(found["fix"])
+    if _needs_version(found["fix"]):
+        yield "version", _VERSION
     for sentence in found["measured"]:
         yield "measured", sentence
     if found["explains"]:
@@ -121,28 +125,44 @@ def still_going_on(found: Data) -> str:
 def fix_of_unknown(entry: Entry) -> str | None:
     """What is said of the fix where nothing is known of the version, in one sentence; None if there is nothing."""
     fix = fix_of(Found(entry), Facts())
-    return "; ".join(_fix_sentences(fix, _TABLE)) or None
+    sentences = [sentence for _, sentence in _fix_sentences(fix, _TABLE)]
+    return "; ".join(sentences) or None
 
 
-def _fix_sentences(fix: Data, ask: str = f"add --kube-proxy-version, or {_TABLE}") -> Iterator[str]:
+def _fix_sentences(
+    fix: Data, ask: str = f"add --kube-proxy-version, or {_TABLE}"
+) -> Iterator[Named]:
     """`ask` says what to do where the version decides and is not known."""
-    alike: dict[Named, list[Data]] = {}
+    alike: dict[tuple[str, str | None], list[Data]] = {}
     for row in fix["for_versions"]:
         kind = row["verdict"], row["upgrade"]
         alike.setdefault(kind, []).append(row)
     for (verdict, upgrade), rows in alike.items():
-        who = first_few([_facts_told(row) for row in rows])
-        why = rows[0]["why"]
-        if verdict == "not affected":
-            yield f"{who}: by its version it should not happen ({why}), so look at what to rule out"
-        elif upgrade:
-            yield f"{upgrade}, for {who} ({why})"
-        else:
-            yield f"{who}: {why}"
-    if fix["tables"] and not alike:
-        yield f"depends on the version: {ask}"
+        yield from _fix_of_versions(verdict, upgrade, rows)
+    if _needs_version(fix):
+        yield "fix", f"depends on the version: {ask}"
     for setting in fix["settings"]:
-        yield f"{setting['name']}: {setting['change_to']}"
+        yield "fix", f"{setting['name']}: {setting['change_to']}"
+
+
+def _needs_version(fix: Data) -> bool:
+    return bool(fix["tables"]) and not fix["for_versions"]
+
+
+def _fix_of_versions(verdict: str, upgrade: str | None, rows: Sequence[Data]) -> Iterator[Named]:
+    """What ends it, and below it each reason by itself: a condition more, or what another edition says."""
+    who = first_few([_facts_told(row) for row in rows])
+    first, *others = rows[0]["reasons"] or ["nothing is known of it"]
+    if verdict == "not affected":
+        yield "fix", f"{who}: by its version it should not happen, so look at what to rule out"
+        yield "why", first
+    elif upgrade:
+        yield "fix", f"{upgrade}, for {who}"
+        yield "why", first
+    else:
+        yield "fix", f"{who}: {first}"
+    for reason in others:
+        yield "why", reason
 
 
 def _facts_told(row: Data) -> str:
