@@ -434,7 +434,7 @@ class Scanner:
         (owners, told), error = self._judge(line.text), is_error(line.text)
         if owners or error:
             line = self._with_neighbours(data, start, line, now)
-        if not error or owners:
+        if not error or owners or line.text.startswith("{"):  # klog's JSON is one line
             rest = ()
         elif rest is None:
             rest = tuple(self._continuation(data, start, stop, line, now))
