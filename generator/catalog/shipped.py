@@ -2,12 +2,11 @@
 
 import json
 import re
-from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from generator.base import markdown
 from generator.base.names import TOOL
-from generator.catalog.load import shipped_catalog
+from generator.catalog.load import PACKAGE, shipped_catalog
 
 _LINK = re.compile(r"\[((?:[^\[\]]|\\.)*)\]\(([^()\s]+)\)")
 
@@ -34,11 +33,10 @@ def is_schema(text: str, name: str) -> bool:
 
 def pages() -> dict[str, Path]:
     """The pages of the documentation by name: inside the package where it is installed, else those of the checkout."""
-    package = Path(str(resources.files("generator")))
     folders = (
-        [package / "_docs"]
-        if (package / "_docs").is_dir()
-        else [package.parent, package.parent / "docs"]
+        [PACKAGE / "_docs"]
+        if (PACKAGE / "_docs").is_dir()
+        else [PACKAGE.parent, PACKAGE.parent / "docs"]
     )
     found = {path.stem.lower(): path for folder in folders for path in folder.glob("*.md")}
     return dict(sorted(found.items()))
