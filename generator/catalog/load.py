@@ -5,7 +5,6 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from generator.catalog.model import (
 from generator.catalog.profile import Number, Profile
 from generator.catalog.wrappings import DRESSES
 
+PACKAGE = Path(__file__).parents[1]  # importlib.resources says the same after ten times as long
 _ENTRY = "failure.yaml"
 _TESTS, _METRIC_TESTS = "tests.yaml", "metric-tests.yaml"
 _METRICS = "metrics.yaml"  # those that a catalog's expressions may read, besides the shipped ones
@@ -54,9 +54,8 @@ class Inputs:
 
 def shipped_catalog() -> Path:
     """The folder beside the package in a checkout, inside the package where it is installed."""
-    package = Path(str(resources.files("generator")))
-    installed = package / "_catalog"
-    return installed if installed.is_dir() else package.parent / "catalog"
+    installed = PACKAGE / "_catalog"
+    return installed if installed.is_dir() else PACKAGE.parent / "catalog"
 
 
 def load(

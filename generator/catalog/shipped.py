@@ -2,12 +2,11 @@
 
 import json
 import re
-from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from generator.base import markdown
 from generator.base.names import TOOL
-from generator.catalog.load import shipped_catalog
+from generator.catalog.load import PACKAGE, shipped_catalog
 
 _LINK = re.compile(r"\[((?:[^\[\]]|\\.)*)\]\(([^()\s]+)\)")
 
@@ -35,11 +34,9 @@ def is_schema(text: str, name: str) -> bool:
 
 def pages() -> dict[str, Path]:
     """The pages of the documentation by name: inside the package where it is installed, else those of the checkout."""
-    package = Path(str(resources.files("generator")))
-    installed = package / "_docs"
-    folders = [installed]
-    if not installed.is_dir():
-        folders = [package.parent, package.parent / "docs"]
+    folders = [PACKAGE / "_docs"]
+    if not folders[0].is_dir():
+        folders = [PACKAGE.parent, PACKAGE.parent / "docs"]
     found: dict[str, Path] = {}
     for folder in folders:
         found |= {path.stem.lower(): path for path in folder.glob("*.md")}

@@ -75,7 +75,6 @@ SPEAKING: Any = re2.compile(  # many times faster over much that does not match
     rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d{1,9} +\d+ [\w./-]{1,200}:\d+\]"
     rb'|caller\\?":\\?"[\w./-]{1,200}\.go:\d|k8s\.io/kubernetes/|"MESSAGE" ?: ?\['
 )
-_NAMED_HEAD: Any = re2.compile(rb"\S [IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d")
 _BLANKS = (b" ", b"\t")
 _LAST_LINES = 20
 _LOOKS = (
@@ -184,17 +183,15 @@ class Scanner:
         alike: dict[int, _Alike] = {}
         again: dict[tuple[Known, Origin | None], _Again] = {}
         pieces = bool(CRI_CUT.search(data))
-        named: bool | None = None  # whether wrappings stand before heads
         for number, (at, key) in enumerate(places):
             if at < done:
                 continue
             start, stop = _bounds(data, at)
             section = self._sections.at(start)
             # What stands around or before such a line tells who printed it.
-            journal, indented = _in_journal(data, start), data[start : start + 1] in _BLANKS
-            if indented and named is None:
-                named = bool(_NAMED_HEAD.search(data))
-            dependent = journal or (indented and named)
+            journal = _in_journal(data, start)
+            indented = data[start : start + 1] in _BLANKS
+            dependent = journal or (indented and _is_below_wrapping(data, start))
             known = (
                 None if self._each or dependent else self._memory.recall(data, start, stop, pieces)
             )
@@ -436,7 +433,7 @@ class Scanner:
         (owners, told), error = self._judge(line.text), is_error(line.text)
         if owners or error:
             line = self._with_neighbours(data, start, line, now)
-        if not error or owners:
+        if not error or owners or line.text.startswith("{"):  # klog's JSON is one line
             rest = ()
         elif rest is None:
             rest = tuple(self._continuation(data, start, stop, line, now))
@@ -476,6 +473,18 @@ def _printer(data: bytes, start: int, stop: int) -> tuple[bytes | None, ...]:
     record = _journal_record(data, start, stop)
     found = (pattern.search(record) for pattern in (_EXPORT_NODE, _EXPORT_PROGRAM))
     return tuple(one[1] if one else None for one in found)
+
+
+def _is_below_wrapping(data: bytes, start: int) -> bool:
+    """Whether the line above that has klog's head, within reach, has something in front of it."""
+    for _ in range(_LINES_BACK):
+        if not start:
+            return False
+        start, stop = _bounds(data, start - 1)
+        head = _klog_head(data, start, stop)
+        if head:
+            return head.start() > start
+    return False
 
 
 class _Alike:

@@ -353,7 +353,10 @@ const Diagnosis = (() => {
       if (hints) this.known.set(place, { ...this.known.get(place), ...hints });
       this.last = latest(this.last, line.time);
       for (const alert of own) this.tally(alert, this.known.get(place)?.node || place, line.time, start);
-      if (error && !owners.length) this.unknown(line, [...this.rest(line, start, stop)]);
+      if (error && !owners.length) {
+        const isJson = line.text.startsWith("{"); // klog's, which is one line
+        this.unknown(line, isJson ? [] : [...this.rest(line, start, stop)]);
+      }
     }
 
     tally({ entry, mild }, place, time, start) {
