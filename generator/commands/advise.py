@@ -263,7 +263,10 @@ def _bug(advice: "BugAdvice") -> dict[str, Any]:
 
 
 def _advice_row(advice: "Advice") -> dict[str, Any]:
-    sources = {source.key: source for source in advice.entry.sources}
+    by_key = {source.key: source for source in advice.entry.sources}
+    sources = []
+    for key in advice.sources:
+        sources.append({"title": by_key[key].title, "url": by_key[key].url})
     editions = []
     for told in advice.told:
         if told.edition:
@@ -278,9 +281,7 @@ def _advice_row(advice: "Advice") -> dict[str, Any]:
         "reasons": list(advice.reasons),
         "editions": editions,
         "upgrade": advice.upgrade,
-        "sources": [
-            {"title": sources[key].title, "url": sources[key].url} for key in advice.sources
-        ],
+        "sources": sources,
     }
 
 
