@@ -227,22 +227,24 @@ def _value(node: yaml.Node, path: str, problems: list[Problem]) -> Any:
 
 def _mapping(node: yaml.MappingNode, path: str, problems: list[Problem]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    lines: dict[str, int] = {}  # where each key stands
+    keys: dict[str, yaml.Node] = {}
     for key_node, value_node in node.value:
-        where = _location(path, key_node)
         if not isinstance(key_node, yaml.ScalarNode):
-            problems.append(Problem(where, "a key must be a plain word"))
+            problems.append(Problem(_location(path, key_node), "a key must be a plain word"))
             continue
         key = key_node.value
         if key in values:
-            message = (
-                f"duplicate key {key!r}; the first one is on line {lines[key]}, remove one of them"
-            )
-            problems.append(Problem(where, message))
+            problems.append(_duplicate_key(path, key_node, keys[key]))
             continue
-        lines[key] = where.line
+        keys[key] = key_node
         values[key] = _value(value_node, path, problems)
     return values
+
+
+def _duplicate_key(path: str, key: yaml.Node, first: yaml.Node) -> Problem:
+    line = first.start_mark.line + 1
+    message = f"duplicate key {key.value!r}; the first one is on line {line}, remove one of them"
+    return Problem(_location(path, key), message)
 
 
 def _located_nodes(

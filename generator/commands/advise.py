@@ -253,7 +253,10 @@ def _bug(advice: "BugAdvice") -> dict[str, Any]:
 
 
 def _advice_row(advice: "Advice") -> dict[str, Any]:
-    sources = advice.entry.sources
+    by_key = advice.entry.sources
+    sources = []
+    for key in advice.sources:
+        sources.append({"title": by_key[key].title, "url": by_key[key].url})
     return {
         "id": advice.entry.id,
         "title": advice.entry.title,
@@ -263,9 +266,7 @@ def _advice_row(advice: "Advice") -> dict[str, Any]:
         "reasons": list(advice.reasons),
         "editions": [claim.as_row() for claim in advice.claims if claim.edition],
         "upgrade": advice.upgrade,
-        "sources": [
-            {"title": sources[key].title, "url": sources[key].url} for key in advice.sources
-        ],
+        "sources": sources,
     }
 
 

@@ -315,16 +315,22 @@ def _for_programs(
     facts: "SiteFacts",
     findings: Sequence["Gap"],
 ) -> Mapping[str, Any]:
+    counts = {}
+    for selector, streams in (facts.streams or {}).items():
+        if streams:
+            counts[selector] = len(streams)
+    targets = {}
+    for selector, job in (facts.jobs or {}).items():
+        if job.targets:
+            targets[selector] = {
+                "all": len(job.targets),
+                "up": job.up,
+                "versions": dict(job.versions),
+            }
     return {
         "profile": file.path,
         "presets": {engine: choice.preset.name for engine, choice in choices.items()},
-        "streams": {
-            selector: len(rows) for selector, rows in (facts.streams or {}).items() if rows
-        },
-        "targets": {
-            selector: {"all": len(job.targets), "up": job.up, "versions": dict(job.versions)}
-            for selector, job in (facts.jobs or {}).items()
-            if job.targets
-        },
+        "streams": counts,
+        "targets": targets,
         "findings": [asdict(finding) for finding in findings],
     }

@@ -38,12 +38,9 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         )
         for alert in rules.alerts
     ]
-    index = (
-        _markdown_environment()
-        .get_template("index.md.j2")
-        .render(sections=by_urgency(rules.alerts, _alert_name))
-    )
-    return [*pages, File(f"{_FOLDER}/{names.RUNBOOK_INDEX}", index)]
+    index = _markdown_environment().get_template("index.md.j2")
+    listed = index.render(sections=by_urgency(rules.alerts, _alert_name))
+    return [*pages, File(f"{_FOLDER}/{names.RUNBOOK_INDEX}", listed)]
 
 
 def _alert_name(alert: CompiledAlert) -> str:
@@ -58,25 +55,24 @@ def runbook_of(
     compiled: BytecodeCache | None = None,
 ) -> str:
     """The runbook of one of the alerts. To compile the templates takes longer than to fill them in for one page."""
+    entry = alert.entry
     known = rules.leads_to
-    beside = (
-        alert.known_build and not alert.entry.by_builds_alone
-    )  # what else there is to do stands on the other page
-    name = "known-build.md.j2" if beside else "runbook.md.j2"
+    causes = [cause.id for cause in catalog.causes.get(entry.id, ())]
+    name = "runbook.md.j2"
+    if alert.known_build and not entry.by_builds_alone:
+        name = "known-build.md.j2"  # what else there is to do stands on the other page
     template = _markdown_environment(compiled).get_template(name)
     return template.render(
         alert=alert,
-        entry=alert.entry,
+        entry=entry,
         rule=alert.rule,
-        causes=[
-            known[cause.id] for cause in catalog.causes.get(alert.entry.id, ()) if cause.id in known
-        ],
-        related=[(known[row.id], row.why) for row in alert.entry.related if row.id in known],
-        steps=_steps(alert.entry, site_words(profile.kube_proxy)),
+        causes=[known[key] for key in causes if key in known],
+        related=[(known[row.id], row.why) for row in entry.related if row.id in known],
+        steps=_steps(entry, site_words(profile.kube_proxy)),
         found=whereabouts(alert, rules, profile),
         grafana=(profile.grafana.url or "").rstrip("/"),
         alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
-        cite=_Citer(alert.entry),
+        cite=_Citer(entry),
     )
 
 
