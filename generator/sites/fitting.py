@@ -1,9 +1,11 @@
 """From what Loki and Prometheus of a site hold to its profile, and to what the rules would not see there. No IO."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
+
+from msgspec.structs import asdict
 
 from generator.catalog.model import Catalog, Entry, Metric
 from generator.catalog.profile import LogSource, Preset, Profile, Stream
