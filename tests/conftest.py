@@ -76,6 +76,21 @@ NAMES_THAT_START = {
 }
 
 
+# The modules that take longest, the slowest first.
+SLOW = (
+    "tests.test_release",
+    "tests.test_lab",
+    "tests.pages.test_in_browser",
+    "tests.test_ci",
+    "tests.commands.test_verify",
+    "tests.commands.test_push",
+    "tests.test_lab_steps",
+    "tests.commands.test_cli",
+    "tests.prove.test_over_victorialogs",
+    "tests.test_docs",
+)
+
+
 class OutOfTime(BaseException):
     """Ends a test with made-up inputs; what hypothesis takes for a failure is an Exception, this is none."""
 
@@ -129,6 +144,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
         items[:] = [item for item in items if not item.get_closest_marker("loki3")]
     else:  # what starts no Loki would only be run again
         items[:] = [item for item in items if "start_loki" in item.fixturenames]
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = slow_ones_first(items, processes)
+
+
+def slow_ones_first(items: Sequence[pytest.Function], processes: int) -> list[pytest.Function]:
+    """The tests in an order in which each process begins with its share of the slow modules.
+
+    Each process gets a part of the list, and one that is done takes over from the end of another's part. A slow module
+    that is left for the end would be waited for by all the others.
+    """
+    shares: list[list[pytest.Function]] = [[] for _ in range(processes)]
+    for number, name in enumerate(SLOW):
+        shares[number % processes] += [item for item in items if item.module.__name__ == name]
+    others = [item for item in items if item.module.__name__ not in SLOW]
+    ordered = []
+    for number, share in enumerate(shares):
+        left = processes - number
+        wanted = (len(others) + sum(map(len, shares[number:]))) // left - len(share)
+        ordered += share + others[: max(wanted, 0)]
+        del others[: max(wanted, 0)]
+    return ordered + others
 
 
 Completed: TypeAlias = "subprocess.CompletedProcess[str]"

@@ -2,7 +2,7 @@
 // What headings in a log say of the lines below them: generator/diagnose/sections.py for the browser.
 
 const Headings = (() => {
-  const compile = (pattern) => RE2JS.RE2JS.compile(pattern);
+  const { compile } = Unwrap;
   const REMEMBERED = 10_000;
 
   // What the first of some patterns finds in a text; null if none does.

@@ -55,7 +55,7 @@ def test_a_machine_that_has_nothing_is_told_what_to_do(bare: Path) -> None:
     assert str(caught.value) == (
         "promtool is not on PATH and could not be obtained (no apt-get here; no Go here). Either install it (Debian, "
         "Ubuntu: the package `prometheus`), or install Go so that the pinned version can be built, or put a promtool "
-        "binary on PATH"
+        "binary on PATH (the project that makes it releases binaries)"
     )
 
 
