@@ -28,9 +28,8 @@ from generator.base.problems import errors
 from generator.catalog import profiles, wrappings
 from generator.catalog.load import Inputs, load, shipped_catalog
 from generator.catalog.model import Catalog, Entry, LogStream, LogTest, LogTests
-from generator.catalog.profile import Profile
+from generator.catalog.profile import Engine, Profile
 from generator.check.inhibitions import logs_and_metrics_meet
-from generator.compile.rule import Engine
 from generator.compile.rules import compile_rules
 from generator.pipeline import compile_catalog
 from generator.prove import log_tests, over_time, tools

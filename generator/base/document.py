@@ -17,9 +17,10 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STRING = "tag:yaml.org,2002:str"
 _MAY_BE_MORE = {character for character in _Loader.yaml_implicit_resolvers if character}
 _BOOLEANS = {"true": True, "false": False}
-_DEPTH = 100  # libyaml's composer ends the process at some 20,000
+_DEEPEST = 100  # libyaml's composer ends the process at some 20,000
 _ALIASED = 100_000  # values that aliases stand for
-_DIGITS = 400  # characters of a number; more of them take the square of their time, and none can be printed again
+# Characters; more of them take the square of their time, and none can be printed again.
+_LONGEST_NUMBER = 400
 # What PyYAML raises, for one at the 99th of a month.
 _UNREADABLE = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError)
 
@@ -130,7 +131,7 @@ class _Values(_Loader):  # type: ignore[misc]
     """Makes values of nodes."""
 
     def bounded_number(self, node: yaml.ScalarNode) -> Any:
-        if len(node.value) > _DIGITS:
+        if len(node.value) > _LONGEST_NUMBER:
             said = f"a number of {len(node.value)} characters"
             raise yaml.MarkedYAMLError(problem=said, problem_mark=node.start_mark)
         if node.tag.endswith("int"):
@@ -165,7 +166,7 @@ class _Composer(_Loader):  # type: ignore[misc]
     def descend_resolver(self, parent: Any, index: Any) -> None:
         """Called before each node."""
         self._depth += 1
-        if self._depth > _DEPTH and not self._judged:
+        if self._depth > _DEEPEST and not self._judged:
             _within_limits(self._text)
             self._judged = True
 
@@ -191,8 +192,8 @@ def _within_limits(text: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             opened.append((event.anchor, count))
             count += 1
-            if len(opened) > _DEPTH:
-                raise _beyond(event, f"nested more than {_DEPTH} levels deep")
+            if len(opened) > _DEEPEST:
+                raise _beyond(event, f"nested more than {_DEEPEST} levels deep")
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = opened.pop()
             if anchor:

@@ -25,7 +25,7 @@ LIMIT = 16 << 20  # bytes; a hundred times what any file of a catalog holds
 _TO_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_KINDS = {
+_KINDS_OF_FILE = {
     stat.S_IFDIR: "Is a directory",
     stat.S_IFIFO: "it is a FIFO, not a file",
     stat.S_IFSOCK: "it is a socket, not a file",
@@ -46,7 +46,7 @@ def contents(path: Path, limit: int = LIMIT) -> bytes:
             os.set_blocking(handle, True)
         elif kind != stat.S_IFREG:
             os.close(handle)
-            what = _KINDS.get(kind, "it is not a file")
+            what = _KINDS_OF_FILE.get(kind, "it is not a file")
             raise ToolError(f"{display(path)}: cannot be read: {what}")
         with os.fdopen(handle, "rb") as file:
             data = file.read(limit + 1)

@@ -29,7 +29,7 @@ _QUOTED = 200  # characters
 _READABLE = 60  # characters of a pattern
 # What may be user and password, to the last @.
 _SECRET = re.compile(r"""^(['"]?(?:\w+://)?).*@""", re.DOTALL)
-_QUERY = re.compile(r"(://[^?#]*[?#]).*", re.DOTALL)
+_QUERY_OF_ADDRESS = re.compile(r"(://[^?#]*[?#]).*", re.DOTALL)
 # Of a pattern: an escape, a class, an end.
 _PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 
@@ -85,7 +85,7 @@ def schema_problems(document: Document, schema_text: str) -> list[Problem]:
 def _shown_value(value: Any) -> str:
     """A value as it is quoted: in one line, not without end, and without what of an address may be secret."""
     without_user = _SECRET.sub(r"\1…@", repr(value))
-    text = _QUERY.sub(r"\1…'", without_user)
+    text = _QUERY_OF_ADDRESS.sub(r"\1…'", without_user)
     if len(text) > _QUOTED:
         return f"{text[:_QUOTED]}…"
     return text

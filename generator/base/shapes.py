@@ -10,7 +10,7 @@ from generator.base.validators import Draft202012Validator
 
 Schema = Mapping[str, Any]
 
-_SHOWN = 60  # characters of a value
+_SHOWN_OF_VALUE = 60  # characters of a value
 
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number", "minimum": -1e18, "maximum": 1e18}
@@ -131,6 +131,6 @@ def _value_found(data: Any, path: Sequence[str | int], message: str) -> str:
     for part in path:
         data = data[part]
     text = json.dumps(data, ensure_ascii=False)
-    if len(text) > _SHOWN:
-        return f"{text[:_SHOWN]}…"
+    if len(text) > _SHOWN_OF_VALUE:
+        return f"{text[:_SHOWN_OF_VALUE]}…"
     return text

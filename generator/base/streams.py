@@ -7,7 +7,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 
 # What is done with a stream that was closed fails as it would without it. Only for messages there is nobody to tell.
-_CLOSED = {
+_MISSING_STREAMS = {
     "stdin": (0, os.O_WRONLY),
     "stdout": (1, os.O_RDONLY),
     "stderr": (2, os.O_WRONLY),
@@ -16,7 +16,7 @@ _CLOSED = {
 
 def prepare() -> None:
     """Open what was closed, or the next file would get its number; print what the encoding lacks as an escape."""
-    for name, (number, flags) in _CLOSED.items():
+    for name, (number, flags) in _MISSING_STREAMS.items():
         if getattr(sys, name) is None:
             handle = os.open(os.devnull, flags)
             if handle != number:

@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 from generator.catalog.model import SEVERITIES
 from generator.catalog.profile import LogLabels, MetricLabels, Profile
 
-Labels = LogLabels | MetricLabels
+PlaceLabels = LogLabels | MetricLabels
 
 # Agents that read files by path know the Pod by the file only: …/containers/POD_NAMESPACE_CONTAINER-ID.log, or
 # …/pods/NAMESPACE_POD_UID/….
@@ -31,7 +31,7 @@ def as_grave(cause: str, symptom: str) -> bool:
     return SEVERITIES.index(cause) <= SEVERITIES.index(symptom)
 
 
-def meeting_place(cause: Labels, symptom: Labels, profile: Profile) -> Place | None:
+def meeting_place(cause: PlaceLabels, symptom: PlaceLabels, profile: Profile) -> Place | None:
     """Where alerts with these labels meet; None if no label tells.
 
     An alert on metrics may lack the Pod or the node, but never its target.
@@ -45,7 +45,7 @@ def meeting_place(cause: Labels, symptom: Labels, profile: Profile) -> Place | N
     return Place(key, tuple(shared.values())) if key else None
 
 
-def _labels_of_place(cause: Labels, symptom: Labels, profile: Profile) -> Labels:
+def _labels_of_place(cause: PlaceLabels, symptom: PlaceLabels, profile: Profile) -> PlaceLabels:
     """Whose names both have for the place, thanks to `copies`: those of the metrics, or of kube-proxy's log."""
     if cause == symptom:
         return cause
@@ -85,7 +85,7 @@ def _template(kind: str, label: str) -> str:
     return f"{{{{ $labels.{label} }}}}"
 
 
-def _kinds(logs: Labels, others: Labels) -> tuple[str, ...]:
+def _kinds(logs: PlaceLabels, others: PlaceLabels) -> tuple[str, ...]:
     """What both have a label for and a kube-proxy is told by: its Pod; without Pods its node."""
     both = set()
     for kind in ("cluster", "namespace", "pod", "node"):

@@ -22,7 +22,7 @@ Mode = Literal["iptables", "ipvs", "nftables", "userspace"]  # how kube-proxy wo
 MODES: tuple[Mode, ...] = get_args(Mode)
 Evidence = Literal["documented", "source", "reproduced"]
 Unit = Literal["seconds", "per_second", "cores", "count"]
-Place = Literal["kubectl", "node", "kube-proxy"]
+Shell = Literal["kubectl", "node", "kube-proxy"]
 Cites = tuple[str, ...]
 
 
@@ -50,7 +50,7 @@ class Step(Struct, frozen=True):
 
     do: str
     sources: Cites
-    where: Place | None = None
+    where: Shell | None = None
     run: str | None = None
     changes: str | None = None
     stops_damage: bool = False

@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from generator.base import names
 from generator.base.document import Document
 
+Engine = Literal["loki", "prometheus"]  # what evaluates a rule
 RunsAs = Literal["daemonset", "static-pod", "systemd", "k3s"]
 Stream = Literal["kube-proxy", "kernel"]
 Number = int | float  # as it is written: of 3 no 3.0 is made, and to a schema 3.0 is an integer too

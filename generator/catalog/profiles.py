@@ -18,7 +18,7 @@ from generator.base.suggest import hint
 from generator.catalog.profile import Disabled, DisabledCheck, Preset, Profile
 
 Overruled = TypeVar("Overruled", Disabled, DisabledCheck)
-_DEPTH = 100  # files of which each extends the next
+_MOST_EXTENDED = 100  # files of which each extends the next
 
 
 def presets(catalog: Path) -> dict[str, Path]:
@@ -107,8 +107,8 @@ def _extended_file(name: str, catalog: Path, folder: Path, chain: tuple[Path, ..
             return f"there is no file {name}; a path is relative to the file it stands in"
     if found.resolve() in chain:
         return f"{name} extends this file in turn; remove one of the two"
-    if len(chain) > _DEPTH:
-        return f"more than {_DEPTH} files extend one another; name what is needed in one of them"
+    if len(chain) > _MOST_EXTENDED:
+        return f"more than {_MOST_EXTENDED} files extend one another; name what is needed in one of them"
     return found
 
 

@@ -9,7 +9,7 @@ from generator.base.problems import Problem
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Number, Profile
 
-_LOGS, _METRICS = "log", "metric"
+_OF_LOGS, _OF_METRICS = "log", "metric"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ RULERS: Mapping[str, Evaluator] = {
         },
     ),
 }
-_EVALUATE = {_LOGS: ("loki", "vmalert"), _METRICS: ("prometheus", "cortex", "vmalert")}
+_EVALUATE = {_OF_LOGS: ("loki", "vmalert"), _OF_METRICS: ("prometheus", "cortex", "vmalert")}
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,15 @@ def _unknown(key: str, ruler: Evaluator, asked: _AskedOption) -> str:
 
 
 def _asked(catalog: Catalog, profile: Profile) -> Iterator[_AskedOption]:
-    yield from _asked_of(_LOGS, ("loki",), profile.loki.limit, profile.loki.keep_firing_for)
+    yield from _asked_of(_OF_LOGS, ("loki",), profile.loki.limit, profile.loki.keep_firing_for)
     site = profile.prometheus
-    yield from _asked_of(_METRICS, ("prometheus",), site.limit, site.keep_firing_for)
+    yield from _asked_of(_OF_METRICS, ("prometheus",), site.limit, site.keep_firing_for)
     if _lasts(site.query_offset):
-        yield _AskedOption("query_offset", _METRICS, ("prometheus", "query_offset"))
+        yield _AskedOption("query_offset", _OF_METRICS, ("prometheus", "query_offset"))
     of_logs = {name for entry in catalog.entries for name in entry.log_alerts()}
     for name, changes in profile.alerts.items():
         if _lasts(changes.get("keep_firing_for", "0s")):
-            kind = _LOGS if name in of_logs else _METRICS
+            kind = _OF_LOGS if name in of_logs else _OF_METRICS
             yield _AskedOption("keep_firing_for", kind, ("alerts", name, "keep_firing_for"))
 
 

@@ -19,7 +19,7 @@ from generator.fixes.known_builds import known_builds
 from generator.query import promql
 from generator.query.signature import compile_re2
 
-_LARGEST = 10**15  # beyond it a float cannot count
+_LARGEST_COUNT = 10**15  # beyond it a float cannot count
 _ANY_ALERT: dict[str, Any] = {"for": "", "keep_firing_for": "", "severity": ""}
 
 
@@ -72,7 +72,7 @@ def _setting_problem_of(
         return _text_problem(key, value)
     if not isinstance(value, int | float) or not value >= 0:  # as NaN is not
         return f"{key} must be a number, 0 or more"
-    if value > _LARGEST:
+    if value > _LARGEST_COUNT:
         return f"{key} must be a number, 0 or more, and not larger than 10^15"
     return None
 

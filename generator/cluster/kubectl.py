@@ -12,10 +12,10 @@ from typing import IO, Any
 from generator.base.problems import ToolError
 
 _SECONDS = 120
-_SHOWN = 300  # characters of an error
+_SHOWN_OF_ERROR = 300  # characters of an error
 _BLOCK = 1 << 20
 # What kubectl logs of its own work, the same thing several times.
-_KLOG = re.compile(r"[IWEF][0-9]{4} ")
+_KLOG_LEVEL = re.compile(r"[IWEF][0-9]{4} ")
 _NO_CLUSTER = re.compile(
     r"connection to the server|Unable to connect|context .*does not exist|no configuration|no such host"
 )
@@ -112,8 +112,8 @@ def _first_words_printed(printed: bytes) -> str:
     """What it said to people, in one line."""
     text = printed.decode(errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    spoken = [line for line in lines if not _KLOG.match(line)]
+    spoken = [line for line in lines if not _KLOG_LEVEL.match(line)]
     if not spoken:
         spoken = lines[-1:]
     words = " ".join(dict.fromkeys(spoken)).split()
-    return " ".join(words)[:_SHOWN]
+    return " ".join(words)[:_SHOWN_OF_ERROR]

@@ -30,7 +30,7 @@ from generator.fixes.versions import parse_version
 Object = Mapping[str, Any]
 
 XTABLES_LOCK = "/run/xtables.lock"
-_DIGITS = 18  # of a number in a tag
+_TAG_DIGITS = 18  # of a number in a tag
 
 # Programs that are known to write iptables rules on the host network, by the names of their containers and images.
 _WRITERS = re.compile(
@@ -40,7 +40,7 @@ _RIGHTS = frozenset({"NET_ADMIN", "CAP_NET_ADMIN", "ALL"})  # without one nobody
 _FLAG = re.compile(r"--[a-z0-9-]+")
 _FLAG_OR_VARIABLE = re.compile(r"--[a-z0-9-]+|[A-Z][A-Z0-9_]*")
 # Fields of KubeProxyConfiguration as the flags that they are the same as.
-_FIELDS = {
+_CONFIGURED_FIELDS = {
     ("ipvs", "syncPeriod"): "--ipvs-sync-period",
     ("ipvs", "minSyncPeriod"): "--ipvs-min-sync-period",
     ("iptables", "syncPeriod"): "--iptables-sync-period",
@@ -49,11 +49,12 @@ _FIELDS = {
 
 
 # What is read of the objects. A name becomes an argument of kubectl, so it must be one that Kubernetes has.
-_NAME: Schema = {"type": "string", "pattern": r"^[A-Za-z0-9][-A-Za-z0-9_.:]*\z"}
-_META = record(
-    {"namespace": _NAME, "labels": LABELS, "ownerReferences": each(record(kind=TEXT))}, name=_NAME
+_OBJECT_NAME: Schema = {"type": "string", "pattern": r"^[A-Za-z0-9][-A-Za-z0-9_.:]*\z"}
+_METADATA = record(
+    {"namespace": _OBJECT_NAME, "labels": LABELS, "ownerReferences": each(record(kind=TEXT))},
+    name=_OBJECT_NAME,
 )
-_CONTAINER = record(
+_CONTAINER_SHAPE = record(
     {
         "image": TEXT,
         "command": each(TEXT),
@@ -64,13 +65,15 @@ _CONTAINER = record(
         ),
         "volumeMounts": each(record({"readOnly": FLAG}, name=TEXT, mountPath=TEXT)),
     },
-    name=_NAME,
+    name=_OBJECT_NAME,
 )
 _VOLUME = record(
-    {"configMap": record({"name": _NAME}), "hostPath": record({"type": TEXT}, path=TEXT)}, name=TEXT
+    {"configMap": record({"name": _OBJECT_NAME}), "hostPath": record({"type": TEXT}, path=TEXT)},
+    name=TEXT,
 )
 _POD_SPEC = record(
-    {"nodeName": TEXT, "hostNetwork": FLAG, "volumes": each(_VOLUME)}, containers=each(_CONTAINER)
+    {"nodeName": TEXT, "hostNetwork": FLAG, "volumes": each(_VOLUME)},
+    containers=each(_CONTAINER_SHAPE),
 )
 _NODE_INFO = record(
     {"kubeProxyVersion": TEXT}, kubeletVersion=TEXT, osImage=TEXT, kernelVersion=TEXT
@@ -85,10 +88,10 @@ _DOCUMENT = Shape(
 _OTHER = Shape(record())
 _SHAPES = {
     "Version": Shape(record(serverVersion=record(gitVersion=TEXT))),
-    "Node": Shape(record(metadata=_META, status=record(nodeInfo=_NODE_INFO))),
-    "Pod": Shape(record({"status": _POD_STATUS}, metadata=_META, spec=_POD_SPEC)),
-    "DaemonSet": Shape(record(metadata=_META, spec=record(template=record(spec=_POD_SPEC)))),
-    "ConfigMap": Shape(record({"data": values(TEXT)}, metadata=_META)),
+    "Node": Shape(record(metadata=_METADATA, status=record(nodeInfo=_NODE_INFO))),
+    "Pod": Shape(record({"status": _POD_STATUS}, metadata=_METADATA, spec=_POD_SPEC)),
+    "DaemonSet": Shape(record(metadata=_METADATA, spec=record(template=record(spec=_POD_SPEC)))),
+    "ConfigMap": Shape(record({"data": values(TEXT)}, metadata=_METADATA)),
 }
 _PERIODS = record({"syncPeriod": TEXT, "minSyncPeriod": TEXT})
 _CONFIGURATION = Shape(record({"mode": TEXT, "ipvs": _PERIODS, "iptables": _PERIODS}))
@@ -318,7 +321,7 @@ def _settings_in(container: Object) -> dict[str, str]:
 def _periods(config: Object) -> dict[str, str]:
     """The fields of a configuration that are not their default, as flags."""
     flags = {}
-    for (section, field), flag in _FIELDS.items():
+    for (section, field), flag in _CONFIGURED_FIELDS.items():
         value = (config.get(section) or {}).get(field)
         if value and value != "0s":
             flags[flag] = str(value)
@@ -446,7 +449,7 @@ def _name_and_tag(container: Object) -> tuple[str, str]:
 
 
 def _by_numbers(tag: str) -> list[int]:
-    return [int(number[:_DIGITS]) for number in re.findall("[0-9]+", tag)]
+    return [int(number[:_TAG_DIGITS]) for number in re.findall("[0-9]+", tag)]
 
 
 def _container(workload: Object) -> Object | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from generator.fixes.advice import Advice, BugAdvice, Facts
 
 _HEADINGS = {"affected": "can happen", "unknown": "not known", "not affected": "cannot happen"}
-_SHOWN = 5  # names of nodes
+_SHOWN_NODES = 5  # names of nodes
 _LARGEST = 1 << 30  # bytes of what kubectl prints, of ten thousands of nodes
 Read = TypeVar("Read")
 
@@ -341,8 +341,8 @@ def _kube_proxy_told(kube_proxy: dict[str, Any]) -> str:
     nodes = kube_proxy["nodes"]
     if not nodes:
         return text
-    names = nodes[:_SHOWN]
-    if len(nodes) > _SHOWN:
+    names = nodes[:_SHOWN_NODES]
+    if len(nodes) > _SHOWN_NODES:
         names.append("…")
     noun = "node" if len(nodes) == 1 else "nodes"
     return f"{text}: {len(nodes)} {noun} ({', '.join(names)})"

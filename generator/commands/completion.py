@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from generator.catalog.model import Entry
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-Names = Mapping[str, str | None]  # each with what it is, for shells that show it
+Completions = Mapping[str, str | None]  # each with what it is, for shells that show it
 
 
-def one_of(names: Callable[[click.Context], Names]) -> Completer:
+def one_of(names: Callable[[click.Context], Completions]) -> Completer:
     """Completes a name."""
 
     def complete(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -29,7 +29,7 @@ def one_of(names: Callable[[click.Context], Names]) -> Completer:
     return complete
 
 
-def some_of(names: Callable[[click.Context], Names]) -> Completer:
+def some_of(names: Callable[[click.Context], Completions]) -> Completer:
     """Completes the last of several names with commas between them."""
 
     def complete(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -41,14 +41,14 @@ def some_of(names: Callable[[click.Context], Names]) -> Completer:
     return complete
 
 
-def _fitting(names: Names, begun: str, before: str = "") -> Iterator[CompletionItem]:
+def _fitting(names: Completions, begun: str, before: str = "") -> Iterator[CompletionItem]:
     folded = begun.casefold()
     for name, text in names.items():
         if name.casefold().startswith(folded):
             yield CompletionItem(before + name, help=text)
 
 
-def entries(ctx: click.Context) -> Names:
+def entries(ctx: click.Context) -> Completions:
     """Ids and alerts; their titles."""
     named: dict[str, str | None] = {}
     for entry in _completed_entries(ctx):
@@ -80,20 +80,20 @@ def _catalogs(ctx: click.Context) -> Iterable[Path]:
     return read.catalogs
 
 
-def preset_names(_: click.Context) -> Names:
+def preset_names(_: click.Context) -> Completions:
     from generator.catalog import profiles
     from generator.catalog.load import shipped_catalog
 
     return dict.fromkeys(profiles.presets(shipped_catalog()))
 
 
-def page_names(_: click.Context) -> Names:
+def page_names(_: click.Context) -> Completions:
     from generator.catalog import shipped
 
     return {name: shipped.page_title(name) for name in shipped.pages()}
 
 
-def schema_names(_: click.Context) -> Names:
+def schema_names(_: click.Context) -> Completions:
     from generator.catalog import shipped
 
     return dict.fromkeys(shipped.schemas())

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _PIPE_COLUMNS = 110
 _NOTES = 100
-_COLOURS: Mapping[str, dict[str, Any]] = {
+_STYLE_OF_SEVERITY: Mapping[str, dict[str, Any]] = {
     "critical": {"fg": "red", "bold": True},
     "warning": {"fg": "yellow", "bold": True},
     "info": {"fg": "cyan", "bold": True},
@@ -321,7 +321,7 @@ def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], Non
             say(f"read {readable_size(seen['bytes'])} that were there: {failures}")
             began = True
         for news in watch.news(findings.found, datetime.now(UTC)):
-            grave = _COLOURS[news.severity] if news.kind != "ends" else {}
+            grave = _STYLE_OF_SEVERITY[news.severity] if news.kind != "ends" else {}
             for line in announcement(news, columns):
                 say(line, **grave)
 

@@ -12,7 +12,10 @@ from generator.commands.completion import entries, one_of
 from generator.commands.options import colour_option, examples, inputs
 from generator.commands.typed import meant
 
-_NODE, _POD = re.compile(r"^NODE=.*\n", re.MULTILINE), re.compile(r"^POD=name-of.*\n", re.MULTILINE)
+_NODE_LINE, _POD_LINE = (
+    re.compile(r"^NODE=.*\n", re.MULTILINE),
+    re.compile(r"^POD=name-of.*\n", re.MULTILINE),
+)
 
 
 @click.command(
@@ -62,9 +65,9 @@ def command(
 
 def _filled_for_node(text: str, node: str, find_pod: str) -> str:
     """The page with the node filled in; the Pod is then found by it."""
-    text = _NODE.sub(lambda _: f"NODE={shlex.quote(node)}\n", text)
-    found = _POD.search(text)
+    text = _NODE_LINE.sub(lambda _: f"NODE={shlex.quote(node)}\n", text)
+    found = _POD_LINE.search(text)
     if found is None:
         return text
-    text = _POD.sub("", text)
-    return _NODE.sub(lambda line: f"{line[0]}{find_pod}\n", text, count=1)
+    text = _POD_LINE.sub("", text)
+    return _NODE_LINE.sub(lambda line: f"{line[0]}{find_pod}\n", text, count=1)

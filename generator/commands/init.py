@@ -17,9 +17,9 @@ from generator.commands.printing import client_of, say, tell, tell_json
 if TYPE_CHECKING:
     from generator.base.file import File
     from generator.base.problems import Problem
-    from generator.catalog.profile import Preset
+    from generator.catalog.profile import Engine, Preset
     from generator.servers.http import Endpoint
-    from generator.sites.fitting import Choice, Engine, Gap, SiteFacts
+    from generator.sites.fitting import Choice, Gap, SiteFacts
 
 _DEFAULTS: Mapping["Engine", str] = {"loki": "alloy", "prometheus": "kube-prometheus-stack"}
 _STDOUT = "-"

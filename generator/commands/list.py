@@ -10,7 +10,7 @@ from generator.commands.compiling import entries_of
 from generator.commands.options import examples, inputs, json_option
 from generator.commands.printing import table, tell_json
 
-_NARROW = ("alert", "severity", "title")  # what fits 80 columns
+_NARROW_COLUMNS = ("alert", "severity", "title")  # what fits 80 columns
 
 if TYPE_CHECKING:
     from generator.catalog.model import Entry
@@ -41,7 +41,7 @@ def command(
     if as_json:
         tell_json(rows)
     else:
-        table(list(rows[0]) if rows else [], rows, () if wide or evidence else _NARROW)
+        table(list(rows[0]) if rows else [], rows, () if wide or evidence else _NARROW_COLUMNS)
 
 
 def _entry_row(entry: "Entry") -> dict[str, str]:

@@ -15,13 +15,13 @@ from generator.commands.options import inputs, json_option, only_option, server_
 from generator.commands.printing import client_of
 
 if TYPE_CHECKING:
-    from generator.catalog.profile import Profile
+    from generator.catalog.profile import Engine, Profile
     from generator.compile.as_shown import Group
-    from generator.compile.rule import Engine, Rules
+    from generator.compile.rule import Rules
     from generator.rulers.plan import GroupChange
     from generator.rulers.ruler import Ruler
 
-_KINDS = ("loki", "mimir", "cortex", "prometheus")
+_KINDS_OF_RULER = ("loki", "mimir", "cortex", "prometheus")
 
 
 _IN_FILES = (
@@ -60,8 +60,8 @@ def ruler_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is compiled, and into which rulers it belongs."""
     options = (
         inputs,
-        server_options(*_KINDS),
-        only_option(*_KINDS),
+        server_options(*_KINDS_OF_RULER),
+        only_option(*_KINDS_OF_RULER),
         click.option(
             "--vmalert", metavar="URL", callback=_only_files, expose_value=False, help=_VMALERT
         ),
@@ -100,7 +100,7 @@ def rulers(
 
     named: list[tuple[Engine, Ruler]] = []
     has_rule_file = False
-    servers = access.named_servers(_KINDS, urls, only, profile.servers, os.environ)
+    servers = access.named_servers(_KINDS_OF_RULER, urls, only, profile.servers, os.environ)
     for kind, server in servers.items():
         engine: Engine = "loki" if kind == "loki" else "prometheus"
         asked_for = urls[kind] or kind in only

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from generator.prove.over_time import Outcome, Store, Suite
     from generator.servers.http import Client
 
-_OWN = "own"  # in place of an address: a VictoriaLogs that is started for the run
+_A_STORE_OF_OURS = "own"  # in place of an address: a VictoriaLogs that is started for the run
 
 
 def _address(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
     """Without its value the option stands last, or it would take a file for the address."""
-    if given and given != _OWN and "://" not in given:
+    if given and given != _A_STORE_OF_OURS and "://" not in given:
         raise click.BadParameter(
             f"{given!r} is no address such as http://victorialogs.example:9428; "
             "to have one started for the run, put the option behind the files"
@@ -67,7 +67,7 @@ def _address(_: click.Context, __: click.Parameter, given: str | None) -> str | 
     "--victorialogs",
     metavar="[URL]",
     is_flag=False,
-    flag_value=_OWN,
+    flag_value=_A_STORE_OF_OURS,
     callback=_address,
     help="Test the rules for vmalert, in LogsQL, on a VictoriaLogs in place of a Loki: on this one, under a tenant "
     "of each test, or, without an address, on one that is started for the run.",
@@ -294,7 +294,7 @@ def _store_for_tests(
     from generator.servers.loki import Loki
     from generator.servers.victorialogs import VictoriaLogs
 
-    if victorialogs == _OWN:
+    if victorialogs == _A_STORE_OF_OURS:
         with local_victorialogs.running(tools.find(tools.VICTORIA_LOGS, say)) as own:
             yield OnVictoriaLogs(own)
     elif victorialogs:

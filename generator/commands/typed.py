@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 # Modules that cost time to import are imported by the functions that need them.
 
-Value = TypeVar("Value", bound=Hashable)
+Meant = TypeVar("Meant", bound=Hashable)
 
 _ALMOST = 0.85  # as difflib measures how much two names are alike
 
 
-def exactly(word: str, known: Mapping[str, Value], listed_by: str = "list") -> Value:
+def exactly(word: str, known: Mapping[str, Meant], listed_by: str = "list") -> Meant:
     """What is called so, in upper or lower case; else ends the command. `listed_by` is the command that lists all."""
     names = {name.casefold(): name for name in known}
     folded = word.casefold()
@@ -27,7 +27,7 @@ def exactly(word: str, known: Mapping[str, Value], listed_by: str = "list") -> V
     return known[names[folded]]
 
 
-def meant(word: str, known: Mapping[str, Value]) -> Value:
+def meant(word: str, known: Mapping[str, Meant]) -> Meant:
     """The same, or what is almost called so if it can be nothing else."""
     import difflib
 

@@ -18,15 +18,24 @@ from generator.commands.printing import client_of, say, tell, tell_json
 if TYPE_CHECKING:
     from generator.base.file import File
     from generator.catalog.load import Inputs
-    from generator.compile.rule import Engine, Language, Rules
+    from generator.catalog.profile import Engine
+    from generator.compile.rule import Language, Rules
     from generator.servers.http import Client
     from generator.sites.fitting import SiteFacts
-    from generator.verify.judgement import Check, Finding
+    from generator.verify.judgement import Finding, Judged
     from generator.verify.routing import Site
 
-_KINDS = ("loki", "victorialogs", "vmalert", "mimir", "cortex", "prometheus", "alertmanager")
-_MARKS = {"ok": "ok", "fault": "FAULT", "warning": "warning", "not checked": "NOT CHECKED"}
-_COLOURS = {"ok": "green", "fault": "red", "warning": "yellow", "not checked": "yellow"}
+_KINDS_OF_SERVER = (
+    "loki",
+    "victorialogs",
+    "vmalert",
+    "mimir",
+    "cortex",
+    "prometheus",
+    "alertmanager",
+)
+_MARK_OF_STATE = {"ok": "ok", "fault": "FAULT", "warning": "warning", "not checked": "NOT CHECKED"}
+_COLOUR_OF_STATE = {"ok": "green", "fault": "red", "warning": "yellow", "not checked": "yellow"}
 # The servers whose ruler evaluates the rules of an engine; the first that is named does.
 _RULERS: Mapping["Engine", Sequence[str]] = {
     "loki": ("loki", "vmalert"),
@@ -43,8 +52,8 @@ _RULERS: Mapping["Engine", Sequence[str]] = {
     ),
 )
 @inputs
-@server_options(*_KINDS)
-@only_option(*_KINDS)
+@server_options(*_KINDS_OF_SERVER)
+@only_option(*_KINDS_OF_SERVER)
 @click.option(
     "--no-runbooks", is_flag=True, help="Leave out the links, if they cannot be reached from here."
 )
@@ -69,7 +78,7 @@ def command(
     from generator.verify import judgement
 
     read, rules, files = compile_or_stop(catalogs, profile)
-    endpoints = access.named_servers(_KINDS, urls, only, read.profile.servers, os.environ)
+    endpoints = access.named_servers(_KINDS_OF_SERVER, urls, only, read.profile.servers, os.environ)
     if not endpoints:
         raise ToolError(
             "no server is named; give --loki URL and the like, or `servers:` in the profile"
@@ -81,7 +90,7 @@ def command(
         tell_json(rows)
     else:
         for finding in findings:
-            tell(_MARKS[finding.state], nl=False, fg=_COLOURS[finding.state])
+            tell(_MARK_OF_STATE[finding.state], nl=False, fg=_COLOUR_OF_STATE[finding.state])
             tell(f"\t{finding.check}\t{finding}")
     say(_count_of_states(findings))
     if asked.silent == endpoints.keys():
@@ -93,7 +102,7 @@ def command(
 def _count_of_states(findings: Sequence["Finding"]) -> str:
     """Such as `5 ok, 2 FAULT (of 25 subjects)`."""
     words = []
-    for state, mark in _MARKS.items():
+    for state, mark in _MARK_OF_STATE.items():
         rows = [finding for finding in findings if finding.state == state]
         subjects = sum(len(finding.names) for finding in rows)
         words += (
@@ -113,7 +122,7 @@ class _AskedServers:
 
     def ask(
         self,
-        check: "Check",
+        check: "Judged",
         kind: str,
         subject: str,
         judge: Callable[["Client"], Iterable["Finding"]],
@@ -164,7 +173,7 @@ def _kind_of_store(engine: "Engine", asked: _AskedServers) -> str | None:
     return ruler
 
 
-def _not_asked(check: "Check", engine: str) -> "Finding":
+def _not_asked(check: "Judged", engine: str) -> "Finding":
     from generator.verify.judgement import not_checked
 
     return not_checked(check, engine, "no address", "give it as an option, or in the profile")

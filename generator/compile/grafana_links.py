@@ -16,7 +16,7 @@ from generator.query.signature import Signature
 
 LOGS, BOARD = "logs_url", "dashboard_url"
 _HOURS = 3  # what is shown of the time before the click
-_QUERY = "the query"
+_QUERY_NAME = "the query"
 
 
 def explore_link(
@@ -37,14 +37,14 @@ def _panes(uid: str, hours: int) -> str:
     """The state of Explore as JSON, a format of printf for the query. What can be printed %q escapes as JSON does."""
     query = {
         "refId": "A",
-        "expr": _QUERY,
+        "expr": _QUERY_NAME,
         "queryType": "range",
         "datasource": {"type": "loki", "uid": uid},
     }
     span = {"from": f"now-{hours}h", "to": "now"}
     state = {"kp": {"datasource": uid, "queries": [query], "range": span}}
     text = json.dumps(state, ensure_ascii=False, separators=(",", ":"))
-    return gotemplate.verbatim(text).replace(json.dumps(_QUERY), "%q")
+    return gotemplate.verbatim(text).replace(json.dumps(_QUERY_NAME), "%q")
 
 
 def board(grafana: GrafanaProfile, labels: Iterable[tuple[str, str | None]]) -> str:

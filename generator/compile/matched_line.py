@@ -9,12 +9,14 @@ from generator.query import gotemplate, logql, logsql, promql
 from generator.query.signature import Signature
 
 ANNOTATION = "line"
-_LENGTH = 500
+_SHOWN_LENGTH = 500
 _DIFFERENT = 100  # texts that are compared; fewer than any Loki's limit of series
-_TEXT, _WRAPPED = "kube_proxy_line", "kube_proxy_wrapped_line"  # labels that no stream has
+# Labels that no stream has.
+_LINE_LABEL = "kube_proxy_line"
+_WRAPPED_LABEL = "kube_proxy_wrapped_line"
 # What stands before the message and differs from line to line: the time of CRI, of syslog and the journal; klog's head,
 # wherever it is, in text or JSON; the time of the kernel.
-_HEAD = (
+_WRAPPED_HEAD = (
     r"(?:\d{4}-\d\d-\d\dT\S+ (?:std(?:out|err) [FP] )?|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^ :]+: )?"
     r'(?:.*?[IWEF]\d{4} \d\d:\d\d:[\d.]+ +\d+ [^\s\]]+\] |\{.*?"caller\\*":.*?"msg\\*": ?\\*")?'
     r"(?:\[ *\d+\.\d+\] )?(?:\s|\\t)*"
@@ -22,8 +24,9 @@ _HEAD = (
 # Of a wrapping in JSON the text of the message, up to its closing quote, as a time can follow. Loki empties a label
 # that holds a character which it could not read (U+FFFD).
 _PATTERN = (
-    rf'^(?:\{{(?:.*?[,{{])?"(?:log|message|MESSAGE)": ?"{_HEAD}(?P<{_WRAPPED}>(?:[^"\\\x{{FFFD}}]|\\.){{1,{_LENGTH}}})'
-    rf"|{_HEAD}[\x{{FFFD}}]*(?P<{_TEXT}>[^\x{{FFFD}}]{{1,{_LENGTH}}}))"
+    rf'^(?:\{{(?:.*?[,{{])?"(?:log|message|MESSAGE)": ?"{_WRAPPED_HEAD}'
+    rf'(?P<{_WRAPPED_LABEL}>(?:[^"\\\x{{FFFD}}]|\\.){{1,{_SHOWN_LENGTH}}})'
+    rf"|{_WRAPPED_HEAD}[\x{{FFFD}}]*(?P<{_LINE_LABEL}>[^\x{{FFFD}}]{{1,{_SHOWN_LENGTH}}}))"
 )
 # What steers terminals and chats, and what shows text that is not there: colours, control and invisible characters,
 # Slack's <…>, code spans, @everyone, and links of Markdown; and the end of a line in JSON. The rest stays as it is.
@@ -36,14 +39,14 @@ _HARMLESS = (
     ("@", "＠"),
     (r"\]([(\[:])", "] $1"),
 )
-_BOTH = f'(printf "%s%s" .Labels.{_WRAPPED} .Labels.{_TEXT})'  # one of the two is empty
+_BOTH = f'(printf "%s%s" .Labels.{_WRAPPED_LABEL} .Labels.{_LINE_LABEL})'  # one of the two is empty
 
 
 def annotation(source: LogSource, signature: Signature, window: str) -> str:
     """A template for the most frequent of the lines counted, without its head, in one line; empty where none is."""
     query, arguments = _query_format(source, signature, window)
     answer = f"query ({gotemplate.printf(query, arguments)})"
-    sort = f'sortByLabel "{_WRAPPED}" | sortByLabel "{_TEXT}"'
+    sort = f'sortByLabel "{_WRAPPED_LABEL}" | sortByLabel "{_LINE_LABEL}"'
     return (
         '{{ $most := 0.0 }}{{ $line := "" }}'
         f"{{{{ range {answer} | {sort} }}}}"
@@ -65,8 +68,8 @@ def of_victorialogs(source: LogSource, signature: Signature, window: str) -> str
     pattern = gotemplate.verbatim(logql.quote(_PATTERN))
     query = (
         f"{matchers}{gotemplate.verbatim(in_one_line)} | extract_regexp {pattern}"
-        f" | stats by ({_TEXT}, {_WRAPPED}) count() as {logsql.LINES}"
-        f" | first 1 by ({logsql.LINES} desc, {_TEXT}, {_WRAPPED})"
+        f" | stats by ({_LINE_LABEL}, {_WRAPPED_LABEL}) count() as {logsql.COUNTED_LINES}"
+        f" | first 1 by ({logsql.COUNTED_LINES} desc, {_LINE_LABEL}, {_WRAPPED_LABEL})"
     )
     answer = f"query ({gotemplate.printf(query, arguments)})"
     line = f"{_BOTH} | {_disarming_functions()}"
@@ -87,7 +90,7 @@ def _query_format(source: LogSource, signature: Signature, window: str) -> tuple
     query, arguments = format_of_place(source, signature)
     texts = gotemplate.verbatim(f"| regexp {logql.quote(_PATTERN)}")
     counts = f"count_over_time({query} {texts} [{window}])"
-    of_each_text = f"sum by ({_WRAPPED}, {_TEXT}) ({counts})"
+    of_each_text = f"sum by ({_WRAPPED_LABEL}, {_LINE_LABEL}) ({counts})"
     return f"topk({_DIFFERENT}, {of_each_text})", arguments
 
 

@@ -6,13 +6,12 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, Literal
 
-from generator.catalog.inhibition import Labels, Place
+from generator.catalog.inhibition import Place, PlaceLabels
 from generator.catalog.model import SEVERITIES, Entry
-from generator.catalog.profile import LogSource, Profile
+from generator.catalog.profile import Engine, LogSource, Profile
 from generator.query import recorded
 from generator.query.signature import Signature
 
-Engine = Literal["loki", "prometheus"]
 # Of expressions, as their files are called.
 Language = Literal["loki", "prometheus", "victorialogs"]
 _SECTIONS: Mapping[str, str] = {
@@ -81,7 +80,7 @@ class CompiledAlert:
     source: LogSource | None = None
     filters: Signature | None = None
 
-    def labels(self, profile: Profile) -> Labels:
+    def labels(self, profile: Profile) -> PlaceLabels:
         """The names of the labels that say where it is."""
         return self.source.labels if self.source else profile.prometheus.labels
 

@@ -10,7 +10,7 @@ from generator.base.durations import seconds
 from generator.catalog import inhibition, placeholders
 from generator.catalog.inhibition import Place
 from generator.catalog.model import Catalog, Entry, LogSignal, MetricAlert, Unit
-from generator.catalog.profile import LogSource, Profile
+from generator.catalog.profile import Engine, LogSource, Profile
 from generator.catalog.settings import (
     keep_firing_for,
     known_build_hold,
@@ -26,7 +26,6 @@ from generator.compile.rule import (
     AlertRule,
     AlertSetting,
     CompiledAlert,
-    Engine,
     Inhibition,
     RecordingRule,
     RuleGroup,

@@ -9,14 +9,14 @@ from generator.compile.rule import CompiledAlert, Rules
 from generator.query import promql
 from generator.steps.deployment import find_pod, in_pod, kubectl
 
-Kind = Literal["node", "pod", "instance"]
+PlaceKind = Literal["node", "pod", "instance"]
 
 
 @dataclass(frozen=True)
 class Carried:
     """The label by which an alert tells one kube-proxy from another, and what that is a name of."""
 
-    kind: Kind
+    kind: PlaceKind
     label: str
 
 
@@ -80,7 +80,7 @@ def _labels_of_targets(alert: CompiledAlert, profile: Profile) -> list[Carried]:
     return _named_labels({"node": node, "instance": metrics.instance})
 
 
-def _named_labels(names: Mapping[Kind, str | None]) -> list[Carried]:
+def _named_labels(names: Mapping[PlaceKind, str | None]) -> list[Carried]:
     """Of the labels those that the site has a name for."""
     named = []
     for kind, label in names.items():

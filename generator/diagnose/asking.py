@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from generator.base.lines import NANOSECONDS_A_SECOND, TimedLine
 from generator.base.names import TEST_LABEL
 from generator.base.shapes import Shape
 from generator.catalog.model import Entry, MetricAlert
@@ -19,8 +20,7 @@ from generator.servers import answers
 from generator.servers.http import Client
 from generator.servers.victorialogs import VictoriaLogs
 
-_NANO = 1_000_000_000
-_PROOFS = 2
+_PROOFS_ASKED = 2
 _FORM_OF_UNIT = {
     "seconds": "{:.3g} s",
     "per_second": "{:.2f}/s",
@@ -28,8 +28,7 @@ _FORM_OF_UNIT = {
     "count": "{:.0f}",
 }
 
-Place = Mapping[str, str]  # the values of labels, empty for those that a line must not have
-TimedLine = tuple[int, str]  # nanoseconds since 1970, and the text
+AskedPlace = Mapping[str, str]  # the values of labels, empty for those that a line must not have
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,11 @@ class LogStore(Protocol):
     @property
     def name(self) -> str: ...
 
-    def counts(self, wanted: Wanted, by: Sequence[str]) -> Iterable[tuple[Place, int]]: ...
+    def counts(self, wanted: Wanted, by: Sequence[str]) -> Iterable[tuple[AskedPlace, int]]: ...
 
-    def first(self, wanted: Wanted, place: Place, limit: int) -> list[TimedLine]: ...
+    def first(self, wanted: Wanted, place: AskedPlace, limit: int) -> list[TimedLine]: ...
 
-    def last(self, wanted: Wanted, place: Place) -> list[TimedLine]: ...
+    def last(self, wanted: Wanted, place: AskedPlace) -> list[TimedLine]: ...
 
 
 class InLoki:
@@ -62,9 +61,9 @@ class InLoki:
         self.name = client.name
         self._client = client
 
-    def counts(self, wanted: Wanted, by: Sequence[str]) -> Iterator[tuple[Place, int]]:
+    def counts(self, wanted: Wanted, by: Sequence[str]) -> Iterator[tuple[AskedPlace, int]]:
         """How many lines there are by these labels, as far as streams have them."""
-        seconds = (wanted.end - wanted.start) // _NANO
+        seconds = (wanted.end - wanted.start) // NANOSECONDS_A_SECOND
         counted = f"count_over_time({self._query(wanted, {})} [{seconds}s])"
         labels = ", ".join(by)
         rows = _asked_rows(
@@ -77,15 +76,17 @@ class InLoki:
         for row in rows:
             yield row["metric"], int(_value_of_row(row))
 
-    def first(self, wanted: Wanted, place: Place, limit: int) -> list[TimedLine]:
+    def first(self, wanted: Wanted, place: AskedPlace, limit: int) -> list[TimedLine]:
         """The first lines of a place, with their times."""
         return self._lines(wanted, place, direction="forward", limit=limit)
 
-    def last(self, wanted: Wanted, place: Place) -> list[TimedLine]:
+    def last(self, wanted: Wanted, place: AskedPlace) -> list[TimedLine]:
         """The last line of a place, with its time."""
         return self._lines(wanted, place, direction="backward", limit=1)
 
-    def _lines(self, wanted: Wanted, place: Place, direction: str, limit: int) -> list[TimedLine]:
+    def _lines(
+        self, wanted: Wanted, place: AskedPlace, direction: str, limit: int
+    ) -> list[TimedLine]:
         rows = _asked_rows(
             self._client,
             "/loki/api/v1/query_range",
@@ -102,7 +103,7 @@ class InLoki:
         return sorted(lines)
 
     @staticmethod
-    def _query(wanted: Wanted, place: Place) -> str:
+    def _query(wanted: Wanted, place: AskedPlace) -> str:
         query = logql.of_place(wanted.selector, place)
         return " ".join([query, *logql.filters(wanted.filters)])
 
@@ -114,20 +115,20 @@ class InVictoriaLogs:
         self.name = client.name
         self._store = VictoriaLogs(client)
 
-    def counts(self, wanted: Wanted, by: Sequence[str]) -> Iterator[tuple[Place, int]]:
+    def counts(self, wanted: Wanted, by: Sequence[str]) -> Iterator[tuple[AskedPlace, int]]:
         """How many lines there are by these labels, empty where a line has none."""
         # Without labels a count has an answer, 0, where nothing is.
-        counted = f"stats by ({', '.join(by)}) count() as {logsql.LINES}"
-        query = f"{self._query(wanted)} | {counted} | filter {logsql.LINES}:>0"
+        counted = f"stats by ({', '.join(by)}) count() as {logsql.COUNTED_LINES}"
+        query = f"{self._query(wanted)} | {counted} | filter {logsql.COUNTED_LINES}:>0"
         for labels, value in self._store.counts(query, {}, wanted.start, wanted.end):
             yield labels, int(float(value))
 
-    def first(self, wanted: Wanted, place: Place, limit: int) -> list[TimedLine]:
+    def first(self, wanted: Wanted, place: AskedPlace, limit: int) -> list[TimedLine]:
         """The first lines of a place, with their times."""
         query = f"{self._query(wanted)} | first {limit} by (_time)"
         return self._store.lines(query, place, wanted.start, wanted.end)
 
-    def last(self, wanted: Wanted, place: Place) -> list[TimedLine]:
+    def last(self, wanted: Wanted, place: AskedPlace) -> list[TimedLine]:
         """The last line of a place, with its time."""
         return self._store.lines(self._query(wanted), place, wanted.start, wanted.end, limit=1)
 
@@ -143,7 +144,7 @@ def in_logs(store: LogStore, rules: Rules, span: Period, findings: Findings) -> 
     length = span.end - span.begin
     seconds = max(1, round(length.total_seconds()))
     end = _as_nanoseconds(span.end)
-    start = end - seconds * _NANO
+    start = end - seconds * NANOSECONDS_A_SECOND
     for alert in rules.alerts:
         if alert.source is None or alert.filters is None:
             continue
@@ -155,10 +156,10 @@ def in_logs(store: LogStore, rules: Rules, span: Period, findings: Findings) -> 
         for place, count in _counts_by_place(store, wanted, by):
             named = next(filter(None, place.values()), "not told")
             findings.count(alert.entry.id, named, count, alert.milder)
-            first = store.first(wanted, place, _PROOFS)
+            first = store.first(wanted, place, _PROOFS_ASKED)
             last = store.last(wanted, place)
             for at, text in (*first, *last):
-                time = datetime.fromtimestamp(at / _NANO, UTC)
+                time = datetime.fromtimestamp(at / NANOSECONDS_A_SECOND, UTC)
                 line = unwrap(text, span.end)
                 proof = Proof(line.text, store.name, time, named)
                 findings.prove(alert.entry.id, proof)
@@ -166,7 +167,7 @@ def in_logs(store: LogStore, rules: Rules, span: Period, findings: Findings) -> 
 
 def _counts_by_place(
     store: LogStore, wanted: Wanted, by: Sequence[str]
-) -> Iterator[tuple[Place, int]]:
+) -> Iterator[tuple[AskedPlace, int]]:
     """How many lines there are at each place, with all of its labels; servers give them in any order."""
     counts: list[tuple[list[str], int]] = []
     for labels, count in store.counts(wanted, by):
@@ -226,4 +227,4 @@ def _first_label(labels: Mapping[str, str], names: Iterable[str | None]) -> str 
 
 
 def _as_nanoseconds(time: datetime) -> int:
-    return round(time.timestamp() * _NANO)
+    return round(time.timestamp() * NANOSECONDS_A_SECOND)

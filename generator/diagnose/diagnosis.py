@@ -10,8 +10,8 @@ from generator.diagnose.templates import Template
 from generator.diagnose.unwrap import said
 
 SHOWN_CHARACTERS = 1000  # of a line
-_PROOFS = 3
-_PLACES = 10_000  # that are counted apart; those of a large cluster
+_PROOFS_KEPT = 3
+_MOST_PLACES = 10_000  # that are counted apart; those of a large cluster
 _STILL = timedelta(minutes=10)  # before the end of a log, in which a failure goes on
 
 
@@ -59,7 +59,7 @@ class Found:
     def tally(self, place: str, count: int, mild: bool) -> None:
         self.count += count
         self.mild += count if mild else 0
-        if place in self.places or len(self.places) < _PLACES:
+        if place in self.places or len(self.places) < _MOST_PLACES:
             self.places[place] = self.places.get(place, 0) + count
 
     def prove(self, proof: Proof) -> None:
@@ -71,7 +71,7 @@ class Found:
 
     def lacks(self, text: str, place: str) -> bool:
         """Whether a line would be a proof of another kind, or from another place, than those that are kept."""
-        if len(self.proofs) >= _PROOFS:
+        if len(self.proofs) >= _PROOFS_KEPT:
             return False
         words = said(text[:SHOWN_CHARACTERS])
         here = (proof for proof in self.proofs if proof.place == place)

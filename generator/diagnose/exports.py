@@ -12,9 +12,9 @@ from generator.diagnose.unwrap import KLOG, TEXTS, begins, fields, message
 
 _VALUE_BYTES = 16 << 20  # a document is taken apart if each of its values is smaller
 _FIELD_BYTES = 1 << 20
-_BORDER = 32  # bytes of a block that may be a part of an escape and a head
-_LABEL = 300  # characters; what is longer says not where a line comes from
-_DEPTH = 20
+_BORDER_BYTES = 32  # bytes of a block that may be a part of an escape and a head
+_LONGEST_LABEL = 300  # characters; what is longer says not where a line comes from
+_DEEPEST_RECORD = 20
 _TYPED = ("stringValue", "intValue", "doubleValue", "boolValue")
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _ARRAY = re.compile(rb"\s*\[\s*[\[{\"]")
@@ -22,19 +22,19 @@ _ARRAY = re.compile(rb"\s*\[\s*[\[{\"]")
 # HTML's, the end of one of its blocks before another one, or a carriage return alone.
 _BLOCKS = r"(?:</(?:div|p|li|t[dhr]|pre)>(?:<[^<>]{1,200}>)+)"
 _NEW_LINE = rf"""(?:\\+n|["'], ?b?["']|<br ?/?>|{_BLOCKS}|\r)"""
-_HEAD = r"[IWEF][01]\d[0-3]\d \d\d:\d\d:"
-_ESCAPED = re.compile(f"{_NEW_LINE}(?={_HEAD})".encode())
-_ESCAPES = (
+_ESCAPED_HEAD = r"[IWEF][01]\d[0-3]\d \d\d:\d\d:"
+_ESCAPED_NEW_LINE = re.compile(f"{_NEW_LINE}(?={_ESCAPED_HEAD})".encode())
+_ESCAPE_FORMS = (
     (re.compile(rb"\\+n|<br ?/?>|%s|\r(?!\n)" % _BLOCKS.encode()), b"\n"),
     (re.compile(rb"\\+t"), b"\t"),
     (re.compile(rb'\\+"'), b'"'),
 )
-_QUOTE_BEFORE_HEAD = re.compile(rf"(?m)^[ \t]*b?[\"'](?={_HEAD})".encode())
+_QUOTE_BEFORE_HEAD = re.compile(rf"(?m)^[ \t]*b?[\"'](?={_ESCAPED_HEAD})".encode())
 _OBJECT = re.compile(rb"\s*\{")
 
 _DELIMITERS = {"csv": ",", "tsv": "\t", "csv with semicolons": ";"}
 
-Record = Mapping[str, Any]
+ExportedRecord = Mapping[str, Any]
 
 
 class BrokenExportError(ValueError):
@@ -54,13 +54,13 @@ def kind(first: bytes) -> str | None:
         return "json"
     if _OBJECT.match(first):
         line = first.lstrip().partition(b"\n")[0]
-        is_json = _is_document(line.strip()) or _ESCAPED.search(first)
+        is_json = _is_document(line.strip()) or _ESCAPED_NEW_LINE.search(first)
         return "json" if is_json else None
     text = first.decode(errors="replace").lstrip("\ufeff")
     for name, delimiter in _DELIMITERS.items():
         if _is_table(text, delimiter):
             return name
-    return "quoted" if _ESCAPED.search(first) else None
+    return "quoted" if _ESCAPED_NEW_LINE.search(first) else None
 
 
 def export_patterns() -> list[str]:
@@ -68,7 +68,7 @@ def export_patterns() -> list[str]:
     names = "|".join(map(re.escape, TEXTS))
     return [
         r"\A\s*\[\s*[\[{\"]",
-        rf"{_NEW_LINE}{_HEAD}",
+        rf"{_NEW_LINE}{_ESCAPED_HEAD}",
         r"\A\s*\{[^\n]*[\[{,]?\s*\n\s*[\"}]",  # an object in several lines
         r"\A\s*\{[^\n]*\[\s*[\[{]",  # one with a list of records or of rows
         r"\A\s*\{[^\n]*\}[ ,]*\{",  # several in one line
@@ -124,17 +124,17 @@ def _of_quoted(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of texts in quotes, such as Python's repr and Go's %q."""
     left = b""
     for block in blocks:
-        text = _QUOTE_BEFORE_HEAD.sub(b"", _ESCAPED.sub(b"\n", left + block))
-        for escape, plain in _ESCAPES:
+        text = _QUOTE_BEFORE_HEAD.sub(b"", _ESCAPED_NEW_LINE.sub(b"\n", left + block))
+        for escape, plain in _ESCAPE_FORMS:
             text = escape.sub(plain, text)
-        border = max(0, len(text) - _BORDER)
+        border = max(0, len(text) - _BORDER_BYTES)
         end = text.rfind(b"\n", 0, border) + 1 or border
         yield text[:end]
         left = text[end:]
     yield left.rstrip(b"\"'] \r\n") + b"\n"
 
 
-def _lines_of_record(record: Record) -> Iterator[bytes]:
+def _lines_of_record(record: ExportedRecord) -> Iterator[bytes]:
     values = list(fields(record))
     text = message(values)
     if text is None:
@@ -152,10 +152,10 @@ def _is_label(value: Any) -> bool:
     if not isinstance(value, str | int | float):
         return False
     text = str(value)
-    return len(text) < _LABEL and not begins(text)  # a record may have its message twice
+    return len(text) < _LONGEST_LABEL and not begins(text)  # a record may have its message twice
 
 
-def _of_json(texts: Iterator[str]) -> Iterator[Record]:
+def _of_json(texts: Iterator[str]) -> Iterator[ExportedRecord]:
     """The records of a document, or of several, as they come; only one value is held at a time."""
     decoder = json.JSONDecoder()
     text, at = "", 0
@@ -178,10 +178,12 @@ def _of_json(texts: Iterator[str]) -> Iterator[Record]:
             yield from _innermost_records(_without_otel_forms(value))
 
 
-def _innermost_records(value: Any, above: Record | None = None, depth: int = 0) -> Iterator[Record]:
+def _innermost_records(
+    value: Any, above: ExportedRecord | None = None, depth: int = 0
+) -> Iterator[ExportedRecord]:
     """The innermost records of a value, each with what stands beside and above it."""
     above = above or {}
-    if depth > _DEPTH:
+    if depth > _DEEPEST_RECORD:
         return
     if isinstance(value, str):
         yield {**above, "line": value}
@@ -197,12 +199,14 @@ def _innermost_records(value: Any, above: Record | None = None, depth: int = 0) 
             yield from _of_object(value, above, depth)
 
 
-def _has_kinds(record: Record, **kinds: type) -> bool:
+def _has_kinds(record: ExportedRecord, **kinds: type) -> bool:
     """Whether there are values of these kinds under these keys."""
     return all(isinstance(record.get(key), kind) for key, kind in kinds.items())
 
 
-def _of_object(record: Record, above: Record, depth: int) -> Iterator[Record]:
+def _of_object(
+    record: ExportedRecord, above: ExportedRecord, depth: int
+) -> Iterator[ExportedRecord]:
     """A record, or those in the lists that it holds."""
     inner: list[Any] = []
     beside = dict(above)
@@ -218,7 +222,7 @@ def _of_object(record: Record, above: Record, depth: int) -> Iterator[Record]:
         yield from _innermost_records(child, beside, depth + 1)
 
 
-def _speaks(record: Record) -> bool:
+def _speaks(record: ExportedRecord) -> bool:
     """Whether a record has the text of a message itself, whatever lists it has beside."""
     return any(_is_message(key, value) for key, value in record.items())
 
@@ -228,14 +232,14 @@ def _is_message(key: str, value: Any) -> bool:
     return isinstance(value, str) and (key.lower() in TEXTS or begins(value))
 
 
-def _of_loki(row: Record, above: Record) -> Iterator[Record]:
+def _of_loki(row: ExportedRecord, above: ExportedRecord) -> Iterator[ExportedRecord]:
     """A stream of Loki's API: its labels, and pairs of time and line."""
     for pair in row["values"]:
         if isinstance(pair, list) and len(pair) > 1:
             yield {**above, "stream": row["stream"], "timestamp": pair[0], "line": pair[1]}
 
 
-def _of_columns(table: Record, above: Record) -> Iterator[Record]:
+def _of_columns(table: ExportedRecord, above: ExportedRecord) -> Iterator[ExportedRecord]:
     """A table whose columns are named once, and whose rows are lists, as query services answer."""
     names = [_column_name(column) for column in table["columns"]]
     for row in table["rows"]:
@@ -251,7 +255,7 @@ def _column_name(column: Any) -> str:
 
 def _without_otel_forms(value: Any, depth: int = 0) -> Any:
     """A value without forms of its own: lists of names and values, and values that name their type."""
-    if depth > _DEPTH:
+    if depth > _DEEPEST_RECORD:
         return value
     if isinstance(value, dict):
         if len(value) == 1:
@@ -279,7 +283,7 @@ def _name_of_pairs(rows: Sequence[Any]) -> str | None:
 
 def _holds_records(value: Any, depth: int = 0) -> bool:
     """Whether there is a list of records in a value."""
-    if depth > _DEPTH:
+    if depth > _DEEPEST_RECORD:
         return False
     if isinstance(value, dict):
         return any(_holds_records(child, depth + 1) for child in value.values())
@@ -290,7 +294,7 @@ def _holds_records(value: Any, depth: int = 0) -> bool:
     return any(_holds_records(child, depth + 1) for child in value)
 
 
-def _of_table(texts: Iterator[str], delimiter: str) -> Iterator[Record]:
+def _of_table(texts: Iterator[str], delimiter: str) -> Iterator[ExportedRecord]:
     csv.field_size_limit(_FIELD_BYTES)
     rows = csv.DictReader(_physical(texts), delimiter=delimiter)
     try:

@@ -23,9 +23,9 @@ from generator.diagnose.windows import Window
 from generator.query.signature import Signature, compile_re2
 
 _KERNEL = "kernel"  # what syslog and the journal call the program of its lines
-_PROGRAMS = 1000  # other programs that are told apart
+_MOST_PROGRAMS = 1000  # other programs that are told apart
 _MESSAGES = 1000  # that are remembered, harmless or not
-_MESSAGE = 1 << 14  # characters of a message in which a harmless one is looked for
+_SEARCHED_CHARACTERS = 1 << 14  # characters of a message in which a harmless one is looked for
 _NOTHING_TOLD = Hints()
 
 
@@ -175,7 +175,7 @@ class Findings:
     def _unexplained(self, event: Event) -> None:
         """An error of no entry: known to be harmless, or not known."""
         lines = [said(event.line.text), *event.rest]
-        harmless = self._harmless_with("\n".join(lines)[:_MESSAGE])
+        harmless = self._harmless_with("\n".join(lines)[:_SEARCHED_CHARACTERS])
         if harmless:
             harmless.count += event.count
         else:
@@ -195,7 +195,7 @@ class Findings:
     def _of_another(self, program: str, owner: str, event: Event) -> None:
         key = program, owner
         if key not in self._elsewhere:
-            if len(self._elsewhere) >= _PROGRAMS:
+            if len(self._elsewhere) >= _MOST_PROGRAMS:
                 return
             example = event.line.text[:SHOWN_CHARACTERS]
             self._elsewhere[key] = Elsewhere(program, self._entry_of[owner], example)

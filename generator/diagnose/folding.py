@@ -9,7 +9,7 @@ _SAMPLE = 1 << 16  # bytes that tell the width
 _NARROW, _WIDE = 40, 500  # columns of terminals in use
 _USUAL = (80, 100, 120, 132, 160)  # at which less has to speak for it
 _TAIL = 20  # characters by which one message is told from another, whatever stands in front
-_LONGEST = 1 << 20  # characters of a record that is put together
+_LONGEST_RECORD = 1 << 20  # characters of a record that is put together
 _WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 
 
@@ -83,7 +83,7 @@ def unfolded(blocks: Iterable[bytes], columns: int) -> Iterator[bytes]:
 
 def _goes_on_in(line: str, record: Sequence[str], columns: int) -> bool:
     """Whether a record of these lines, which was folded so far, goes on in one more."""
-    if len(record) * columns > _LONGEST:
+    if len(record) * columns > _LONGEST_RECORD:
         return False
     return len(record[-1]) == columns and not opens(line)
 

@@ -16,7 +16,7 @@ KEYS = (
     "osImage",
     *(f"Using {mode} Proxier" for mode in MODES),
 )
-_PATTERNS = {
+_HINT_PATTERNS = {
     # 1.10 to 1.22: `server.go:583] Version: v1.18.4`, later: `"Version info" version="v1.36.3"`, and as JSON.
     "version": re.compile(r'(?:\] Version: |"Version info".{0,40}?version"?[=:]")(v1\.[\w.+-]+)'),
     "node": re.compile(r'--hostname-override=\\*"([\w.-]+)\\*"'),
@@ -48,14 +48,14 @@ def hint_patterns() -> dict[str, Any]:
     """How hints are read, as data for another program that does the same."""
     return {
         "keys": KEYS,
-        "patterns": {name: pattern.pattern for name, pattern in _PATTERNS.items()},
+        "patterns": {name: pattern.pattern for name, pattern in _HINT_PATTERNS.items()},
         "kernels": _KERNELS,
     }
 
 
 def hints_in(text: str) -> Hints:
     told: dict[str, str | None] = {}
-    for name, pattern in _PATTERNS.items():
+    for name, pattern in _HINT_PATTERNS.items():
         match = pattern.search(text)
         if match:
             told[name] = match[1].strip()

@@ -8,13 +8,13 @@ from typing import TypeVar
 from generator.diagnose.unwrap import TEXTS, Line, is_of_kubelet
 
 _MOST = 50_000  # of each kind that are remembered
-_LONGEST = 1 << 12  # bytes of a line; longer ones may be pieces of a message
+_LONGEST_LINE = 1 << 12  # bytes of a line; longer ones may be pieces of a message
 FRONT_BYTES = 200  # within which a wrapping ends
 _KLOG = re.compile(rb"([IWEF])[01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ +\d+ ")
-_HEAD = re.compile(_KLOG.pattern + rb'|\{"ts":')  # klog's, in text or JSON
+_KLOG_OR_JSON = re.compile(_KLOG.pattern + rb'|\{"ts":')  # klog's, in text or JSON
 # Times, counters and journald's cursors: what differs although nothing else does. All begin with a character of one
 # class, which makes the search fast.
-_VARYING = re.compile(
+_VARYING_BYTES = re.compile(
     rb'[0-9;](?:(?<=".)\d*(?=")|\d{3}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?|'
     rb"\d:\d\d:\d\d[\d.,]*|\d{8,}(?:\.\d+)?|(?<=;)[imtx]=[0-9a-f]+)"
 )
@@ -46,9 +46,9 @@ class Proven:
 
 
 Known = tuple[Proven, Origin]
-Names = tuple[str | None, str | None, str | None]  # of a node, a Pod and a program
+OriginNames = tuple[str | None, str | None, str | None]  # of a node, a Pod and a program
 Key = TypeVar("Key")
-Value = TypeVar("Value")
+Kept = TypeVar("Kept")
 
 
 class Memory:
@@ -58,7 +58,7 @@ class Memory:
         self._fronts: dict[bytes, Origin] = {}
         self._messages: dict[bytes, Proven] = {}
         self._lines: dict[int, Known] = {}
-        self._origins: dict[Names, Origin] = {}
+        self._origins: dict[OriginNames, Origin] = {}
         self._verdicts: dict[frozenset[str], Proven] = {}
 
     def recall(self, data: bytes, start: int, stop: int, pieces: bool) -> Known | None:
@@ -97,7 +97,7 @@ class Memory:
         if record:
             return self._fronts.get(record.around)
         reach = min(stop, start + FRONT_BYTES)
-        head = _HEAD.search(data, start, reach)
+        head = _KLOG_OR_JSON.search(data, start, reach)
         if head is None:
             return None
         return self._origin(timeless(data[start : head.start()]))
@@ -125,7 +125,7 @@ class Memory:
 
     def keep(self, data: bytes, start: int, stop: int, line: Line, owners: frozenset[str]) -> None:
         """Remember a line, and what it proves."""
-        if stop - start > _LONGEST or line.partial or is_of_kubelet(line.text):
+        if stop - start > _LONGEST_LINE or line.partial or is_of_kubelet(line.text):
             return  # the last one's wrapping would be said to name kubelet
         verdict = self._verdicts.setdefault(owners, Proven(owners))
         origin = self._one_origin(line.node, line.pod, line.program)
@@ -186,7 +186,7 @@ class _Record:
 
 
 def _spoken_record(data: bytes, start: int, stop: int) -> _Record | None:
-    if stop - start > _LONGEST or not data.startswith(b"{", start):
+    if stop - start > _LONGEST_LINE or not data.startswith(b"{", start):
         return None
     spoken = _SPOKEN.search(data, start, stop)
     if spoken is None:
@@ -204,7 +204,7 @@ def _spoken_record(data: bytes, start: int, stop: int) -> _Record | None:
 
 def timeless(text: bytes) -> bytes:
     """A line without what differs each time that it is printed or read."""
-    return _VARYING.sub(b"", text)
+    return _VARYING_BYTES.sub(b"", text)
 
 
 def _front_without_numbers(front: bytes) -> bytes:
@@ -220,6 +220,6 @@ def _line_key(data: bytes, start: int, stop: int) -> int:
     return hash(name + timeless(data[counted.end() : stop]))
 
 
-def _put(known: dict[Key, Value], key: Key, value: Value) -> None:
+def _put(known: dict[Key, Kept], key: Key, value: Kept) -> None:
     if len(known) < _MOST or key in known:
         known[key] = value

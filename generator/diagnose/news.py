@@ -12,14 +12,14 @@ from generator.diagnose.phrases import first_few, written_time
 
 QUIET = timedelta(minutes=10)  # without a line a failure has ended
 
-Kind = Literal["begins", "spreads", "ends", "again"]
+NewsKind = Literal["begins", "spreads", "ends", "again"]
 
 
 @dataclass(frozen=True)
 class News:
     """`places` are those that are new, or all of them; `time` is that of the last line, as the log says it."""
 
-    kind: Kind
+    kind: NewsKind
     entry: Entry
     alert: str
     places: tuple[str, ...]
@@ -63,7 +63,7 @@ class Watch:
         places = new or tuple(found.places)
         return News(kind, found.entry, found.alert, places, found.last, found.count)
 
-    def _kind(self, seen: _Seen, count: int, elsewhere: bool, now: datetime) -> Kind | None:
+    def _kind(self, seen: _Seen, count: int, elsewhere: bool, now: datetime) -> NewsKind | None:
         if not seen.count:
             return "begins"
         if elsewhere:

@@ -11,7 +11,7 @@ from generator.cluster import kubectl, objects
 from generator.diagnose.sources import Log
 
 _AT_ONCE = 4  # kubectl processes
-_TAG = re.compile(r":(v1\.[\w.+-]+)(?:@|$)")
+_TAG_OF_IMAGE = re.compile(r":(v1\.[\w.+-]+)(?:@|$)")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _wanted(rows: Sequence[Mapping[str, Any]], pods: Pods) -> Iterator[tuple[Log
         statuses = row.get("status", {}).get("containerStatuses", ())
         restarts = {one["name"]: one.get("restartCount", 0) for one in statuses}
         for container in row["spec"]["containers"]:
-            name, tag = container["name"], _TAG.search(container.get("image", ""))
+            name, tag = container["name"], _TAG_OF_IMAGE.search(container.get("image", ""))
             about = Log(
                 f"{pod}/{name}", iter(()), pod=pod, node=node, version=tag[1] if tag else None
             )

@@ -41,7 +41,7 @@ from generator.query.signature import Signature, Signatures
 
 # What no wrapping escapes: JSON encoders write the other characters in several ways.
 _SAFE = re.compile(r"[ !#$%()*,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+")
-_SHORTEST = 3
+_SHORTEST_KEY = 3
 _SHOWN_LINES = 3  # of a message, after the one that proves a failure
 _REST_LINES = 200  # of one message; a panic prints its stack
 _LINES_BACK = 12  # in which the head of a message is looked for that bears its time
@@ -53,7 +53,7 @@ _JUDGED, _JUDGED_LENGTH = (
 _KEPT, _KEPT_LENGTH = 5_000, 4_000  # errors whose lines are remembered, and the characters of these
 _REST_BYTES = 1 << 16
 _ALIKE_BYTES = 1 << 12  # of an error and its lines, by which errors are compared
-_OWN, _ANOTHER = b"\1", b"\2"  # in place of the front of a line, of the same pod or not
+_SAME_POD, _ANOTHER_POD = b"\1", b"\2"  # in place of the front of a line, of the same pod or not
 _PIECES = 64  # of a line that a container runtime cut
 _TOLD_BYTES, _TOLD_WORDS, _TOLD_TIMES = 100, 10_000, 100
 _CUT_BYTES = 1 << 13  # container runtimes cut lines that are twice as long
@@ -69,7 +69,7 @@ _HEAD = re.compile(
     rb"(?:\A|[^0-9A-Za-z_]|[AP]M|\\[nrt]|[\[0-9;][mK])[EF][01]\d[0-3]\d \d\d:\d\d:\Z"
 )
 _BEFORE_HEAD, _HEAD_BYTES = 2, 12
-_KLOG = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
+_KLOG_TIME = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
 # klog's head with its file, in text and in JSON, and the stack of a kube-proxy that died.
 SPEAKING: Any = re2.compile(  # many times faster over much that does not match
     rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d{1,9} +\d+ [\w./-]{1,200}:\d+\]"
@@ -88,9 +88,9 @@ _MESSAGE = re.compile(rb" *MESSAGE[=\n]")
 _FIELD = re.compile(rb" *[A-Z_][A-Z0-9_]*=|\n")  # or the empty line between records
 _VERBOSE_TITLE = re.compile(rb"^\S.*\[s=", re.MULTILINE)
 # klog's head of an error in text: its letter and the month. In JSON it is the key `err`, quoted in one way or another.
-_HEADS = frozenset(f"{level}{month:02}" for level in "EF" for month in range(1, 13))
+_ERROR_DATES = frozenset(f"{level}{month:02}" for level in "EF" for month in range(1, 13))
 _JSON_ERROR = '"err'
-_ERRORS = frozenset([*_HEADS, _JSON_ERROR, "panic: ", "fatal error: "])
+_ERRORS = frozenset([*_ERROR_DATES, _JSON_ERROR, "panic: ", "fatal error: "])
 # journald writes a message that cannot be printed as a list of numbers.
 _NUMBERS = ('"MESSAGE":[', '"MESSAGE": [', '"MESSAGE" : [')
 
@@ -329,7 +329,7 @@ class Scanner:
             if _accompanied(data, at, self._company[key])
         ]
         for at, key in others.places(window):
-            if key in _HEADS:
+            if key in _ERROR_DATES:
                 wanted = _begins_an_error(data, at)
             else:
                 wanted = key not in _HINTS or self._news(data, at)
@@ -383,7 +383,7 @@ class Scanner:
             ):
                 return None
             record = data.startswith(b"{", start)  # which names much else first
-            if _KLOG.search(data, start, stop) if record else _klog_head(data, start, stop):
+            if _KLOG_TIME.search(data, start, stop) if record else _klog_head(data, start, stop):
                 origin = self._memory.origin(data, start, stop)
                 if origin and _elsewhere(origin, line):
                     continue
@@ -460,7 +460,7 @@ def _key_of_alike(data: bytes, start: int, stop: int, key: str, plain: bool) -> 
     rest = data[stop:end]
     if pod:  # which one it is says nothing, but which of the lines that follow are its own
         front += pod["program"]
-        rest = KUBECTL.sub(_ANOTHER, rest.replace(pod[0], _OWN))
+        rest = KUBECTL.sub(_ANOTHER_POD, rest.replace(pod[0], _SAME_POD))
     in_json = message.startswith(b"{") if head is None else b'"' in front
     if in_json:
         front, message, rest = timeless(front), timeless(message), timeless(rest)
@@ -609,7 +609,7 @@ def _rest_stop(data: bytes, begin: int) -> int:
 
 def _klog_head(data: bytes, start: int, stop: int) -> re.Match[bytes] | None:
     """klog's head in a line, as far from its beginning as a wrapping reaches."""
-    return _KLOG.search(data, start, min(stop, start + FRONT_BYTES))
+    return _KLOG_TIME.search(data, start, min(stop, start + FRONT_BYTES))
 
 
 def _front_of_head(data: bytes, start: int, stop: int) -> bytes | None:
@@ -707,4 +707,4 @@ def _longest_run_of(literal: str) -> str:
 
 
 def _runs(text: str) -> list[str]:
-    return [run for run in _SAFE.findall(text) if len(run) >= _SHORTEST]
+    return [run for run in _SAFE.findall(text) if len(run) >= _SHORTEST_KEY]

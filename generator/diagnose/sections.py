@@ -11,17 +11,17 @@ from generator.diagnose.searching import KeySearch
 from generator.diagnose.unwrap import FILES_OF_PODS, Line, for_re2, names_a_program, unwrap
 from generator.diagnose.windows import Window
 
-_LONGEST = 400  # bytes of a heading
-_REMEMBERED = 10_000
+_LONGEST_HEADING = 400  # bytes of a heading
+_HEADINGS_KNOWN = 10_000
 _OF_ANSIBLE = ("CHANGED", "SUCCESS", "FAILED", "UNREACHABLE!")
 _OF_PSSH = ("SUCCESS", "FAILURE")
-_KEYS = (
+_HEADING_KEYS = (
     *("==> ", "=== ", "--- ", "# ", "*** "),
     *(f" | {word}" for word in _OF_ANSIBLE),
     *(f"[{word}] " for word in _OF_PSSH),
 )
-_MARKS, _MARKS_MOST = " \t>*|│", 9  # before a heading
-_BEFORE = rf"[{_MARKS}]{{0,{_MARKS_MOST}}}"
+_BEFORE_HEADING, _BEFORE_HEADING_MOST = " \t>*|│", 9  # before a heading
+_BEFORE = rf"[{_BEFORE_HEADING}]{{0,{_BEFORE_HEADING_MOST}}}"
 _NAME = r"(?:[Pp]od[:/ ] ?)?(?P<name>\S{1,300}?)(?: logs?)?:?"
 # Of `minikube logs` (a container, its own commands, the kernel), `kubectl cluster-info dump`, tail, and ansible and
 # pssh, which name a node. Nothing that a program prints below one of them is a heading, but another one of them.
@@ -48,23 +48,23 @@ _WEAK = tuple(
     )
 )
 # What journalctl and grep -A put between what they print.
-_BORDER = re.compile(r"-- .{1,100} --|--")
+_PARTING_LINE = re.compile(r"-- .{1,100} --|--")
 _FILE = re.compile(
     r"(?:.{0,300}/)?(?P<name>[^/]{1,253}?)(?:/logs)?(?:\.(?:log|txt|out|err|json|\d+))*"
 )
 _KUBE_PROXY_POD = re.compile(r"kube-proxy-[a-z0-9][a-z0-9-]{0,60}")
-_OWN, _KERNEL = "minikube", "kernel"
+_OWN, _KERNEL_NAME = "minikube", "kernel"
 _NOBODY = Origin(None, None, None)
 
 
 def section_patterns() -> dict[str, Any]:
     """What tells headings, as data for another program that does the same; its patterns are RE2's too."""
-    patterns = {"border": _BORDER, "file": _FILE, "kubeProxyPod": _KUBE_PROXY_POD}
+    patterns = {"border": _PARTING_LINE, "file": _FILE, "kubeProxyPod": _KUBE_PROXY_POD}
     return {
-        "keys": _KEYS,
-        "longest": _LONGEST,
+        "keys": _HEADING_KEYS,
+        "longest": _LONGEST_HEADING,
         "own": _OWN,
-        "kernel": _KERNEL,
+        "kernel": _KERNEL_NAME,
         "strong": [_whole(pattern) for pattern in _STRONG],
         "weak": [_whole(pattern) for pattern in _WEAK],
         "patterns": {name: _whole(pattern) for name, pattern in patterns.items()},
@@ -77,10 +77,10 @@ def _whole(pattern: re.Pattern[str]) -> str:
 
 def is_border(text: str) -> bool:
     """Whether a line parts the logs of several programs, files or times."""
-    plain = text.lstrip(_MARKS)
-    if not (plain.startswith(("==", "--", "#")) or "***" in text[: _MARKS_MOST + 3]):
+    plain = text.lstrip(_BEFORE_HEADING)
+    if not (plain.startswith(("==", "--", "#")) or "***" in text[: _BEFORE_HEADING_MOST + 3]):
         return False
-    if _BORDER.fullmatch(text) or _groups(_STRONG, text) is not None:
+    if _PARTING_LINE.fullmatch(text) or _groups(_STRONG, text) is not None:
         return True
     weak = _groups(_WEAK, text)
     return weak is not None and _origin(weak) is not _NOBODY
@@ -90,7 +90,7 @@ class Sections:
     """The headings of a log, window by window; where none is, the last one before holds."""
 
     def __init__(self) -> None:
-        self._search = KeySearch(_KEYS)
+        self._search = KeySearch(_HEADING_KEYS)
         self._window: Window | None = None
         self._begins: Sequence[int] = (0,)
         self._origins: Sequence[Origin] = (_NOBODY,)
@@ -138,17 +138,17 @@ class Sections:
             if at < done:
                 continue
             done = at + 1
-            start = data.rfind(b"\n", max(0, at - _LONGEST), at) + 1
-            stop = data.find(b"\n", at, start + _LONGEST)
-            whole = start or at <= _LONGEST
-            if whole and (stop >= 0 or len(data) - start <= _LONGEST):
+            start = data.rfind(b"\n", max(0, at - _LONGEST_HEADING), at) + 1
+            stop = data.find(b"\n", at, start + _LONGEST_HEADING)
+            whole = start or at <= _LONGEST_HEADING
+            if whole and (stop >= 0 or len(data) - start <= _LONGEST_HEADING):
                 done = stop if stop >= 0 else len(data)
                 yield start, data[start:done]
 
     def _heading(self, line: bytes, now: datetime) -> tuple[Origin, bool] | None:
         """What a line says as a heading, and whether it is a strong one."""
         if line not in self._known:
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= _HEADINGS_KNOWN:
                 self._known.clear()
             text = line.decode(errors="replace").rstrip("\r\n")
             # What is wrapped around a heading can be a part of one, too.
@@ -179,7 +179,7 @@ def _origin(groups: Mapping[str, str | None]) -> Origin:
     if groups.get("own"):
         return Origin(None, None, _OWN)
     if groups.get("kernel"):
-        return Origin(None, None, _KERNEL)
+        return Origin(None, None, _KERNEL_NAME)
     name = groups.get("name")
     if name:
         return _below_file(name)

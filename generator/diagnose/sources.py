@@ -29,23 +29,23 @@ from generator.diagnose import exports, folding
 from generator.diagnose.windows import BLOCK
 
 _IDLE_SECONDS = 0.5  # after which what has come is looked at
-_HEAD = 4096  # bytes that tell what a file is
+_HEAD_OF_FILE = 4096  # bytes that tell what a file is
 _PIECE = 4096  # bytes that are unpacked at once
 _ZSTD_WINDOW = 1 << 26  # bytes; what zstd writes unless it is asked for more than its levels give
 _XZ_MEMORY = 100 << 20
 _MEMBER_BYTES = 1 << 44  # what an archive says of a file's size, at most
 _HEADER_BYTES = 1 << 20  # of an archive's member, long names included
 _BATCH = 1000  # records that are handed on together
-_DEPTH = 3  # archives within archives
-_WORD = "kube-proxy"
+_ARCHIVES_IN_ARCHIVES = 3  # archives within archives
+_KUBE_PROXY = "kube-proxy"
 # Where container runtimes, and `kubectl cluster-info dump`, keep the log of a pod.
-_POD = re.compile(
+_POD_OF_FILE = re.compile(
     r"(?:^|[/:])(?:[a-z0-9-]+_(?P<a>[a-z0-9.-]+)_[0-9a-f-]+/[^/]+/[0-9]+\.log|(?P<b>[a-z0-9.-]+)_[a-z0-9-]+_[^/]+\.log|"
     r"(?P<c>kube-proxy-[a-z0-9]+)/)"
 )
 _UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_UNBROKEN = "\u00a0".encode()  # the space of web pages and chats
+_UNBROKEN_SPACE = "\u00a0".encode()  # the space of web pages and chats
 _ZIP = b"PK\x03\x04"
 
 # What the libraries for archives raise; a header can hold anything.
@@ -117,11 +117,13 @@ def _logs_of_folder(folder: Path, note: Note) -> Iterator[Log]:
 
 def _speaking(names: Sequence[str], where: str, note: Note) -> frozenset[str]:
     """Of many files those that are called after kube-proxy, if there are any: other programs have other errors."""
-    own = [name for name in names if _WORD in name]
+    own = [name for name in names if _KUBE_PROXY in name]
     if not names:
         note(f"{where}: there is no file in it")
     elif own and len(own) < len(names):
-        note(f"{where}: of {len(names)} files only those called after {_WORD} are read, {len(own)}")
+        note(
+            f"{where}: of {len(names)} files only those called after {_KUBE_PROXY} are read, {len(own)}"
+        )
     return frozenset(own or names)
 
 
@@ -147,11 +149,11 @@ def _open(
     plain = _decompressed(name, blocks, note)
     first = next((block for block in plain if block), b"")
     stream: Iterator[bytes] = itertools.chain([first], plain)
-    if first[257:262] == b"ustar" and depth < _DEPTH:
+    if first[257:262] == b"ustar" and depth < _ARCHIVES_IN_ARCHIVES:
         yield from _archive(name, stream, note, members, depth + 1)
-    elif first.startswith(_ZIP) and depth < _DEPTH:
+    elif first.startswith(_ZIP) and depth < _ARCHIVES_IN_ARCHIVES:
         yield from _zip(name, stream, note, depth + 1)
-    elif encoding := _encoding(first[:_HEAD]):
+    elif encoding := _encoding(first[:_HEAD_OF_FILE]):
         yield from _open(name, _transcoded(stream, encoding), note)
     elif form := exports.kind(first):
         yield Log(
@@ -163,11 +165,11 @@ def _open(
     else:
         if not first:
             note(f"{name}: is empty")
-        if _is_binary(first[:_HEAD]):
+        if _is_binary(first[:_HEAD_OF_FILE]):
             note(f"{name}: is no log, so it is not read")
             return
-        if _UNBROKEN in first:
-            stream = (block.replace(_UNBROKEN, b" ") for block in stream)
+        if _UNBROKEN_SPACE in first:
+            stream = (block.replace(_UNBROKEN_SPACE, b" ") for block in stream)
         yield Log(name, stream, size, _pod(name))
 
 
@@ -183,7 +185,7 @@ def _is_binary(head: bytes) -> bool:
 
 
 def _pod(name: str) -> str | None:
-    found = _POD.search(name)
+    found = _POD_OF_FILE.search(name)
     return next((pod for pod in found.groups() if pod), None) if found else None
 
 
@@ -237,7 +239,7 @@ def _decompressed(
     first = next((block for block in blocks if block), b"")
     stream = itertools.chain([first], blocks)
     packing = next((one for one in _PACKINGS if first.startswith(one.magic)), None)
-    if packing and depth < _DEPTH:
+    if packing and depth < _ARCHIVES_IN_ARCHIVES:
         yield from _decompressed(name, _frames(name, packing, stream, note), note, depth + 1)
     else:
         yield from stream

@@ -7,10 +7,10 @@ from typing import Any
 
 from generator.diagnose.unwrap import KLOG, Line
 
-_MOST = 500  # templates that are kept apart
-_REMEMBERED = 10_000  # texts whose template is known
+_MOST_TEMPLATES = 500  # templates that are kept apart
+_TEXTS_KNOWN = 10_000  # texts whose template is known
 _LEARNED = 2_000  # texts that templates are made of; a log of nothing but different errors has no more to teach
-_LONGEST = 600  # characters of a message that are looked at
+_LONGEST_MESSAGE = 600  # characters of a message that are looked at
 # Numbers, addresses and names that differ from one line to the next; k8s and k3s do not.
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|(?<!\bk)\d+(?:[.:,]\d+)*")
 _ANY = "<*>"
@@ -39,7 +39,7 @@ class Templates:
 
     def add(self, line: Line, rest: tuple[str, ...], count: int = 1) -> None:
         words = " ".join([line.text, *rest]).split()
-        message = " ".join(words)[:_LONGEST]
+        message = " ".join(words)[:_LONGEST_MESSAGE]
         template = self._template_of(message)
         if template is None:
             self.others += count
@@ -69,9 +69,9 @@ class Templates:
         text = str(result["template_mined"])
         if number in self._by_id:
             self._by_id[number].text = text
-        elif len(self._by_id) < _MOST:
+        elif len(self._by_id) < _MOST_TEMPLATES:
             self._by_id[number] = Template(text, message)
-        if len(self._known) < _REMEMBERED:
+        if len(self._known) < _TEXTS_KNOWN:
             self._known[masked] = number
         return number
 
@@ -81,7 +81,7 @@ class Templates:
             from drain3.template_miner_config import TemplateMinerConfig
 
             config = TemplateMinerConfig()
-            config.drain_max_clusters = _MOST
+            config.drain_max_clusters = _MOST_TEMPLATES
             config.drain_sim_th = 0.6
             self._miner = TemplateMiner(None, config)
         return self._miner

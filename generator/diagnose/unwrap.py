@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-_DEPTH = 5  # a docker file, shipped by Fluent Bit, read back from Loki, is three
-_FIELDS = 300  # of a record that are looked at
+_MOST_WRAPPINGS = 5  # a docker file, shipped by Fluent Bit, read back from Loki, is three
+_MOST_FIELDS = 300  # of a record that are looked at
 _FRONT = 400  # characters in which an unknown wrapping is looked for
 
 
@@ -34,7 +34,7 @@ class Line:
 
 _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_COLOUR_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _NODE = r"(?P<node>[\w.-]{1,253})"
 _PROGRAM = r"(?P<program>[A-Za-z_(][\w./@()-]{0,99}|[0-9a-f]{12,64})"  # docker's names are numbers
 # What some syslogs write between a node and a program.
@@ -42,15 +42,15 @@ _PRIORITY = r"(?:[a-z]{2,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notic
 _POD = r"[a-z0-9][a-z0-9.]{0,252}(?:-[a-z0-9.]+)+"  # no word of a sentence has a hyphen
 _ANY_POD = r"[a-z0-9][a-z0-9.-]{0,252}"
 _CONTAINER = r"[a-z0-9][a-z0-9-]{0,62}"
-_DIGITS, _LOWER = "0123456789", "abcdefghijklmnopqrstuvwxyz"
+_DIGIT_CHARACTERS, _LOWER = "0123456789", "abcdefghijklmnopqrstuvwxyz"
 _LETTERS = _LOWER + _LOWER.upper()
 # Where container runtimes keep the log of a container.
 _FILES = (
     rf"(?P<pod>{_ANY_POD})_[a-z0-9-]{{1,63}}_(?P<program>{_CONTAINER})-[0-9a-f]{{12,64}}(?:\.log)?",
     rf"[a-z0-9-]{{1,63}}_(?P<pod>{_ANY_POD})_[0-9a-f-]{{8,64}}/(?P<program>{_CONTAINER})/\d{{1,9}}\.log",
 )
-_FOLDER = r"(?:\S{0,200}(?:/|containers\.))?"
-FILES_OF_PODS = tuple(re.compile(_FOLDER + file) for file in _FILES)
+_LOG_FOLDER = r"(?:\S{0,200}(?:/|containers\.))?"
+FILES_OF_PODS = tuple(re.compile(_LOG_FOLDER + file) for file in _FILES)
 # A pod and its container as stern names them: a pod has the first word of its container's name in its own.
 _STERN = (
     r"(?P<pod>(?P<word>[a-z0-9]+)(?:-[a-z0-9.]+){0,20}-[a-z0-9]{5}) (?:› )?"
@@ -62,16 +62,22 @@ _FRONTS = tuple(
     (frozenset(begin), re.compile(pattern, re.DOTALL))
     for begin, pattern in (
         (
-            _DIGITS,
+            _DIGIT_CHARACTERS,
             rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<tag>[FP])(?::\S*)? (?P<text>.*)",
         ),  # CRI
-        (_DIGITS, rf"(?P<time>{_TIME}) (?P<labels>\{{[^{{}}]*\}}) +(?P<text>.*)"),  # logcli
+        (
+            _DIGIT_CHARACTERS,
+            rf"(?P<time>{_TIME}) (?P<labels>\{{[^{{}}]*\}}) +(?P<text>.*)",
+        ),  # logcli
         (  # RFC 5424
-            f"<{_DIGITS}",
+            f"<{_DIGIT_CHARACTERS}",
             rf"(?:<\d{{1,3}}>1 )?(?P<time>{_TIME}) {_NODE} {_PROGRAM} \S+ \S+ (?:-|\[[^\]]*\]) (?P<text>.*)",
         ),
         # journalctl -o short-iso
-        (_DIGITS, rf"(?P<time>{_TIME}) {_NODE} {_PRIORITY}{_PROGRAM}(?:\[\d+\])?: (?P<text>.*)"),
+        (
+            _DIGIT_CHARACTERS,
+            rf"(?P<time>{_TIME}) {_NODE} {_PRIORITY}{_PROGRAM}(?:\[\d+\])?: (?P<text>.*)",
+        ),
         (  # journalctl, syslog
             "JFMASOND",
             rf"(?P<short>{_MONTH} [ \d]\d \d\d:\d\d:\d\d)(?:\.\d+)? "
@@ -84,7 +90,7 @@ _FRONTS = tuple(
         ),
         # journalctl -o short-unix
         (
-            _DIGITS,
+            _DIGIT_CHARACTERS,
             rf"(?P<unix>\d{{9,12}}\.\d+) {_NODE} {_PRIORITY}{_PROGRAM}(?:\[\d+\])?: (?P<text>.*)",
         ),
         (  # journalctl and syslog in any language and order of the date
@@ -134,20 +140,20 @@ _FRONTS = tuple(
             r"(?P<perhaps_program>[a-z][\w.-]{0,99}?)[-_]\d{1,3} +[|│] (?P<text>.*)",
         ),
         *(  # grep over these files, and stores that name streams after them
-            ("", rf"{_FOLDER}{file}[:\s](?:\d{{1,9}}[:-])?\s?(?P<text>.*)") for file in _FILES
+            ("", rf"{_LOG_FOLDER}{file}[:\s](?:\d{{1,9}}[:-])?\s?(?P<text>.*)") for file in _FILES
         ),
         (  # k9s
             _LOWER,
             rf"(?P<perhaps_pod>{_POD}):(?P<perhaps_program>[a-z][a-z0-9-]{{0,62}}) (?P<text>.*)",
         ),
-        (_DIGITS, rf"(?P<time>{_TIME}) (?P<text>.*)"),  # kubectl logs --timestamps
+        (_DIGIT_CHARACTERS, rf"(?P<time>{_TIME}) (?P<text>.*)"),  # kubectl logs --timestamps
         ("│┃", r"[│┃] (?P<text>.*)"),  # a box, such as that of k9s
         ("M ", r" *MESSAGE=(?P<text>.*)"),  # journalctl -o export and verbose
         ("", r"[^\x00\n].{0,6}\x00(?P<text>[^\x00].*)"),  # the same with its length in eight bytes
     )
 )
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
-_LABEL = re.compile(r'([\w]+)="((?:[^"\\]|\\.)*)"')
+_LABEL_IN_TEXT = re.compile(r'([\w]+)="((?:[^"\\]|\\.)*)"')
 # Keys of records and labels, in lower case with _ for what is no letter; the end of a path of keys is enough.
 _NODES = ("node_name", "node", "nodename", "host", "hostname", "host_name", "instance", "computer")
 _PODS = ("pod", "pod_name", "podname")
@@ -242,7 +248,7 @@ _QUOTED_IN_CSV = re.compile(r'\A(?:[^"]|"")*')
 _LINE_NUMBERS = re.compile(r"(\A|[\s:\[])(?:\d+(?:[.,]\d+)?\.?[:\s\])])+")
 _LETTER = re.compile(r"[^\W_]")
 _WORDS = re.compile(r"[^\W_][\w.-]*|.", re.DOTALL)
-_WORD = r"[\w.-]+"
+_WORD_CHARACTERS = r"[\w.-]+"
 _RECORD = re.compile(
     r'\{ ?"(?:[^t]|t[^s]|ts[^"]|ts"[^:])'
 )  # any but klog's own, which begin with ts
@@ -259,10 +265,10 @@ def unwrap(line: str, now: datetime) -> Line:
     `now` decides the year of times that come without one.
     """
     # Web pages and chats write spaces that do not break.
-    plain = _COLOURS.sub("", line) if "\x1b" in line else line
+    plain = _COLOUR_ESCAPE.sub("", line) if "\x1b" in line else line
     plain = plain.replace("\u00a0", " ")
     found = Line(plain.rstrip("\r\n"))
-    for _ in range(_DEPTH):
+    for _ in range(_MOST_WRAPPINGS):
         inner = _inside(found.text, now)
         if inner is None:
             break
@@ -278,8 +284,8 @@ def unwrap(line: str, now: datetime) -> Line:
 def wrapping_patterns() -> dict[str, Any]:
     """What undoes wrappings, as data for another program that does the same; its patterns are RE2's too."""
     return {
-        "depth": _DEPTH,
-        "fields": _FIELDS,
+        "depth": _MOST_WRAPPINGS,
+        "fields": _MOST_FIELDS,
         "front": _FRONT,
         "fronts": [
             {"begin": "".join(sorted(begin)), "pattern": for_re2(pattern)}
@@ -290,7 +296,7 @@ def wrapping_patterns() -> dict[str, Any]:
         "named_in_front": [for_re2(pattern) for pattern in _NAMED_IN_FRONT],
         "of_program": [for_re2(pattern) for pattern in _OF_PROGRAM],
         "patterns": {name: for_re2(pattern) for name, pattern in _PATTERNS.items()},
-        "word": _letters_for_re2(_WORD),
+        "word": _letters_for_re2(_WORD_CHARACTERS),
         "months": _MONTHS,
         "nodes": _NODES,
         "pods": _PODS,
@@ -305,8 +311,8 @@ def wrapping_patterns() -> dict[str, Any]:
 _RE2_FLAGS = (("s", re.DOTALL), ("i", re.IGNORECASE), ("m", re.MULTILINE))
 # By the names that another program knows them by.
 _PATTERNS = {
-    "colours": _COLOURS,
-    "label": _LABEL,
+    "colours": _COLOUR_ESCAPE,
+    "label": _LABEL_IN_TEXT,
     "timeInFront": _TIME_IN_FRONT,
     "heads": re.compile("|".join(f"(?:{head.pattern})" for head in _HEADS)),
     "klog": KLOG,
@@ -451,7 +457,7 @@ def _time_of_front(groups: Mapping[str, str | None], now: datetime) -> datetime 
 
 
 def _with_labels(line: Line, labels: str) -> Line:
-    values = {key.lower(): value for key, value in _LABEL.findall(labels)}
+    values = {key.lower(): value for key, value in _LABEL_IN_TEXT.findall(labels)}
     return replace(
         line,
         node=line.node or _value_at_key(values, _NODES),
@@ -534,7 +540,8 @@ def apart(headed: Line, line: str) -> bool:
     if not _LETTER.search(front):
         return False
     form = "".join(
-        _WORD if _LETTER.match(part) else re.escape(part) for part in _WORDS.findall(front)
+        _WORD_CHARACTERS if _LETTER.match(part) else re.escape(part)
+        for part in _WORDS.findall(front)
     )
     here = re.match(form, _unnumbered(line))
     return here is not None and here[0] != front
@@ -617,7 +624,7 @@ def fields(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             waiting += [(f"{path}.{key}".lower().lstrip("."), child) for key, _, child in tags]
         else:
             yield path, value
-        if len(waiting) > _FIELDS:
+        if len(waiting) > _MOST_FIELDS:
             return
 
 
@@ -688,7 +695,7 @@ def _value_at_key(values: Mapping[str, Any], names: tuple[str, ...]) -> str | No
     return best
 
 
-@lru_cache(maxsize=_FIELDS * 10)
+@lru_cache(maxsize=_MOST_FIELDS * 10)
 def _rank(path: str, names: tuple[str, ...]) -> int:
     """The place of the first name that a path of keys ends with; that behind the last name if it ends with none."""
     plain = re.sub(r"[^a-z0-9]+", "_", path).strip("_")

@@ -494,7 +494,7 @@ def _is_older(version: str, minimum: str) -> bool | None:
     return got[: len(comparable)] < comparable
 
 
-_DIGITS = 18  # of a number that somebody means
+_MEANT_DIGITS = 18  # of a number that somebody means
 
 
 def _first_dotted_number(text: str) -> tuple[int, ...]:
@@ -502,4 +502,4 @@ def _first_dotted_number(text: str) -> tuple[int, ...]:
     number = re.search(r"[0-9]+(\.[0-9]+)*", text)
     if number is None:
         return ()
-    return tuple(int(part[:_DIGITS]) for part in number[0].split("."))
+    return tuple(int(part[:_MEANT_DIGITS]) for part in number[0].split("."))

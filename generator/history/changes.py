@@ -9,11 +9,11 @@ from typing import Literal
 from generator.base.problems import Location, Problem
 from generator.history.rule_lock import Locked
 
-Kind = Literal["new", "changed", "deprecated", "removed", "text"]
+ChangeKind = Literal["new", "changed", "deprecated", "removed", "text"]
 
-KINDS: tuple[Kind, ...] = ("new", "changed", "deprecated", "removed", "text")
+KINDS: tuple[ChangeKind, ...] = ("new", "changed", "deprecated", "removed", "text")
 _SAID = {("status", "deprecated"), ("text", "text")}
-_TITLES: dict[Kind, str] = {
+_TITLE_OF_KIND: dict[ChangeKind, str] = {
     "new": "New rules",
     "changed": "Changed rules",
     "deprecated": "Deprecated rules",
@@ -41,7 +41,7 @@ class Part:
 class RuleChange:
     """`deprecated`: from now on. `text`: nothing but annotations. A new or removed rule has no parts."""
 
-    kind: Kind
+    kind: ChangeKind
     name: str
     failure: str
     parts: tuple[Part, ...] = ()
@@ -84,7 +84,7 @@ def _change(old: Locked, new: Locked) -> RuleChange | None:
         return None
     if new.status == "deprecated" != old.status:
         return RuleChange("deprecated", new.name, new.failure, parts)
-    kind: Kind = "text" if parts == (Part("text"),) else "changed"
+    kind: ChangeKind = "text" if parts == (Part("text"),) else "changed"
     return RuleChange(kind, new.name, new.failure, parts)
 
 
@@ -163,7 +163,7 @@ def markdown(changes: Sequence[RuleChange]) -> str:
         of_kind = [change for change in changes if change.kind == kind]
         if of_kind:
             lines = "".join(map(_as_item, of_kind))
-            sections.append(f"### {_TITLES[kind]}\n\n{lines}")
+            sections.append(f"### {_TITLE_OF_KIND[kind]}\n\n{lines}")
     return "\n".join(sections)
 
 

@@ -18,7 +18,7 @@ from generator.catalog.model import Catalog, Entry
 from generator.compile.rule import AlertRule, RecordingRule, Rules
 from generator.query import lexer
 
-_DIGITS = 16  # of SHA-256; enough to tell a rule from its former self
+_HASH_DIGITS = 16  # of SHA-256; enough to tell a rule from its former self
 _ROW = record(
     {"failure": TEXT, "for": TEXT, "labels": LABELS, "text": TEXT},
     name=TEXT,
@@ -94,4 +94,4 @@ def rows_in(text: str) -> list[Locked]:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]

@@ -13,8 +13,8 @@ from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
 from generator.compile.rule import Inhibition, Rules
 
-_FOLDER = "alertmanager"
-_TEMPLATES = "kube-proxy.tmpl"
+_ALERTMANAGER_FOLDER = "alertmanager"
+_TEMPLATE_FILE = "kube-proxy.tmpl"
 _SECRETS = "/etc/alertmanager/secrets"
 _CONFIG_NOTE = f"""\
 A complete configuration to begin with, for Alertmanager 0.26 or later. Each receiver reads its address from a file in
@@ -53,17 +53,17 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     inhibitions = [with_matchers(inhibition(held), str) for held in rules.inhibitions]
     whole = {
         "global": {"resolve_timeout": "5m"},
-        "templates": [_TEMPLATES],
+        "templates": [_TEMPLATE_FILE],
         "route": {"receiver": profile.alertmanager.receivers.info, "routes": [route]},
         "receivers": receivers(profile, _channel),
         "inhibit_rules": inhibitions,
     }
     fragment = {"route": {"routes": [route]}, "inhibit_rules": inhibitions}
     return [
-        yaml_file(f"{_FOLDER}/kube-proxy.alertmanager.yaml", whole, _CONFIG_NOTE),
-        yaml_file(f"{_FOLDER}/kube-proxy.fragment.yaml", fragment, _FRAGMENT_NOTE),
+        yaml_file(f"{_ALERTMANAGER_FOLDER}/kube-proxy.alertmanager.yaml", whole, _CONFIG_NOTE),
+        yaml_file(f"{_ALERTMANAGER_FOLDER}/kube-proxy.fragment.yaml", fragment, _FRAGMENT_NOTE),
         File(
-            f"{_FOLDER}/{_TEMPLATES}",
+            f"{_ALERTMANAGER_FOLDER}/{_TEMPLATE_FILE}",
             f"{{{{/* {GENERATED} */}}}}\n{template(profile)}",
         ),
     ]
@@ -71,7 +71,7 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
 
 def template(profile: Profile) -> str:
     """The texts for a chat: definitions with an empty line between them."""
-    text = resources.files(__package__).joinpath(_TEMPLATES).read_text(encoding="utf-8")
+    text = resources.files(__package__).joinpath(_TEMPLATE_FILE).read_text(encoding="utf-8")
     return text.replace("CLUSTER", _cluster(profile) or "cluster")
 
 

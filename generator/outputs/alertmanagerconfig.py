@@ -12,7 +12,7 @@ from generator.compile.rule import Rules
 from generator.outputs import alertmanager
 from generator.outputs.objects import manifest
 
-_SECRET = f"{TOOL}-receivers"
+_SECRET_OBJECT = f"{TOOL}-receivers"
 _NOTE = f"""\
 For the Prometheus operator; an Alertmanager takes it by its alertmanagerConfigSelector and
 alertmanagerConfigNamespaceSelector.
@@ -22,7 +22,7 @@ would be told of them. Set in the Alertmanager (alertmanager.alertmanagerSpec of
   alertmanagerConfigMatcherStrategy: {{type: None}}
 or, where this object is in the namespace of the Alertmanager, type: OnNamespaceExceptForAlertmanagerNamespace.
 The addresses come from a Secret of this namespace, without which the operator refuses the object:
-  kubectl -n NAMESPACE create secret generic {_SECRET} --from-literal=KEY=https://…
+  kubectl -n NAMESPACE create secret generic {_SECRET_OBJECT} --from-literal=KEY=https://…
 with the keys that `receivers` names. v1alpha1 is what the operator serves; v1beta1 needs its conversion webhook."""
 _FIELDS = {
     "group_by": "groupBy",
@@ -59,7 +59,7 @@ def _receivers(profile: Profile) -> list[Mapping[str, Any]]:
     texts = _chat_texts(profile)
 
     def channel(urgency: str, _: str) -> Mapping[str, Any]:
-        address = {"name": _SECRET, "key": urgency}
+        address = {"name": _SECRET_OBJECT, "key": urgency}
         if urgency == "watchdog":
             return {"webhookConfigs": [{"urlSecret": address, "sendResolved": False}]}
         return {"slackConfigs": [{"apiURL": address, "sendResolved": True, **texts}]}

@@ -9,7 +9,7 @@ from generator.compile.rule_files import groups_data
 from generator.outputs.objects import manifest
 
 LABEL = {"loki": names.TOOL}
-_NOTE = f"""\
+_ALLOY_NOTE = f"""\
 For Grafana Alloy, whose component loki.rules.kubernetes takes PrometheusRules to the Loki ruler, by this label:
   rule_selector {{ match_labels = {{ loki = "{names.TOOL}" }} }}
 The expressions are LogQL, which Prometheus refuses. So the object has none of the labels by which the Prometheus
@@ -33,4 +33,4 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         labels=LABEL,
         annotations={"description": _WHY},
     )
-    return [yaml_file("alloy/loki.prometheusrule.yaml", rule, _NOTE)]
+    return [yaml_file("alloy/loki.prometheusrule.yaml", rule, _ALLOY_NOTE)]

@@ -23,7 +23,7 @@ from generator.query.signature import Signature
 if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard
 
-_FOLDER = "grafana"
+_GRAFANA_FOLDER = "grafana"
 _WIDTH, _HEIGHT = 12, 8
 _BOARD_WIDTH = 24
 _PLACE = "kube_proxy"  # the label that names a kube-proxy in a legend
@@ -60,7 +60,7 @@ _LIST_OPTIONS = {
     "viewMode": "list",
 }
 
-Source = Literal["loki", "prometheus"]
+DataSource = Literal["loki", "prometheus"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Panel:
 
     title: str
     description: str
-    source: Source
+    source: DataSource
     queries: tuple[Query, ...]
     unit: str = "short"
     kind: Literal["lines", "bars", "table", "logs", "alerts"] = "lines"
@@ -108,10 +108,15 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         ],
     }
     return [
-        File(f"{_FOLDER}/kube-proxy.dashboard.json", _dashboard_json(_as_data(shown, profile))),
-        yaml_file(f"{_FOLDER}/kube-proxy.dashboards.yaml", provider, _PROVIDER_NOTE),
+        File(
+            f"{_GRAFANA_FOLDER}/kube-proxy.dashboard.json",
+            _dashboard_json(_as_data(shown, profile)),
+        ),
+        yaml_file(f"{_GRAFANA_FOLDER}/kube-proxy.dashboards.yaml", provider, _PROVIDER_NOTE),
         yaml_file(
-            f"{_FOLDER}/kube-proxy.alerting.yaml", {"apiVersion": 1, "groups": groups}, _ALERTS_NOTE
+            f"{_GRAFANA_FOLDER}/kube-proxy.alerting.yaml",
+            {"apiVersion": 1, "groups": groups},
+            _ALERTS_NOTE,
         ),
     ]
 
@@ -497,7 +502,7 @@ def _panel_target(panel: Panel, query: Query, letter: str) -> Any:
     return target.range().legend_format(query.legend)
 
 
-def _datasource_ref(source: Source) -> Any:
+def _datasource_ref(source: DataSource) -> Any:
     from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
     return DataSourceRef(type_val=source, uid=f"${{{source}}}")

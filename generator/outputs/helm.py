@@ -7,7 +7,7 @@ from generator.catalog.profile import Profile
 from generator.compile.rule import Rules
 from generator.compile.rule_files import groups_data, rules_file
 
-_FOLDER = "helm"
+_HELM_FOLDER = "helm"
 # The charts write these values with toYaml, so the rulers' own templates stay as they are. What a chart gives to `tpl`,
 # such as extraObjects, would have them filled in, or refused, by Helm.
 _PROMETHEUS_NOTE = """\
@@ -30,11 +30,11 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     if rules.groups["prometheus"]:
         groups = {"groups": groups_data(rules.groups["prometheus"])}
         values = {"additionalPrometheusRulesMap": {names.TOOL: groups}}
-        path = f"{_FOLDER}/kube-prometheus-stack.values.yaml"
+        path = f"{_HELM_FOLDER}/kube-prometheus-stack.values.yaml"
         written.append(yaml_file(path, values, _PROMETHEUS_NOTE))
     if rules.groups["loki"]:
         written.append(
-            yaml_file(f"{_FOLDER}/loki.values.yaml", _loki_values(rules, profile), _LOKI_NOTE)
+            yaml_file(f"{_HELM_FOLDER}/loki.values.yaml", _loki_values(rules, profile), _LOKI_NOTE)
         )
     return written
 

@@ -12,7 +12,7 @@ from generator.compile.rule_files import groups_data, rules_file
 from generator.outputs.objects import manifest
 from generator.query import logql, promql
 
-_FOLDER = "kubernetes"
+_KUBERNETES_FOLDER = "kubernetes"
 _PORT = 10249  # kube-proxy's metrics; its DaemonSets do not declare it
 _JOB = "kube-proxy"
 _SELECTED_NOTE = """\
@@ -51,11 +51,15 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         spec: dict[str, Any] = {"groups": groups_data(rules.groups["prometheus"])}
         rule = manifest("monitoring.coreos.com/v1", "PrometheusRule", profile, {"spec": spec})
         written.append(
-            yaml_file(f"{_FOLDER}/prometheus.prometheusrule.yaml", rule, _PROMETHEUS_RULE_NOTE)
+            yaml_file(
+                f"{_KUBERNETES_FOLDER}/prometheus.prometheusrule.yaml", rule, _PROMETHEUS_RULE_NOTE
+            )
         )
         written.append(
             yaml_file(
-                f"{_FOLDER}/kube-proxy.podmonitor.yaml", _pod_monitor(profile), _POD_MONITOR_NOTE
+                f"{_KUBERNETES_FOLDER}/kube-proxy.podmonitor.yaml",
+                _pod_monitor(profile),
+                _POD_MONITOR_NOTE,
             )
         )
         resources.append("prometheus.prometheusrule.yaml")
@@ -65,16 +69,22 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
             "groups": groups_data(rules.groups["loki"]),
         }
         rule = manifest("loki.grafana.com/v1", "AlertingRule", profile, {"spec": spec})
-        written.append(yaml_file(f"{_FOLDER}/loki.alertingrule.yaml", rule, _ALERTING_RULE_NOTE))
+        written.append(
+            yaml_file(f"{_KUBERNETES_FOLDER}/loki.alertingrule.yaml", rule, _ALERTING_RULE_NOTE)
+        )
         spec = {
             "tenantID": profile.kubernetes.operator_tenant,
             "groups": groups_data([_recording(rules, profile)]),
         }
         rule = manifest("loki.grafana.com/v1", "RecordingRule", profile, {"spec": spec})
-        written.append(yaml_file(f"{_FOLDER}/loki.recordingrule.yaml", rule, _RECORDING_RULE_NOTE))
+        written.append(
+            yaml_file(f"{_KUBERNETES_FOLDER}/loki.recordingrule.yaml", rule, _RECORDING_RULE_NOTE)
+        )
         written.append(
             yaml_file(
-                f"{_FOLDER}/loki.configmap.yaml", _config_map(rules, profile), _CONFIG_MAP_NOTE
+                f"{_KUBERNETES_FOLDER}/loki.configmap.yaml",
+                _config_map(rules, profile),
+                _CONFIG_MAP_NOTE,
             )
         )
         resources.append("loki.configmap.yaml")
@@ -83,7 +93,10 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
         "kind": "Kustomization",
         "resources": resources,
     }
-    return [*written, yaml_file(f"{_FOLDER}/kustomization.yaml", base, _KUSTOMIZATION_NOTE)]
+    return [
+        *written,
+        yaml_file(f"{_KUBERNETES_FOLDER}/kustomization.yaml", base, _KUSTOMIZATION_NOTE),
+    ]
 
 
 def _recording(rules: Rules, profile: Profile) -> RuleGroup:

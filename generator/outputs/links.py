@@ -17,9 +17,9 @@ from generator.compile.rule import CompiledAlert
 
 _PARSER = pyromark.Markdown(options=pyromark.Options.ENABLE_TABLES)
 # Of the HTML that the parser writes, where code is escaped and these three have one form each.
-_LINK = re.compile(r'<a href="([^"]*)"')
-_HEADING = re.compile(r"<h[1-6]>(.*?)</h[1-6]>", re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
+_HTML_LINK = re.compile(r'<a href="([^"]*)"')
+_HTML_HEADING = re.compile(r"<h[1-6]>(.*?)</h[1-6]>", re.DOTALL)
+_HTML_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ def runbook_urls_resolve(
 def _rendered_page(text: str) -> _Page:
     rendered = _PARSER.html(text)
     anchors = set()
-    for heading in _HEADING.findall(rendered):
-        words = html.unescape(_TAG.sub("", heading))
+    for heading in _HTML_HEADING.findall(rendered):
+        words = html.unescape(_HTML_TAG.sub("", heading))
         anchors.add(markdown.slug(words))
-    links = [html.unescape(target) for target in _LINK.findall(rendered)]
+    links = [html.unescape(target) for target in _HTML_LINK.findall(rendered)]
     return _Page(text, frozenset(anchors), tuple(links))
 
 

@@ -15,7 +15,7 @@ from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import groups_data
 from generator.outputs import grafana
 
-_FOLDER = "mixin"
+_MIXIN_FOLDER = "mixin"
 _MIXIN = "mixin.libsonnet"
 
 
@@ -32,8 +32,8 @@ def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     }
     text = resources.files(__package__).joinpath(_MIXIN).read_text(encoding="utf-8")
     return [
-        File(f"{_FOLDER}/{_MIXIN}", f"# {GENERATED}\n{text}"),
-        File(f"{_FOLDER}/compiled.libsonnet", f"# {GENERATED}\n{_jsonnet_value(compiled)}\n"),
+        File(f"{_MIXIN_FOLDER}/{_MIXIN}", f"# {GENERATED}\n{text}"),
+        File(f"{_MIXIN_FOLDER}/compiled.libsonnet", f"# {GENERATED}\n{_jsonnet_value(compiled)}\n"),
     ]
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from generator.base.lines import Labels
 from generator.base.names import TOOL
 from generator.catalog.profile import Profile
-
-Labels = Mapping[str, str]
 
 
 def manifest(

@@ -15,7 +15,7 @@ from generator.compile.whereabouts import whereabouts
 from generator.steps.deployment import Word, site_words
 from generator.steps.filled import SiteStep, at_site
 
-_FOLDER = "runbooks"
+_RUNBOOK_FOLDER = "runbooks"
 _EVIDENCE = {
     "documented": "documented",
     "source": "quoted from source",
@@ -33,14 +33,14 @@ _ACTIONS = {
 def files(rules: Rules, catalog: Catalog, profile: Profile) -> list[File]:
     pages = [
         File(
-            f"{_FOLDER}/{names.runbook_file(alert.rule.alert)}",
+            f"{_RUNBOOK_FOLDER}/{names.runbook_file(alert.rule.alert)}",
             runbook_of(alert, rules, catalog, profile),
         )
         for alert in rules.alerts
     ]
     index = _markdown_environment().get_template("index.md.j2")
     listed = index.render(sections=by_urgency(rules.alerts, _alert_name))
-    return [*pages, File(f"{_FOLDER}/{names.RUNBOOK_INDEX}", listed)]
+    return [*pages, File(f"{_RUNBOOK_FOLDER}/{names.RUNBOOK_INDEX}", listed)]
 
 
 def _alert_name(alert: CompiledAlert) -> str:

@@ -31,11 +31,11 @@ MANIFEST = ".generated"  # the generated files of the folder it stands in, a pat
 _INSIDE = f".{TOOL}"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
-_HEAD = 500  # bytes
+_BYTES_WITH_HEADER = 500  # bytes
 # Files of somebody else's; a run that is pointed at a home folder need not read all of it.
 _NAMED = 1000
 _WAIT_SECONDS = 60
-_TO_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+_TO_READ_OURS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 _TO_LOCK = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 # What the disk says where no file of ours can be.
 _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
@@ -256,14 +256,14 @@ def _manifest(folder: Path) -> list[str]:
 
 
 def _has_our_header(path: Path) -> bool:
-    lines = _start(path, _HEAD).splitlines()
+    lines = _start(path, _BYTES_WITH_HEADER).splitlines()
     return any(_HEADER.fullmatch(line) for line in lines[:3])
 
 
 def _start(path: Path, limit: int) -> str:
     """The text of the first bytes of a regular file; of anything else, none."""
     try:
-        handle = os.open(path, _TO_READ)
+        handle = os.open(path, _TO_READ_OURS)
     except OSError as error:
         if error.errno in _NO_FILE:
             return ""

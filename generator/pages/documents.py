@@ -10,7 +10,7 @@ from generator.pages.markup import as_html
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 # As the documents name one another: they lie in docs/ and in the folder above it.
 _BESIDE = ("", "docs/", "../")
-_RUNBOOKS = ("output/runbooks/", "../output/runbooks/")
+_RUNBOOK_FOLDERS = ("output/runbooks/", "../output/runbooks/")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def as_pages(texts: Mapping[str, str], runbooks: Iterable[str]) -> list[Document
         for folder in _BESIDE:
             pages[folder + file] = names.document_page(file)
     for file in runbooks:
-        for folder in _RUNBOOKS:
+        for folder in _RUNBOOK_FOLDERS:
             pages[folder + file] = names.site_page(file)
     return [_document_page(file, text, pages) for file, text in texts.items()]
 

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-_WORD = re.compile(r"[a-z0-9]+")  # search.js takes a query apart in the same way
+_SEARCHED_WORD = re.compile(r"[a-z0-9]+")  # search.js takes a query apart in the same way
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NAME_WEIGHS = 8  # as much as so many mentions in the text
 
@@ -19,4 +19,4 @@ def weights(alert: str, title: str, text: str) -> dict[str, int]:
 
 
 def _words_of(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    return _SEARCHED_WORD.findall(text.lower())

@@ -16,14 +16,14 @@ import yaml
 from generator.base import document
 from generator.base.durations import seconds
 from generator.base.file import File
+from generator.base.lines import NANOSECONDS_A_SECOND, Labels
 from generator.base.names import TEST_LABEL
 from generator.catalog.model import LogStream, LogTest
 from generator.prove import templates
 from generator.query import logql
-from generator.servers.loki import Labels, PushedStream, Series
+from generator.servers.loki import PushedStream, Series
 
 HIDDEN = f"{TEST_LABEL}_"  # before the names of labels in a Loki that others use
-_NANO = 1_000_000_000
 
 Rule = Mapping[str, Any]
 
@@ -95,7 +95,7 @@ def push(stream: LogStream, name: str, base: int, hidden: bool) -> PushedStream:
     following = len(stream.lines)
     for offset, line in stream.lines:
         following -= 1
-        time = base + round(offset * _NANO) - following
+        time = base + round(offset * NANOSECONDS_A_SECOND) - following
         values.append([str(time), line])
     prefix = HIDDEN if hidden else ""
     labels = {}

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from generator.base.lines import NANOSECONDS_A_SECOND, Labels
 from generator.base.names import TEST_LABEL
 from generator.base.problems import ToolError
 from generator.catalog.model import LogStream
@@ -11,9 +12,8 @@ from generator.prove import log_tests
 from generator.prove.over_time import Suite
 from generator.query import logql
 from generator.query.signature import Signature
-from generator.servers.loki import Labels, Loki, Series
+from generator.servers.loki import Loki, Series
 
-_NANO = 1_000_000_000
 _ADDED = {"service_name": "unknown_service"}  # by Loki 3 to streams that have no such label
 
 
@@ -28,7 +28,7 @@ class OnLoki:
 
     def hold(self, streams: Sequence[LogStream], start: int) -> "_HeldByLoki":
         mark = uuid.uuid4().hex
-        base = start * _NANO
+        base = start * NANOSECONDS_A_SECOND
         filled = [stream for stream in streams if stream.lines]
         pushed = [log_tests.push(stream, mark, base, self._hidden) for stream in filled]
         self._loki.push(pushed)
@@ -49,19 +49,19 @@ class _HeldByLoki:
         return self._loki.evaluate(self._own(expr), self._start, step, count)
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
-        begin = self._start * _NANO
-        end = begin + round(length * _NANO)
+        begin = self._start * NANOSECONDS_A_SECOND
+        end = begin + round(length * NANOSECONDS_A_SECOND)
         lines = []
         for query in logql.log_queries(self._own(expr)):
             for time, line in self._loki.lines(query, begin, end):
-                lines.append(((time - begin) / _NANO, line))
+                lines.append(((time - begin) / NANOSECONDS_A_SECOND, line))
         return lines
 
     def found(self, filters: Signature) -> set[int]:
         (stream,) = self._streams
         selector = f'{{{TEST_LABEL}="{self._mark}"}}'
         query = " ".join([selector, *logql.filters(filters)])
-        begin, end = log_tests.times_of_stream(stream, self._start * _NANO)
+        begin, end = log_tests.times_of_stream(stream, self._start * NANOSECONDS_A_SECOND)
         lines = self._loki.lines(query, begin, end)
         return {time - begin for time, _ in lines}
 

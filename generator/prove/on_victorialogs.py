@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Sequence
 
+from generator.base.lines import NANOSECONDS_A_SECOND
 from generator.base.names import TEST_LABEL
 from generator.base.problems import ToolError
 from generator.catalog.model import LogStream
@@ -16,7 +17,6 @@ from generator.query.signature import Signature
 from generator.servers.loki import Series
 from generator.servers.victorialogs import VictoriaLogs
 
-_NANO = 1_000_000_000
 # A window of VictoriaLogs holds the moment in which it begins and not the one in which it ends; Loki's the other way
 # round. With this, in nanoseconds, a line counts in the same evaluations.
 _EARLIER = 1
@@ -47,7 +47,7 @@ class OnVictoriaLogs:
 
     def hold(self, streams: Sequence[LogStream], start: int) -> "_HeldByVictoriaLogs":
         own = self._apart()
-        base = start * _NANO - _EARLIER
+        base = start * NANOSECONDS_A_SECOND - _EARLIER
         filled = [stream for stream in streams if stream.lines]
         pushed = [log_tests.push(stream, own.tenant, base, hidden=False) for stream in filled]
         own.push(pushed)
@@ -69,17 +69,17 @@ class _HeldByVictoriaLogs:
         return self.store.evaluate(expr, self._start, step, count)
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
-        begin = self._start * _NANO - _EARLIER
-        end = begin + round(length * _NANO)
+        begin = self._start * NANOSECONDS_A_SECOND - _EARLIER
+        end = begin + round(length * NANOSECONDS_A_SECOND)
         counted = []
         for at, line in self.store.lines(logsql.log_query(expr), {}, begin, end):
-            seconds = (at - begin) / _NANO
+            seconds = (at - begin) / NANOSECONDS_A_SECOND
             counted.append((seconds, line))
         return counted
 
     def found(self, filters: Signature) -> set[int]:
         (stream,) = self._streams
-        base = self._start * _NANO - _EARLIER
+        base = self._start * NANOSECONDS_A_SECOND - _EARLIER
         begin, end = log_tests.times_of_stream(stream, base)
         query = " ".join(logsql.filters(filters))
         lines = self.store.lines(query, {}, begin, end)

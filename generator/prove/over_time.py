@@ -22,7 +22,7 @@ from generator.prove.log_tests import Rule
 from generator.query.signature import Signature
 from generator.servers.loki import Series, first_step
 
-_SHOWN = 20  # matching lines in a report
+_LINES_SHOWN = 20  # matching lines in a report
 _MARGIN = 60  # seconds between a test's end and now, as stores refuse lines of the future
 _HOUR = 3600
 
@@ -168,9 +168,9 @@ def _difference_report(printed: str, test: Answered) -> Iterator[str]:
             yield f"        {line}"
         matched = test.held.counted(expr, test.length + _MARGIN)
         yield "    lines that matched:" if matched else "    no line matched"
-        for at, line in matched[:_SHOWN]:
+        for at, line in matched[:_LINES_SHOWN]:
             yield f"        {at:.0f}s  {line}"
-        left_out = len(matched) - _SHOWN
+        left_out = len(matched) - _LINES_SHOWN
         if left_out > 0:
             yield f"        and {left_out} more"
 

@@ -10,7 +10,7 @@ import platformdirs
 from generator.base.names import TOOL
 from generator.base.reader import is_file
 
-_KEPT = 1000  # marks, some kilobytes of names
+_MOST_MARKS = 1000  # marks, some kilobytes of names
 
 
 def mark(tool: Path, words: Iterable[str]) -> str:
@@ -39,7 +39,7 @@ def remember(marks: Iterable[str]) -> None:
         for name in marks:
             (folder / name).touch()
         by_age = sorted(folder.iterdir(), key=lambda stamp: stamp.stat().st_mtime)
-        for old in by_age[:-_KEPT]:
+        for old in by_age[:-_MOST_MARKS]:
             old.unlink(missing_ok=True)
 
 

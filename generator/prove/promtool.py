@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Validation:
     """What promtool found; of its `answers`, one for each file, `remembered` are of an earlier run."""
 
     problems: tuple[Problem, ...]
@@ -55,7 +55,7 @@ def validate(
     output: str,
     again: bool = False,
     progress: Progress = lambda done, of: None,
-) -> Verdict:
+) -> Validation:
     """Run `check rules` on the files and `test rules` on `rules`, what the catalog gives with the default profile.
 
     The entries' tests state the catalog's own thresholds, so they are not run on a site's numbers. What promtool was
@@ -81,7 +81,7 @@ def validate(
     problems = _ask_promtool(tool, open_files, lambda done: None)
     if not problems:
         problems = _ask_promtool(tool, open_tests, tests_done)
-    return Verdict(
+    return Validation(
         problems=tuple(problems),
         rules=sum(map(_count, checked)),
         test_files=len(of_tests),

@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from generator.base.lines import Labels
 from generator.query import gotemplate
-from generator.servers.loki import Labels
 
 # The series that hold what the store answered, each with the query in a label.
 ANSWERS = "log_answers"
-_QUERY = "query"
+_QUERY_CALL = "query"
 _TOKEN = re.compile(
     r'(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)'
     r"|\$labels\.(?P<label>[a-zA-Z_]\w*)"
@@ -66,7 +66,7 @@ def queries(template: str) -> list[Asked]:
     for action in _ACTION.finditer(template):
         tokens = _tokens(template, action.start(1), action.end(1))
         for number, token in enumerate(tokens, 1):
-            if token.kind == "word" and token.text == _QUERY:
+            if token.kind == "word" and token.text == _QUERY_CALL:
                 following = tokens[number:]
                 operand, count = _operand(following)
                 begin = following[0].start
@@ -89,14 +89,14 @@ def asking_promtool(template: str) -> str:
         before = template[: asked.start]
         operand = template[asked.start : asked.end]
         after = template[asked.end :]
-        series = f'(printf "{ANSWERS}{{{_QUERY}=%q}}" {operand})'
+        series = f'(printf "{ANSWERS}{{{_QUERY_CALL}=%q}}" {operand})'
         template = before + series + after
     return template
 
 
 def answer_labels(query: str, labels: Labels) -> dict[str, str]:
     """The labels of a series of an answer, as the templates of `asking_promtool` find it."""
-    return {**labels, _QUERY: query}
+    return {**labels, _QUERY_CALL: query}
 
 
 def _operand(tokens: Sequence[_Token]) -> tuple[_Operand, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["gap", "string", "number", "name", "sign"]
+PieceKind = Literal["gap", "string", "number", "name", "sign"]
 
 # Comments are gaps. A number takes its unit along: 5m, 1h30m, 10MB, 1e+06. What is nothing else is a sign by itself.
 _WORD = re.compile(
@@ -34,7 +34,7 @@ _LENGTH = re.compile(r"([0-9]*\.?[0-9]+)(ns|us|µs|ms|[smhdwy])")
 
 @dataclass(frozen=True)
 class Token:
-    kind: Kind
+    kind: PieceKind
     text: str
     start: int
 

@@ -23,7 +23,7 @@ _BINDING = (
 )
 _MATCHING = ("on", "ignoring", "group_left", "group_right")
 _GROUPING = ("by", "without")
-_OPEN, _CLOSED = "({", ")}"
+_OPENING_BRACKETS, _CLOSING_BRACKETS = "({", ")}"
 
 
 _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
@@ -201,9 +201,9 @@ class _TreeReader:
         for word in self._words[self._at :]:
             if word.text == "[":
                 break
-            if word.text in _OPEN:
+            if word.text in _OPENING_BRACKETS:
                 depth += 1
-            elif word.text in _CLOSED:
+            elif word.text in _CLOSING_BRACKETS:
                 depth -= 1
             if depth < 0:
                 break

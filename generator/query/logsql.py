@@ -11,7 +11,9 @@ from generator.query import lexer
 from generator.query.logql import quote
 from generator.query.signature import Signature, escape
 
-LINES = "kube_proxy_lines"  # what is counted; vmalert shows the name in the label `stats_result`
+COUNTED_LINES = (
+    "kube_proxy_lines"  # what is counted; vmalert shows the name in the label `stats_result`
+)
 _RECENT = "kube_proxy_recent_lines"
 _WINDOW = re.compile(r"_time:[0-9][0-9a-zµ.]*")
 # VictoriaLogs searches for the plain text at the beginning of a pattern, and then tries the rest as if the line began
@@ -61,12 +63,12 @@ def count(
     query = lines(selector, signature, window)
     places = ", ".join(by)
     if not recent:
-        return f"{query}\n| stats by ({places}) count() as {LINES}\n| filter {LINES}:>{threshold}\n"
-    kept = ", ".join([*by, LINES])  # each other field would be an alert
+        return f"{query}\n| stats by ({places}) count() as {COUNTED_LINES}\n| filter {COUNTED_LINES}:>{threshold}\n"
+    kept = ", ".join([*by, COUNTED_LINES])  # each other field would be an alert
     return (
         f"{query}\n"
-        f"| stats by ({places}) count() as {LINES}, count() if (_time:{recent}) as {_RECENT}\n"
-        f"| filter {LINES}:>{threshold} {_RECENT}:>0\n"
+        f"| stats by ({places}) count() as {COUNTED_LINES}, count() if (_time:{recent}) as {_RECENT}\n"
+        f"| filter {COUNTED_LINES}:>{threshold} {_RECENT}:>0\n"
         f"| fields {kept}\n"
     )
 
@@ -96,6 +98,6 @@ def always(window: str) -> str:
     """
     return (
         f'{{kube_proxy_alerts="watchdog"}} _time:{window}\n'
-        f"| stats count() as {LINES}\n"
+        f"| stats count() as {COUNTED_LINES}\n"
         "| format `watchdog` as kube_proxy_alerts\n"
     )

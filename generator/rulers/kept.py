@@ -24,26 +24,26 @@ _REPAIR = (
 )
 
 # What a ruler held can be given to it again; what was written into the file by hand since then, not always.
-_NAME: Schema = {"pattern": rf"^{re.escape(names.rule_group(''))}[^\x00-\x1f\x7f-\x9f]+\z"}
-_DURATION: Schema = {"pattern": r"^(0|([0-9]+(ms|[smhdwy]))+)\z"}
-_RULE: Schema = {
+_KEPT_NAME: Schema = {"pattern": rf"^{re.escape(names.rule_group(''))}[^\x00-\x1f\x7f-\x9f]+\z"}
+_KEPT_DURATION: Schema = {"pattern": r"^(0|([0-9]+(ms|[smhdwy]))+)\z"}
+_KEPT_RULE: Schema = {
     "oneOf": [{"required": ["alert"]}, {"required": ["record"]}],
     "properties": {
         "expr": {"pattern": r"\S"},
-        "for": _DURATION,
-        "keep_firing_for": _DURATION,
+        "for": _KEPT_DURATION,
+        "keep_firing_for": _KEPT_DURATION,
     },
 }
-_GROUP: Schema = {
+_KEPT_GROUP: Schema = {
     "required": ["rules"],
-    "properties": {"name": _NAME, "interval": _DURATION, "rules": each(_RULE)},
+    "properties": {"name": _KEPT_NAME, "interval": _KEPT_DURATION, "rules": each(_KEPT_RULE)},
 }
-_KEPT = Shape(
+_KEPT_FILE = Shape(
     {
         "allOf": [
             record(place=TEXT, unfinished=FLAG),
             answers.RULE_FILE.schema,
-            {"properties": {"groups": {"items": _GROUP}}},
+            {"properties": {"groups": {"items": _KEPT_GROUP}}},
         ]
     }
 )
@@ -93,7 +93,7 @@ def _read_kept(place: str) -> dict[str, Any] | None:
         text = text_if_there(file)
         if text is None:
             return None
-        held: dict[str, Any] = _KEPT.checked(document.plain_values(text))
+        held: dict[str, Any] = _KEPT_FILE.checked(document.plain_values(text))
         _of_one_place(held, place)
     except ValueError as error:
         raise ToolError(f"{file}: is not what was kept: {error}; {_REPAIR}") from error

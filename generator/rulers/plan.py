@@ -8,8 +8,8 @@ from typing import Literal
 import yaml
 
 from generator.base import names
+from generator.catalog.profile import Engine
 from generator.compile.as_shown import Group, meaning, rule_name, same
-from generator.compile.rule import Engine
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ _PATHS = {
 }
 _REFUSALS = (400, 405, 500, 501)  # whose text tells what kind of ruler it is
 _NO_WRITING = (405, 501)
-_FOLDER = re.compile(
+_READS_A_FOLDER = re.compile(
     "rule local store|unable to read dir|error parsing .*no such file or directory"
 )
 _LOAD_SECONDS = 20
@@ -89,7 +89,7 @@ class Api:
         answer = self._client.request(method, path, allow=(*allow, *_REFUSALS), **arguments)
         if answer.is_success or answer.status_code in allow:
             return answer
-        if _FOLDER.search(answer.text):
+        if _READS_A_FOLDER.search(answer.text):
             raise self._client.error(
                 "reads its rules from a folder (ruler storage `local`), so they cannot be written over HTTP. Put the "
                 "rule file of output/ into that folder; `diff --namespace NAME` compares the file of that name there, "

@@ -16,7 +16,7 @@ from generator.servers import web
 from generator.servers.masks import Mask
 
 _WAITING_SECONDS = 20  # between the tries of one request, all together
-_SHOWN = 300  # characters of an answer in an error
+_SHOWN_OF_ANSWER = 300  # characters of an answer in an error
 
 _MEANING = {
     401: "it does not know who asks; give a user and password, or a token",
@@ -168,8 +168,8 @@ class Client:
     def said(self, answer: httpx.Response) -> str:
         """The beginning of a text. Masked before it is cut, or half a secret would be left."""
         words = " ".join(self.endpoint.mask(answer.text).split())
-        if len(words) > _SHOWN:
-            return f"{words[:_SHOWN]}…"
+        if len(words) > _SHOWN_OF_ANSWER:
+            return f"{words[:_SHOWN_OF_ANSWER]}…"
         return words or "nothing"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from generator.base.lines import NANOSECONDS_A_SECOND, Labels, TimedLine
 from generator.base.problems import ToolError
 from generator.base.shapes import Shape
 from generator.servers import answers
@@ -14,12 +15,9 @@ _PUSHED = 500_000  # characters in one push; Loki refuses more than 4 MB, and a 
 _NO_RULER = (403, 404, 405)  # none runs, its API is off, or it is not for us
 _LIMIT = 5000  # lines in one answer, Loki's default limit
 _TOO_LARGE = "received message larger than max"  # of 4 MB, by default, between the parts of a Loki
-_NANO = 1_000_000_000
 
 
-Labels = Mapping[str, str]
 PushedStream = Mapping[str, Any]  # as the push API of Loki takes it
-TimedLine = tuple[int, str]  # its time in nanoseconds, and its text
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,11 @@ class Loki:
 
     def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
         """The answers to an expression at `count` steps after the first; `start` in seconds, from `first_step`."""
-        begin = start * _NANO
+        begin = start * NANOSECONDS_A_SECOND
         parameters = {
             "query": expr,
             "start": begin,
-            "end": begin + round(count * step * _NANO),
+            "end": begin + round(count * step * NANOSECONDS_A_SECOND),
             "step": f"{step:g}",
         }
         series = []

@@ -12,7 +12,7 @@ from generator.base.names import site_page
 from generator.base.problems import ToolError
 
 LOOPBACK = "127.0.0.1"
-_KINDS = {
+_CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         body = self.server.pages[name]
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", _KINDS[PurePosixPath(name).suffix])
+        self.send_header("Content-Type", _CONTENT_TYPES[PurePosixPath(name).suffix])
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         return body

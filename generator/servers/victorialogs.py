@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
+from generator.base.lines import NANOSECONDS_A_SECOND, Labels, TimedLine
 from generator.base.shapes import TEXT, Schema, Shape, ShapeError, record
 from generator.servers import answers
 from generator.servers.http import Client
-from generator.servers.loki import Labels, PushedStream, Series, TimedLine, batches
+from generator.servers.loki import PushedStream, Series, batches
 
 _PUSH = "/insert/loki/api/v1/push"
 _FLUSH = "/internal/force_flush"
 _QUERY = "/select/logsql/query"
 _STATS = "/select/logsql/stats_query"
-_NANO = 1_000_000_000
 _SEEN_SECONDS = 30  # within which it shows what it has taken; a second is usual
 _POLL_SECONDS = 0.05
 # Statuses of a part of it that only takes lines, or of one that does not allow that.
@@ -23,8 +23,11 @@ _NOT_OURS = (400, 401, 403, 404, 405)
 RESULT = "__name__"  # the label with the name of what was counted
 LabelledValue = tuple[Labels, str]
 _LabelPairs = tuple[tuple[str, str], ...]
-_TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\z"}
-_LINE = Shape(record({"_msg": TEXT}, _time=_TIME))
+_TIME_TEXT: Schema = {
+    "type": "string",
+    "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\z",
+}
+_LINE = Shape(record({"_msg": TEXT}, _time=_TIME_TEXT))
 
 
 class VictoriaLogs:
@@ -89,8 +92,8 @@ class VictoriaLogs:
         """
         by_labels: dict[_LabelPairs, dict[int, str]] = {}
         for number in range(count + 1):
-            later = round(number * step * _NANO)
-            moment = start * _NANO + later
+            later = round(number * step * NANOSECONDS_A_SECOND)
+            moment = start * NANOSECONDS_A_SECOND + later
             for labels, value in self._at(expr, moment):
                 key = tuple(sorted(labels.items()))
                 values = by_labels.setdefault(key, {})
@@ -179,4 +182,4 @@ def _read_nanoseconds(text: str) -> int:
     whole, _, fraction = text.removesuffix("Z").partition(".")
     moment = datetime.fromisoformat(f"{whole}+00:00")
     nanoseconds = int(fraction.ljust(9, "0"))
-    return round(moment.timestamp()) * _NANO + nanoseconds
+    return round(moment.timestamp()) * NANOSECONDS_A_SECOND + nanoseconds

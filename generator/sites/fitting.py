@@ -7,16 +7,15 @@ from typing import Any, Literal
 
 from msgspec.structs import asdict
 
+from generator.base.lines import Labels
 from generator.catalog.model import Catalog, Entry, Metric
-from generator.catalog.profile import LogSource, Preset, Profile, Stream
+from generator.catalog.profile import Engine, LogSource, Preset, Profile, Stream
 from generator.catalog.reads import metrics_read
 from generator.fixes.tables import is_before
 from generator.fixes.versions import Version, parse_version
 from generator.steps.deployment import in_pod
 
-Engine = Literal["loki", "prometheus"]
-State = Literal["here", "elsewhere", "nowhere"]
-Labels = Mapping[str, str]
+MetricState = Literal["here", "elsewhere", "nowhere"]
 
 _BIND = (
     "scrape it, and let it listen where Prometheus reaches it: metricsBindAddress: 0.0.0.0:10249 in its configuration "
@@ -93,7 +92,7 @@ class SiteFacts:
 
     streams: Mapping[str, tuple[Labels, ...]] | None = None
     jobs: Mapping[str, Job] | None = None
-    others: Mapping[str, State] = field(default_factory=dict)
+    others: Mapping[str, MetricState] = field(default_factory=dict)
     kernel: Mapping[str, tuple[Labels, ...]] | None = None
     logs: str = "Loki"
 
@@ -317,7 +316,7 @@ def _of_metrics(catalog: Catalog, profile: Profile, facts: SiteFacts) -> Iterato
 def _of_other(
     other: Other,
     metric: str,
-    state: State,
+    state: MetricState,
     reads: Mapping[str, Mapping[str, Metric]],
     profile: Profile,
     job: Job,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from math import isfinite
 from typing import Any
 
+from generator.base.lines import Labels
 from generator.base.names import TEST_LABEL
 from generator.base.shapes import Shape
 from generator.catalog.profile import LogSource, Profile, Stream
@@ -13,13 +14,13 @@ from generator.query import logql
 from generator.servers import answers
 from generator.servers.http import Client
 from generator.servers.victorialogs import RESULT, VictoriaLogs
-from generator.sites.fitting import OTHERS, Job, Labels, SiteFacts, State
+from generator.sites.fitting import OTHERS, Job, MetricState, SiteFacts
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
 _SERIES_SECONDS = 3600
 _LINES = 100  # that are looked at for what stands beside them
-_WORD = "kube-proxy"
-_KERNEL = ("kernel", "kern")  # the journal's transport, and syslog's facility
+_PROGRAM_NAME = "kube-proxy"
+_KERNEL_STREAMS = ("kernel", "kern")  # the journal's transport, and syslog's facility
 _SYNCS = "kubeproxy_sync_proxy_rules_(duration_seconds|latency_microseconds)_count"
 
 
@@ -43,9 +44,9 @@ def look(
     return SiteFacts(streams, jobs, _other_programs(prometheus, metrics), kernel)
 
 
-def _other_programs(prometheus: Client, profiles: Sequence[Profile]) -> dict[str, State]:
+def _other_programs(prometheus: Client, profiles: Sequence[Profile]) -> dict[str, MetricState]:
     """Where the metrics of other programs are, as the selectors of the profiles find them."""
-    states: dict[str, State] = {}
+    states: dict[str, MetricState] = {}
     for other in OTHERS:
         selectors = dict.fromkeys(
             getattr(profile.prometheus, other.selector) for profile in profiles
@@ -148,14 +149,14 @@ def _metadata(loki: Client, selector: str, since: Mapping[str, Any]) -> frozense
 
 def _by_word(label: str, values: Sequence[str]) -> str | None:
     """A selector for the values of a label that speak of kube-proxy."""
-    speaking = [value for value in values if _WORD in value and _needs_no_escape(value)]
+    speaking = [value for value in values if _PROGRAM_NAME in value and _needs_no_escape(value)]
     if not speaking:
         return None
-    if _WORD in speaking:
-        return f'{{{label}="{_WORD}"}}'
+    if _PROGRAM_NAME in speaking:
+        return f'{{{label}="{_PROGRAM_NAME}"}}'
     if len(speaking) == 1:
         return f'{{{label}="{speaking[0]}"}}'
-    return f'{{{label}=~".*{_WORD}.*"}}'
+    return f'{{{label}=~".*{_PROGRAM_NAME}.*"}}'
 
 
 def _needs_no_escape(value: str) -> bool:
@@ -164,7 +165,7 @@ def _needs_no_escape(value: str) -> bool:
 
 def _of_kernel(label: str, values: Sequence[str]) -> str | None:
     """A selector for the value of a label that says a line is the kernel's."""
-    for word in _KERNEL:
+    for word in _KERNEL_STREAMS:
         if word in values:
             return f'{{{label}="{word}"}}'
     return None
@@ -174,7 +175,7 @@ def _jobs(prometheus: Client, selectors: Sequence[str]) -> dict[str, Job]:
     jobs = {selector: _job(prometheus, selector) for selector in selectors}
     if any(job.targets for job in jobs.values()):
         return jobs
-    asked = f'group by (job) ({{__name__=~"{_SYNCS}"}} or up{{job=~".*{_WORD}.*"}})'
+    asked = f'group by (job) ({{__name__=~"{_SYNCS}"}} or up{{job=~".*{_PROGRAM_NAME}.*"}})'
     for labels, _ in _query(prometheus, asked):
         if "job" in labels:
             selector = f"{{job={json.dumps(labels['job'])}}}"
@@ -210,7 +211,7 @@ def _build_versions(prometheus: Client, selector: str) -> dict[str, int]:
     return versions
 
 
-def _where_metric_is(prometheus: Client, metric: str, selectors: Iterable[str]) -> State:
+def _where_metric_is(prometheus: Client, metric: str, selectors: Iterable[str]) -> MetricState:
     for selector in selectors:
         if _query(prometheus, f"group({metric}{selector})"):
             return "here"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 # What runs the program that is named after it.
-_FRONTS = frozenset({"sudo", "xargs", "env", "nice", "time", "timeout", "watch"})
+_RUN_OTHERS = frozenset({"sudo", "xargs", "env", "nice", "time", "timeout", "watch"})
 _OF_FRONT = re.compile(r"-|[0-9.]+[smhd]?$")  # its options, and how long
 
 
@@ -77,7 +77,7 @@ def _bash_parser() -> "Parser":
 
 def _run_of_command(command: "Node") -> Run:
     words = [_node_text(part) for part in _arguments(command)]
-    while len(words) > 1 and words[0] in _FRONTS:
+    while len(words) > 1 and words[0] in _RUN_OTHERS:
         words = words[1:]
         while len(words) > 1 and _OF_FRONT.match(words[0]):
             words = words[1:]

@@ -10,26 +10,27 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from generator.base.durations import seconds
+from generator.catalog.profile import Engine
 from generator.compile import as_shown
-from generator.compile.rule import AlertRule, Engine, Language, RecordingRule, RuleGroup, Rules
+from generator.compile.rule import AlertRule, Language, RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import rule_data
 from generator.sites.fitting import Gap as Gap
 from generator.verify.headings import headings
 
-Check = Literal["rules", "watchdogs", "selectors", "routes", "runbooks"]
+Judged = Literal["rules", "watchdogs", "selectors", "routes", "runbooks"]
 State = Literal["ok", "fault", "warning", "not checked"]
 Json = Mapping[str, Any]
 
 _LATE_INTERVALS = 4  # evaluations that may be missed
 _LATE_SECONDS = 60  # and what a ruler may take besides
-_SHOWN = 3  # names in a line
+_SHOWN_NAMES = 3  # names in a line
 
 
 @dataclass(frozen=True)
 class Finding:
     """What was found of one subject, or of several that have one cause; `fix` says what to do about it."""
 
-    check: Check
+    check: Judged
     subject: str
     state: State
     said: str
@@ -54,12 +55,12 @@ def grouped(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _subject_of_names(names: Sequence[str]) -> dict[str, Any]:
-    shown, more = names[:_SHOWN], len(names) - _SHOWN
+    shown, more = names[:_SHOWN_NAMES], len(names) - _SHOWN_NAMES
     subject = f"{', '.join(shown)} and {more} more" if more > 0 else ", ".join(shown)
     return {"subject": subject, "names": tuple(names)}
 
 
-def not_checked(check: Check, subject: str, said: str, fix: str = "") -> Finding:
+def not_checked(check: Judged, subject: str, said: str, fix: str = "") -> Finding:
     return Finding(check, subject, "not checked", said, fix)
 
 

@@ -15,20 +15,20 @@ from generator.query.lexer import Token
 from generator.query.signature import Pattern, compile_re2
 
 _SPACE = "\t\n\f\r "
-_HEAD = re.compile(r"[\t\n\f\r ]*([a-zA-Z_:][a-zA-Z0-9_:]*)[\t\n\f\r ]*(=~|=|!=|!~)")
+_LABEL_AND_OPERATOR = re.compile(r"[\t\n\f\r ]*([a-zA-Z_:][a-zA-Z0-9_:]*)[\t\n\f\r ]*(=~|=|!=|!~)")
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPED = {"n": "\n", '"': '"', "\\": "\\"}
+_UNESCAPED = {"n": "\n", '"': '"', "\\": "\\"}
 _ESCAPE_OF_GO = re.compile(
     r"""\\(?:[abfnrtv\\"]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3})"""
 )
-_TEXT = r"""(?:"(?:[^"\\]|\\.)*+"|[^\s{}!=~,\\"'`]++)"""
+_QUOTED_OR_BARE = r"""(?:"(?:[^"\\]|\\.)*+"|[^\s{}!=~,\\"'`]++)"""
 _NEWER = re.compile(
-    rf"\s*+(?P<label>{_TEXT})\s*+(?P<sign>=~|!=|!~|=)\s*+(?P<value>{_TEXT})\s*+(?:,\s*+|$)",
+    rf"\s*+(?P<label>{_QUOTED_OR_BARE})\s*+(?P<sign>=~|!=|!~|=)\s*+(?P<value>{_QUOTED_OR_BARE})\s*+(?:,\s*+|$)",
     re.DOTALL,
 )
 _MORE_THAN_WORDS = re.compile(r"[\\.+*?()\[\]{}^$]")  # but for |, which stands between words
-_TOO_LARGE = "pattern too large"  # RE2's words
-_SHOWN = 60  # characters of a text
+_PATTERN_TOO_LARGE = "pattern too large"  # RE2's words
+_SHOWN_OF_MATCHER = 60  # characters of a text
 
 
 class MatcherError(ValueError):
@@ -115,7 +115,7 @@ def _label_matcher(label: str, sign: str, value: str) -> LabelMatcher:
         anchored(value)
     except ValueError as error:
         said = f"the pattern {cut_short(value)} for {cut_short(label)}: {cut_short(str(error))}"
-        if _TOO_LARGE in str(error):
+        if _PATTERN_TOO_LARGE in str(error):
             raise UnfollowedError(said) from error
         raise MatcherError(said) from error
     return LabelMatcher(label, negated, frozenset(), value, _beginnings(value))
@@ -139,13 +139,13 @@ def _beginning(pattern: str) -> str:
 
 
 def cut_short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _SHOWN_OF_MATCHER else f"{text[:_SHOWN_OF_MATCHER]}…"
 
 
 def _classic(text: str) -> Iterator[tuple[str, str, str]]:
     """As labels.ParseMatchers of Alertmanager reads a text."""
     for token in _between_commas(text.removeprefix("{").removesuffix("}")):
-        head = _HEAD.match(token)
+        head = _LABEL_AND_OPERATOR.match(token)
         if head is None:
             raise MatcherError(f"{cut_short(token)} is no matcher")
         yield head[1], head[2], _classic_value(token[head.end() :].strip(_SPACE))
@@ -179,7 +179,7 @@ def _classic_value(raw: str) -> str:
         plain = plain.removesuffix("\\")
     if not whole or '"' in plain or "\\" in plain:
         raise MatcherError(f"{cut_short(raw)} has a quote that begins or ends nothing")
-    return _PAIR.sub(lambda pair: _ESCAPED.get(pair[1], pair[0]), body)
+    return _PAIR.sub(lambda pair: _UNESCAPED.get(pair[1], pair[0]), body)
 
 
 def _newer(text: str) -> Iterator[tuple[str, str, str]]:

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from generator.base.lines import Labels
 from generator.verify import matchers
 from generator.verify.matchers import LabelMatcher, MatcherError, UnfollowedError
 from generator.verify.witnesses import witnesses
 
 _STEPS = 500_000  # routes and matchers that are looked at in all, about a second of work
-
-Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,16 +7,18 @@ from itertools import permutations, product
 from math import prod
 from typing import Any
 
+from generator.base.lines import Labels
 from generator.base.shapes import ShapeError
-from generator.compile.rule import CompiledAlert, Engine, Rules
+from generator.catalog.profile import Engine
+from generator.compile.rule import CompiledAlert, Rules
 from generator.query import logql_tree, promql
 from generator.servers import answers
 from generator.verify import inhibitions, intervals
 from generator.verify.judgement import Finding, Json, State, not_checked
 from generator.verify.matchers import MatcherError, UnfollowedError, cut_short
-from generator.verify.routes import Labels, Route, Routes
+from generator.verify.routes import Route, Routes
 
-_OTHER = "another one"  # stands for all values that no route names, where none was seen
+_ANY_OTHER = "another one"  # stands for all values that no route names, where none was seen
 # Places, of values that no server showed. Where there are more, only those are tried that are known to occur.
 _CHOICES = 1000
 _SHOWN = 3
@@ -160,7 +162,7 @@ class _RouteTree:
             self._not_tried.add(label)
         absent = ("", True)
         return [
-            absent if site.seen else (_OTHER, False),
+            absent if site.seen else (_ANY_OTHER, False),
             *((value, False) for value in named),
         ]
 
@@ -236,7 +238,7 @@ def _extent(found: Sequence[_Place], tried: Sequence[_Place]) -> tuple[str, bool
     known = [place for place in found if place.occurs]
     is_so = set(map(id, found))
     others = [place for place in tried if id(place) not in is_so]
-    if not any(place.occurs or _OTHER in place.labels.values() for place in others) and (
+    if not any(place.occurs or _ANY_OTHER in place.labels.values() for place in others) and (
         known or not others
     ):
         return "", True

@@ -5,10 +5,10 @@ import re
 
 from generator.verify.matchers import anchored
 
-_LENGTH = 200  # characters of a pattern that is looked at
-_MOST = 6  # texts for a pattern
+_LONGEST_PATTERN = 200  # characters of a pattern that is looked at
+_MOST_WITNESSES = 6  # texts for a pattern
 _POOL = "a0x-_. A"  # characters that are tried where several may stand
-_EMPTY = re.compile(r"\(\?[a-zA-Z-]+\)|[\^$]|\\[AbBz]")
+_MATCHES_NOTHING = re.compile(r"\(\?[a-zA-Z-]+\)|[\^$]|\\[AbBz]")
 _OPENING = re.compile(r"\((?:\?(?:P?<\w+>|[a-zA-Z-]*:))?")
 _ONE = re.compile(
     r"\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\\[pP](?:\{\^?\w+\}|\w)|\\x\{\w+\}|\\x\w\w|\\.|.",
@@ -19,7 +19,7 @@ _REPETITION = re.compile(r"[*+?]|\{(\d{1,4})(?:,\d{0,4})?\}")
 
 def witnesses(pattern: str) -> list[str]:
     """Some texts that the pattern matches as a whole; none for one that is long or out of the ordinary."""
-    if len(pattern) > _LENGTH:
+    if len(pattern) > _LONGEST_PATTERN:
         return []
     made, _ = _alternatives(pattern, 0)
     matches = anchored(pattern).search
@@ -33,7 +33,7 @@ def _alternatives(text: str, start: int) -> tuple[list[str], int]:
         row, start = _sequence(text, start + 1 if rows else start)
         rows.append(row)
     turns = itertools.chain.from_iterable(itertools.zip_longest(*rows))
-    return [one for one in turns if one is not None][:_MOST], start
+    return [one for one in turns if one is not None][:_MOST_WITNESSES], start
 
 
 def _sequence(text: str, start: int) -> tuple[list[str], int]:
@@ -43,13 +43,13 @@ def _sequence(text: str, start: int) -> tuple[list[str], int]:
         while repetition := _REPETITION.match(text, start):
             pieces = _repeated(pieces, repetition)
             start = repetition.end()
-        made = [before + piece for before in made for piece in pieces][:_MOST]
+        made = [before + piece for before in made for piece in pieces][:_MOST_WITNESSES]
     return made, start
 
 
 def _piece(text: str, start: int) -> tuple[list[str], int]:
     """Texts for a group, or for what stands for one character or none."""
-    if empty := _EMPTY.match(text, start):
+    if empty := _MATCHES_NOTHING.match(text, start):
         return [""], empty.end()
     if opening := _OPENING.match(text, start):
         inner, end = _alternatives(text, opening.end())

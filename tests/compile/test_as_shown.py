@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from generator.base.file import File, yaml_file
+from generator.catalog.profile import Engine
 from generator.compile import as_shown
-from generator.compile.rule import Engine
 from tests.conftest import obtained
 from tests.expressions import LOGQL, PROMQL
 from tests.lab import programs, servers

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from generator.catalog import profiles
 from generator.catalog.load import load, shipped_catalog
-from generator.catalog.profile import RunsAs
+from generator.catalog.profile import Engine, RunsAs
 from generator.sites import fitting
-from generator.sites.fitting import Choice, Engine, Job, SiteFacts
+from generator.sites.fitting import Choice, Job, SiteFacts
 from tests import once
 from tests.test_presets import SHIPPED
 
@@ -284,11 +284,11 @@ OF_NODES = ("KubeProxyConntrackTableFullDrops", "KubeProxyConntrackTableFullSoon
 )
 @pytest.mark.parametrize("runs_as", get_args(RunsAs))
 def test_node_exporter_is_missed_wherever_kube_proxy_runs_and_never_needed(
-    runs_as: RunsAs, states: tuple[fitting.State, ...], what: str | None, change: str | None
+    runs_as: RunsAs, states: tuple[fitting.MetricState, ...], what: str | None, change: str | None
 ) -> None:
     inputs = once.inputs()
     job = Job(targets=({"instance": "a"},), up=1)
-    others: dict[str, fitting.State] = {
+    others: dict[str, fitting.MetricState] = {
         RESTARTS: "here",
         CPU: "here",
         **dict(zip(NODE_METRICS, states, strict=True)),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from generator.compile.rule import Engine
+from generator.catalog.profile import Engine
 from generator.verify import judgement, routing
 from generator.verify.routing import Site
 from tests import once

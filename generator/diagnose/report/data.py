@@ -21,7 +21,7 @@ from generator.diagnose.templates import Template
 from generator.fixes.advice import Advice, Facts, advise
 from generator.fixes.versions import parse_version
 
-Row = dict[str, Any]
+ReportRow = dict[str, Any]
 _Kind = tuple[str, str, str | None, str | None]  # what tells facts from logs apart
 
 
@@ -32,7 +32,7 @@ def as_data(
     given: Facts,
     read: Mapping[str, Any],
     notes: Sequence[str],
-) -> Row:
+) -> ReportRow:
     """All that is said, as catalog/diagnosis.schema.json describes it. `given` counts more than what the logs told."""
     return {
         "verdict": _verdict(diagnosis, read),
@@ -62,7 +62,7 @@ def _verdict(diagnosis: Diagnosis, read: Mapping[str, Any]) -> str:
 
 def _failure_row(
     found: Found, diagnosis: Diagnosis, catalog: Catalog, profile: Profile, given: Facts
-) -> Row:
+) -> ReportRow:
     entry = found.entry
     return {
         "id": entry.id,
@@ -94,7 +94,7 @@ def _by_count(places: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(by_name, key=lambda place: -place[1])
 
 
-def _proof_row(proof: Proof) -> Row:
+def _proof_row(proof: Proof) -> ReportRow:
     return {
         "line": proof.text,
         "before": proof.before,
@@ -133,12 +133,12 @@ def _why_too_few(found: Found, profile: Profile) -> str | None:
     return f"The alert waits for {lines}. {reason}".strip()
 
 
-def _unsought_row(entry: Entry) -> Row:
+def _unsought_row(entry: Entry) -> ReportRow:
     shown_by = "builds" if entry.by_builds_alone else "metrics"
     return {"id": entry.id, "title": entry.title, "shown_by": shown_by}
 
 
-def _template_row(template: Template) -> Row:
+def _template_row(template: Template) -> ReportRow:
     return {
         "template": template.text,
         "example": template.example,
@@ -148,12 +148,12 @@ def _template_row(template: Template) -> Row:
     }
 
 
-def _harmless_row(counted: CountedHarmless) -> Row:
+def _harmless_row(counted: CountedHarmless) -> ReportRow:
     harmless = counted.harmless
     return {"id": harmless.id, "reason": harmless.reason, "count": counted.count}
 
 
-def _elsewhere_row(lines: Elsewhere) -> Row:
+def _elsewhere_row(lines: Elsewhere) -> ReportRow:
     return {
         "program": lines.program,
         "id": lines.entry.id,
@@ -163,7 +163,7 @@ def _elsewhere_row(lines: Elsewhere) -> Row:
     }
 
 
-def _kube_proxy_row(place: str, told: Hints) -> Row:
+def _kube_proxy_row(place: str, told: Hints) -> ReportRow:
     return {
         "place": place,
         "version": told.version,
@@ -173,7 +173,7 @@ def _kube_proxy_row(place: str, told: Hints) -> Row:
     }
 
 
-def fix_of(found: Found, given: Facts) -> Row:
+def fix_of(found: Found, given: Facts) -> ReportRow:
     """What the tables say of the versions at hand; the whole tables where no version is known."""
     entry = found.entry
     return {
@@ -208,7 +208,7 @@ def _known_facts(told: Hints, given: Facts) -> Facts:
     )
 
 
-def _fix_row(facts: Facts, advice: Advice) -> Row:
+def _fix_row(facts: Facts, advice: Advice) -> ReportRow:
     return {
         "kube_proxy": str(facts.kube_proxy) if facts.kube_proxy else None,
         "cluster": str(facts.cluster) if facts.cluster else None,

@@ -15,7 +15,7 @@ Data = Mapping[str, Any]
 Named = tuple[str, str]  # what is said, under the name of what it is about
 
 PROSE = ("cause", "rule out", "do first", "version", "runbook")  # names of what is Markdown
-_PROOFS = 2
+_PROOFS_SHOWN = 2
 _TOLD_BY = {  # what shows an entry that cannot be seen in what was read
     "metrics": "only metrics show (--prometheus URL)",
     "builds": "only the version tells (advise)",
@@ -75,7 +75,7 @@ def where_and_when(found: Data) -> Iterator[Named]:
 
 def proofs_and_causes(found: Data) -> Iterator[Named]:
     """The rest of what is said of a failure; the lines of a proof have no name."""
-    for proof in found["proof"][:_PROOFS]:
+    for proof in found["proof"][:_PROOFS_SHOWN]:
         source, number = proof["source"], proof["number"]
         yield "proof", f"{source}:{number}" if number else source
         for line in message_of(proof):

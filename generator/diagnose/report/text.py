@@ -19,7 +19,7 @@ from generator.diagnose.report.sentences import (
 
 Styled = tuple[str, str]  # a style as rich names it, and a line
 
-_EMPTY: Styled = ("", "")
+_EMPTY_LINE: Styled = ("", "")
 _STYLES = {"critical": "bold red", "warning": "bold yellow", "info": "bold cyan"}
 _COLUMNS = ("", "alert", "severity", "nodes", "lines", "state")
 _NARROWEST = 40
@@ -31,15 +31,15 @@ def as_text(data: Data, width: int, details: bool = False) -> Iterator[Styled]:
     failures = data["found"]
     yield from _in_style("bold", _folded_text(headline(data), width))
     if len(failures) > 1:
-        yield _EMPTY
+        yield _EMPTY_LINE
         yield from _overview(data)
     for number, found in enumerate(failures, 1):
-        yield _EMPTY
+        yield _EMPTY_LINE
         yield from _failure(number, found, width, details)
     if data["unexplained"]:
-        yield _EMPTY
+        yield _EMPTY_LINE
         yield from _unexplained_errors(data, width)
-    yield _EMPTY
+    yield _EMPTY_LINE
     for name, text in no_failures(data, details):
         style = "" if name == "not ours" else "dim"
         yield from _in_style(style, _named_text(name, text, width))
