@@ -29,6 +29,7 @@ from generator.diagnose.unwrap import (
     begins,
     for_re2,
     is_error,
+    is_of_kubelet,
     moment,
     other_program,
     printed_at,
@@ -69,6 +70,7 @@ _HEAD = re.compile(
     rb"(?:\A|[^0-9A-Za-z_]|[AP]M|\\[nrt]|[\[0-9;][mK])[EF][01]\d[0-3]\d \d\d:\d\d:\Z"
 )
 _BEFORE_HEAD, _HEAD_BYTES = 2, 12
+_NAMED_BYTES = 200  # of a line: klog's head and the source file stand in them
 _KLOG_TIME = re.compile(rb"[IWEF][01]\d[0-3]\d \d\d:\d\d:\d\d\.\d+ ")
 # klog's head with its file, in text and in JSON, and the stack of a kube-proxy that died.
 SPEAKING: Any = re2.compile(  # many times faster over much that does not match
@@ -191,7 +193,7 @@ class Scanner:
             # What stands around or before such a line tells who printed it.
             journal = _in_journal(data, start)
             indented = data[start : start + 1] in _BLANKS
-            dependent = journal or (indented and _is_below_wrapping(data, start))
+            dependent = journal or (indented and _is_named_above(data, start))
             known = (
                 None if self._each or dependent else self._memory.recall(data, start, stop, pieces)
             )
@@ -475,15 +477,16 @@ def _printer(data: bytes, start: int, stop: int) -> tuple[bytes | None, ...]:
     return tuple(one[1] if one else None for one in found)
 
 
-def _is_below_wrapping(data: bytes, start: int) -> bool:
-    """Whether the line above that has klog's head, within reach, has something in front of it."""
+def _is_named_above(data: bytes, start: int) -> bool:
+    """Whether the line with klog's head above may say who printed this one: by a wrapping, or as kubelet's."""
     for _ in range(_LINES_BACK):
         if not start:
             return False
         start, stop = _bounds(data, start - 1)
         head = _klog_head(data, start, stop)
         if head:
-            return head.start() > start
+            named = data[start : min(stop, start + _NAMED_BYTES)].decode(errors="replace")
+            return head.start() > start or is_of_kubelet(named)
     return False
 
 
