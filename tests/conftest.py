@@ -31,9 +31,6 @@ from tests.forked import Forking
 from tests.lab import programs
 from tests.lokis import RELEASES, StartLoki
 
-# What checks CI files brings it, users do not have it, and jsonschema would spend a second on it in each process.
-sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "catalog"
 
@@ -55,8 +52,7 @@ os.environ.setdefault("GOGC", "400")
 # `make fast` leaves out what starts programs or waits for servers: tests with one of these fixtures, and modules that
 # import one of these names.
 FIXTURES_THAT_START = {
-    "run",
-    "forking",
+    "forking",  # and so "run"
     "wheel",
     "operator",
     "pinned_promtool",
@@ -385,12 +381,13 @@ def proven(run: Run, pinned_promtool: Path, tmp_path_factory: pytest.TempPathFac
     name = f"proven-{pinned_promtool.parent.name}"
     cache = of_all_processes(tmp_path_factory) / name
     path = os.pathsep.join([str(pinned_promtool.parent), os.environ["PATH"]])
-    with alone(tmp_path_factory, name):
-        if not cache.exists():
-            done = run("check", XDG_CACHE_HOME=str(cache), PATH=path)
-            assert done.returncode == 0, done.stderr
-            cache.with_suffix(".said").write_text(done.stderr, encoding="utf-8")
-    return Proven(cache.with_suffix(".said").read_text(encoding="utf-8"), cache, path)
+
+    def check() -> str:
+        done = run("check", XDG_CACHE_HOME=str(cache), PATH=path)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    return Proven(made_once(tmp_path_factory, name, check), cache, path)
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,6 @@ def _text(file: int) -> str:
 
 
 def _prepare() -> None:
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # as in tests/conftest.py
     from generator.catalog.load import load
     from generator.cli import COMMANDS
     from generator.pipeline import compile_catalog

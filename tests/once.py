@@ -32,3 +32,10 @@ def rules() -> Rules:
 def pages() -> Sequence[File]:
     """The files of the site."""
     return site.files(compiled().files, rules(), inputs().catalog, shipped.documents())
+
+
+def without_log_rules() -> str:
+    """A profile that has none."""
+    entries = inputs().catalog.entries
+    logs = [entry.id for entry in entries if entry.logs or entry.heartbeat == "logs"]
+    return f"disabled: [{', '.join(logs)}]\n"

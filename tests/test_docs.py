@@ -64,13 +64,16 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
 @pytest.mark.parametrize(
     "document", [name for name in DOCUMENTS if commands(name) and name != SERVED]
 )
-def test_every_command_runs(document: str, checkout: Path, run: Run, tested: Completed) -> None:
+def test_every_command_runs(
+    document: str, checkout: Path, run: Run, request: pytest.FixtureRequest
+) -> None:
     (checkout / "site.yaml").write_text(blocks("README.md", "yaml")[0], encoding="utf-8")
     if document != "CONTRIBUTING.md":  # others are for those who have the program, not its source
         shutil.rmtree(checkout / "generator")
     for words in commands(document):
         match words:
             case ["kube-proxy-alerts", "test"]:
+                tested: Completed = request.getfixturevalue("tested")
                 assert tested.returncode == 0, (words, tested.stdout, tested.stderr)
             case ["kube-proxy-alerts", *arguments]:
                 if arguments[0] == "serve":

@@ -20,6 +20,7 @@ from tests.lab.observe import diagnosed
 from tests.lab.programs import programs
 from tests.lab.report import Seen
 from tests.lab.scenarios import SCENARIOS, SHORT
+from tests.waiting import until
 
 LAB = [sys.executable, "-m", "tests.lab"]
 WELL = Seen(
@@ -145,9 +146,7 @@ def test_nothing_is_left_of_a_lab_that_was_stopped(kill: signal.Signals) -> None
         time.sleep(0.2)
     lab.send_signal(kill)
     assert lab.wait(timeout=60) != 0
-    deadline = time.monotonic() + 20
-    while marked(mark) and time.monotonic() < deadline:
-        time.sleep(0.2)
+    until(lambda: not marked(mark), 20)
     assert marked(mark) == set()
 
 

@@ -1,4 +1,4 @@
-"""Waiting for servers by asking them, which costs less than a command that asks them."""
+"""Waiting until something holds; to ask a server costs less than a command that asks it."""
 
 import time
 from collections.abc import Callable, Collection
@@ -8,11 +8,12 @@ import httpx
 _PAUSE = 0.2
 
 
-def until(holds: Callable[[], bool], seconds: float) -> None:
-    """Wait until it holds, at most so long: what is asked next says what is missing."""
+def until(holds: Callable[[], bool], seconds: float) -> bool:
+    """Wait until it holds, at most so long; whether it does."""
     deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
+    while not (held := holds()) and time.monotonic() < deadline:
         time.sleep(_PAUSE)
+    return held
 
 
 def until_arrived(alertmanager: str, alerts: Collection[str], seconds: float) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from generator.catalog.load import load
 from generator.diagnose import sources
 from generator.diagnose.findings import Findings, Period
 from generator.diagnose.windows import windows
+from tests import once
 
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 EVER = Period(begin=datetime(2000, 1, 1, tzinfo=UTC))  # each line is then judged by itself
 APP = "Another app is currently holding the xtables lock. Stopped waiting after 5s."

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from generator.catalog.load import load
 from generator.catalog.model import Severity
 from generator.diagnose.diagnosis import Found
 from generator.diagnose.findings import Findings
 from generator.diagnose.ranking import ranked
+from tests import once
 
-CATALOG = load().catalog
+CATALOG = once.inputs().catalog
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 

@@ -456,7 +456,7 @@ def test_a_line_of_kubelets_files_says_nothing_of_the_lines_around_it(tmp_path: 
     assert [(one.program, one.count) for one in made.elsewhere] == [("kubelet", 2)]
 
 
-def test_a_heading_says_nothing_of_the_next_log(tmp_path: Path) -> None:
+def test_a_heading_says_nothing_of_the_next_log() -> None:
     findings = Findings(CATALOG, NOW)
     for text in (f"==> kubelet <==\n{CRASH}\n", f"{CRASH}\n"):
         for window in windows([text.encode()]):

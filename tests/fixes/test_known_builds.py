@@ -1,8 +1,7 @@
 """Patterns of builds with a known failure agree with the advice, and the alerts made of them name the fix."""
 
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -31,6 +30,7 @@ from tests.conftest import ROOT, compiled_for, obtained
 from tests.fixes.builds import KNOWN, SYSTEMS, TARGET, info, labels, unit_tests
 from tests.lab import servers
 from tests.lab.programs import PROMETHEUS
+from tests.waiting import until
 
 
 @cache
@@ -489,7 +489,7 @@ def test_a_real_prometheus_names_them_in_what_it_sends(
         }
         with servers.prometheus(binary, config, tmp_path) as url:
             said = " kube-proxy v1.14.3-tke.26 is known for iptables-backend-mismatch, fixed in v1.14.3-tke.28."
-            assert waited(lambda: said in description(url, alerts[0]))
+            assert until(lambda: said in description(url, alerts[0]), 60)
 
 
 def description(url: str, alert: str) -> str:
@@ -497,13 +497,6 @@ def description(url: str, alert: str) -> str:
     return "".join(
         one["annotations"]["description"] for one in active if one["labels"]["alertname"] == alert
     )
-
-
-def waited(true: Callable[[], bool], seconds: float = 60) -> bool:
-    end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
-        time.sleep(0.2)
-    return true()
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tests.conftest import ROOT, compiled_for, obtained
 from tests.lab import servers
 from tests.lab.programs import ALERTMANAGER, AMTOOL
 from tests.lab.stack import Receiver
+from tests.waiting import until
 
 FOLDER = ROOT / "output" / "alertmanager"
 CONFIG = FOLDER / "kube-proxy.alertmanager.yaml"
@@ -463,9 +463,7 @@ def test_a_notification_of_thousands_of_nodes_tells_ten_of_them_and_how_many_mor
     chat = Receiver()
     with servers.alertmanager(alertmanager, to_chat(tmp_path, chat.url), tmp_path) as url:
         httpx.post(f"{url}/api/v2/alerts", json=alerts, timeout=60).raise_for_status()
-        deadline = time.monotonic() + 60
-        while not chat.messages and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until(lambda: bool(chat.messages), 60)
     (message,) = chat.messages
     *listed, more, step, runbook = message.text.splitlines()
     assert message.title == "CRITICAL: KubeProxyRulesStale in c1, 3000 nodes"

@@ -118,10 +118,5 @@ def test_the_folder_is_that_of_the_sites_tenant(tmp_path: Path) -> None:
 
 
 def test_a_site_without_log_rules_gets_no_values_for_loki(tmp_path: Path) -> None:
-    logs = [
-        entry.id
-        for entry in once.inputs().catalog.entries
-        if entry.logs or entry.heartbeat == "logs"
-    ]
-    files = compiled_for(f"disabled: [{', '.join(logs)}]\n", tmp_path)
+    files = compiled_for(once.without_log_rules(), tmp_path)
     assert [path for path in files if path.startswith("helm/")] == [STACK]

@@ -146,12 +146,7 @@ def test_objects_carry_what_the_site_says(tmp_path: Path) -> None:
 
 
 def test_a_site_without_log_rules_gets_no_loki_objects(tmp_path: Path) -> None:
-    logs = [
-        entry.id
-        for entry in once.inputs().catalog.entries
-        if entry.logs or entry.heartbeat == "logs"
-    ]
-    objects = compiled(tmp_path, f"disabled: [{', '.join(logs)}]\n")
+    objects = compiled(tmp_path, once.without_log_rules())
     assert set(objects) == {
         "prometheus.prometheusrule.yaml",
         "alertmanager.alertmanagerconfig.yaml",

@@ -101,12 +101,7 @@ def test_objects_carry_what_the_site_says(tmp_path: Path) -> None:
 
 
 def test_a_site_without_log_rules_gets_no_object_of_them(tmp_path: Path) -> None:
-    logs = [
-        entry.id
-        for entry in once.inputs().catalog.entries
-        if entry.logs or entry.heartbeat == "logs"
-    ]
-    files = compiled_for(f"disabled: [{', '.join(logs)}]\n", tmp_path)
+    files = compiled_for(once.without_log_rules(), tmp_path)
     assert LOG_OBJECT not in files
     assert METRIC_OBJECT in files
 

@@ -21,6 +21,7 @@ from tests import posts
 from tests.conftest import compiled_for, obtained
 from tests.lab import programs, servers
 from tests.lokis import RELEASES
+from tests.waiting import until
 
 T = TypeVar("T")
 ALERT = "KubeProxyIptablesBackendMismatch"
@@ -201,9 +202,7 @@ def test_the_alert_says_the_line(pod: str, ruler: Ruler) -> None:
 
 
 def test_many_different_lines_give_one_alert_with_one_of_them(ruler: Ruler) -> None:
-    deadline = time.monotonic() + SECONDS
-    while (ALERT, "many") not in ruler.sent and time.monotonic() < deadline:
-        time.sleep(0.1)
+    assert until(lambda: (ALERT, "many") in ruler.sent, SECONDS)
     assert all(line.startswith(f"{SAFE} ") for line in ruler.sent[ALERT, "many"])
 
 

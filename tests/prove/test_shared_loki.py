@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from tests import once, posts
 from tests.conftest import ROOT, Run, obtained
 from tests.lab import programs, servers
 from tests.lokis import StartLoki
+from tests.waiting import until
 
 _SECONDS = 180
 # Rules of others that take whatever comes.
@@ -52,7 +53,7 @@ class Site:
     def evaluated(self) -> None:
         """Wait until every rule has been evaluated again, and its alerts have been sent."""
         began = time.time()
-        until(lambda: all(at > began for at in self._evaluations()))
+        assert until(lambda: all(at > began for at in self._evaluations()), _SECONDS)
         time.sleep(2)  # the ruler's queue and Alertmanager's group_wait
 
     def _evaluations(self) -> list[float]:
@@ -75,13 +76,6 @@ def failing_line() -> str:
     assert entry.logs
     lines = (line for sample in entry.samples for line in sample.lines)
     return next(line for line in lines if signature(entry.logs).matches(line))
-
-
-def until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +122,7 @@ def site(start_loki: StartLoki, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_nobody_is_paged_and_nothing_is_taken_for_the_site(
     site: Site, run: Run, tmp_path: Path
 ) -> None:
-    until(lambda: site.receiver.names == {"KubeProxyLogRulesWatchdog"})
+    assert until(lambda: site.receiver.names == {"KubeProxyLogRulesWatchdog"}, _SECONDS)
     done = run("test", "--loki", site.loki.url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Loki sees" in done.stderr
@@ -146,7 +140,9 @@ def test_nobody_is_paged_and_nothing_is_taken_for_the_site(
     # A line of the site does all of this, so it would have been seen.
     stream = {"container": "kube-proxy", "namespace": "kube-system", "pod": "p1", "node_name": "n1"}
     site.loki.push([{"stream": stream, "values": [[str(time.time_ns()), failing_line()]]}])
-    until(lambda: {"KubeProxyIptablesBackendMismatch", *OTHERS} <= site.receiver.names)
+    assert until(
+        lambda: {"KubeProxyIptablesBackendMismatch", *OTHERS} <= site.receiver.names, _SECONDS
+    )
     assert run("diagnose", "--loki", site.loki.url).returncode == 1
 
 
@@ -175,7 +171,9 @@ def test_a_rule_that_would_see_the_tests_stops_them_before_anything_is_pushed(
         ]
     }
     with start_loki([File("rules.yaml", yaml.safe_dump(rules))]) as running:
-        until(lambda: "Any" in httpx.get(f"{running.url}/prometheus/api/v1/rules").text)
+        assert until(
+            lambda: "Any" in httpx.get(f"{running.url}/prometheus/api/v1/rules").text, _SECONDS
+        )
         done = run("test", "catalog/iptables-backend-mismatch/tests.yaml", "--loki", running.url)
         labels = httpx.get(f"{running.url}/loki/api/v1/labels").json()["data"]
     assert (done.returncode, done.stdout) == (2, "")
