@@ -10,7 +10,7 @@ from generator.base.validators import Draft202012Validator
 
 Schema = Mapping[str, Any]
 
-_SHOWN_OF_VALUE = 60  # characters of a value
+_SHOWN_OF_TEXT = 60  # characters
 
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number", "minimum": -1e18, "maximum": 1e18}
@@ -130,7 +130,11 @@ def _value_found(data: Any, path: Sequence[str | int], message: str) -> str:
         return f"no {message.split()[0]}"
     for part in path:
         data = data[part]
-    text = json.dumps(data, ensure_ascii=False)
-    if len(text) > _SHOWN_OF_VALUE:
-        return f"{text[:_SHOWN_OF_VALUE]}…"
+    return cut_short(json.dumps(data, ensure_ascii=False))
+
+
+def cut_short(text: str) -> str:
+    """The beginning of a text of others, for a message."""
+    if len(text) > _SHOWN_OF_TEXT:
+        return f"{text[:_SHOWN_OF_TEXT]}…"
     return text

@@ -17,7 +17,7 @@ from generator.catalog.model import Catalog
 from generator.catalog.profile import Disabled, DisabledCheck, LogSource, Profile
 from generator.fixes.known_builds import known_builds
 from generator.query import promql
-from generator.query.signature import compile_re2
+from generator.query.signature import compile_whole
 
 _LARGEST_COUNT = 10**15  # beyond it a float cannot count
 _ANY_ALERT: dict[str, Any] = {"for": "", "keep_firing_for": "", "severity": ""}
@@ -238,7 +238,7 @@ def _searched_pattern(matcher: Any) -> Any:
     """What a matcher with a pattern searches for, None for others. Raises ValueError if RE2 refuses it."""
     if _operator(matcher) in ("Equal", "NotEqual"):
         return None
-    return compile_re2(f"^(?:{matcher.value})$")
+    return compile_whole(matcher.value)
 
 
 def _operator(matcher: Any) -> str:

@@ -305,7 +305,7 @@ def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], Non
     from datetime import UTC, datetime
 
     from generator.diagnose.news import Watch, announcement
-    from generator.diagnose.phrases import readable_size
+    from generator.diagnose.phrases import plural, readable_size
 
     watch, columns = (
         Watch(),
@@ -317,7 +317,7 @@ def _follower(findings: "Findings", seen: Mapping[str, Any]) -> Callable[[], Non
         nonlocal began
         if not began:
             count = sum(1 for _ in findings.found)
-            failures = f"{count or 'no'} documented failure{'s' * (count != 1)}"
+            failures = f"{count or 'no'} {plural(count, 'documented failure')}"
             say(f"read {readable_size(seen['bytes'])} that were there: {failures}")
             began = True
         for news in watch.news(findings.found, datetime.now(UTC)):

@@ -1,15 +1,12 @@
 """What was typed, and what of that name there is."""
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 
 from generator.base.names import FOUND, TOOL
 from generator.commands.printing import say
-
-if TYPE_CHECKING:
-    pass
 
 # Modules that cost time to import are imported by the functions that need them.
 

@@ -75,11 +75,8 @@ def _shortest_duration(duration: str | int) -> str:
 
 def same(language: Language, one: str, other: str) -> bool:
     """Whether two expressions mean the same. What the parser does not know is compared word for word."""
-    word_for_word = lexer.plain(one) == lexer.plain(other)
-    if language == "victorialogs":  # vmalert shows it as it is written
-        return word_for_word
-    tree = logql_tree.tree if language == "loki" else promql.tree_of
-    try:
-        return bool(tree(one) == tree(other))
-    except ValueError:
-        return word_for_word
+    if language != "victorialogs":  # vmalert shows it as it is written
+        tree = logql_tree.tree if language == "loki" else promql.tree_of
+        with suppress(ValueError):
+            return bool(tree(one) == tree(other))
+    return lexer.plain(one) == lexer.plain(other)

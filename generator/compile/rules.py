@@ -157,9 +157,7 @@ def _series_read(alerts: Iterable[CompiledAlert]) -> set[str]:
     return series
 
 
-def _known_builds(
-    entries: Iterable[Entry], profile: Profile
-) -> Mapping[str, Sequence[KnownBuilds]]:
+def _known_builds(entries: Iterable[Entry], profile: Profile) -> BuildsByEntry:
     """The known builds of each entry that has any, by its id."""
     by_entry = {}
     for entry in entries:

@@ -15,18 +15,17 @@ from generator.diagnose.diagnosis import (
     Found,
     Proof,
 )
-from generator.diagnose.hints import Hints
+from generator.diagnose.hints import NOTHING_TOLD, Hints
 from generator.diagnose.ranking import ranked
 from generator.diagnose.scan import Event, Scanner
+from generator.diagnose.sections import KERNEL
 from generator.diagnose.unwrap import other_program, said
 from generator.diagnose.windows import Window
 from generator.query.signature import Signature, compile_re2
 
-_KERNEL = "kernel"  # what syslog and the journal call the program of its lines
 _MOST_PROGRAMS = 1000  # other programs that are told apart
 _MESSAGES = 1000  # that are remembered, harmless or not
 _SEARCHED_CHARACTERS = 1 << 14  # characters of a message in which a harmless one is looked for
-_NOTHING_TOLD = Hints()
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,6 @@ class Period:
 
 
 _ALWAYS = Period()
-_NOTHING_TOLD = Hints()
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ class Findings:
         if program and not owners:
             return
         place = line.node or piece.node or line.pod or piece.pod or piece.source
-        if event.hints != _NOTHING_TOLD:
+        if event.hints != NOTHING_TOLD:
             self.told(place, event.hints)
         self._note_time(line.time)
         if not self._span.holds(line.time):
@@ -143,11 +141,11 @@ class Findings:
     def _prints(self, program: str, owner: str) -> bool:
         """Whether a line of another program than kube-proxy can be of an alert."""
         logs = self._entry_of[owner].logs
-        return program == _KERNEL and logs is not None and logs.stream == "kernel"
+        return program == KERNEL and logs is not None and logs.stream == "kernel"
 
     def _name_of(self, place: str) -> str:
         """The node of a kube-proxy, if it told it, else the place itself."""
-        known = self._known.get(place, _NOTHING_TOLD)
+        known = self._known.get(place, NOTHING_TOLD)
         return known.node or place
 
     def _count_line(self, owner: str, place: str, event: Event, piece: _Piece) -> None:
@@ -203,7 +201,7 @@ class Findings:
 
     def told(self, place: str, hints: Hints) -> None:
         """Note what is known of a kube-proxy from elsewhere."""
-        known = self._known.get(place, _NOTHING_TOLD)
+        known = self._known.get(place, NOTHING_TOLD)
         self._known[place] = known.and_(hints)
         if hints.version:
             versions = self._versions.setdefault(place, {})

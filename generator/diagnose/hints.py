@@ -44,6 +44,9 @@ class Hints:
         return replace(self, **told) if told else self
 
 
+NOTHING_TOLD = Hints()
+
+
 def hint_patterns() -> dict[str, Any]:
     """How hints are read, as data for another program that does the same."""
     return {

@@ -10,7 +10,7 @@ from typing import Any
 import re2
 
 from generator.diagnose import hints
-from generator.diagnose.hints import Hints
+from generator.diagnose.hints import NOTHING_TOLD, Hints
 from generator.diagnose.memory import (
     CRI_CUT,
     FRONT_BYTES,
@@ -124,9 +124,6 @@ class Surroundings:
     after: tuple[str, ...]
 
 
-_NOTHING = Hints()
-
-
 def head_patterns() -> dict[str, Any]:
     """What finds lines, as data for another program that does the same; the patterns are RE2's too."""
     return {
@@ -227,7 +224,7 @@ class Scanner:
             if text and event.error and not event.owners:
                 alike[text] = _Alike(at, event)
                 self._keep(text, event.rest)
-            if event.owners or event.error or event.hints != _NOTHING:
+            if event.owners or event.error or event.hints != NOTHING_TOLD:
                 yield event
         for one in alike.values():
             if one.count:
@@ -237,7 +234,7 @@ class Scanner:
 
     def _remember(self, data: bytes, start: int, stop: int, end: int, event: Event) -> None:
         """Keep what a line says if it says so by itself: it is whole, and tells nothing of its kube-proxy."""
-        if stop == end and event.hints == _NOTHING:
+        if stop == end and event.hints == NOTHING_TOLD:
             self._memory.keep(data, start, stop, event.line, event.owners)
 
     def _repeated(
@@ -252,7 +249,7 @@ class Scanner:
             line = _told_by_heading(
                 section, Line("", None, origin.node, origin.pod, origin.program)
             )
-            yield Event(line, verdict.owners, _NOTHING, count=row.count)
+            yield Event(line, verdict.owners, NOTHING_TOLD, count=row.count)
             firsts, lasts = ends.setdefault((verdict, other_program(line)), ([], []))
             firsts.append((_clock(data, row.first), row.first))
             lasts.append((_clock(data, row.last), row.last))
@@ -261,7 +258,7 @@ class Scanner:
             chosen = {min(firsts)[1], max(lasts)[1], max(at for _, at in lasts)}
             chosen |= {at for clock, at in (*firsts, *lasts) if not clock}
             for at in sorted(chosen):
-                yield Event(self._line(data, at, now), verdict.owners, _NOTHING, count=0, at=at)
+                yield Event(self._line(data, at, now), verdict.owners, NOTHING_TOLD, count=0, at=at)
 
     def speaks(self, window: Window, now: datetime) -> bool:
         """Whether there is a line that kube-proxy may have printed: klog's, and no other program is named."""

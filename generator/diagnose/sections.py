@@ -53,7 +53,8 @@ _FILE = re.compile(
     r"(?:.{0,300}/)?(?P<name>[^/]{1,253}?)(?:/logs)?(?:\.(?:log|txt|out|err|json|\d+))*"
 )
 _KUBE_PROXY_POD = re.compile(r"kube-proxy-[a-z0-9][a-z0-9-]{0,60}")
-_OWN, _KERNEL_NAME = "minikube", "kernel"
+_OWN = "minikube"
+KERNEL = "kernel"  # what syslog and the journal call the program of its lines, too
 _NOBODY = Origin(None, None, None)
 
 
@@ -64,7 +65,7 @@ def section_patterns() -> dict[str, Any]:
         "keys": _HEADING_KEYS,
         "longest": _LONGEST_HEADING,
         "own": _OWN,
-        "kernel": _KERNEL_NAME,
+        "kernel": KERNEL,
         "strong": [_whole(pattern) for pattern in _STRONG],
         "weak": [_whole(pattern) for pattern in _WEAK],
         "patterns": {name: _whole(pattern) for name, pattern in patterns.items()},
@@ -77,10 +78,11 @@ def _whole(pattern: re.Pattern[str]) -> str:
 
 def is_border(text: str) -> bool:
     """Whether a line parts the logs of several programs, files or times."""
-    plain = text.lstrip(_BEFORE_HEADING)
-    if not (plain.startswith(("==", "--", "#")) or "***" in text[: _BEFORE_HEADING_MOST + 3]):
+    if _PARTING_LINE.fullmatch(text):
+        return True
+    if not any(key in text for key in _HEADING_KEYS):
         return False
-    if _PARTING_LINE.fullmatch(text) or _groups(_STRONG, text) is not None:
+    if _groups(_STRONG, text) is not None:
         return True
     weak = _groups(_WEAK, text)
     return weak is not None and _origin(weak) is not _NOBODY
@@ -117,8 +119,8 @@ class Sections:
 
     def at(self, place: int) -> Origin | None:
         """Where the lines at a place come from, if a heading says so."""
-        index = bisect_right(self._begins, place) - 1 if len(self._begins) > 1 else 0
-        origin = self._origins[index]
+        index = bisect_right(self._begins, place) - 1
+        origin = self._origins[max(0, index)]  # a line can begin before the window
         return None if origin is _NOBODY else origin
 
     def begin(self, place: int) -> int:
@@ -179,7 +181,7 @@ def _origin(groups: Mapping[str, str | None]) -> Origin:
     if groups.get("own"):
         return Origin(None, None, _OWN)
     if groups.get("kernel"):
-        return Origin(None, None, _KERNEL_NAME)
+        return Origin(None, None, KERNEL)
     name = groups.get("name")
     if name:
         return _below_file(name)

@@ -86,7 +86,9 @@ const Headings = (() => {
 
     // Whether a line parts the logs of several programs, files or times.
     parts(text) {
-      if (this.border.matcher(text).find() || groupsIn(this.strongOnes, text)) return true;
+      if (this.border.matcher(text).find()) return true;
+      if (!this.rules.keys.some((key) => text.includes(key))) return false;
+      if (groupsIn(this.strongOnes, text)) return true;
       const weak = groupsIn(this.weakOnes, text);
       return weak !== null && this.origin(weak) !== null;
     }

@@ -30,6 +30,11 @@ def compile_re2(pattern: str) -> Pattern:
     return compiled
 
 
+def compile_whole(pattern: str) -> Pattern:
+    """Compiled to match whole values. Raises ValueError with the reason."""
+    return compile_re2(f"^(?:{pattern})$")
+
+
 def escape(literal: str) -> str:
     """A literal as an RE2 pattern; only what must be escaped is, so that it stays readable."""
     return "".join("\\" + char if char in _META else char for char in literal)

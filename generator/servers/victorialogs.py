@@ -20,7 +20,7 @@ _SEEN_SECONDS = 30  # within which it shows what it has taken; a second is usual
 _POLL_SECONDS = 0.05
 # Statuses of a part of it that only takes lines, or of one that does not allow that.
 _NOT_OURS = (400, 401, 403, 404, 405)
-RESULT = "__name__"  # the label with the name of what was counted
+_RESULT = "__name__"  # the label with the name of what was counted
 LabelledValue = tuple[Labels, str]
 _LabelPairs = tuple[tuple[str, str], ...]
 _TIME_TEXT: Schema = {
@@ -106,14 +106,8 @@ class VictoriaLogs:
         return [Series(dict(key), values) for key, values in by_labels.items()]
 
     def _at(self, expr: str, moment: int) -> list[LabelledValue]:
-        """The answer to an expression at a time in nanoseconds: labels, without the name of what was counted."""
-        parameters = {"query": expr, "time": str(moment)}
-        rows: list[LabelledValue] = []
-        for labels, value in self._statistics(answers.VECTOR, parameters):
-            own = dict(labels)
-            own.pop(RESULT, None)
-            rows.append((own, str(value)))
-        return rows
+        """The answer to an expression at a time in nanoseconds: labels and values."""
+        return self._statistics(answers.VECTOR, {"query": expr, "time": str(moment)})
 
     def counts(
         self,
@@ -134,12 +128,13 @@ class VictoriaLogs:
         return self._statistics(answers.COUNTS, parameters)
 
     def _statistics(self, shape: Shape, parameters: Mapping[str, str]) -> list[LabelledValue]:
-        """The rows of an answer: labels, the name of what was counted among them, and values."""
+        """The rows of an answer: labels, without the name of what was counted, and values."""
         answer = self._client.json(_STATS, shape, params=parameters, headers=self._headers)
         rows: list[LabelledValue] = []
         for series in answer["data"]["result"]:
+            labels = {name: text for name, text in series["metric"].items() if name != _RESULT}
             _, value = series["value"]
-            rows.append((series["metric"], value))
+            rows.append((labels, value))
         return rows
 
     def lines(

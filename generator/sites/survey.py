@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from math import isfinite
 from typing import Any
 
-from generator.base.lines import Labels
+from generator.base.lines import NANOSECONDS_A_SECOND, Labels
 from generator.base.names import TEST_LABEL
 from generator.base.shapes import Shape
 from generator.catalog.profile import LogSource, Profile, Stream
 from generator.query import logql
 from generator.servers import answers
 from generator.servers.http import Client
-from generator.servers.victorialogs import RESULT, VictoriaLogs
+from generator.servers.victorialogs import VictoriaLogs
 from generator.sites.fitting import OTHERS, Job, MetricState, SiteFacts
 
 _BACK_SECONDS = 7 * 24 * 3600  # a kube-proxy that is well prints little
@@ -86,16 +86,14 @@ def _places_of(
 def _places(store: VictoriaLogs, source: LogSource) -> tuple[Labels, ...]:
     """The labels of the profile that lines have, for each place that they come from."""
     now = time.time_ns()
-    since = now - _BACK_SECONDS * 1_000_000_000
+    since = now - _BACK_SECONDS * NANOSECONDS_A_SECOND
     names = ", ".join(source.labels.names())
     query = f"{source.selector} | stats by ({names}) count() as n"
     places = []
     for labels, count in store.counts(query, {}, since, now):
         if not int(count):
             continue
-        filled = {name: value for name, value in labels.items() if value}
-        filled.pop(RESULT, None)
-        places.append(filled)
+        places.append({name: value for name, value in labels.items() if value})
     return tuple(places)
 
 
@@ -103,7 +101,7 @@ def _streams_of_selectors(
     loki: Client, sources: Sequence[LogSource], search: Callable[[str, Sequence[str]], str | None]
 ) -> dict[str, tuple[Labels, ...]]:
     """The streams of each selector, and where these have none those that a search over the labels' values finds."""
-    since = {"start": (int(time.time()) - _BACK_SECONDS) * 1_000_000_000}
+    since = {"start": (int(time.time()) - _BACK_SECONDS) * NANOSECONDS_A_SECOND}
     names = {label for source in sources for label in source.labels.names()}
     streams = {}
     for source in sources:

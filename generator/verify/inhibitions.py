@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from generator.base.lines import Labels
 from generator.verify import matchers
 from generator.verify.matchers import LabelMatcher
 
 Pair = tuple[str, str]  # a cause and its symptom, by the names of their alerts
-Firing = Mapping[str, Mapping[str, str]]  # the labels of alerts, by their names
+Firing = Mapping[str, Labels]  # the labels of alerts, by their names
 
 
 def held_back(
@@ -50,5 +51,5 @@ def _matching(side: tuple[LabelMatcher, ...], names: set[str], firing: Firing) -
     return {name for name in names if matchers.hold(side, firing[name])}
 
 
-def _equal_at(one: Mapping[str, str], other: Mapping[str, str], equal: Iterable[str]) -> bool:
+def _equal_at(one: Labels, other: Labels, equal: Iterable[str]) -> bool:
     return all(one.get(label, "") == other.get(label, "") for label in equal)

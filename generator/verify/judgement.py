@@ -14,7 +14,7 @@ from generator.catalog.profile import Engine
 from generator.compile import as_shown
 from generator.compile.rule import AlertRule, Language, RecordingRule, RuleGroup, Rules
 from generator.compile.rule_files import rule_data
-from generator.sites.fitting import Gap as Gap
+from generator.sites.fitting import Gap
 from generator.verify.headings import headings
 
 Judged = Literal["rules", "watchdogs", "selectors", "routes", "runbooks"]

@@ -11,8 +11,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from generator.base.lines import Labels
+from generator.base.shapes import cut_short
 from generator.query.lexer import Token
-from generator.query.signature import Pattern, compile_re2
+from generator.query.signature import compile_whole
 
 _SPACE = "\t\n\f\r "
 _LABEL_AND_OPERATOR = re.compile(r"[\t\n\f\r ]*([a-zA-Z_:][a-zA-Z0-9_:]*)[\t\n\f\r ]*(=~|=|!=|!~)")
@@ -28,7 +30,6 @@ _NEWER = re.compile(
 )
 _MORE_THAN_WORDS = re.compile(r"[\\.+*?()\[\]{}^$]")  # but for |, which stands between words
 _PATTERN_TOO_LARGE = "pattern too large"  # RE2's words
-_SHOWN_OF_MATCHER = 60  # characters of a text
 
 
 class MatcherError(ValueError):
@@ -49,7 +50,7 @@ class LabelMatcher:
     pattern: str | None = None
     beginnings: tuple[str, ...] = ()  # one of them begins each value that the pattern matches
 
-    def holds(self, labels: Mapping[str, str]) -> bool:
+    def holds(self, labels: Labels) -> bool:
         """A label that is missing has the empty value."""
         value = labels.get(self.label, "")
         if self.pattern is None:
@@ -63,15 +64,10 @@ class LabelMatcher:
 
 @lru_cache(maxsize=10_000)
 def _pattern_matches(pattern: str, value: str) -> bool:
-    return anchored(pattern).search(value) is not None
+    return compile_whole(pattern).search(value) is not None
 
 
-def anchored(pattern: str) -> Pattern:
-    """Compiled to match whole values. Raises ValueError with the reason."""
-    return compile_re2(f"^(?:{pattern})$")
-
-
-def hold(matchers: tuple[LabelMatcher, ...], labels: Mapping[str, str]) -> bool:
+def hold(matchers: tuple[LabelMatcher, ...], labels: Labels) -> bool:
     return all(matcher.holds(labels) for matcher in matchers)
 
 
@@ -112,7 +108,7 @@ def _label_matcher(label: str, sign: str, value: str) -> LabelMatcher:
     if not _MORE_THAN_WORDS.search(value):
         return LabelMatcher(label, negated, frozenset(value.split("|")))
     try:
-        anchored(value)
+        compile_whole(value)
     except ValueError as error:
         said = f"the pattern {cut_short(value)} for {cut_short(label)}: {cut_short(str(error))}"
         if _PATTERN_TOO_LARGE in str(error):
@@ -136,10 +132,6 @@ def _beginning(pattern: str) -> str:
         return pattern
     may_be_missing = special[0] in "*?{"
     return pattern[: special.start() - may_be_missing]
-
-
-def cut_short(text: str) -> str:
-    return text if len(text) <= _SHOWN_OF_MATCHER else f"{text[:_SHOWN_OF_MATCHER]}…"
 
 
 def _classic(text: str) -> Iterator[tuple[str, str, str]]:

@@ -8,14 +8,14 @@ from math import prod
 from typing import Any
 
 from generator.base.lines import Labels
-from generator.base.shapes import ShapeError
+from generator.base.shapes import ShapeError, cut_short
 from generator.catalog.profile import Engine
 from generator.compile.rule import CompiledAlert, Rules
 from generator.query import logql_tree, promql
 from generator.servers import answers
 from generator.verify import inhibitions, intervals
 from generator.verify.judgement import Finding, Json, State, not_checked
-from generator.verify.matchers import MatcherError, UnfollowedError, cut_short
+from generator.verify.matchers import MatcherError, UnfollowedError
 from generator.verify.routes import Route, Routes
 
 _ANY_OTHER = "another one"  # stands for all values that no route names, where none was seen
@@ -98,6 +98,7 @@ class _RouteTree:
         self._silences: dict[Route, str] = {}
         self._ends: dict[object, list[_End]] = {}
         self._not_tried: set[str] = set()
+        self._named: dict[str, tuple[list[str], bool]] = {}  # by label
 
     def problems(self, alert: CompiledAlert, site: Site) -> Iterator[Finding]:
         try:
@@ -157,7 +158,9 @@ class _RouteTree:
         """Values of a label that was not seen, and whether they occur."""
         if label == site.cluster and site.clusters:
             return [(name, True) for name in site.clusters]
-        named, complete = self._routes.named(label, _CHOICES)
+        if label not in self._named:
+            self._named[label] = self._routes.named(label, _CHOICES)
+        named, complete = self._named[label]
         if not complete:
             self._not_tried.add(label)
         absent = ("", True)

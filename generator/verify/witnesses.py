@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from generator.verify.matchers import anchored
+from generator.query.signature import compile_whole
 
 _LONGEST_PATTERN = 200  # characters of a pattern that is looked at
 _MOST_WITNESSES = 6  # texts for a pattern
@@ -22,7 +22,7 @@ def witnesses(pattern: str) -> list[str]:
     if len(pattern) > _LONGEST_PATTERN:
         return []
     made, _ = _alternatives(pattern, 0)
-    matches = anchored(pattern).search
+    matches = compile_whole(pattern).search
     return [one for one in dict.fromkeys(made) if matches(one)]
 
 
@@ -64,7 +64,7 @@ def _characters(one: str) -> list[str]:
     if len(one) == 1 and one != ".":
         return [one]
     try:
-        matches = anchored(one).search
+        matches = compile_whole(one).search
     except ValueError:  # a half of what is written in another way
         return []
     return [character for character in dict.fromkeys(_POOL + one) if matches(character)][:2]

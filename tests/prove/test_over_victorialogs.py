@@ -226,7 +226,7 @@ def test_the_lines_are_seen_by_no_other_tenant(
         site = VictoriaLogs(client)
         store = OnVictoriaLogs(site)
         assert run_one(tmp_path, store, pinned_promtool) == ""
-        assert site.counts("* | stats count() as n", own) == [({"__name__": "n"}, "0")]
+        assert site.counts("* | stats count() as n", own) == [({}, "0")]
 
 
 def test_where_tenants_are_not_kept_apart_nothing_is_tested(
