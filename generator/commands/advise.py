@@ -246,7 +246,7 @@ def _bug(advice: "BugAdvice") -> dict[str, Any]:
         "effect": advice.bug.effect,
         "verdict": advice.verdict,
         "reasons": list(advice.reasons),
-        "instead": advice.bug.fix.change,
+        "instead": advice.bug.instead,
         "upgrade": advice.upgrade,
         "sources": [{"title": row.title, "url": row.url} for row in advice.bug.sources],
     }

@@ -31,7 +31,7 @@ from generator.fixes.tables import (
     span_of_bug,
 )
 from generator.fixes.versions import Version, at_least, parse_version
-from generator.query.signature import compile_re2
+from generator.query.signature import compile_whole
 
 Verdict = Literal["affected", "unknown", "not affected"]
 # Tencent's systems call themselves "Tencent tlinux 2.2 (Final)" and "TencentOS Server 3.1"; the page says "TLinux 2.6".
@@ -129,7 +129,7 @@ def bugs(known: Sequence[KnownBug], facts: Facts) -> list[BugAdvice]:
 def _with_the_fix(bug: KnownBug, version: Version) -> str | None:
     """The first release with the fix that is no step back."""
     releases = []
-    for text in bug.fix.fixed_in:
+    for text in bug.fixed_in:
         fixed = parse_version(f"v{text}")
         if fixed is None:
             continue
@@ -320,7 +320,7 @@ def _by_program(entry: Entry, facts: Facts) -> Advice | None:
 
 
 def _matches(wanted: MinimumVersion, name: str) -> bool:
-    return compile_re2(f"^(?:{wanted.match})$").search(name) is not None
+    return compile_whole(wanted.match).search(name) is not None
 
 
 def _by_system(entry: Entry, table: OsFixes, facts: Facts) -> Advice:
@@ -429,7 +429,8 @@ def _on_older_system(advice: Advice, older: str, version: Version, facts: Facts)
         doubt = f"whether {facts.builder}'s kube-proxy matches it is not known"
         return _doubted(advice, f"{older}; {doubt}")
     for row in affected.other_os:
-        in_mode = facts.mode is None or facts.mode in row.modes
+        modes = row.modes or affected.modes
+        in_mode = facts.mode is None or facts.mode in modes
         if in_mode and _has_release(row, version):
             return Advice(advice.entry, "unknown", (older, f"there only {row.only}"), row.sources)
     return Advice(advice.entry, "not affected", (older,), affected.sources)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from generator.catalog.model import MODES, Entry
+from generator.catalog.model import Entry
 from generator.fixes.advice import Facts, smallest_upgrade
 from generator.fixes.tables import (
     Span,
@@ -74,7 +74,7 @@ def conditions(
 
 def _needed_besides(entry: Entry, builds: Sequence[KnownBuilds], mode: str | None) -> Iterator[str]:
     """What the failure needs that a version does not tell."""
-    if mode is None and len(entry.affected.modes) < len(MODES):
+    if mode is None and not in_every_mode(entry.affected.modes):
         modes = " and ".join(entry.affected.modes)
         left_out = ""
         if any(known.not_in_iptables_mode for known in builds):

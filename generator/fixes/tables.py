@@ -170,11 +170,10 @@ def _silent_editions(entry: Entry, claims: Sequence[EditionClaim]) -> Iterator[s
 
 def span_of_bug(bug: KnownBug, number: int) -> Span:
     """Which builds of minor release 1.`number` have a known bug."""
-    if bug.fix.fixed_in:
+    if bug.fixed_in:
         return _releases_without(bug.fix, number)
-    first = minor(bug.fix.since) if bug.fix.since else 0
-    builds: Builds = "all" if number >= first else "none"
-    return Span(builds, (f"since {bug.fix.since}",), (), upstream=True)
+    builds: Builds = "all" if number >= minor(bug.since) else "none"
+    return Span(builds, (f"since {bug.since}",), (), upstream=True)
 
 
 def _ending(entry: Entry) -> list[UpstreamFix]:

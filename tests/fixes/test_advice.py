@@ -382,6 +382,8 @@ HYPERKUBE = "there only in the image hyperkube, whose iptables knows nft alone"
         ("v1.14.10", None, NO, "CentOS Linux 7 (Core) is older than CentOS 8", None),
         ("v1.16.10", None, NO, "CentOS Linux 7 (Core) is older than CentOS 8", None),
         ("v1.16.11", None, UNKNOWN, HYPERKUBE, "kube-proxy v1.16.12 or later"),
+        ("v1.16.11", "iptables", UNKNOWN, HYPERKUBE, "kube-proxy v1.16.12 or later"),
+        ("v1.17.7", "iptables", UNKNOWN, HYPERKUBE, "kube-proxy v1.17.8 or later"),
         ("v1.16.12", None, NO, "CentOS Linux 7 (Core) is older than CentOS 8", None),
         ("v1.17.7", None, UNKNOWN, HYPERKUBE, "kube-proxy v1.17.8 or later"),
         ("v1.17.8", None, NO, "CentOS Linux 7 (Core) is older than CentOS 8", None),
