@@ -41,7 +41,6 @@ def command(
     profile: Path | None,
 ) -> None:
     """Print the runbook of an alert; the id of its entry will do too."""
-    from generator.base.compiled import BesideTheTemplates
     from generator.outputs import runbooks
     from generator.steps.deployment import find_pod
 
@@ -52,7 +51,7 @@ def command(
     }
     alert = alerts[meant(name, by_id | {known: known for known in alerts})]
     with said_by_the_checks():
-        whole = runbooks.runbook_of(alert, rules, read.catalog, read.profile, BesideTheTemplates())
+        whole = runbooks.runbook_of(alert, rules, read.catalog, read.profile)
     text = whole.partition("\n")[2].lstrip(
         "\n"
     )  # the first line says who generated it, which a reader knows

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base import markdown, names
+from generator.base.compiled import BesideTheTemplates
 from generator.base.file import File
 from generator.catalog.model import Catalog, Entry, Source
 from generator.catalog.profile import Profile, ServerProfile
@@ -52,16 +53,15 @@ def runbook_of(
     rules: Rules,
     catalog: Catalog,
     profile: Profile,
-    compiled: BytecodeCache | None = None,
 ) -> str:
-    """The runbook of one of the alerts. To compile the templates takes longer than to fill them in for one page."""
+    """The runbook of one of the alerts."""
     entry = alert.entry
     known = rules.leads_to
     causes = [cause.id for cause in catalog.causes.get(entry.id, ())]
     name = "runbook.md.j2"
     if alert.known_build and not entry.by_builds_alone:
         name = "known-build.md.j2"  # what else there is to do stands on the other page
-    template = _markdown_environment(compiled).get_template(name)
+    template = _markdown_environment().get_template(name)
     return template.render(
         alert=alert,
         entry=entry,
@@ -126,11 +126,11 @@ class _Citer:
 
 
 @cache
-def _markdown_environment(compiled: BytecodeCache | None = None) -> Environment:
+def _markdown_environment() -> Environment:
     # Pages are Markdown, not HTML: texts are escaped by the filters below.
     environment = Environment(  # noqa: S701
         loader=PackageLoader("generator.outputs", ""),
-        bytecode_cache=compiled,
+        bytecode_cache=BesideTheTemplates(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base import markdown, names
+from generator.base.compiled import BesideTheTemplates
 from generator.base.file import File
 from generator.catalog.model import Catalog
 from generator.compile.rule import CompiledAlert, Rules, by_urgency
@@ -162,6 +163,7 @@ def _page_environment(html: bool) -> Environment:
     # llms.txt alone is no HTML.
     environment = Environment(
         loader=PackageLoader("generator.pages", ""),
+        bytecode_cache=BesideTheTemplates(),
         undefined=StrictUndefined,
         autoescape=html,  # noqa: S701
         trim_blocks=True,

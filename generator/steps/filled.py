@@ -1,11 +1,12 @@
 """Steps of a runbook as they read at a site: the words of their templates filled in. No IO."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, pass_context
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, nodes, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from generator.catalog.model import Step
 from generator.steps import shell, verbs
 from generator.steps.deployment import Command, Where, Word
 
+_NO_TEMPLATE = "not a template"
 _USED = "_used"  # no word: the commands that a template has printed
 
 
@@ -63,10 +65,11 @@ def fill_in(template: str, words: Mapping[str, Word]) -> Filled:
     used: list[Command] = []
     if "{" not in template:
         return Filled(_dense(template), frozenset())
+    compiled = _compiled(template)
     try:
-        text = _compiled(template).render(words, **{_USED: used})
+        text = compiled.render(words, **{_USED: used})
     except TemplateError as error:
-        raise ValueError(error.message or "not a template") from None
+        raise ValueError(error.message or _NO_TEMPLATE) from None
     # A template can do whatever an expression of Python can, and fail likewise.
     except Exception as error:
         known = "`kube-proxy-alerts docs steps` lists the words and what they take"
@@ -90,20 +93,34 @@ def _names(template: str) -> frozenset[str]:
     """The names that a template takes from outside."""
     if "{" not in template:
         return frozenset()
-    try:
-        parsed = _sandbox().parse(template)
-    except TemplateError as error:
-        raise ValueError(error.message or "not a template") from None
-    return frozenset(meta.find_undeclared_variables(parsed))
+    with _faults_of_template():
+        return frozenset(meta.find_undeclared_variables(_parsed(template)))
 
 
-def _dense(text: str) -> str:
-    return "\n".join(line for line in text.splitlines() if line.strip())
+@cache
+def _parsed(template: str) -> nodes.Template:
+    return _sandbox().parse(template)
 
 
 @cache
 def _compiled(template: str) -> Template:
-    return _sandbox().from_string(template)
+    with _faults_of_template():
+        return _sandbox().from_string(_parsed(template))
+
+
+@contextmanager
+def _faults_of_template() -> Iterator[None]:
+    """Raises ValueError with what is wrong with the template."""
+    try:
+        yield
+    except TemplateError as error:
+        raise ValueError(error.message or _NO_TEMPLATE) from None
+    except (RecursionError, SyntaxError):  # of Jinja, and of Python for what Jinja made of it
+        raise ValueError("nested too deep") from None
+
+
+def _dense(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if line.strip())
 
 
 @cache

@@ -277,6 +277,12 @@ CASES = [
         f"{GATE}:42:5: run is not a template that can be filled in: unexpected end of template, expected 'end of print statement'.",
     ),
     Case(
+        "unknown-filter",
+        RUST,
+        "{{ metrics | odd }}",
+        f"{GATE}:42:5: run is not a template that can be filled in: No filter named 'odd'.",
+    ),
+    Case(
         "kubectl-on-the-node",
         RUST,
         "kubectl get nodes",

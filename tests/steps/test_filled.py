@@ -62,6 +62,28 @@ def test_what_cannot_be_filled_in_is_said(template: str, said: str) -> None:
         fill_in(template, on_file)
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ metrics | odd }}",
+        "{% if metrics is odder %}{% endif %}",
+        "{% block a %}{% endblock %}{% block a %}{% endblock %}",
+        "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+        "{% if in_pod %}" * 120 + "{% endif %}" * 120,
+    ],
+    ids=["filter", "test", "block", "parentheses", "blocks"],
+)
+def test_what_jinja_does_not_compile_is_no_template(template: str) -> None:
+    with pytest.raises(ValueError, match=r"No filter named|No test named|defined twice|too deep"):
+        fill_in(template, POD)
+
+
+@pytest.mark.parametrize("template", ["{{ metrics | odd }}", "{{ metrics"])
+def test_nor_are_its_words_known(template: str) -> None:
+    with pytest.raises(ValueError, match=r"No filter named|end of print statement"):
+        unknown_words(template, POD)
+
+
 def test_unknown_words_are_found_in_every_branch() -> None:
     assert unknown_words(
         "{% if in_pod %}{{ status }}{% else %}{{ stats }}{% endif %}{{ lock }}", POD
