@@ -109,6 +109,11 @@ class KubeProxyProfile(Struct, frozen=True):
     metrics_address: str
     mode: str | None
 
+    @property
+    def in_pod(self) -> bool:
+        """Whether it runs in Pods; else it is a program of the node."""
+        return self.runs_as in ("daemonset", "static-pod")
+
 
 class Disabled(Struct, frozen=True):
     """An entry, or an alert on known builds, that a site leaves out; `until` is the last day, such as 2027-03-31."""

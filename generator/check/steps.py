@@ -10,7 +10,7 @@ from generator.base.suggest import hint
 from generator.catalog.model import Catalog, Entry, Step
 from generator.catalog.profile import KubeProxyProfile, Profile
 from generator.steps import shell, verbs
-from generator.steps.deployment import Where, in_pod, kinds, site_words
+from generator.steps.deployment import Where, kinds, site_words
 from generator.steps.filled import Filled, fill_in, typed_where, unknown_words
 from generator.steps.shell import Run, Script
 
@@ -212,7 +212,7 @@ def _scripts(entry: Entry, site: KubeProxyProfile) -> Iterator[_AtKind]:
 
 def _commands(entry: Entry, site: KubeProxyProfile) -> Iterator[Problem]:
     # The head of a page sets these; what a step sets, later ones at the same place may use.
-    of_the_head = {"NODE", "POD"} if in_pod(site) else {"NODE"}
+    of_the_head = {"NODE", "POD"} if site.in_pod else {"NODE"}
     given: dict[Where, frozenset[str]] = {
         "kubectl": _OF_EVERY_SHELL | of_the_head,
         "node": _OF_EVERY_SHELL,

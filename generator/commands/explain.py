@@ -1,7 +1,5 @@
 """`explain`: the runbook of an alert."""
 
-import re
-import shlex
 from pathlib import Path
 
 import click
@@ -11,11 +9,6 @@ from generator.commands.compiling import rules_or_stop, said_by_the_checks
 from generator.commands.completion import entries, one_of
 from generator.commands.options import colour_option, examples, inputs
 from generator.commands.typed import meant
-
-_NODE_LINE, _POD_LINE = (
-    re.compile(r"^NODE=.*\n", re.MULTILINE),
-    re.compile(r"^POD=name-of.*\n", re.MULTILINE),
-)
 
 
 @click.command(
@@ -42,7 +35,6 @@ def command(
 ) -> None:
     """Print the runbook of an alert; the id of its entry will do too."""
     from generator.outputs import runbooks
-    from generator.steps.deployment import find_pod
 
     read, rules = rules_or_stop(catalogs, profile)
     alerts = {alert.rule.alert: alert for alert in rules.alerts}
@@ -52,21 +44,8 @@ def command(
     alert = alerts[meant(name, by_id | {known: known for known in alerts})]
     with said_by_the_checks():
         whole = runbooks.runbook_of(alert, rules, read.catalog, read.profile)
-    text = whole.partition("\n")[2].lstrip(
-        "\n"
-    )  # the first line says who generated it, which a reader knows
+    _, _, text = whole.partition("\n")  # the first line says who generated it, which a reader knows
+    text = text.lstrip("\n")
     if node is not None:
-        text = _filled_for_node(
-            text, node, find_pod(read.profile.kube_proxy, 'spec.nodeName="$NODE"')
-        )
+        text = runbooks.for_node(text, node, read.profile)
     page.show(text if section is None else page.section(text, section), colour)
-
-
-def _filled_for_node(text: str, node: str, find_pod: str) -> str:
-    """The page with the node filled in; the Pod is then found by it."""
-    text = _NODE_LINE.sub(lambda _: f"NODE={shlex.quote(node)}\n", text)
-    found = _POD_LINE.search(text)
-    if found is None:
-        return text
-    text = _POD_LINE.sub("", text)
-    return _NODE_LINE.sub(lambda line: f"{line[0]}{find_pod}\n", text, count=1)

@@ -7,7 +7,7 @@ from typing import Literal
 from generator.catalog.profile import KubeProxyProfile, LogLabels, Profile
 from generator.compile.rule import CompiledAlert, Rules
 from generator.query import promql
-from generator.steps.deployment import find_pod, in_pod, kubectl
+from generator.steps.deployment import find_pod, kubectl
 
 PlaceKind = Literal["node", "pod", "instance"]
 
@@ -35,7 +35,7 @@ class Whereabouts:
 def whereabouts(alert: CompiledAlert, rules: Rules, profile: Profile) -> Whereabouts:
     told_by = carried(alert, rules, profile)
     site = profile.kube_proxy
-    if in_pod(site):
+    if site.in_pod:
         lines = _pod_steps(told_by, site)
         listed = f"{kubectl(site)} get pods -l {site.pod_selector} -o wide"
     else:
@@ -74,7 +74,7 @@ def _labels_of_targets(alert: CompiledAlert, profile: Profile) -> list[Carried]:
     metrics = profile.prometheus.labels
     # Also of alerts on a node, which have it in any case; whether an alert has it at all is seen by its expression.
     node = metrics.node if alert.known_build else profile.prometheus.node_label
-    if in_pod(profile.kube_proxy):
+    if profile.kube_proxy.in_pod:
         # Targets of Pods have the Pod's name; the node's they have only where somebody copies it into a label.
         return _named_labels({"pod": metrics.pod, "node": node, "instance": metrics.instance})
     return _named_labels({"node": node, "instance": metrics.instance})

@@ -1,5 +1,7 @@
 """One Markdown page for each alert, and the index that leads to them."""
 
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +15,7 @@ from generator.catalog.model import Catalog, Entry, Source
 from generator.catalog.profile import Profile, ServerProfile
 from generator.compile.rule import CompiledAlert, Rules, by_urgency
 from generator.compile.whereabouts import whereabouts
-from generator.steps.deployment import Word, site_words
+from generator.steps.deployment import Word, find_pod, site_words
 from generator.steps.filled import SiteStep, at_site
 
 _RUNBOOK_FOLDER = "runbooks"
@@ -22,6 +24,9 @@ _EVIDENCE = {
     "source": "quoted from source",
     "reproduced": "reproduced",
 }
+# The lines of a page that a reader fills in.
+_NODE_LINE = re.compile(r"^NODE=.*\n", re.MULTILINE)
+_POD_LINE = re.compile(r"^POD=name-of.*\n", re.MULTILINE)
 _NOT_NAMED = ServerProfile(url="http://alertmanager:9093")
 _PLACES = {"kubectl": "With kubectl", "node": "On the [node, as root](#a-root-shell-on-the-node)"}
 _ACTIONS = {
@@ -74,6 +79,16 @@ def runbook_of(
         alertmanager=profile.servers.get("alertmanager", _NOT_NAMED).url,
         cite=_Citer(entry),
     )
+
+
+def for_node(text: str, node: str, profile: Profile) -> str:
+    """The text of a runbook with the node filled in; the Pod is then found by it."""
+    text = _NODE_LINE.sub(lambda _: f"NODE={shlex.quote(node)}\n", text)
+    if _POD_LINE.search(text) is None:
+        return text
+    text = _POD_LINE.sub("", text)
+    found_by_node = find_pod(profile.kube_proxy, 'spec.nodeName="$NODE"')
+    return _NODE_LINE.sub(lambda line: f"{line[0]}{found_by_node}\n", text, count=1)
 
 
 @dataclass(frozen=True)

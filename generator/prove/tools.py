@@ -39,12 +39,15 @@ class Tool:
     proof: str | None = "--version"
 
 
+# Rules need no targets, and what finds them in clouds and clusters is half of a build of Prometheus 3.
+WITHOUT_DISCOVERY = "remove_all_sd"
 PROMTOOL = Tool(
     "promtool",
     ("3.16", "2.42"),  # the newest we know, and the oldest that users still have
     "github.com/prometheus/prometheus/cmd/promtool",
     "-X github.com/prometheus/common/version.Version={version}.0",
     "prometheus",
+    tags=WITHOUT_DISCOVERY,
 )
 LOKI = Tool(
     "loki",
@@ -165,7 +168,9 @@ def _from_source(tool: Tool, version: str, say: Say) -> Path:
         say(f"building {tool.name} {version} with Go; this takes some minutes")
         ldflags = tool.ldflags.format(version=version)
         flags = ["-trimpath", "-tags", tool.tags, "-ldflags", ldflags]
-        command = ["env", "CGO_ENABLED=0", "go", "build", *flags, "-o", tool.name, tool.go]
+        # The compiler ends before its garbage matters; to collect less of it takes a fifth off its time.
+        environment = ["CGO_ENABLED=0", "GOGC=400"]
+        command = ["env", *environment, "go", "build", *flags, "-o", tool.name, tool.go]
         ok, output = run(command, work, _BUILD_SECONDS)
         if not ok:
             raise ToolError(f"building {tool.name} {version} failed: {_last_line(output)}")

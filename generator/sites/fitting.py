@@ -13,7 +13,6 @@ from generator.catalog.profile import Engine, LogSource, Preset, Profile, Stream
 from generator.catalog.reads import metrics_read
 from generator.fixes.tables import is_before
 from generator.fixes.versions import Version, parse_version
-from generator.steps.deployment import in_pod
 
 MetricState = Literal["here", "elsewhere", "nowhere"]
 
@@ -330,7 +329,7 @@ def _of_other(
         what = f"no {metric} is {selected}"
         change = f"set `prometheus: {{{other.selector}: …}}`"
     blind, weaker = [], []
-    about_no_pods = other.of_pods and not in_pod(profile.kube_proxy)
+    about_no_pods = other.of_pods and not profile.kube_proxy.in_pod
     for alert, read in reads.items():
         programs = {metric.program for metric in read.values()}
         if other.program not in programs:

@@ -37,8 +37,8 @@ def site_words(site: KubeProxyProfile) -> Mapping[str, Word]:
     """What the steps' words stand for at a site: commands, and facts that are no commands."""
     facts: dict[str, Word] = {
         "runs_as": site.runs_as,
-        "in_pod": "yes" if in_pod(site) else "",
-        "prints_log": "yes" if in_pod(site) and not site.log_file else "",
+        "in_pod": "yes" if site.in_pod else "",
+        "prints_log": "yes" if site.in_pod and not site.log_file else "",
         "namespace": site.namespace,
         "pod_selector": site.pod_selector,
         "daemonset": site.daemonset,
@@ -47,11 +47,7 @@ def site_words(site: KubeProxyProfile) -> Mapping[str, Word]:
         "metrics_address": site.metrics_address,
         "metrics": Command("node", f"curl -sSf http://{site.metrics_address}/metrics"),
     }
-    return facts | (_of_pods(site) if in_pod(site) else _of_unit(site))
-
-
-def in_pod(site: KubeProxyProfile) -> bool:
-    return site.runs_as in ("daemonset", "static-pod")
+    return facts | (_of_pods(site) if site.in_pod else _of_unit(site))
 
 
 @cache

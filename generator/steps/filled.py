@@ -94,18 +94,18 @@ def _names(template: str) -> frozenset[str]:
     if "{" not in template:
         return frozenset()
     with _faults_of_template():
-        return frozenset(meta.find_undeclared_variables(_parsed(template)))
+        return frozenset(meta.find_undeclared_variables(_syntax_of(template)))
 
 
 @cache
-def _parsed(template: str) -> nodes.Template:
+def _syntax_of(template: str) -> nodes.Template:
     return _sandbox().parse(template)
 
 
 @cache
 def _compiled(template: str) -> Template:
     with _faults_of_template():
-        return _sandbox().from_string(_parsed(template))
+        return _sandbox().from_string(_syntax_of(template))
 
 
 @contextmanager

@@ -41,6 +41,7 @@ PROMETHEUS = Tool(
     "-X github.com/prometheus/common/version.Version={version}.0",
     tools.PROMTOOL.package,
     pins=_PINS,
+    tags=tools.WITHOUT_DISCOVERY,
 )
 LOKI_3 = Tool(
     "loki3",  # a name of its own, so that nothing takes it for the Loki 2 of the tests

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from generator.catalog.profile import KubeProxyProfile
-from generator.steps.deployment import Command, in_pod, kinds, site_words
+from generator.steps.deployment import Command, kinds, site_words
 from generator.steps.filled import fill_in
 from tests import once
 
@@ -91,7 +91,7 @@ def test_a_site_names_its_pods_and_settings() -> None:
 def test_log_and_restart(runs_as: str, log: str, restart: str) -> None:
     site = replace(SITE, runs_as=runs_as)
     assert (said('{{ log("5m") }}', site), said("{{ restart }}", site)) == (log, restart)
-    assert in_pod(site) is (runs_as in ("daemonset", "static-pod"))
+    assert site.in_pod is (runs_as in ("daemonset", "static-pod"))
 
 
 def test_a_log_file_is_read_from_a_time_on(tmp_path: Path) -> None:
