@@ -7,7 +7,7 @@ from generator.catalog.model import Catalog, Entry, Sample
 from generator.catalog.profile import Profile
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
-from generator.query.signature import Signature, Signatures
+from generator.query.signature import Signature, Signatures, compile_re2
 
 
 def samples_say_what_they_match(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
@@ -57,7 +57,8 @@ def _of_another(
 def _compiles(filters: Signature) -> bool:
     """Broken patterns are reported where they stand; here they would only hide the rest."""
     try:
-        filters.matches("".join(filters.literals))
+        for pattern in (filters.pattern or "", *filters.exclude):
+            compile_re2(pattern)
     except ValueError:
         return False
     return True
