@@ -1,9 +1,12 @@
 """What the placeholders of an expression stand for at a site."""
 
 import json
+from collections.abc import Mapping
 
 from generator.catalog.profile import Profile
 from generator.query import promql
+
+Values = Mapping[str, str]  # by the names of placeholders
 
 
 def of_site(profile: Profile) -> dict[str, str]:

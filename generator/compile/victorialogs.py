@@ -5,8 +5,9 @@ from dataclasses import replace
 from generator.catalog.profile import Profile
 from generator.catalog.settings import keep_firing_for, log_settings
 from generator.compile import grafana_links, matched_line
+from generator.compile.alerts import WATCHDOG_WINDOW
+from generator.compile.go_texts import number
 from generator.compile.rule import AlertRule, CompiledAlert, RuleGroup, Rules
-from generator.compile.rules import WATCHDOG_WINDOW, number
 from generator.query import logsql
 
 

@@ -15,8 +15,9 @@ from generator.catalog import placeholders
 from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import LogLabels, LogSource, Profile
 from generator.compile import matched_line
+from generator.compile.build_alerts import builds_of
+from generator.compile.causes import without_queries
 from generator.compile.rule import CompiledAlert, Rules
-from generator.compile.rules import builds_of, without_queries
 from generator.query import logql, promql
 from generator.query.signature import Signature
 
