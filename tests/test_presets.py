@@ -26,8 +26,9 @@ from generator.base.file import File
 from generator.base.names import TEST_LABEL
 from generator.base.problems import errors
 from generator.catalog import profiles, wrappings
-from generator.catalog.load import Inputs, load, shipped_catalog
+from generator.catalog.load import Inputs, load
 from generator.catalog.model import Catalog, Entry, LogStream, LogTest, LogTests
+from generator.catalog.package import shipped_catalog
 from generator.catalog.profile import Engine, Profile
 from generator.check.inhibitions import logs_and_metrics_meet
 from generator.compile.rules import compile_rules

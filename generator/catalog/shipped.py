@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from generator.base import markdown
 from generator.base.names import TOOL
-from generator.catalog.load import PACKAGE, shipped_catalog
+from generator.catalog.package import PACKAGE, shipped_catalog
 
 _LINK = re.compile(r"\[((?:[^\[\]]|\\.)*)\]\(([^()\s]+)\)")
 

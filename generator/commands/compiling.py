@@ -160,7 +160,7 @@ def profile_of(profile: Path | None) -> "Profile":
     """The profile alone; ends the command with the problems if it cannot be read."""
     from generator.base.reader import Reader
     from generator.catalog import profiles
-    from generator.catalog.load import shipped_catalog
+    from generator.catalog.package import shipped_catalog
 
     reader = Reader()
     read = profiles.read_profile(reader, shipped_catalog(), profile)

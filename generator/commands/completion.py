@@ -66,7 +66,7 @@ def _completed_entries(ctx: click.Context) -> Iterable["Entry"]:
 def _catalogs(ctx: click.Context) -> Iterable[Path]:
     """Those that were typed, or come from the environment; else the project's."""
     from generator.catalog import project
-    from generator.catalog.load import shipped_catalog
+    from generator.catalog.package import shipped_catalog
 
     typed: tuple[Path, ...] = ctx.params.get("catalogs") or ()
     if typed:
@@ -82,7 +82,7 @@ def _catalogs(ctx: click.Context) -> Iterable[Path]:
 
 def preset_names(_: click.Context) -> Completions:
     from generator.catalog import profiles
-    from generator.catalog.load import shipped_catalog
+    from generator.catalog.package import shipped_catalog
 
     return dict.fromkeys(profiles.presets(shipped_catalog()))
 

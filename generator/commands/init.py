@@ -95,7 +95,7 @@ def command(
     """
     from generator.base import disk
     from generator.catalog import profiles
-    from generator.catalog.load import shipped_catalog
+    from generator.catalog.package import shipped_catalog
     from generator.servers import access
     from generator.sites import fitting, survey
 

@@ -94,6 +94,6 @@ def _why_refused(entry_id: str, alert: str, catalog: Path) -> str:
 
 
 def _is_shipped(catalog: Path) -> bool:
-    from generator.catalog.load import shipped_catalog
+    from generator.catalog.package import shipped_catalog
 
     return catalog.resolve() == shipped_catalog().resolve()

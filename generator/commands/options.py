@@ -144,7 +144,7 @@ def from_project(function: Callable[..., Any]) -> Callable[..., Any]:
 def _of_project(names: Sequence[str], style: str) -> tuple[dict[str, Any], str]:
     """What the project's file says of these parameters, and where it is; ends the command if that is wrong."""
     from generator.catalog import project
-    from generator.catalog.load import shipped_catalog
+    from generator.catalog.package import shipped_catalog
 
     path = None
     if names:

@@ -100,7 +100,7 @@ def command(
     no other rule selects them, and `init`, `verify` and `diagnose` pass them over. If one of its rules would see them
     all the same, nothing is pushed (exit code 2).
     """
-    from generator.catalog.load import is_of_an_entry
+    from generator.catalog.unit_tests import is_of_an_entry
     from generator.prove import over_time, tools
 
     if url and victorialogs:
@@ -164,7 +164,7 @@ def _tests_of_files(
 ) -> tuple[list["Suite"], list["Outcome"]]:
     """The suites of log lines, and how promtool's own tests ended."""
     from generator.base import subprocesses
-    from generator.catalog.load import load_tests
+    from generator.catalog.unit_tests import load_tests
     from generator.prove import over_time
 
     read = [(path, load_tests(path)) for path in files]
@@ -219,7 +219,7 @@ def _tests_of_entries(
 
 def _catalogs_of(files: Sequence[Path], known: Sequence[Path]) -> list[Path]:
     """The catalogs in which files of tests stand, but for those known and the shipped one."""
-    from generator.catalog.load import shipped_catalog
+    from generator.catalog.package import shipped_catalog
 
     there = {path.resolve() for path in [shipped_catalog(), *known]}
     catalogs = {}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.base import document, schema
-from generator.catalog.load import shipped_catalog
+from generator.catalog.package import shipped_catalog
 from tests.conftest import TINY
 
 ENTRIES = [

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from generator.base.problems import ToolError
-from generator.catalog.load import load, load_tests, shipped_catalog
+from generator.catalog.load import load
+from generator.catalog.package import shipped_catalog
+from generator.catalog.unit_tests import load_tests
 from generator.pipeline import compile_catalog
 from tests.conftest import TINY
 

@@ -7,7 +7,8 @@ import pytest
 
 from generator.base.reader import Reader
 from generator.catalog import profiles
-from generator.catalog.load import Inputs, load, shipped_catalog
+from generator.catalog.load import Inputs, load
+from generator.catalog.package import shipped_catalog
 from generator.catalog.profile import Disabled, Profile
 from generator.pipeline import compile_catalog
 from tests.conftest import TINY

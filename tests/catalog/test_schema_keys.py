@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from generator.catalog import load, model, profile
+from generator.catalog import model, profile, unit_tests
 from generator.history import rule_lock
 from tests.conftest import ROOT
 
@@ -31,7 +31,7 @@ TYPES: list[tuple[str, type[Struct], set[str]]] = [
     ("known-bugs.schema.json#additionalProperties", model.KnownBug, {".id"}),
     (
         "tests.schema.json",
-        load._WrittenTests,
+        unit_tests._WrittenTests,
         {f".tests[].alert_rule_test[].{key}" for key in ("alertname", "eval_time", "exp_alerts")},
     ),
     (
@@ -198,7 +198,7 @@ def test_a_key_that_may_be_left_out_has_a_default() -> None:
 # What a file is read into as it stands, and what is made of it.
 VALUES = [
     value
-    for module in (model, profile, load, rule_lock)
+    for module in (model, profile, unit_tests, rule_lock)
     for value in vars(module).values()
     if isinstance(value, type) and (is_dataclass(value) or issubclass(value, Struct))
 ]

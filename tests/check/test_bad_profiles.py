@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.catalog.load import load, shipped_catalog
+from generator.catalog.load import load
+from generator.catalog.package import shipped_catalog
 from generator.pipeline import compile_catalog
 from tests.conftest import TINY
 

@@ -8,7 +8,8 @@ import pytest
 from generator import check
 from generator.base.reader import Reader
 from generator.catalog import profiles
-from generator.catalog.load import load, shipped_catalog
+from generator.catalog.load import load
+from generator.catalog.package import shipped_catalog
 from generator.catalog.profile import DisabledCheck
 from generator.check import MAY_BE_DISABLED
 from generator.pipeline import compile_catalog

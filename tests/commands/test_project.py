@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from generator.catalog import project
-from generator.catalog.load import shipped_catalog
+from generator.catalog.package import shipped_catalog
 from generator.cli import COMMANDS
 from tests.conftest import Repository, Run
 

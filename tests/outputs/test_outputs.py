@@ -4,7 +4,7 @@ import json
 import re
 
 from generator import outputs
-from generator.catalog.load import shipped_catalog
+from generator.catalog.package import shipped_catalog
 from tests import once
 from tests.conftest import ROOT
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from generator.catalog.load import load_tests
 from generator.catalog.model import LogTests
+from generator.catalog.unit_tests import load_tests
 from generator.prove import over_time
 from generator.prove.over_time import Store
 

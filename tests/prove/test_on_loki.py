@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.base.names import TEST_LABEL
-from generator.catalog.load import load_tests
 from generator.catalog.model import Exclusion, LogSignal, LogTests, Variant
+from generator.catalog.unit_tests import load_tests
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
 from generator.prove import over_time

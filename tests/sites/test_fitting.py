@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from generator.catalog import profiles
-from generator.catalog.load import load, shipped_catalog
+from generator.catalog.load import load
+from generator.catalog.package import shipped_catalog
 from generator.catalog.profile import Engine, RunsAs
 from generator.sites import fitting
 from generator.sites.fitting import Choice, Job, SiteFacts

@@ -18,8 +18,8 @@ import pytest
 from msgspec.structs import replace
 
 from generator.catalog import profiles
-from generator.catalog.load import shipped_catalog
 from generator.catalog.model import Entry, Sample, Step
+from generator.catalog.package import shipped_catalog
 from generator.catalog.profile import KubeProxyProfile, RunsAs
 from generator.catalog.wordings import signature
 from generator.compile.rules import compile_rules
