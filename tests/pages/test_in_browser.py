@@ -140,15 +140,21 @@ class Phone:
         clipboard = ["clipboard-read", "clipboard-write"]
         self._context = browser.new_context(viewport=PHONE, permissions=clipboard)
         self._address = address
-        self.complaints: list[str] = []
+        self._complaints: list[str] = []
         self.page = self._context.new_page()
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: self._complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self._complaints.append(str(error)))
         self.page.on("request", self._note)
 
     def _note(self, request: Request) -> None:
         if not request.url.startswith((self._address, "data:")):
-            self.complaints.append(request.url)
+            self._complaints.append(request.url)
+
+    def complaints(self) -> list[str]:
+        """Those since it was asked last."""
+        found = self._complaints.copy()
+        self._complaints.clear()
+        return found
 
     def close(self) -> None:
         self._context.close()
@@ -159,6 +165,7 @@ def phone(browser: Browser, address: str) -> Iterator[Phone]:
     """One for many tests: to start one takes longer than most tests, and the site keeps nothing in it."""
     with closing(Phone(browser, address)) as found:
         yield found
+    assert found.complaints() == []
 
 
 @pytest.fixture
@@ -166,9 +173,8 @@ def page(phone: Phone) -> Iterator[Page]:
     """A phone's page. A complaint fails the test."""
     phone.page.set_viewport_size(PHONE)
     phone.page.emulate_media(media="screen", color_scheme="light")
-    phone.complaints.clear()
     yield phone.page
-    assert phone.complaints == []
+    assert phone.complaints() == []
 
 
 @pytest.fixture
@@ -176,7 +182,7 @@ def own_page(browser: Browser, address: str) -> Iterator[Page]:
     """One that no other test gets, for a test that leaves something in it."""
     with closing(Phone(browser, address)) as found:
         yield found.page
-    assert found.complaints == []
+    assert found.complaints() == []
 
 
 def be_at(page: Page, place: str) -> None:
@@ -539,6 +545,14 @@ def test_the_log_is_no_part_of_the_page_and_meets_no_regular_expression_of_the_b
     ]  # the trap works
 
 
+def test_nothing_is_kept_in_the_browser(first_page: Page) -> None:
+    paste(first_page, CHAIN)
+    first_page.fill("#search", "conntrack")
+    kept = "async () => [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length]"
+    assert first_page.evaluate(kept) == [0, 0, 0]
+    assert first_page.context.cookies() == []
+
+
 MANY = 1_250_000  # such lines, 100 MB
 BEATS = """() => {
   let began, last, beats;
@@ -671,7 +685,7 @@ def looks(browser: Browser, address: str) -> Looks:
         on_phone = look(page, PHONE)
         page.emulate_media(media="print", color_scheme="dark")
         on_paper = look(page, PAPER)
-    assert phone.complaints == []
+    assert phone.complaints() == []
     return Looks(on_phone, on_paper)
 
 
