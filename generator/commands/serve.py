@@ -35,9 +35,9 @@ def command(catalogs: tuple[Path, ...], profile: Path | None, port: int, minutes
     from generator.pages import site
     from generator.servers.pages import PageServer
 
+    server = PageServer({}, port)  # a port that is taken is said at once
     read, rules, files = compile_or_stop(catalogs, profile)
     written = site.files(files, rules, read.catalog, shipped.documents())
-    pages = {file.path: file.text for file in written}
-    server = PageServer(pages, port)
+    server.show({file.path: file.text for file in written})
     say(f"{server.url}/ shows the site; ^C ends it, or {minutes:g} minutes")
     server.serve(minutes * 60)

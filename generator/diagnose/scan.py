@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -150,24 +151,38 @@ def head_patterns() -> dict[str, Any]:
 _Clocked = tuple[bytes, int]  # the time in the head of klog's of a line, and its place
 
 
+class _Sought:
+    """How lines of signatures are found: by texts that each of them holds."""
+
+    def __init__(self, signatures: Mapping[str, Signature]) -> None:
+        own = [keys_of(signature) for signature in signatures.values()]
+        self.every = not all(own)
+        self.signatures = Signatures(signatures)
+        needed = tuple(dict.fromkeys(key for keys in own for key in keys))
+        # Two passes over few keys are faster than one over all, and no sign of an error hides what a signature needs.
+        self.searches = (KeySearch(needed), KeySearch((*hints.KEYS, *_ERRORS, *_NUMBERS)))
+        # What else must be in the line, for keys that ordinary lines hold too.
+        self.company: dict[str, tuple[bytes, ...]] = {}
+        for signature, keys in zip(signatures.values(), own, strict=True):
+            for key in keys:
+                alone = key in self.company or _hides(key, needed)
+                self.company[key] = () if alone else _company_of(key, signature)
+
+
+# To make this takes longer than to read a short log, and many logs may be read for the same signatures.
+@lru_cache(maxsize=4)
+def _sought(signatures: tuple[tuple[str, Signature], ...]) -> _Sought:
+    return _Sought(dict(signatures))
+
+
 class Scanner:
     """Finds what a signature matches in whatever wrapping, what tells of the kube-proxy, and all errors."""
 
     def __init__(self, signatures: Mapping[str, Signature], each: bool = False) -> None:
         """`each`: no event stands for several lines, as their times may matter one by one."""
         self._each = each
-        own = [keys_of(signature) for signature in signatures.values()]
-        self._every = not all(own)
-        self._signatures = Signatures(signatures)
-        needed = tuple(dict.fromkeys(key for keys in own for key in keys))
-        # Two passes over few keys are faster than one over all, and no sign of an error hides what a signature needs.
-        self.searches = (KeySearch(needed), KeySearch((*hints.KEYS, *_ERRORS, *_NUMBERS)))
-        # What else must be in the line, for keys that ordinary lines hold too.
-        self._company: dict[str, tuple[bytes, ...]] = {}
-        for signature, keys in zip(signatures.values(), own, strict=True):
-            for key in keys:
-                alone = key in self._company or _hides(key, needed)
-                self._company[key] = () if alone else _company_of(key, signature)
+        self._sought = _sought(tuple(signatures.items()))
+        self.searches = self._sought.searches
         self._told: dict[bytes, int] = {}
         self._memory = Memory()
         self._lines: dict[int, tuple[str, ...]] = {}
@@ -311,7 +326,7 @@ class Scanner:
         key = said(text)
         judged = self._judged.get(key)
         if judged is None:
-            judged = self._signatures.owners(text), hints.hints_in(text)
+            judged = self._sought.signatures.owners(text), hints.hints_in(text)
             if len(self._judged) < _JUDGED and len(key) < _JUDGED_LENGTH:
                 self._judged[key] = judged
         return judged
@@ -319,13 +334,13 @@ class Scanner:
     def _places(self, window: Window) -> Sequence[tuple[int, str]]:
         """Where keys are found, in order; with a signature that has none, where lines begin."""
         data = window.data
-        if self._every:
+        if self._sought.every:
             return [(start, "") for start in _line_starts(window)]
         needed, others = self.searches
         places = [
             (at, key)
             for at, key in needed.places(window)
-            if _accompanied(data, at, self._company[key])
+            if _accompanied(data, at, self._sought.company[key])
         ]
         for at, key in others.places(window):
             if key in _ERROR_DATES:

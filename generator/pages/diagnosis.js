@@ -17,23 +17,22 @@ const Diagnosis = (() => {
   const BLANKS = [" ", "\t"];
   const BARE_MESSAGE = "\nMESSAGE\n"; // of the journal's, with its length in front
   const TITLE = 100; // characters of the first line of a record of the journal's, which bears a time
-  const { compile } = Unwrap;
-  const found = (pattern, text) => pattern.matcher(text).find();
+  const { asPattern } = Unwrap;
 
   function matches(signature, line) {
     return (
       signature.literals.every((text) => line.includes(text)) &&
       (!signature.any_of.length || signature.any_of.some((text) => line.includes(text))) &&
-      (signature.pattern === null || found(signature.pattern, line)) &&
-      !signature.exclude.some((pattern) => found(pattern, line))
+      (signature.pattern === null || signature.pattern.isIn(line)) &&
+      !signature.exclude.some((pattern) => pattern.isIn(line))
     );
   }
 
-  function compiled(signature) {
+  function withPatterns(signature) {
     return {
       ...signature,
-      pattern: signature.pattern === null ? null : compile(signature.pattern),
-      exclude: signature.exclude.map(compile),
+      pattern: signature.pattern === null ? null : asPattern(signature.pattern),
+      exclude: signature.exclude.map(asPattern),
     };
   }
 
@@ -66,18 +65,18 @@ const Diagnosis = (() => {
     constructor(catalog, source, now) {
       this.entries = new Map(catalog.entries.map((entry) => [entry.id, entry]));
       const alerts = catalog.entries.flatMap((entry) => entry.alerts.map((alert) => ({ entry, ...alert })));
-      this.alerts = alerts.map((alert) => ({ ...alert, signature: compiled(alert.signature) }));
-      this.harmless = catalog.harmless.map((one) => ({ ...one, pattern: compile(one.pattern), count: 0 }));
+      this.alerts = alerts.map((alert) => ({ ...alert, signature: withPatterns(alert.signature) }));
+      this.harmless = catalog.harmless.map((one) => ({ ...one, pattern: asPattern(one.pattern), count: 0 }));
       this.unwrapper = new Unwrap.Unwrapper(catalog.wrappings, now);
       this.sections = new Headings.Sections(catalog.sections, this.unwrapper);
-      this.hints = Object.entries(catalog.hints.patterns).map(([name, pattern]) => [name, compile(pattern)]);
-      this.kernels = catalog.hints.kernels.map(([pattern, system]) => [compile(pattern), system]);
+      this.hints = Object.entries(catalog.hints.patterns).map(([name, pattern]) => [name, asPattern(pattern)]);
+      this.kernels = catalog.hints.kernels.map(([pattern, system]) => [asPattern(pattern), system]);
       this.keys = new Set(alerts.flatMap(({ keys }) => (keys.length ? keys : [""])));
       for (const key of [...catalog.hints.keys, ...ERROR_TEXTS, ...LISTS]) this.keys.add(key);
       this.limits = catalog.search;
-      this.documents = catalog.documents.map(compile);
+      this.documents = catalog.documents.map(asPattern);
       this.isDocument = null; // not known before something is read
-      for (const [name, pattern] of Object.entries(catalog.search.patterns)) this[name] = compile(pattern);
+      for (const [name, pattern] of Object.entries(catalog.search.patterns)) this[name] = asPattern(pattern);
       this.source = source;
       this.text = "";
       this.begin = 0;
@@ -134,13 +133,13 @@ const Diagnosis = (() => {
 
     // Whether a log may be one that diagnose takes apart before it looks at lines.
     seemsDocument(text) {
-      return this.documents.some((pattern) => found(pattern, text));
+      return this.documents.some((pattern) => pattern.isIn(text));
     }
 
     // Whether an error's head of klog's is at a place, and no part of a word.
     isHead(at) {
       const [before, length] = this.limits.around_head;
-      return found(this.errorHead, this.text.slice(Math.max(0, at - before), at + length));
+      return this.errorHead.isIn(this.text.slice(Math.max(0, at - before), at + length));
     }
 
     // Adds where a key is found, once a line.
@@ -177,7 +176,7 @@ const Diagnosis = (() => {
     inJournal(start) {
       if (start >= BARE_MESSAGE.length && this.text.startsWith(BARE_MESSAGE, start - BARE_MESSAGE.length)) return true;
       const begin = this.text.charAt(start);
-      return (begin === "M" || begin === " ") && found(this.message, this.text.slice(...bounds(this.text, start)));
+      return (begin === "M" || begin === " ") && this.message.isIn(this.text.slice(...bounds(this.text, start)));
     }
 
     // The block of fields around a message: with -o export between empty lines, with -o verbose indented.
@@ -187,8 +186,8 @@ const Diagnosis = (() => {
       const farthest = stop + AROUND;
       if (text.charAt(start) === " ") {
         const titled = Math.max(nearest, text.lastIndexOf("[s=", start));
-        const after = this.verboseTitle.matcher(text.slice(stop, farthest));
-        return text.slice(bounds(text, titled)[0], after.find() ? stop + after.start() : farthest);
+        const after = this.verboseTitle.find(text.slice(stop, farthest));
+        return text.slice(bounds(text, titled)[0], after ? stop + after.start() : farthest);
       }
       const before = start > 1 ? text.lastIndexOf("\n\n", start - 2) : -1;
       const end = text.indexOf("\n\n", stop - 1);
@@ -198,8 +197,8 @@ const Diagnosis = (() => {
     // A message with the fields of its record in the journal.
     withFields(line, record) {
       const [time, node, program] = [this.journalTime, this.journalNode, this.journalProgram].map((pattern) => {
-        const field = pattern.matcher(record);
-        return field.find() ? field.group(1) : null;
+        const field = pattern.find(record);
+        return field && field.group(1);
       });
       return {
         ...line,
@@ -253,13 +252,13 @@ const Diagnosis = (() => {
     hintsOf(text) {
       const told = {};
       for (const [name, pattern] of this.hints) {
-        const match = pattern.matcher(text);
-        if (match.find()) told[name] = match.group(1).trim();
+        const match = pattern.find(text);
+        if (match) told[name] = match.group(1).trim();
       }
       if (told.kernel && !told.os) {
         for (const [pattern, system] of this.kernels) {
-          const match = pattern.matcher(told.kernel);
-          if (match.find()) told.os = system.includes("\\1") ? system.replace("\\1", match.group(1)) : system;
+          const match = pattern.find(told.kernel);
+          if (match) told.os = system.includes("\\1") ? system.replace("\\1", match.group(1)) : system;
         }
       }
       return Object.keys(told).length ? told : null;
@@ -318,14 +317,14 @@ const Diagnosis = (() => {
     // Whether a line of a record of the journal's is a field beside its message.
     isField(start, stop) {
       const text = this.text.slice(start, stop);
-      return found(this.field, text) && !found(this.message, text);
+      return this.field.isIn(text) && !this.message.isIn(text);
     }
 
     isSpeaking(begin, end) {
       const places = new Set();
       for (const key of SPEAKING_TEXTS) this.collect(places, key, begin, end, () => true);
       return [...places].slice(0, this.limits.looks).some((at) => {
-        const isOwn = found(this.speaking, this.text.slice(...bounds(this.text, at)));
+        const isOwn = this.speaking.isIn(this.text.slice(...bounds(this.text, at)));
         return isOwn && !this.unwrapper.foreign(Headings.below(this.sections.at(at), this.whole(at)[0]));
       });
     }
@@ -384,7 +383,7 @@ const Diagnosis = (() => {
     unknown(line, rest) {
       if (rest.some((text) => this.judge(text).owners.length)) return;
       const message = [this.unwrapper.said(line.text), ...rest].join("\n").slice(0, MESSAGE);
-      const known = this.harmless.find(({ pattern }) => found(pattern, message));
+      const known = this.harmless.find(({ pattern }) => pattern.isIn(message));
       if (known) known.count += 1;
       else this.unexplained += 1;
     }

@@ -2,14 +2,14 @@
 // What headings in a log say of the lines below them: generator/diagnose/sections.py for the browser.
 
 const Headings = (() => {
-  const { compile } = Unwrap;
+  const { asPattern } = Unwrap;
   const REMEMBERED = 10_000;
 
   // What the first of some patterns finds in a text; null if none does.
   function groupsIn(patterns, text) {
     for (const pattern of patterns) {
-      const found = pattern.matcher(text);
-      if (found.find()) return Unwrap.groupsOf(pattern, found);
+      const found = pattern.find(text);
+      if (found) return pattern.groupsOf(found);
     }
     return null;
   }
@@ -18,9 +18,9 @@ const Headings = (() => {
     constructor(rules, unwrapper) {
       this.rules = rules;
       this.unwrapper = unwrapper;
-      this.strongOnes = rules.strong.map(compile);
-      this.weakOnes = rules.weak.map(compile);
-      for (const [name, pattern] of Object.entries(rules.patterns)) this[name] = compile(pattern);
+      this.strongOnes = rules.strong.map(asPattern);
+      this.weakOnes = rules.weak.map(asPattern);
+      for (const [name, pattern] of Object.entries(rules.patterns)) this[name] = asPattern(pattern);
       this.begins = [0];
       this.origins = [null];
       this.strong = false; // whether the last heading was
@@ -86,7 +86,7 @@ const Headings = (() => {
 
     // Whether a line parts the logs of several programs, files or times.
     parts(text) {
-      if (this.border.matcher(text).find()) return true;
+      if (this.border.isIn(text)) return true;
       if (!this.rules.keys.some((key) => text.includes(key))) return false;
       if (groupsIn(this.strongOnes, text)) return true;
       const weak = groupsIn(this.weakOnes, text);
@@ -122,9 +122,9 @@ const Headings = (() => {
     belowFile(name) {
       const ofPod = groupsIn(this.unwrapper.files, name);
       if (ofPod) return { node: null, ...ofPod };
-      const file = this.file.matcher(name);
-      const plain = file.find() ? file.group("name") : name;
-      if (this.kubeProxyPod.matcher(plain).find()) return { node: null, pod: plain, program: null };
+      const file = this.file.find(name);
+      const plain = file ? file.group("name") : name;
+      if (this.kubeProxyPod.isIn(plain)) return { node: null, pod: plain, program: null };
       return this.unwrapper.namesProgram(plain) ? { node: null, pod: null, program: plain } : null;
     }
   }

@@ -3,13 +3,62 @@
 // browser, with the same patterns. RE2 reads them: the browser's own regular expressions never see the log.
 
 const Unwrap = (() => {
-  // A pattern of the catalog is read once, not again for each log: that takes longer than to search a short one.
-  const READ = new Map();
-  function compile(pattern) {
-    if (!READ.has(pattern)) READ.set(pattern, RE2JS.RE2JS.compile(pattern));
-    return READ.get(pattern);
+  // A pattern of RE2. It is read when a text first meets it: to read all of them takes longer than to search a log that
+  // needs a few. Whether it is there is told much faster than where, so that is asked first.
+  class Pattern {
+    constructor(source) {
+      this.source = source;
+      this.read = null;
+    }
+
+    get re2() {
+      this.read ??= RE2JS.RE2JS.compile(this.source);
+      return this.read;
+    }
+
+    isIn(text) {
+      return this.re2.test(text);
+    }
+
+    // Where it is first, with its groups; null if it is not there.
+    find(text) {
+      if (!this.isIn(text)) return null;
+      const found = this.re2.matcher(text);
+      found.find();
+      return found;
+    }
+
+    // The same for all of a text.
+    whole(text) {
+      if (!this.re2.testExact(text)) return null;
+      const found = this.re2.matcher(text);
+      found.matches();
+      return found;
+    }
+
+    // The same for what a text begins with.
+    atStart(text) {
+      const found = this.re2.matcher(text);
+      return found.lookingAt() ? found : null;
+    }
+
+    // For all places where it is.
+    matcher(text) {
+      return this.re2.matcher(text);
+    }
+
+    groupsOf(found) {
+      return Object.fromEntries(Object.keys(this.re2.namedGroups()).map((name) => [name, found.group(name)]));
+    }
   }
-  const TIME = compile(
+
+  // A pattern of the catalog is read once, not again for each log.
+  const KNOWN = new Map();
+  function asPattern(source) {
+    if (!KNOWN.has(source)) KNOWN.set(source, new Pattern(source));
+    return KNOWN.get(source);
+  }
+  const TIME = asPattern(
     "\\A(\\d{4})-(\\d\\d)-(\\d\\d)[T ](\\d\\d):(\\d\\d):(\\d\\d)(?:[.,](\\d+))?(Z|[+-]\\d\\d:?\\d\\d)?\\z");
   const FINEST = 1e11; // seconds; a larger number counts milliseconds or finer
   const YEARS = 8; // the next 29th of February may be far
@@ -19,7 +68,6 @@ const Unwrap = (() => {
 
   const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
   const isDigit = (char) => char >= "0" && char <= "9";
-  const found = (pattern, text) => pattern.matcher(text).find();
   const lastName = (path) => path.slice(path.lastIndexOf(".") + 1);
 
   function withoutEnd(text) {
@@ -78,8 +126,8 @@ const Unwrap = (() => {
   }
 
   function timeOf(text) {
-    const found = TIME.matcher(text);
-    if (!found.find()) return null;
+    const found = TIME.find(text);
+    if (!found) return null;
     const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((at) => Number(found.group(at)));
     const time = checked(year, month, day, hour, minute, second, milliseconds(found.group(7)));
     const zone = found.group(8);
@@ -168,11 +216,11 @@ const Unwrap = (() => {
       this.rules = rules;
       this.now = now;
       this.months = rules.months;
-      this.fronts = rules.fronts.map(({ begin, pattern }) => ({ begin, pattern: compile(pattern) }));
-      this.namedInFront = rules.named_in_front.map(compile);
-      this.ofProgram = rules.of_program.map(compile);
-      this.files = rules.files.map(compile);
-      for (const [name, pattern] of Object.entries(rules.patterns)) this[name] = compile(pattern);
+      this.fronts = rules.fronts.map(({ begin, pattern }) => ({ begin, pattern: asPattern(pattern) }));
+      this.namedInFront = rules.named_in_front.map(asPattern);
+      this.ofProgram = rules.of_program.map(asPattern);
+      this.files = rules.files.map(asPattern);
+      for (const [name, pattern] of Object.entries(rules.patterns)) this[name] = asPattern(pattern);
       this.forms = new Map();
     }
 
@@ -186,15 +234,14 @@ const Unwrap = (() => {
       }
       const inner = this.begins(found.text) ? null : this.behindUnknown(found.text);
       if (inner) found = joined(found, inner);
-      const ofKubelet = this.kubelet.matcher(found.text).lookingAt() && !this.foreign(found);
+      const ofKubelet = this.kubelet.atStart(found.text) && !this.foreign(found);
       return ofKubelet ? { ...found, program: "kubelet" } : found;
     }
 
     // The head of klog's at the beginning of a text.
     head(text) {
       if (!"IWEF".includes(text.charAt(0))) return null;
-      const found = this.klog.matcher(text);
-      return found.lookingAt() ? found : null;
+      return this.klog.atStart(text);
     }
 
     begins(text) {
@@ -225,7 +272,7 @@ const Unwrap = (() => {
     // The program that printed a line, by its wrapping, if that cannot be kube-proxy.
     foreign(line) {
       const name = line.program || line.pod;
-      return name && !this.carriers.matcher(name).find() ? name : null;
+      return name && !this.carriers.isIn(name) ? name : null;
     }
 
     inside(text) {
@@ -243,8 +290,8 @@ const Unwrap = (() => {
     groupsInFront(text) {
       for (const { begin, pattern } of this.fronts) {
         if (begin && !begin.includes(text.charAt(0))) continue;
-        const found = pattern.matcher(text);
-        const groups = found.matches() ? groupsOf(pattern, found) : null;
+        const found = pattern.whole(text);
+        const groups = found && pattern.groupsOf(found);
         if (groups && groups.word === groups.same_word) return groups;
       }
       return null;
@@ -272,15 +319,15 @@ const Unwrap = (() => {
     }
 
     namesProgram(name) {
-      return this.ofProgram.some((pattern) => found(pattern, name));
+      return this.ofProgram.some((pattern) => pattern.isIn(name));
     }
 
     // The program that a record names; under a key of other names too, only one that is known.
     programOf(values) {
       const name = named(values, this.rules.programs);
       if (name) return name;
-      const perhaps = this.neighbours.matcher(named(values, this.rules.perhaps_programs) || "");
-      return perhaps.find() ? perhaps.group("name") : null;
+      const perhaps = this.neighbours.find(named(values, this.rules.perhaps_programs) || "");
+      return perhaps && perhaps.group("name");
     }
 
     timeOfFront({ short, time, unix, dated }) {
@@ -305,22 +352,22 @@ const Unwrap = (() => {
       const front = text.slice(0, head);
       const plain = { ...NOTHING, text: this.withoutQuotes(front, text.slice(head)), time: this.timeWithin(front), front };
       const line = this.withPerhaps(plain, this.namesIn(front));
-      const pod = this.podInFront.matcher(front);
-      return pod.find() ? { ...line, pod: pod.group("pod") } : line;
+      const pod = this.podInFront.find(front);
+      return pod ? { ...line, pod: pod.group("pod") } : line;
     }
 
     namesIn(front) {
       for (const pattern of this.namedInFront) {
-        const found = pattern.matcher(front);
-        if (found.find()) return groupsOf(pattern, found);
+        const found = pattern.find(front);
+        if (found) return pattern.groupsOf(found);
       }
       return {};
     }
 
     // The message of a record in JSON behind a front that is not known.
     recordBehind(text) {
-      const found = this.record.matcher(text.slice(0, this.rules.front));
-      if (!found.find()) return null;
+      const found = this.record.find(text.slice(0, this.rules.front));
+      if (!found) return null;
       const begin = found.start();
       const record = parsed(text.slice(begin, endOfRecord(text, begin)));
       const line = record && this.namesText(record) ? this.ofRecord(text, record) : null;
@@ -336,16 +383,16 @@ const Unwrap = (() => {
     // Whether a line has the front of another origin than one with a head: of the same form, with another name.
     apart(headed, line) {
       const front = this.unnumbered(headed.front);
-      if (!found(this.letter, front)) return false;
-      const here = this.formOf(front).matcher(this.unnumbered(line));
-      return here.lookingAt() && here.group() !== front;
+      if (!this.letter.isIn(front)) return false;
+      const here = this.formOf(front).atStart(this.unnumbered(line));
+      return here !== null && here.group() !== front;
     }
 
     // A front as a pattern, in which each word may be another one.
     formOf(front) {
       if (!this.forms.has(front)) {
         if (this.forms.size >= FORMS) this.forms.clear();
-        this.forms.set(front, RE2JS.RE2JS.compile(this.patternOf(front)));
+        this.forms.set(front, new Pattern(this.patternOf(front)));
       }
       return this.forms.get(front);
     }
@@ -354,7 +401,7 @@ const Unwrap = (() => {
       const words = this.words.matcher(front);
       let pattern = "";
       while (words.find()) {
-        const isWord = this.letter.matcher(words.group()).lookingAt();
+        const isWord = this.letter.atStart(words.group());
         pattern += isWord ? this.rules.word : RE2JS.RE2JS.quote(words.group());
       }
       return pattern;
@@ -369,27 +416,27 @@ const Unwrap = (() => {
     // A text of JSON or a field of CSV as it was before it was quoted.
     withoutQuotes(front, text) {
       const quote = front.endsWith("\"");
-      if (found(this.jsonValue, front) || (quote && found(this.jsonText, text))) {
-        const quoted = this.quotedInJson.matcher(text);
+      if (this.jsonValue.isIn(front) || (quote && this.jsonText.isIn(text))) {
+        const quoted = this.quotedInJson.find(text);
         try {
-          return quoted.find() ? JSON.parse(`"${quoted.group()}"`) : text;
+          return quoted ? JSON.parse(`"${quoted.group()}"`) : text;
         } catch {
           return text;
         }
       }
       if (!quote || front.includes("{")) return text;
-      const field = this.quotedInCsv.matcher(text);
-      return field.find() ? field.group().replaceAll("\"\"", "\"") : text;
+      const field = this.quotedInCsv.find(text);
+      return field ? field.group().replaceAll("\"\"", "\"") : text;
     }
 
     headWithin(text) {
-      const found = this.heads.matcher(text);
-      return found.find() ? found.start() : 0;
+      const found = this.heads.find(text);
+      return found ? found.start() : 0;
     }
 
     timeWithin(front) {
-      const found = this.timeInFront.matcher(front);
-      return found.find() ? moment(found.group()) : null;
+      const found = this.timeInFront.find(front);
+      return found ? moment(found.group()) : null;
     }
 
     ofRecord(whole, record) {
@@ -417,7 +464,7 @@ const Unwrap = (() => {
     // Whether a text is made of fields alone: names before values, as stores write them for what they call tags.
     isTags(text) {
       if (!text.includes(":") || text.includes(" ") || text.length > this.rules.tags_bytes) return false;
-      return text.split(",").every((tag) => found(this.tag, tag));
+      return text.split(",").every((tag) => this.tag.isIn(tag));
     }
 
     // The pod and the container whose log a record says that it is from, by the name of a file.
@@ -425,8 +472,8 @@ const Unwrap = (() => {
       for (const value of values.values()) {
         const named = typeof value === "string" && value.includes("_") && value.length < this.rules.front;
         for (const pattern of named ? this.files : []) {
-          const file = pattern.matcher(value);
-          if (file.find()) return groupsOf(pattern, file);
+          const file = pattern.find(value);
+          if (file) return pattern.groupsOf(file);
         }
       }
       return null;
@@ -473,9 +520,5 @@ const Unwrap = (() => {
     }
   }
 
-  function groupsOf(pattern, found) {
-    return Object.fromEntries(Object.keys(pattern.namedGroups()).map((name) => [name, found.group(name)]));
-  }
-
-  return { Unwrapper, compile, moment, groupsOf };
+  return { Unwrapper, asPattern, moment };
 })();

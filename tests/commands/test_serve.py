@@ -40,17 +40,23 @@ def serving(*words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate()
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Where the site is shown, for all tests that do not end it: to start it takes longer than to ask it."""
+    with serving("--minutes", "10") as (_, shown):
+        yield shown
+
+
 @pytest.mark.parametrize("style", ["markdown", "site"])
-def test_verify_accepts_what_the_links_of_alerts_open(style: str, tmp_path: Path) -> None:
+def test_verify_accepts_what_the_links_of_alerts_open(url: str, style: str, tmp_path: Path) -> None:
     profile = tmp_path / "site.yaml"
-    with serving("--minutes", "2") as (_, url):
-        profile.write_text(f"runbooks: {{base_url: {url}/books, style: {style}}}\n")
-        rules = compile_catalog(load(profile=profile), "output").rules
-        assert rules
-        links = {alert.rule.annotations["runbook_url"] for alert in rules.alerts}
-        ending = {"markdown": ".md", "site": ".html"}[style]
-        assert {Path(urlsplit(link).path).suffix for link in links} == {ending}
-        found = list(judgement.runbooks_answer(rules, probe.fetch_pages(sorted(links))))
+    profile.write_text(f"runbooks: {{base_url: {url}/books, style: {style}}}\n")
+    rules = compile_catalog(load(profile=profile), "output").rules
+    assert rules
+    links = {alert.rule.annotations["runbook_url"] for alert in rules.alerts}
+    ending = {"markdown": ".md", "site": ".html"}[style]
+    assert {Path(urlsplit(link).path).suffix for link in links} == {ending}
+    found = list(judgement.runbooks_answer(rules, probe.fetch_pages(sorted(links))))
     assert [one.state for one in found] == ["ok"], found
 
 
@@ -79,9 +85,8 @@ def test_a_silent_connection_does_not_hold_it_up() -> None:
 
 
 @pytest.mark.parametrize("path", ["etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "Nothing.md", "vendor"])
-def test_only_pages_are_served(path: str) -> None:
-    with serving("--minutes", "2") as (_, url):
-        assert httpx.get(f"{url}/{path}").status_code == 404
+def test_only_pages_are_served(url: str, path: str) -> None:
+    assert httpx.get(f"{url}/{path}").status_code == 404
 
 
 def test_a_port_that_is_taken_is_said(run: Run) -> None:

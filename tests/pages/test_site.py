@@ -12,7 +12,7 @@ import pytest
 from generator.catalog import shipped
 from generator.catalog.load import load
 from generator.outputs import write
-from generator.pages import site
+from generator.pages import known, site
 from generator.pages.markup import as_html
 from generator.pipeline import compile_catalog
 from tests import once
@@ -137,6 +137,12 @@ def test_all_that_is_written_is_known_again_and_replaced(tmp_path: Path) -> None
     assert not write.replace(tmp_path / "site", files)
 
 
+def test_the_browser_is_told_what_it_needs_to_know_of_the_catalog() -> None:
+    told = json.loads(FILES["known.js"].partition("const CATALOG = ")[2].removesuffix(";\n"))
+    needed = known.to_the_browser(once.rules(), READ.catalog)
+    assert told == json.loads(json.dumps(needed))
+
+
 def test_programs_find_each_alert_in_the_catalog() -> None:
     alerts = json.loads(FILES["catalog.json"])["alerts"]
     (one,) = (alert for alert in alerts if alert["alert"] == "KubeProxySyncSlow")
@@ -160,13 +166,9 @@ def test_markup_of_an_entry_is_shown_and_never_run() -> None:
 def test_an_entry_that_the_profile_disables_is_named_without_a_page(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("disabled: [iptables-backend-mismatch]\n")
     read = load(profile=tmp_path / "site.yaml")
-    compiled = compile_catalog(read, "output")
-    assert compiled.rules
-    files = {
-        file.path: file.text
-        for file in site.files(compiled.files, compiled.rules, read.catalog, DOCUMENTS)
-    }
-    entries = json.loads(files["known.js"].partition(" = ")[2].removesuffix(";\n"))["entries"]
+    rules = compile_catalog(read, "output").rules
+    assert rules
+    entries = known.to_the_browser(rules, read.catalog)["entries"]
     pages = {entry["id"]: entry["alerts"][0]["page"] for entry in entries}
     assert pages["iptables-backend-mismatch"] is None
     assert pages["iptables-module-missing"] == "KubeProxyIptablesModuleMissing.html"
