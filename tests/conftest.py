@@ -1,5 +1,6 @@
 """Shared by all tests: the command as a user runs it, a small catalog, and both promtools."""
 
+import contextlib
 import functools
 import json
 import math
@@ -12,16 +13,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from filelock import FileLock
 from hypothesis import settings
 from hypothesis.errors import HypothesisException
 
 from generator.catalog.load import load
+from generator.cli import main
 from generator.pipeline import compile_catalog
 from generator.prove import local_victorialogs, tools
 from generator.prove.tools import Tool
@@ -210,6 +214,21 @@ def run(forking: Forking) -> Run:
         if forking.can_give(cwd, environment):
             return forking.run(arguments, cwd, {**os.environ, **environment})
         return completed([sys.executable, "-m", "generator", *arguments], cwd, **environment)
+
+    return command
+
+
+@pytest.fixture
+def run_small(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command for the small catalog, in this process: where it does not matter how many entries there are."""
+    monkeypatch.setattr("generator.catalog.load.load", partial(load, base=TINY))
+
+    def command(
+        *arguments: str, cwd: Path = ROOT, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        with contextlib.chdir(cwd):
+            done = CliRunner().invoke(main, arguments, env=environment, catch_exceptions=False)
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return command
 

@@ -8,7 +8,6 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 from hypothesis import assume, example, given
@@ -30,6 +29,7 @@ from tests.conftest import ROOT, compiled_for, obtained
 from tests.fixes.builds import KNOWN, SYSTEMS, TARGET, info, labels, unit_tests
 from tests.lab import servers
 from tests.lab.programs import PROMETHEUS
+from tests.plain import HTTP
 from tests.waiting import until
 
 
@@ -493,7 +493,7 @@ def test_a_real_prometheus_names_them_in_what_it_sends(
 
 
 def description(url: str, alert: str) -> str:
-    active = httpx.get(f"{url}/api/v1/alerts").json()["data"]["alerts"]
+    active = HTTP.get(f"{url}/api/v1/alerts").json()["data"]["alerts"]
     return "".join(
         one["annotations"]["description"] for one in active if one["labels"]["alertname"] == alert
     )
