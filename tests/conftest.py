@@ -31,6 +31,7 @@ from generator.prove import local_victorialogs, tools
 from generator.prove.tools import Tool
 from generator.servers.loki import Loki
 from generator.servers.victorialogs import VictoriaLogs
+from tests import once
 from tests.forked import Forking
 from tests.lab import programs
 from tests.lokis import RELEASES, StartLoki
@@ -326,7 +327,7 @@ def compiled_for(profile: str, folder: Path) -> dict[str, str]:
     path = folder / "site.yaml"
     path.write_text(profile, encoding="utf-8")
     if profile not in _COMPILED:
-        files = compile_catalog(load(profile=path), "output").files
+        files = compile_catalog(once.for_site(path), "output").files
         _COMPILED[profile] = {file.path: file.text for file in files}
     return dict(_COMPILED[profile])
 
