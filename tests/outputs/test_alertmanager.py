@@ -47,7 +47,7 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def compiled(tmp_path: Path, profile: str) -> dict[str, Any]:
     """The configuration for a profile, written with all that belongs to it."""
-    texts = compiled_for(profile, tmp_path)
+    texts = compiled_for(profile, tmp_path, "alertmanager")
     populate(tmp_path, [File(path, text) for path, text in texts.items()])
     found: dict[str, Any] = yaml.safe_load(texts[f"alertmanager/{CONFIG.name}"])
     return found
