@@ -13,6 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from generator import outputs
 from generator.base.file import File
 from generator.cli import main
 from generator.rulers import ruler as of_rulers
@@ -126,6 +127,20 @@ def test_what_is_pushed_is_there_and_pushed_once(
     again = run("push", *where, "--no-validate", **state)
     assert (again.returncode, again.stdout) == (0, "")
     assert again.stderr.endswith(", namespace once: up to date\n")
+
+
+def test_a_difference_is_seen_without_the_files_of_an_output(
+    ruler: Ruler,
+    run_small: Run,
+    state: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(outputs, "render_one")
+    (tmp_path / "site.yaml").write_text("labels: {team: net}\n")
+    done = run_small("diff", *ruler.options, "--profile", str(tmp_path / "site.yaml"), **state)
+    assert done.returncode == 1
+    assert "  create kube-proxy." in done.stdout
 
 
 def test_a_rule_that_was_changed_by_hand_is_named_and_repaired(
