@@ -142,12 +142,14 @@ def rules_or_stop(catalogs: Sequence[Path], profile: Path | None) -> tuple["Inpu
     The checks take most of a run. Tests prove that they find nothing in what is shipped, so that is not checked.
     """
     from generator.catalog.load import load
-    from generator.compile.rules import compile_rules
-    from generator.pipeline import checked_rules
 
     if catalogs or profile:
+        from generator.pipeline import checked_rules
+
         read = load(catalogs, profile)
         return read, _rules_of(checked_rules(read))
+    from generator.compile.rules import compile_rules
+
     read = load(samples=False)
     stop_on_errors(errors(read.problems))
     with said_by_the_checks():
