@@ -36,8 +36,8 @@ class Compiled:
         return tuple(sorted(found))
 
 
-def compile_catalog(inputs: Inputs, output: str) -> Compiled:
-    """Check the inputs and compile them for their profile. `output` is how problems name the output folder."""
+def checked_rules(inputs: Inputs) -> Compiled:
+    """Check the inputs and compile their rules for their profile, without the files to write."""
     catalog, profile = inputs.catalog, inputs.profile
     problems = list(inputs.problems)
     problems += check.check(catalog, profile, inputs.default_profile)
@@ -48,6 +48,16 @@ def compile_catalog(inputs: Inputs, output: str) -> Compiled:
     if not rules.alerts:
         where = profile.document.at("disabled")
         return Compiled((Problem(where, "no alert is left; everything is disabled"),))
+    return Compiled(tuple(problems), rules)
+
+
+def compile_catalog(inputs: Inputs, output: str) -> Compiled:
+    """Check the inputs and compile them for their profile. `output` is how problems name the output folder."""
+    checked = checked_rules(inputs)
+    if checked.rules is None:
+        return checked
+    catalog, profile, rules = inputs.catalog, inputs.profile, checked.rules
+    problems = list(checked.problems)
     by_output = outputs.render(rules, catalog, profile)
     files = Compiled((), rules, by_output).files
     problems += links.links_resolve(files, output)

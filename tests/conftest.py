@@ -1,5 +1,6 @@
 """Shared by all tests: the command as a user runs it, a small catalog, and both promtools."""
 
+import contextlib
 import functools
 import json
 import math
@@ -12,21 +13,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from filelock import FileLock
 from hypothesis import settings
 from hypothesis.errors import HypothesisException
 
-from generator.catalog.load import load
-from generator.pipeline import compile_catalog
+from generator.catalog.load import Inputs, load
+from generator.cli import main
+from generator.outputs import OUTPUTS, render_one
+from generator.pipeline import checked_rules
 from generator.prove import local_victorialogs, tools
 from generator.prove.tools import Tool
 from generator.servers.loki import Loki
 from generator.servers.victorialogs import VictoriaLogs
+from tests import once
 from tests.forked import Forking
 from tests.lab import programs
 from tests.lokis import RELEASES, StartLoki
@@ -214,6 +220,21 @@ def run(forking: Forking) -> Run:
     return command
 
 
+@pytest.fixture
+def run_small(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command for the small catalog, in this process: where it does not matter how many entries there are."""
+    monkeypatch.setattr("generator.catalog.load.load", partial(load, base=TINY))
+
+    def command(
+        *arguments: str, cwd: Path = ROOT, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        with contextlib.chdir(cwd):
+            done = CliRunner().invoke(main, arguments, env=environment, catch_exceptions=False)
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+    return command
+
+
 class Repository:
     """A git repository; its commits depend on no configuration of the machine."""
 
@@ -299,17 +320,30 @@ def annotations_in(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {rule["alert"]: rule["annotations"] for rule in rules}
 
 
-_COMPILED: dict[str, dict[str, str]] = {}  # by profile: many tests ask for the same ones
+# By profile and outputs: many tests ask for the same ones.
+_COMPILED: dict[tuple[str, Sequence[str]], dict[str, str]] = {}
 
 
-def compiled_for(profile: str, folder: Path) -> dict[str, str]:
-    """The shipped catalog compiled for a profile that is written into a folder: text by path."""
+def compiled_for(profile: str, folder: Path, *outputs: str) -> dict[str, str]:
+    """The shipped catalog compiled for a profile that is written into a folder: text by path.
+
+    Of all outputs, or of those that are named, which takes half the time.
+    """
     path = folder / "site.yaml"
     path.write_text(profile, encoding="utf-8")
-    if profile not in _COMPILED:
-        files = compile_catalog(load(profile=path), "output").files
-        _COMPILED[profile] = {file.path: file.text for file in files}
-    return dict(_COMPILED[profile])
+    if (profile, outputs) not in _COMPILED:
+        _COMPILED[profile, outputs] = _compiled(once.for_site(path), outputs or OUTPUTS)
+    return dict(_COMPILED[profile, outputs])
+
+
+def _compiled(inputs: Inputs, outputs: Sequence[str]) -> dict[str, str]:
+    checked = checked_rules(inputs)
+    assert checked.rules, checked.problems
+    texts = {}
+    for output in outputs:
+        for file in render_one(output, checked.rules, inputs.catalog, inputs.profile):
+            texts[file.path] = file.text
+    return texts
 
 
 @pytest.fixture(scope="session", params=tools.PROMTOOL.pinned)

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-import httpx
+from tests.plain import HTTP
 
 CUT = "cut"
 HANG = "hang"
@@ -74,7 +74,7 @@ def front(upstream: str, context: ssl.SSLContext | None = None) -> Iterator[Fron
                 for name, value in self.headers.items()
                 if name.lower() not in ("host", "connection")
             }
-            answer = httpx.request(
+            answer = HTTP.request(
                 self.command, state.upstream + self.path, content=body, headers=kept
             )
             self._answer(

@@ -16,14 +16,22 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from tempfile import TemporaryFile
 
 import generator
 
 _LONGEST = 100_000  # bytes of a request: arguments, folder and environment
 _SECONDS = 300
-# What the command imports when it needs it.
-_LATE = ("drain3", "httpx", "jsonschema", "rich.console", "rich.markdown", "rich.table")
+# What the command imports when it needs it, beside its own modules.
+_LATE = (
+    "anyio._backends._asyncio",
+    "drain3",
+    "httpcore",
+    "jsonschema",
+    "rich.markdown",
+    "rich.table",
+)
 _AT_START = ("PYTHON", "LC_", "LANG", "TZ")  # what Python reads when it starts, and not again
 
 
@@ -80,10 +88,11 @@ def _text(file: int) -> str:
 
 def _prepare() -> None:
     from generator.catalog.load import load
-    from generator.cli import COMMANDS
     from generator.pipeline import compile_catalog
 
-    for name in (*(f"generator.commands.{name}" for name in COMMANDS), *_LATE):
+    own = [found.name for found in walk_packages(generator.__path__, "generator.")]
+    own.remove("generator.__main__")
+    for name in (*own, *_LATE):
         import_module(name)
     compile_catalog(load(), "output")
     gc.collect()

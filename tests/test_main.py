@@ -46,8 +46,9 @@ def test_the_list_compiles_nothing() -> None:
     assert not imported("list") & (HEAVY | {"jinja2", "generator.check", "generator.compile.rules"})
 
 
-def test_a_page_of_the_shipped_catalog_is_not_checked_again() -> None:
-    found = imported("explain", "sync-slow")
+@pytest.mark.parametrize("command", ["explain", "show"])
+def test_what_is_shown_of_the_shipped_catalog_is_not_checked_again(command: str) -> None:
+    found = imported(command, "sync-slow")
     assert not found & (
         HEAVY | {"generator.check", "generator.pipeline", "generator.outputs.grafana"}
     )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection
 
-import httpx
+from tests.plain import HTTP
 
 _PAUSE = 0.2
 
@@ -20,7 +20,7 @@ def until_arrived(alertmanager: str, alerts: Collection[str], seconds: float) ->
     """Wait until an Alertmanager has alerts of these names."""
 
     def arrived() -> bool:
-        found = httpx.get(f"{alertmanager}/api/v2/alerts").json()
+        found = HTTP.get(f"{alertmanager}/api/v2/alerts").json()
         return {alert["labels"]["alertname"] for alert in found}.issuperset(alerts)
 
     until(arrived, seconds)
@@ -30,7 +30,7 @@ def until_evaluated(ruler: str, seconds: float) -> None:
     """Wait until a ruler that has rules has evaluated each."""
 
     def evaluated() -> bool:
-        groups = httpx.get(f"{ruler}/api/v1/rules").json()["data"]["groups"]
+        groups = HTTP.get(f"{ruler}/api/v1/rules").json()["data"]["groups"]
         times = [rule["lastEvaluation"] for group in groups for rule in group["rules"]]
         return bool(times) and not any(time.startswith("0001-") for time in times)
 
@@ -41,7 +41,7 @@ def until_scraped(prometheus: str, targets: int, seconds: float) -> None:
     """Wait until a Prometheus knows of so many targets whether they are up."""
 
     def scraped() -> bool:
-        answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": "up"}).json()
+        answer = HTTP.get(f"{prometheus}/api/v1/query", params={"query": "up"}).json()
         return len(answer["data"]["result"]) >= targets
 
     until(scraped, seconds)

@@ -122,11 +122,18 @@ def compile_or_stop(
 ) -> tuple["Inputs", "Rules", Sequence["File"]]:
     """What was read, and the rules and files it gives; ends the command with the problems if there are errors."""
     read, compiled = compile_for(catalogs, profile, "output")
-    if warn or compiled.rules is None:
+    rules = _rules_of(compiled)
+    if warn:
         report(compiled.problems)
+    return read, rules, compiled.files
+
+
+def _rules_of(compiled: "Compiled") -> "Rules":
+    """The rules; ends the command with the problems if there are errors."""
     if compiled.rules is None:
+        report(compiled.problems)
         raise click.exceptions.Exit(FOUND)
-    return read, compiled.rules, compiled.files
+    return compiled.rules
 
 
 def rules_or_stop(catalogs: Sequence[Path], profile: Path | None) -> tuple["Inputs", "Rules"]:
@@ -135,11 +142,14 @@ def rules_or_stop(catalogs: Sequence[Path], profile: Path | None) -> tuple["Inpu
     The checks take most of a run. Tests prove that they find nothing in what is shipped, so that is not checked.
     """
     from generator.catalog.load import load
-    from generator.compile.rules import compile_rules
 
     if catalogs or profile:
-        read, rules, _ = compile_or_stop(catalogs, profile)
-        return read, rules
+        from generator.pipeline import checked_rules
+
+        read = load(catalogs, profile)
+        return read, _rules_of(checked_rules(read))
+    from generator.compile.rules import compile_rules
+
     read = load(samples=False)
     stop_on_errors(errors(read.problems))
     with said_by_the_checks():

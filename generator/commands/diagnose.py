@@ -14,7 +14,7 @@ import click
 
 from generator.base.names import COULD_NOT_RUN, FOUND, TOOL
 from generator.base.problems import ToolError, errors
-from generator.commands.compiling import compile_or_stop, stop_on_errors
+from generator.commands.compiling import rules_or_stop, stop_on_errors
 from generator.commands.options import (
     colour_option,
     examples,
@@ -185,7 +185,7 @@ def command(
         say(f"following {name}; Ctrl-C ends it and prints the report")
     _read_logs(logs, findings, seen, notes, _follower(findings, seen) if follow else None)
     if servers:
-        read, rules, _ = compile_or_stop(catalogs, profile)
+        read, rules = rules_or_stop(catalogs, profile)
         asked = Period(span.begin or now - _IN_SERVERS, span.end or now)
         seen["servers"], failed = _ask_servers(read, rules, findings, servers, asked)
         if not (seen["sources"] or seen["servers"]):

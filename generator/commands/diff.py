@@ -6,7 +6,7 @@ import click
 
 from generator.base.names import FOUND
 from generator.commands import ruling
-from generator.commands.compiling import compile_or_stop
+from generator.commands.compiling import rules_or_stop
 from generator.commands.options import examples
 from generator.commands.printing import say, tell, tell_json
 
@@ -29,7 +29,7 @@ def command(
     **urls: str | None,
 ) -> None:
     """Compare the rules that rulers hold with those that the catalog gives; exit code 1 if they differ."""
-    read, rules, _ = compile_or_stop(catalogs, profile)
+    read, rules = rules_or_stop(catalogs, profile)
     plans = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
     if as_json:
         tell_json(ruling.differences_as_data(plans))

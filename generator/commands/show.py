@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from generator.commands import completion
-from generator.commands.compiling import compile_or_stop, entries_of
+from generator.commands.compiling import entries_of, rules_or_stop
 from generator.commands.completion import one_of
 from generator.commands.options import examples, inputs, json_option
 from generator.commands.printing import tell, tell_json
@@ -33,7 +33,7 @@ def command(name: str, catalogs: tuple[Path, ...], profile: Path | None, as_json
     from generator.base.names import rule_group
     from generator.compile.rule_files import rules_file
 
-    _, rules, _ = compile_or_stop(catalogs, profile)
+    _, rules = rules_or_stop(catalogs, profile)
     tell(
         f"{entry.id}: {entry.title}\n{entry.document.path}\n{entry.severity.level}: {entry.severity.reason}\n"
     )

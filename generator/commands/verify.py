@@ -11,12 +11,11 @@ from msgspec import structs
 
 from generator.base.names import COULD_NOT_RUN, FOUND
 from generator.base.problems import ToolError, UnreachableError
-from generator.commands.compiling import compile_or_stop
+from generator.commands.compiling import rules_or_stop
 from generator.commands.options import examples, inputs, json_option, only_option, server_options
 from generator.commands.printing import client_of, say, tell, tell_json
 
 if TYPE_CHECKING:
-    from generator.base.file import File
     from generator.catalog.load import Inputs
     from generator.catalog.profile import Engine
     from generator.compile.rule import Language, Rules
@@ -77,14 +76,14 @@ def command(
     from generator.servers import access
     from generator.verify import judgement
 
-    read, rules, files = compile_or_stop(catalogs, profile)
+    read, rules = rules_or_stop(catalogs, profile)
     endpoints = access.named_servers(_KINDS_OF_SERVER, urls, only, read.profile.servers, os.environ)
     if not endpoints:
         raise ToolError(
             "no server is named; give --loki URL and the like, or `servers:` in the profile"
         )
     asked = _AskedServers({kind: client_of(server) for kind, server in endpoints.items()})
-    findings = judgement.grouped(_all_findings(read, rules, files, asked, no_runbooks))
+    findings = judgement.grouped(_all_findings(read, rules, asked, no_runbooks))
     if as_json:
         rows = [{**asdict(finding), "count": len(finding.names)} for finding in findings]
         tell_json(rows)
@@ -144,7 +143,7 @@ class _AskedServers:
 
 
 def _all_findings(
-    read: "Inputs", rules: "Rules", files: Sequence["File"], asked: _AskedServers, no_runbooks: bool
+    read: "Inputs", rules: "Rules", asked: _AskedServers, no_runbooks: bool
 ) -> Iterator["Finding"]:
     from generator.verify import judgement, probe
 
@@ -152,7 +151,7 @@ def _all_findings(
     yield from _of_rules(read, rules, asked)
     yield from _of_watchdogs(rules, asked)
     yield from _of_selectors(read, rules, asked, facts)
-    yield from _of_routes(read, rules, files, asked, facts)
+    yield from _of_routes(read, rules, asked, facts)
     if no_runbooks:
         yield judgement.not_checked("runbooks", "all", "left out by --no-runbooks")
     else:
@@ -261,21 +260,21 @@ def _of_selectors(
 def _of_routes(
     read: "Inputs",
     rules: "Rules",
-    files: Sequence["File"],
     asked: _AskedServers,
     facts: Mapping["Engine", "SiteFacts"],
 ) -> Iterator["Finding"]:
     from datetime import UTC, datetime
 
+    from generator import outputs
     from generator.base import document
     from generator.verify import probe, routing
 
     if "alertmanager" not in asked.clients:
         yield _not_asked("routes", "alertmanager")
         return
-    text = next(
-        file.text for file in files if file.path == "alertmanager/kube-proxy.alertmanager.yaml"
-    )
+    files = outputs.render_one("alertmanager", rules, read.catalog, read.profile)
+    path = "alertmanager/kube-proxy.alertmanager.yaml"
+    text = next(file.text for file in files if file.path == path)
     generated, today = document.plain_values(text), datetime.now(UTC).date()
     yield from asked.ask(
         "routes",

@@ -209,6 +209,8 @@ def _credentials(endpoint: Endpoint) -> None:
 
 
 def _trust(endpoint: Endpoint) -> ssl.SSLContext:
+    if endpoint.url.startswith("http:") and not (endpoint.ca or endpoint.cert):
+        return web.trusting_nobody()
     context = web.trusted(endpoint.ca)
     if endpoint.cert:
         context.load_cert_chain(endpoint.cert, endpoint.key)

@@ -88,6 +88,11 @@ def trusted(ca: Path | None = None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca)
 
 
+def trusting_nobody() -> ssl.SSLContext:
+    """For servers without TLS: to read the authorities of a system takes longer than to ask one of these."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
     """Sessions may be used by several threads, so what waits has one of its own."""

@@ -73,7 +73,8 @@ class _HeadingReader:
 
 
 def _visible(text: str) -> str:
-    return "".join(char for char in text if unicodedata.category(char) not in _UNSEEN)
+    unseen = [char for char in set(text) if unicodedata.category(char) in _UNSEEN]
+    return text.translate(str.maketrans("", "", "".join(unseen))) if unseen else text
 
 
 def _heading_text(heading: str) -> str:

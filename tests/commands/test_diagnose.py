@@ -9,6 +9,7 @@ import tarfile
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
+from generator.catalog.load import load
 from generator.cli import main
 from generator.diagnose.diagnosis import Found
 from generator.diagnose.findings import Findings
@@ -615,6 +617,7 @@ def test_a_log_steers_the_terminal_by_no_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, out: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("generator.catalog.load.load", cache(load))  # most of a run is to read it
     for steer in WAYS_TO_STEER:
         name = (
             f"kube-proxy{steer}.log"

@@ -106,9 +106,9 @@ def broken(folder: Path) -> None:
     (entry / "failure.yaml").write_text(text.replace("\nfirst_step:", "\nfirst_stop:"))
 
 
-def test_check_writes_what_it_finds(run: Run, tmp_path: Path) -> None:
+def test_check_writes_what_it_finds(run_small: Run, tmp_path: Path) -> None:
     broken(tmp_path)
-    done = run(
+    done = run_small(
         "check", "--catalog", "ours", "--no-validate", "--sarif", "r/found.sarif", cwd=tmp_path
     )
     assert done.returncode == 1
@@ -119,15 +119,17 @@ def test_check_writes_what_it_finds(run: Run, tmp_path: Path) -> None:
     ]
 
 
-def test_a_check_that_finds_nothing_says_so_in_the_file(run: Run, tmp_path: Path) -> None:
+def test_a_check_that_finds_nothing_says_so_in_the_file(run_small: Run, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("runbooks: {base_url: https://wiki.site.test/kp}\n")
     words = ("--profile", "site.yaml", "--no-validate", "--sarif", "found.sarif")
-    done = run("check", *words, cwd=tmp_path)
+    done = run_small("check", *words, cwd=tmp_path)
     assert done.returncode == 0
     assert results((tmp_path / "found.sarif").read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("command", [("check", "--no-validate", "--sarif"), ("test", "--junit")])
+@pytest.mark.parametrize(
+    "command", [("check", "--no-validate", "--sarif"), ("test", "--only", "sync-slow", "--junit")]
+)
 def test_a_file_that_cannot_be_written_is_told_in_one_line(
     run: Run, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
@@ -138,9 +140,9 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_what_keeps_the_tests_from_running_is_a_failed_case(run: Run, tmp_path: Path) -> None:
+def test_what_keeps_the_tests_from_running_is_a_failed_case(run_small: Run, tmp_path: Path) -> None:
     broken(tmp_path)
-    done = run("test", "--catalog", "ours", "--junit", "tests.xml", cwd=tmp_path)
+    done = run_small("test", "--catalog", "ours", "--junit", "tests.xml", cwd=tmp_path)
     assert done.returncode == 1
     found = cases((tmp_path / "tests.xml").read_text(encoding="utf-8"))
     assert [(suite, case) for suite, case, _ in found] == [

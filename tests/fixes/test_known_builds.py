@@ -8,7 +8,6 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 from hypothesis import assume, example, given
@@ -24,12 +23,14 @@ from generator.compile.rules import compile_rules
 from generator.fixes.advice import Facts, advise
 from generator.fixes.known_builds import KnownBuilds, _number_patterns, conditions, known_builds
 from generator.fixes.versions import parse_version
+from generator.prove.promtool import needed
 from generator.query.signature import compile_re2
 from tests import once
-from tests.conftest import ROOT, compiled_for, obtained
+from tests.conftest import compiled_for, obtained
 from tests.fixes.builds import KNOWN, SYSTEMS, TARGET, info, labels, unit_tests
 from tests.lab import servers
 from tests.lab.programs import PROMETHEUS
+from tests.plain import HTTP
 from tests.waiting import until
 
 
@@ -232,30 +233,27 @@ def test_a_pattern_of_numbers_matches_these_and_no_others(numbers: set[int]) -> 
     assert {number for number in range(1300) if whole(pattern, str(number))} == numbers
 
 
-def verdict(
-    promtool: Path, folder: Path, profile: str, series: list[dict[str, str]], checks: list[object]
-) -> str:
-    """What promtool says of the rules of a site where it finds other alerts than expected."""
-    rules = compiled_for(profile, folder)["prometheus/kube-proxy.rules.yaml"]
+def verdict(promtool: Path, folder: Path, tests: str) -> str:
+    """What promtool says of the shipped rules where unit tests find other alerts than expected."""
+    rules = rules_file("", needed(once.rules().groups["prometheus"], tests)).text
     (folder / "rules.yaml").write_text(rules, encoding="utf-8")
-    test = {"interval": "30s", "input_series": series, "alert_rule_test": checks}
-    text = yaml.safe_dump(
-        {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [test]}
-    )
-    (folder / "tests.yaml").write_text(text, encoding="utf-8")
+    (folder / "tests.yaml").write_text(tests, encoding="utf-8")
     passed, said = subprocesses.run([str(promtool), "test", "rules", "tests.yaml"], folder)
     return "" if passed else said
+
+
+def as_tests(series: list[dict[str, str]], checks: list[object]) -> str:
+    test = {"interval": "30s", "input_series": series, "alert_rule_test": checks}
+    return yaml.safe_dump(
+        {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [test]}
+    )
 
 
 @pytest.mark.parametrize("failure", KNOWN)
 def test_each_known_build_is_named_with_its_fix_and_the_fix_is_not(
     failure: str, tmp_path: Path, pinned_promtool: Path
 ) -> None:
-    rules = (ROOT / "output" / RULES).read_text(encoding="utf-8")
-    (tmp_path / "rules.yaml").write_text(rules, encoding="utf-8")
-    (tmp_path / "tests.yaml").write_text(unit_tests(failure, "rules.yaml"), encoding="utf-8")
-    passed, said = subprocesses.run([str(pinned_promtool), "test", "rules", "tests.yaml"], tmp_path)
-    assert passed, said
+    assert verdict(pinned_promtool, tmp_path, unit_tests(failure, "rules.yaml")) == ""
 
 
 def test_each_affected_node_has_one_alert_that_ends_with_the_upgrade(
@@ -296,7 +294,7 @@ def test_each_affected_node_has_one_alert_that_ends_with_the_upgrade(
         },
         {"eval_time": "40m", "alertname": alert, "exp_alerts": [fires("b", "v1.18.20", "v1.19.0")]},
     ]
-    assert verdict(pinned_promtool, tmp_path, "{}\n", series, checks) == ""
+    assert verdict(pinned_promtool, tmp_path, as_tests(series, checks)) == ""
 
 
 BACKEND = "KubeProxyIptablesBackendMismatchKnownBuild"
@@ -342,14 +340,14 @@ def test_each_alert_says_what_must_be_so_for_its_own_build(
         for node, (version, fix, where) in said.items()
     ]
     checks: list[object] = [{"eval_time": "12m", "alertname": BACKEND, "exp_alerts": alerts}]
-    assert verdict(pinned_promtool, tmp_path, "{}\n", series, checks) == ""
+    assert verdict(pinned_promtool, tmp_path, as_tests(series, checks)) == ""
 
 
 def test_a_mode_that_all_nodes_have_leaves_out_what_it_cannot_have(tmp_path: Path) -> None:
     def alerts(mode: str) -> set[str]:
-        groups = yaml.safe_load(compiled_for(f"kube_proxy: {{mode: {mode}}}\n", tmp_path)[RULES])[
-            "groups"
-        ]
+        groups = yaml.safe_load(
+            compiled_for(f"kube_proxy: {{mode: {mode}}}\n", tmp_path, "prometheus")[RULES]
+        )["groups"]
         return {
             rule["alert"]
             for group in groups
@@ -437,7 +435,7 @@ def test_a_symptom_names_the_known_failures_of_its_own_build(
     checks: list[object] = [
         {"eval_time": "20m", "alertname": "KubeProxyIptablesRestoreFailing", "exp_alerts": alerts}
     ]
-    assert verdict(pinned_promtool, tmp_path, "{}\n", series, checks) == ""
+    assert verdict(pinned_promtool, tmp_path, as_tests(series, checks)) == ""
 
 
 def test_a_site_turns_an_alert_off_or_changes_it(tmp_path: Path) -> None:
@@ -458,9 +456,7 @@ PANIC = "KubeProxyIptablesSaveParsePanicKnownBuild"
 
 def test_without_any_of_them_nobody_reads_the_versions(tmp_path: Path) -> None:
     names = [f"{entries()[key].alert}KnownBuild" for key in KNOWN]
-    rules = compiled_for(f"disabled: [{', '.join(names)}]\n", tmp_path)[
-        "prometheus/kube-proxy.rules.yaml"
-    ]
+    rules = compiled_for(f"disabled: [{', '.join(names)}]\n", tmp_path, "prometheus")[RULES]
     assert "kubernetes_build_info" not in rules
     assert "ALERTS" not in rules
 
@@ -472,7 +468,7 @@ def test_a_real_prometheus_names_them_in_what_it_sends(
     holds = "".join(f"  {name}: {{for: 0s}}\n" for name in alerts)
     site = f"prometheus: {{interval: 1s}}\nalerts:\n{holds}"
     (tmp_path / "kube-proxy.rules.yaml").write_text(
-        compiled_for(site, tmp_path)["prometheus/kube-proxy.rules.yaml"]
+        compiled_for(site, tmp_path, "prometheus")[RULES]
     )
     binary = obtained(PROMETHEUS, PROMETHEUS.pinned[0], tmp_path_factory)
     with metrics() as target:
@@ -493,7 +489,7 @@ def test_a_real_prometheus_names_them_in_what_it_sends(
 
 
 def description(url: str, alert: str) -> str:
-    active = httpx.get(f"{url}/api/v1/alerts").json()["data"]["alerts"]
+    active = HTTP.get(f"{url}/api/v1/alerts").json()["data"]["alerts"]
     return "".join(
         one["annotations"]["description"] for one in active if one["labels"]["alertname"] == alert
     )

@@ -11,6 +11,7 @@ import yaml
 
 from generator.base.problems import ToolError
 from generator.prove import local_programs
+from tests.plain import HTTP
 
 BUCKET = "rules"
 _START_SECONDS = 60
@@ -34,7 +35,7 @@ def server(work: Path, name: str, command: Sequence[str], ready: str = "") -> It
 
 def _answers(url: str) -> bool:
     with contextlib.suppress(httpx.HTTPError):
-        return httpx.get(url).is_success
+        return HTTP.get(url).is_success
     return False
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
@@ -21,6 +20,7 @@ from tests.conftest import ROOT, compiled_for, obtained
 from tests.lab import servers
 from tests.lab.programs import ALERTMANAGER, AMTOOL
 from tests.lab.stack import Receiver
+from tests.plain import HTTP
 from tests.waiting import until
 
 FOLDER = ROOT / "output" / "alertmanager"
@@ -47,7 +47,7 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def compiled(tmp_path: Path, profile: str) -> dict[str, Any]:
     """The configuration for a profile, written with all that belongs to it."""
-    texts = compiled_for(profile, tmp_path)
+    texts = compiled_for(profile, tmp_path, "alertmanager")
     populate(tmp_path, [File(path, text) for path, text in texts.items()])
     found: dict[str, Any] = yaml.safe_load(texts[f"alertmanager/{CONFIG.name}"])
     return found
@@ -74,8 +74,8 @@ def on_pod(name: str) -> dict[str, str]:
 
 def held_back(url: str, alerts: list[dict[str, str]]) -> set[tuple[str, str]]:
     """Of alerts that fire now, the name and the Pod of those that Alertmanager holds back because of another."""
-    httpx.post(f"{url}/api/v2/alerts", json=[{"labels": one} for one in alerts]).raise_for_status()
-    found = httpx.get(f"{url}/api/v2/alerts").json()
+    HTTP.post(f"{url}/api/v2/alerts", json=[{"labels": one} for one in alerts]).raise_for_status()
+    found = HTTP.get(f"{url}/api/v2/alerts").json()
     assert len(found) == len(alerts)
     return {
         (one["labels"]["alertname"], one["labels"].get("pod", ""))
@@ -462,7 +462,7 @@ def test_a_notification_of_thousands_of_nodes_tells_ten_of_them_and_how_many_mor
     ]
     chat = Receiver()
     with servers.alertmanager(alertmanager, to_chat(tmp_path, chat.url), tmp_path) as url:
-        httpx.post(f"{url}/api/v2/alerts", json=alerts, timeout=60).raise_for_status()
+        HTTP.post(f"{url}/api/v2/alerts", json=alerts, timeout=60).raise_for_status()
         until(lambda: bool(chat.messages), 60)
     (message,) = chat.messages
     *listed, more, step, runbook = message.text.splitlines()

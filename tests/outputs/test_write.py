@@ -345,11 +345,11 @@ def state(path: Path) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("make", [os.mkfifo, _socket, _file, _loop])
 def test_an_output_that_is_no_folder_is_refused_and_stays(
-    tmp_path: Path, make: Callable[[Path], object], run: Run
+    tmp_path: Path, make: Callable[[Path], object], run_small: Run
 ) -> None:
     make(tmp_path / "out")
     before = state(tmp_path / "out")
-    result = run("generate", "--no-validate", "--output", "out", cwd=tmp_path)
+    result = run_small("generate", "--no-validate", "--output", "out", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("kube-proxy-alerts: out: ")
     assert "Traceback" not in result.stderr
@@ -357,10 +357,10 @@ def test_an_output_that_is_no_folder_is_refused_and_stays(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_the_folder_that_one_works_in_stays_the_same_folder(tmp_path: Path, run: Run) -> None:
+def test_the_folder_that_one_works_in_stays_the_same_folder(tmp_path: Path, run_small: Run) -> None:
     before = tmp_path.stat().st_ino
     for _ in range(2):
-        result = run("generate", "--no-validate", "--output", ".", cwd=tmp_path)
+        result = run_small("generate", "--no-validate", "--output", ".", cwd=tmp_path)
         assert result.returncode == 0, result.stderr
     assert tmp_path.stat().st_ino == before
     assert (tmp_path / "runbooks" / "README.md").exists()

@@ -192,3 +192,19 @@ def test_certificate_files_that_are_none_are_said(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
     with pytest.raises(ToolError, match="its certificate files cannot be used"):
         Client(Endpoint("Loki", "https://127.0.0.1:1", ca=tmp_path / "ca.pem"))
+
+
+def test_without_tls_nobody_reads_whom_the_system_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(ssl, "create_default_context")
+    Client(Endpoint("Loki", "http://127.0.0.1:1"))
+    for tls in ({"url": "https://127.0.0.1:1"}, {"url": "http://127.0.0.1:1", "ca": tmp_path}):
+        with pytest.raises(AttributeError):
+            Client(Endpoint("Loki", **tls))
+
+
+def test_what_is_trusted_without_tls_is_nobody() -> None:
+    context = web.trusting_nobody()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.get_ca_certs() == []

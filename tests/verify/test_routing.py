@@ -10,6 +10,7 @@ import yaml
 
 from generator.catalog.profile import Engine
 from generator.verify import judgement, routing
+from generator.verify.judgement import Finding
 from generator.verify.routing import Site
 from tests import once
 
@@ -261,7 +262,6 @@ PODS = seen(*({"cluster": f"c{number % 7}", "pod": f"p{number}"} for number in r
         ),
         (routes_of(*({"match": {"cluster": f"c{n}", "pod": f"p{n}"}} for n in range(MANY))), PODS),
         (routes_of(*({"matchers": [f"pod=~p{n}.+|q"]} for n in range(MANY))), PODS),
-        (routes_of(*({"matchers": [f"pod!=p{n}"], "continue": True} for n in range(MANY))), PODS),
         (routes_of({"matchers": [f"l{n}=v" for n in range(MANY)]}), UNSEEN),
         (routes_of(*({"receiver": "all", "continue": True} for _ in range(MANY))), UNSEEN),
         (
@@ -294,7 +294,6 @@ PODS = seen(*({"cluster": f"c{number % 7}", "pod": f"p{number}"} for number in r
         "places",
         "places seen",
         "patterns",
-        "all but one",
         "matchers",
         "going on",
         "inhibitions",
@@ -305,15 +304,20 @@ def test_the_time_for_routes_grows_with_their_length_alone(
     config: Any, sites: Mapping[Engine, Site]
 ) -> None:
     """Some took a quarter of a minute, some no end, one more memory than there is."""
+    assert found_in_time(config, sites)
+
+
+def found_in_time(config: Any, sites: Mapping[Engine, Site]) -> list[Finding]:
     began = time.process_time()
     found = list(routing.routes_lead_somewhere(RULES, config, sites, GENERATED, TODAY))
     assert time.process_time() - began < 6
     assert all(len(str(row)) < 1000 for row in found)
+    return found
 
 
-def test_what_could_not_be_followed_is_said_and_is_not_well() -> None:
+def test_what_could_not_be_followed_is_said_in_time_and_is_not_well() -> None:
     by_pod = routes_of(*({"matchers": [f"pod!=p{n}"], "continue": True} for n in range(MANY)))
-    found = list(routing.routes_lead_somewhere(RULES, by_pod, PODS, GENERATED, TODAY))
+    found = found_in_time(by_pod, PODS)
     unfollowed = {row.subject for row in found if row.state == "not checked"}
     unfollowed.remove("Alertmanager")  # the values of labels that were not tried
     assert LOG in unfollowed
