@@ -8,7 +8,8 @@ from pathlib import Path
 from generator.base.file import File
 from generator.base.reader import Reader
 from generator.catalog import shipped
-from generator.catalog.load import Inputs, load, shipped_catalog
+from generator.catalog.load import Inputs, load
+from generator.catalog.package import shipped_catalog
 from generator.catalog.profiles import read_profile
 from generator.compile.rule import Rules
 from generator.pages import site
