@@ -388,7 +388,7 @@ def _print_styled(lines: Sequence[tuple[str, str]], colour: bool, paged: bool) -
 def _time(option: str, text: str | None, now: "datetime") -> "datetime | None":
     """A moment: a duration before now, or a time as RFC 3339 has it."""
     from generator.base.durations import seconds
-    from generator.diagnose.unwrap import moment
+    from generator.diagnose.lines.moments import moment
 
     if text is None:
         return None

@@ -13,7 +13,7 @@ from generator.catalog.profile import Profile
 from generator.compile.rule import Rules
 from generator.diagnose.diagnosis import Proof
 from generator.diagnose.findings import Findings, Period
-from generator.diagnose.unwrap import unwrap
+from generator.diagnose.lines.unwrap import unwrap
 from generator.query import logql, logsql
 from generator.query.signature import Signature
 from generator.servers import answers

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from generator.catalog.model import Entry, Harmless
 from generator.diagnose.hints import Hints
+from generator.diagnose.lines.klog import said
 from generator.diagnose.templates import Template
-from generator.diagnose.unwrap import said
 
 SHOWN_CHARACTERS = 1000  # of a line
 _PROOFS_KEPT = 3

@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from generator.diagnose.unwrap import KLOG, TEXTS, begins, fields, message
+from generator.diagnose.lines.keys import TEXTS
+from generator.diagnose.lines.klog import KLOG, begins
+from generator.diagnose.lines.records import fields, message
 
 _VALUE_BYTES = 16 << 20  # a document is taken apart if each of its values is smaller
 _FIELD_BYTES = 1 << 20

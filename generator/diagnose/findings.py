@@ -16,10 +16,11 @@ from generator.diagnose.diagnosis import (
     Proof,
 )
 from generator.diagnose.hints import NOTHING_TOLD, Hints
+from generator.diagnose.lines.klog import said
+from generator.diagnose.lines.programs import other_program
 from generator.diagnose.ranking import ranked
 from generator.diagnose.scan import Event, Scanner
 from generator.diagnose.sections import KERNEL
-from generator.diagnose.unwrap import other_program, said
 from generator.diagnose.windows import Window
 from generator.query.signature import Signature, compile_re2
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from generator.diagnose.unwrap import opens
+from generator.diagnose.lines.unwrap import opens
 
 _SAMPLE = 1 << 16  # bytes that tell the width
 _NARROW, _WIDE = 40, 500  # columns of terminals in use

@@ -5,7 +5,9 @@ import re
 from dataclasses import dataclass
 from typing import TypeVar
 
-from generator.diagnose.unwrap import TEXTS, Line, is_of_kubelet
+from generator.diagnose.lines.keys import TEXTS
+from generator.diagnose.lines.klog import is_of_kubelet
+from generator.diagnose.lines.line import Line
 
 _MOST = 50_000  # of each kind that are remembered
 _LONGEST_LINE = 1 << 12  # bytes of a line; longer ones may be pieces of a message

@@ -12,6 +12,13 @@ import re2
 
 from generator.diagnose import hints
 from generator.diagnose.hints import NOTHING_TOLD, Hints
+from generator.diagnose.lines.klog import begins, is_error, is_of_kubelet, printed_at, said
+from generator.diagnose.lines.line import Line
+from generator.diagnose.lines.moments import moment, time_in
+from generator.diagnose.lines.programs import other_program
+from generator.diagnose.lines.re2_dialect import for_re2
+from generator.diagnose.lines.unknown_fronts import apart
+from generator.diagnose.lines.unwrap import unwrap
 from generator.diagnose.memory import (
     CRI_CUT,
     FRONT_BYTES,
@@ -24,20 +31,6 @@ from generator.diagnose.memory import (
 )
 from generator.diagnose.searching import KeySearch
 from generator.diagnose.sections import Sections, is_border
-from generator.diagnose.unwrap import (
-    Line,
-    apart,
-    begins,
-    for_re2,
-    is_error,
-    is_of_kubelet,
-    moment,
-    other_program,
-    printed_at,
-    said,
-    time_in,
-    unwrap,
-)
 from generator.diagnose.windows import AROUND, Window
 from generator.query.signature import Signature, Signatures
 

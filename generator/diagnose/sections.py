@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from generator.diagnose.lines.line import Line
+from generator.diagnose.lines.pod_names import FILES_OF_PODS
+from generator.diagnose.lines.programs import names_a_program
+from generator.diagnose.lines.re2_dialect import for_re2
+from generator.diagnose.lines.unwrap import unwrap
 from generator.diagnose.memory import Origin
 from generator.diagnose.searching import KeySearch
-from generator.diagnose.unwrap import FILES_OF_PODS, Line, for_re2, names_a_program, unwrap
 from generator.diagnose.windows import Window
 
 _LONGEST_HEADING = 400  # bytes of a heading

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from generator.diagnose.unwrap import KLOG, Line
+from generator.diagnose.lines.klog import KLOG
+from generator.diagnose.lines.line import Line
 
 _MOST_TEMPLATES = 500  # templates that are kept apart
 _TEXTS_KNOWN = 10_000  # texts whose template is known

@@ -7,7 +7,8 @@ from generator.base import names
 from generator.catalog.model import Catalog, Entry, LogSignal
 from generator.catalog.wordings import by_alert
 from generator.compile.rule import Rules
-from generator.diagnose import exports, hints, scan, sections, unwrap
+from generator.diagnose import exports, hints, scan, sections
+from generator.diagnose.lines.wrapping_patterns import wrapping_patterns
 from generator.diagnose.report.sentences import fix_of_unknown
 from generator.query.signature import Signature
 
@@ -24,7 +25,7 @@ def to_the_browser(rules: Rules, catalog: Catalog) -> dict[str, Any]:
     return {
         "entries": entries,
         "harmless": harmless,
-        "wrappings": unwrap.wrapping_patterns(),
+        "wrappings": wrapping_patterns(),
         "sections": sections.section_patterns(),
         "hints": hints.hint_patterns(),
         "search": scan.head_patterns(),

@@ -1,5 +1,5 @@
 "use strict";
-// What a program printed, inside all that collectors and tools wrap around it: generator/diagnose/unwrap.py for the
+// What a program printed, inside all that collectors and tools wrap around it: generator/diagnose/lines/ for the
 // browser, with the same patterns. RE2 reads them: the browser's own regular expressions never see the log.
 
 const Unwrap = (() => {

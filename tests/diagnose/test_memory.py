@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from generator.diagnose import scan, unwrap
+from generator.diagnose import scan
 from generator.diagnose.diagnosis import Diagnosis
 from generator.diagnose.findings import Findings
+from generator.diagnose.lines.line import Line
+from generator.diagnose.lines.unwrap import unwrap
 from generator.diagnose.windows import Window
 from tests import once
 
@@ -72,9 +74,9 @@ def unwrapped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The lines that were unwrapped, as often as they were."""
     found: list[str] = []
 
-    def counted(line: str, now: datetime) -> unwrap.Line:
+    def counted(line: str, now: datetime) -> Line:
         found.append(line)
-        return unwrap.unwrap(line, now)
+        return unwrap(line, now)
 
     monkeypatch.setattr(scan, "unwrap", counted)
     return found

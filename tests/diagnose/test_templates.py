@@ -1,7 +1,7 @@
 """Error lines that no entry explains, grouped by what they have in common."""
 
+from generator.diagnose.lines.line import Line
 from generator.diagnose.templates import Templates
-from generator.diagnose.unwrap import Line
 
 KEPT = 500
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
