@@ -45,8 +45,9 @@ class _HeldByLoki:
         self._start = start
         self._hidden = hidden
 
-    def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
-        return self._loki.evaluate(self._own(expr), self._start, step, count)
+    def evaluate(self, expr: str, step: float, numbers: Sequence[int]) -> list[Series]:
+        # All up to the last at once: a Loki reads the lines once for that.
+        return self._loki.evaluate(self._own(expr), self._start, step, max(numbers))
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         begin = self._start * NANOSECONDS_A_SECOND

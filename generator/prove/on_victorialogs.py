@@ -65,8 +65,8 @@ class _HeldByVictoriaLogs:
         self._streams = streams
         self._start = start
 
-    def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
-        return self.store.evaluate(expr, self._start, step, count)
+    def evaluate(self, expr: str, step: float, numbers: Sequence[int]) -> list[Series]:
+        return self.store.evaluate(expr, self._start, step, numbers)
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         begin = self._start * NANOSECONDS_A_SECOND - _EARLIER

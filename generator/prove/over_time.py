@@ -30,8 +30,8 @@ _HOUR = 3600
 class Held(Protocol):
     """The streams of one test in a store; what is asked here sees no other lines. Times are seconds of the test."""
 
-    def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
-        """The answers to an expression at the start of the test and `count` steps after it."""
+    def evaluate(self, expr: str, step: float, numbers: Sequence[int]) -> list[Series]:
+        """The answers to an expression at the steps with these numbers at least, of which the test's start has 0."""
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         """The lines that an expression counts, with their times."""
@@ -112,18 +112,21 @@ def judged(promtool: Path, suite: Suite, answered: Sequence[Answered | str]) -> 
 def _answered(store: Store, test: LogTest, suite: Suite) -> Answered:
     interval = suite.tests.interval
     rules = log_tests.looked_at(test, suite.rules)
-    count = log_tests.steps(test, interval)
     length = log_tests.length(test, interval)
     start = first_step(time.time() - length - _MARGIN, interval)
     held = store.hold(test.streams, start)
     answers = []
-    query_answers: dict[str, list[Series]] = {}
+    asked: dict[str, set[int]] = {}
     for rule in rules:
-        answer = held.evaluate(rule["expr"], interval, count)
+        looked_at = log_tests.looked_at_steps(test, rule["alert"], interval)
+        deciding = log_tests.deciding_steps(rule, looked_at, interval)
+        answer = held.evaluate(rule["expr"], interval, deciding)
         answers.append(answer)
-        for text in log_tests.asked(rule, answer):
-            if text not in query_answers:
-                query_answers[text] = held.evaluate(text, interval, count)
+        for text, numbers in log_tests.asked(rule, answer, looked_at).items():
+            asked.setdefault(text, set()).update(numbers)
+    query_answers = {}
+    for text, numbers in asked.items():
+        query_answers[text] = held.evaluate(text, interval, sorted(numbers))
     files = log_tests.as_promtool(test, rules, answers, query_answers, interval)
     return Answered(files, rules, held, length)
 

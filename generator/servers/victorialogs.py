@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -85,13 +85,16 @@ class VictoriaLogs:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
-        """The answers to an expression at `count` steps after the first, each as vmalert gets it; `start` in seconds.
+    def evaluate(
+        self, expr: str, start: int, step: float, numbers: Iterable[int]
+    ) -> list[Series]:
+        """The answers to an expression at the steps with these numbers, each as vmalert gets it; the first step, with
+        number 0, is at `start` in seconds.
 
         Raises ValueError if an answer has several values for the same labels.
         """
         by_labels: dict[_LabelPairs, dict[int, str]] = {}
-        for number in range(count + 1):
+        for number in numbers:
             later = round(number * step * NANOSECONDS_A_SECOND)
             moment = start * NANOSECONDS_A_SECOND + later
             for labels, value in self._at(expr, moment):
