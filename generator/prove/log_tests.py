@@ -75,20 +75,16 @@ def looked_at_steps(test: LogTest, alert: str, interval: float) -> set[int]:
     }
 
 
-def deciding_steps(rule: Rule, looked_at: Iterable[int], interval: float) -> list[int]:
-    """The evaluations on which the alerts at some of them depend: those, and as many before as `for` is long.
+def steps_of_for(rule: Rule, interval: float) -> int:
+    """How many evaluations before one decide whether an alert fires at it.
 
-    Raises ValueError if that is no duration.
+    Raises ValueError if `for` is no duration.
     """
     try:
         hold = seconds(str(rule.get("for") or "0"))
     except ValueError as error:
         raise ValueError(f"`for` of {rule['alert']}: {error}") from error
-    before = math.ceil(_milliseconds(hold) / _milliseconds(interval))
-    deciding: set[int] = set()
-    for step in looked_at:
-        deciding.update(range(max(step - before, 0), step + 1))
-    return sorted(deciding)
+    return math.ceil(_milliseconds(hold) / _milliseconds(interval))
 
 
 def length(test: LogTest, interval: float) -> float:

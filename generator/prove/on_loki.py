@@ -1,7 +1,7 @@
 """A real Loki as the store on which log rules are proven."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from generator.base.lines import NANOSECONDS_A_SECOND, Labels
@@ -45,8 +45,10 @@ class _HeldByLoki:
         self._start = start
         self._hidden = hidden
 
-    def evaluate(self, expr: str, step: float, numbers: Sequence[int]) -> list[Series]:
-        # All up to the last at once: a Loki reads the lines once for that.
+    def evaluate(
+        self, expr: str, step: float, numbers: Collection[int], _: int = 0
+    ) -> list[Series]:
+        # At all steps up to the last, for which a Loki reads the lines once.
         return self._loki.evaluate(self._own(expr), self._start, step, max(numbers))
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:

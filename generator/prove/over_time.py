@@ -5,7 +5,7 @@ The store evaluates the expressions, promtool judges the rest: `generator.prove.
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -30,8 +30,13 @@ _HOUR = 3600
 class Held(Protocol):
     """The streams of one test in a store; what is asked here sees no other lines. Times are seconds of the test."""
 
-    def evaluate(self, expr: str, step: float, numbers: Sequence[int]) -> list[Series]:
-        """The answers to an expression at the steps with these numbers at least, of which the test's start has 0."""
+    def evaluate(
+        self, expr: str, step: float, numbers: Collection[int], before: int = 0
+    ) -> list[Series]:
+        """The answers to an expression at the steps with these numbers, of which the test's start has 0.
+
+        And at so many steps before each of them, back to one at which there is none.
+        """
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         """The lines that an expression counts, with their times."""
@@ -119,14 +124,14 @@ def _answered(store: Store, test: LogTest, suite: Suite) -> Answered:
     asked: dict[str, set[int]] = {}
     for rule in rules:
         looked_at = log_tests.looked_at_steps(test, rule["alert"], interval)
-        deciding = log_tests.deciding_steps(rule, looked_at, interval)
-        answer = held.evaluate(rule["expr"], interval, deciding)
+        before = log_tests.steps_of_for(rule, interval)
+        answer = held.evaluate(rule["expr"], interval, looked_at, before)
         answers.append(answer)
         for text, numbers in log_tests.asked(rule, answer, looked_at).items():
             asked.setdefault(text, set()).update(numbers)
     query_answers = {}
     for text, numbers in asked.items():
-        query_answers[text] = held.evaluate(text, interval, sorted(numbers))
+        query_answers[text] = held.evaluate(text, interval, numbers)
     files = log_tests.as_promtool(test, rules, answers, query_answers, interval)
     return Answered(files, rules, held, length)
 

@@ -10,12 +10,12 @@ from generator.prove.log_tests import (
     alerting_rules,
     as_promtool,
     asked,
-    deciding_steps,
     looked_at,
     looked_at_steps,
     push,
     query,
     steps,
+    steps_of_for,
 )
 from generator.servers.loki import Series
 
@@ -82,24 +82,17 @@ def test_the_steps_that_a_test_looks_at(
 
 
 @pytest.mark.parametrize(
-    ("hold", "looked_at", "numbers"),
-    [
-        (None, [3], [3]),
-        ("0s", [3, 9], [3, 9]),
-        ("1m", [5], [3, 4, 5]),
-        ("1m1s", [5], [2, 3, 4, 5]),
-        ("1m", [1, 6, 7], [0, 1, 4, 5, 6, 7]),
-    ],
+    ("hold", "count"), [(None, 0), ("0s", 0), ("30s", 1), ("1m", 2), ("1m1s", 3)]
 )
-def test_an_alert_depends_on_the_steps_that_are_not_longer_ago_than_its_for(
-    hold: str | None, looked_at: list[int], numbers: list[int]
+def test_an_alert_depends_on_as_many_steps_before_as_its_for_is_long(
+    hold: str | None, count: int
 ) -> None:
-    assert deciding_steps({"alert": "A", "for": hold}, looked_at, 30) == numbers
+    assert steps_of_for({"alert": "A", "for": hold}, 30) == count
 
 
 def test_a_for_that_is_no_duration_is_said_with_its_alert() -> None:
     with pytest.raises(ValueError, match="`for` of A: not a duration such as 90s"):
-        deciding_steps({"alert": "A", "for": "soon"}, [1], 30)
+        steps_of_for({"alert": "A", "for": "soon"}, 30)
 
 
 def test_lines_of_one_time_get_times_of_their_own_that_are_not_later() -> None:
