@@ -1,6 +1,7 @@
 """Rule and diagnosis agree on every line, however it is wrapped; and nothing is lost between two windows."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -23,6 +24,9 @@ LINES = [line for entry in CATALOG.entries for sample in entry.samples for line 
     for path in sorted((ROOT / "tests" / "captures").rglob("*.log"))
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n")
 ]
+# What captures repeat with another time, process and nothing else. The dates of other texts stay.
+_MOMENT = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ |\"ts\":[\d.]+")
+APART_FROM_TIMES = list({_MOMENT.sub("", line): line for line in reversed(LINES)}.values())
 
 
 def journald_json(line: str) -> str:
@@ -88,7 +92,7 @@ def test_rule_and_diagnosis_agree_on_every_sample_line_in_every_dress(
 ) -> None:
     scanner = Scanner(SIGNATURES)
     different = []
-    for line in dict.fromkeys(LINES):
+    for line in APART_FROM_TIMES:
         rule = owners(line)
         found = set().union(
             *(event.owners for event in events(f"{dress(line)}\n".encode(), scanner))
