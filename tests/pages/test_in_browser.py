@@ -30,8 +30,6 @@ from tests.diagnose import test_strangers as strangers
 from tests.pages.browser import chromium, obtained
 
 READ = once.inputs()
-FILES = once.pages()
-PAGES = [file.path for file in FILES if file.path.endswith(".html")]
 SAMPLES = [*sorted(ROOT.glob("catalog/*/samples/*/*.log")), *FIRES, *SILENT]
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
 HEALTHY = "I1124 04:52:19.864465   30155 proxier.go:871] Syncing iptables rules took 12.5ms\n"
@@ -68,6 +66,11 @@ PASTE = """async (text) => {
 }"""
 
 
+def pages() -> list[str]:
+    """The names of all pages; to make them takes long, so whoever only reads this module does not."""
+    return [file.path for file in once.pages() if file.path.endswith(".html")]
+
+
 class Handler(SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", POLICY)
@@ -88,7 +91,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = tmp_path_factory.mktemp("site")
-    populate(written, FILES)
+    populate(written, once.pages())
     return written
 
 
@@ -540,7 +543,7 @@ def test_a_packed_log_is_unpacked_and_a_broken_one_is_refused(
 @ONCE
 def test_no_page_scrolls_sideways_on_a_phone(page: Page, address: str) -> None:
     wide = {}
-    for name in PAGES:
+    for name in pages():
         page.goto(f"{address}/{name}")
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > 390:
@@ -697,25 +700,25 @@ class Shapes(HTMLParser):
             pass
 
 
+@functools.cache
 def of_each_kind() -> list[str]:
     """Pages that have together whatever any page has: each new one has what none before it had."""
-    shapes = {file.path: Shapes(file.text).found for file in FILES if file.path in PAGES}
+    names = pages()
+    shapes = {file.path: Shapes(file.text).found for file in once.pages() if file.path in names}
     missing = set[tuple[str, ...]]().union(*shapes.values())
     chosen = []
     while missing:
-        richest = max(PAGES, key=lambda path: len(shapes[path] & missing))
+        richest = max(names, key=lambda path: len(shapes[path] & missing))
         missing -= shapes[richest]
         chosen.append(richest)
     return chosen
 
 
-KINDS = of_each_kind()
-
-
 def test_there_are_pages_of_each_kind() -> None:
-    assert {"index.html", "versions.html"} <= set(KINDS)
-    assert any(name.startswith("docs-") for name in KINDS)
-    assert any(name.startswith("KubeProxy") for name in KINDS)
+    kinds = of_each_kind()
+    assert {"index.html", "versions.html"} <= set(kinds)
+    assert any(name.startswith("docs-") for name in kinds)
+    assert any(name.startswith("KubeProxy") for name in kinds)
 
 
 PAPER = 718  # pixels between the margins of A4
@@ -725,7 +728,7 @@ PAPER = 718  # pixels between the margins of A4
 def test_every_page_fits_on_paper_and_shows_nothing_to_click(page: Page, address: str) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     page.set_viewport_size({"width": PAPER, "height": 1000})
-    for name in PAGES:
+    for name in pages():
         page.goto(f"{address}/{name}")
         assert page.evaluate("document.documentElement.scrollWidth") <= PAPER, name
         assert page.is_visible("main h1"), name
@@ -764,7 +767,7 @@ def faults(page: Page) -> list[str]:
 def test_axe_finds_no_fault(page: Page, address: str, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
     found = {}
-    for name in KINDS:
+    for name in of_each_kind():
         page.goto(f"{address}/{name}")
         found[name] = faults(page)
     page.goto(f"{address}/index.html")

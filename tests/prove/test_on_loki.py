@@ -15,6 +15,7 @@ from generator.catalog.load import load_tests
 from generator.catalog.model import Exclusion, LogSignal, LogTests, Variant
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
+from generator.pipeline import default_log_rules
 from generator.prove import over_time
 from generator.prove.on_loki import OnLoki
 from generator.query import logql
@@ -25,7 +26,7 @@ from tests.patterns import patterns, variants
 from tests.prove.suites import assert_all_pass, said_of
 
 INPUTS = once.inputs()
-RULES = [file.text for file in once.compiled().files if file.path.startswith("loki/")]
+RULES = default_log_rules(INPUTS)
 SUITES = [
     pytest.param(entry.log_tests, id=entry.id)
     for entry in INPUTS.catalog.entries
