@@ -48,8 +48,9 @@ class _HeldByLoki:
     def evaluate(
         self, expr: str, step: float, numbers: Collection[int], _: int = 0
     ) -> list[Series]:
-        # At all steps up to the last, for which a Loki reads the lines once.
-        return self._loki.evaluate(self._own(expr), self._start, step, max(numbers))
+        # At all steps up to the last, for which a Loki reads the lines once; and at one more, as it leaves out the lines
+        # of the very last moment.
+        return self._loki.evaluate(self._own(expr), self._start, step, max(numbers) + 1)
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         begin = self._start * NANOSECONDS_A_SECOND

@@ -227,6 +227,27 @@ def test_a_rule_that_is_otherwise_fails(
     assert "FAILED" in run_one(tmp_path, TESTS, real_loki, promtool, RULE.replace(old, new), hidden)
 
 
+def test_a_line_of_the_moment_of_the_last_look_counts(
+    tmp_path: Path, real_loki: Loki, promtool: Path
+) -> None:
+    """It would not, if the moment were the end of what a Loki is asked for."""
+    tests = """
+rule_files: [rules.yaml]
+evaluation_interval: 30s
+tests:
+- name: once
+  input_streams:
+  - stream: '{app="door", house="red"}'
+    lines: [{at: 30s, line: open}]
+  alert_rule_test:
+  - eval_time: 30s
+    alertname: DoorOpen
+    exp_alerts: [{exp_labels: {house: red}, exp_annotations: {summary: 1 times at red}}]
+"""
+    rule = RULE.replace("for: 1m", "for: 0s").replace("> 1", "> 0")
+    assert run_one(tmp_path, tests, real_loki, promtool, rule) == ""
+
+
 def test_lines_after_the_last_evaluation_are_none_of_the_future(
     tmp_path: Path, real_loki: Loki, promtool: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """What the options by the ruler's release do on the real rulers: which refuse them, which take them and do nothing."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -191,11 +192,13 @@ def test_loki_2_refuses_the_whole_file_with_any_of_them(pinned_loki: Path, tmp_p
         ({"query_offset": "1m"}, {}),
         ({}, {"keep_firing_for": "1h"}),
     ]
-    for group, rule in asked:
-        good = File("good.yaml", one_rule({"name": "good"}, {"alert": "Good"}).text)
-        with start([one_rule(group, rule), good]) as loki:
-            time.sleep(5)  # it looks at its files every second
-            assert shown(loki) is None
+    good = File("good.yaml", one_rule({"name": "good"}, {"alert": "Good"}).text)
+    with ExitStack() as running:
+        lokis = [
+            running.enter_context(start([one_rule(group, rule), good])) for group, rule in asked
+        ]
+        time.sleep(5)  # each looks at its files every second
+        assert [shown(loki) for loki in lokis] == [None] * len(asked)
 
 
 def test_loki_3_holds_to_a_limit_and_drops_what_would_keep_an_alert_firing(
