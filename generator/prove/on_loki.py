@@ -46,10 +46,10 @@ class _HeldByLoki:
         self._hidden = hidden
 
     def evaluate(
-        self, expr: str, step: float, numbers: Collection[int], _: int = 0
+        self, expr: str, step: float, numbers: Collection[int], before: int = 0
     ) -> list[Series]:
-        # At all steps up to the last, for which a Loki reads the lines once; and at one more, as it leaves out the lines
-        # of the very last moment.
+        # At all steps up to the last, for which a Loki reads the lines once; and at one more, as it leaves out those of
+        # the very last moment.
         return self._loki.evaluate(self._own(expr), self._start, step, max(numbers) + 1)
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
