@@ -22,12 +22,14 @@ from filelock import FileLock
 from hypothesis import settings
 from hypothesis.errors import HypothesisException
 
-from generator.catalog.load import load
+from generator.compile.rules import compile_rules
+from generator.outputs import render_one
 from generator.pipeline import compile_catalog
 from generator.prove import local_victorialogs, tools
 from generator.prove.tools import Tool
 from generator.servers.loki import Loki
 from generator.servers.victorialogs import VictoriaLogs
+from tests import once
 from tests.forked import Forking
 from tests.lab import programs
 from tests.lokis import RELEASES, StartLoki
@@ -318,9 +320,20 @@ def compiled_for(profile: str, folder: Path) -> dict[str, str]:
     path = folder / "site.yaml"
     path.write_text(profile, encoding="utf-8")
     if profile not in _COMPILED:
-        files = compile_catalog(load(profile=path), "output").files
+        files = compile_catalog(once.for_site(path), "output").files
         _COMPILED[profile] = {file.path: file.text for file in files}
     return dict(_COMPILED[profile])
+
+
+def metric_rules_for(profile: str, folder: Path) -> str:
+    """The Prometheus rules alone: all other files take most of the time."""
+    path = folder / "site.yaml"
+    path.write_text(profile, encoding="utf-8")
+    inputs = once.for_site(path)
+    assert inputs.problems == ()
+    rules = compile_rules(inputs.catalog, inputs.profile)
+    (file,) = render_one("prometheus", rules, inputs.catalog, inputs.profile)
+    return file.text
 
 
 @pytest.fixture(scope="session", params=tools.PROMTOOL.pinned)

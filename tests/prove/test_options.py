@@ -12,7 +12,7 @@ from generator.base import subprocesses
 from generator.base.disk import populate
 from generator.base.file import File
 from generator.servers.loki import Loki
-from tests.conftest import compiled_for, obtained
+from tests.conftest import compiled_for, metric_rules_for, obtained
 from tests.lokis import RELEASES
 
 LOGS, METRICS, VICTORIA_LOGS = (
@@ -97,7 +97,7 @@ def test_promtool_accepts_them_where_its_release_knows_them(
 def test_both_promtools_keep_an_alert_firing(pinned_promtool: Path, tmp_path: Path) -> None:
     """The rule as it is written; the series ends after five minutes."""
     asked = 'rulers: {prometheus: "2.42"}\nprometheus: {limit: 500, keep_firing_for: 20m}\n'
-    text = compiled_for(asked, tmp_path)[METRICS]
+    text = metric_rules_for(asked, tmp_path)
     target = (
         'job="kube-proxy", instance="10.0.0.1:10249", node="n", pod="p", namespace="kube-system"'
     )
