@@ -1,7 +1,6 @@
 """Rule and diagnosis agree on every line, however it is wrapped; and nothing is lost between two windows."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -14,6 +13,7 @@ from generator.diagnose.scan import Event, Scanner
 from generator.diagnose.windows import AROUND, BLOCK, Window, windows
 from generator.query.signature import Signature
 from tests import once
+from tests.catalog.test_lines import apart_from_times
 from tests.conftest import ROOT
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -24,9 +24,6 @@ LINES = [line for entry in CATALOG.entries for sample in entry.samples for line 
     for path in sorted((ROOT / "tests" / "captures").rglob("*.log"))
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n")
 ]
-# What captures repeat with another time, process and nothing else. The dates of other texts stay.
-_MOMENT = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ |\"ts\":[\d.]+")
-APART_FROM_TIMES = list({_MOMENT.sub("", line): line for line in reversed(LINES)}.values())
 
 
 def journald_json(line: str) -> str:
@@ -92,7 +89,7 @@ def test_rule_and_diagnosis_agree_on_every_sample_line_in_every_dress(
 ) -> None:
     scanner = Scanner(SIGNATURES)
     different = []
-    for line in APART_FROM_TIMES:
+    for line in apart_from_times(LINES):
         rule = owners(line)
         found = set().union(
             *(event.owners for event in events(f"{dress(line)}\n".encode(), scanner))
