@@ -40,7 +40,7 @@ class Version:
         """Whether the patch release is known too."""
         return len(self.release) == 3
 
-    @cached_property  # many versions are compared with the same few of the tables
+    @cached_property
     def key(self) -> tuple[object, ...]:
         """For sorting: by release; its pre-releases come first, a builder's builds after it, by their numbers."""
         return (
