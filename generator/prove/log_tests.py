@@ -139,12 +139,12 @@ def asked(rule: Rule, answer: Iterable[Series], looked_at: Set[int]) -> dict[str
     texts: dict[str, set[int]] = {}
     for series in answer:
         given = looked_at & series.values.keys()
-        for text in _asked_for(rule, _without_hidden(series.labels)):
+        for text in _queries_of_alert(rule, _without_hidden(series.labels)):
             texts.setdefault(text, set()).update(given)
     return {text: given for text, given in texts.items() if given}
 
 
-def _asked_for(rule: Rule, labels: Labels) -> Iterator[str]:
+def _queries_of_alert(rule: Rule, labels: Labels) -> Iterator[str]:
     """What the rule's annotations ask for in an alert with these labels."""
     for name, template in _annotations(rule).items():
         try:
