@@ -253,17 +253,15 @@ def test_the_examples_for_ci_name_what_there_is(tmp_path: Path) -> None:
     assert subprocess.run(command, check=False).returncode == 0
 
 
-def links() -> Iterator[tuple[str, str]]:
-    for document in DOCUMENTS:
-        for token in tokens(document):
-            for child in token.children or ():
-                if child.type == "link_open":
-                    yield document, str(child.attrGet("href"))
+def links(document: str) -> Iterator[str]:
+    for token in tokens(document):
+        for child in token.children or ():
+            if child.type == "link_open":
+                yield str(child.attrGet("href"))
 
 
-@pytest.mark.parametrize(("document", "target"), list(links()))
-def test_every_link_leads_to_a_file(document: str, target: str) -> None:
-    assert (
-        target.startswith("https://")
-        or (ROOT / document).parent.joinpath(target.partition("#")[0]).exists()
-    )
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_leads_to_a_file(document: str) -> None:
+    files = [target for target in links(document) if not target.startswith("https://")]
+    folder = (ROOT / document).parent
+    assert [target for target in files if not (folder / target.partition("#")[0]).exists()] == []

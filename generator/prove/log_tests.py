@@ -1,14 +1,15 @@
 """Unit tests of log rules: what is pushed, what is asked, and the same test in promtool's words. No IO.
 
-Loki has no unit tests, nor has VictoriaLogs. Here the store itself evaluates each rule's expression at every step, and
-promtool, which holds the rule engine that Loki's ruler uses too, takes the answers as series: it knows `for`,
-resolution, templates, and how to say what it expected and what it got. What a template asks (`query`) is asked of the
-store too, at every step. That vmalert's engine judges alike is shown by the tests.
+Loki has no unit tests, nor has VictoriaLogs. Here the store itself evaluates each rule's expression at every step on
+which an expected alert depends, and promtool, which holds the rule engine that Loki's ruler uses too, takes the answers
+as series: it knows `for`, resolution, templates, and how to say what it expected and what it got. What a template asks
+(`query`) is asked of the store too, at the steps whose alerts are compared. That vmalert's engine judges alike is shown
+by the tests.
 """
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import yaml
@@ -65,6 +66,27 @@ def steps(test: LogTest, interval: float) -> int:
     return math.ceil(max(times) / interval)
 
 
+def looked_at_steps(test: LogTest, alert: str, interval: float) -> set[int]:
+    """The evaluations whose alerts the test compares, those of this name."""
+    return {
+        _milliseconds(seconds(check["eval_time"])) // _milliseconds(interval)
+        for check in test.checks
+        if check["alertname"] == alert
+    }
+
+
+def steps_of_for(rule: Rule, interval: float) -> int:
+    """How many evaluations before one decide whether an alert fires at it.
+
+    Raises ValueError if `for` is no duration.
+    """
+    try:
+        hold = seconds(str(rule.get("for") or "0"))
+    except ValueError as error:
+        raise ValueError(f"`for` of {rule['alert']}: {error}") from error
+    return math.ceil(_milliseconds(hold) / _milliseconds(interval))
+
+
 def length(test: LogTest, interval: float) -> float:
     """Seconds from the start of the test to the last evaluation or line, whichever comes later."""
     last = steps(test, interval) * interval
@@ -111,18 +133,25 @@ def times_of_stream(stream: LogStream, base: int) -> tuple[int, int]:
     return base - before_last, base + 1
 
 
-def asked(rule: Rule, answer: Iterable[Series]) -> list[str]:
-    """What the rule's annotations ask for, for each series that its expression gives. Raises ValueError if a test
-    cannot know that."""
-    places = [_without_hidden(series.labels) for series in answer]
-    texts: list[str] = []
+def asked(rule: Rule, answer: Iterable[Series], looked_at: Set[int]) -> dict[str, set[int]]:
+    """What the rule's annotations ask for at the evaluations whose alerts are compared, for each series that its
+    expression gives then. Raises ValueError if a test cannot know that."""
+    texts: dict[str, set[int]] = {}
+    for series in answer:
+        given = looked_at & series.values.keys()
+        for text in _queries_of_alert(rule, _without_hidden(series.labels)):
+            texts.setdefault(text, set()).update(given)
+    return {text: given for text, given in texts.items() if given}
+
+
+def _queries_of_alert(rule: Rule, labels: Labels) -> Iterator[str]:
+    """What the rule's annotations ask for in an alert with these labels."""
     for name, template in _annotations(rule).items():
         try:
             for query in templates.queries(template):
-                texts += [query.text(labels) for labels in places]
+                yield query.text(labels)
         except ValueError as error:
             raise ValueError(f"annotation {name} of {rule['alert']}: {error}") from error
-    return list(dict.fromkeys(texts))
 
 
 def as_promtool(
@@ -228,4 +257,8 @@ def _values(values: Mapping[int, str], count: int) -> str:
 
 
 def _duration(length: float) -> str:
-    return f"{round(length * 1000)}ms"
+    return f"{_milliseconds(length)}ms"
+
+
+def _milliseconds(length: float) -> int:
+    return round(length * 1000)

@@ -1,7 +1,7 @@
 """A real Loki as the store on which log rules are proven."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from generator.base.lines import NANOSECONDS_A_SECOND, Labels
@@ -45,8 +45,12 @@ class _HeldByLoki:
         self._start = start
         self._hidden = hidden
 
-    def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
-        return self._loki.evaluate(self._own(expr), self._start, step, count)
+    def evaluate(
+        self, expr: str, step: float, numbers: Collection[int], before: int = 0
+    ) -> list[Series]:
+        # At all steps up to the last, for which a Loki reads the lines once; and at one more, as it leaves out those of
+        # the very last moment.
+        return self._loki.evaluate(self._own(expr), self._start, step, max(numbers) + 1)
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         begin = self._start * NANOSECONDS_A_SECOND

@@ -5,7 +5,7 @@ Each test has a tenant of its own, so no rule of the site sees its lines, and it
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from generator.base.lines import NANOSECONDS_A_SECOND
 from generator.base.names import TEST_LABEL
@@ -65,8 +65,10 @@ class _HeldByVictoriaLogs:
         self._streams = streams
         self._start = start
 
-    def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
-        return self.store.evaluate(expr, self._start, step, count)
+    def evaluate(
+        self, expr: str, step: float, numbers: Collection[int], before: int = 0
+    ) -> list[Series]:
+        return self.store.evaluate(expr, self._start, step, numbers, before)
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         begin = self._start * NANOSECONDS_A_SECOND - _EARLIER

@@ -5,7 +5,7 @@ The store evaluates the expressions, promtool judges the rest: `generator.prove.
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -30,8 +30,13 @@ _HOUR = 3600
 class Held(Protocol):
     """The streams of one test in a store; what is asked here sees no other lines. Times are seconds of the test."""
 
-    def evaluate(self, expr: str, step: float, count: int) -> list[Series]:
-        """The answers to an expression at the start of the test and `count` steps after it."""
+    def evaluate(
+        self, expr: str, step: float, numbers: Collection[int], before: int = 0
+    ) -> list[Series]:
+        """The answers to an expression at the steps with these numbers, of which the test's start has 0.
+
+        And at so many steps before each of them, back to one at which there is none.
+        """
 
     def counted(self, expr: str, length: float) -> list[tuple[float, str]]:
         """The lines that an expression counts, with their times."""
@@ -112,18 +117,21 @@ def judged(promtool: Path, suite: Suite, answered: Sequence[Answered | str]) -> 
 def _answered(store: Store, test: LogTest, suite: Suite) -> Answered:
     interval = suite.tests.interval
     rules = log_tests.looked_at(test, suite.rules)
-    count = log_tests.steps(test, interval)
     length = log_tests.length(test, interval)
     start = first_step(time.time() - length - _MARGIN, interval)
     held = store.hold(test.streams, start)
     answers = []
-    query_answers: dict[str, list[Series]] = {}
+    asked: dict[str, set[int]] = {}
     for rule in rules:
-        answer = held.evaluate(rule["expr"], interval, count)
+        looked_at = log_tests.looked_at_steps(test, rule["alert"], interval)
+        before = log_tests.steps_of_for(rule, interval)
+        answer = held.evaluate(rule["expr"], interval, looked_at, before)
         answers.append(answer)
-        for text in log_tests.asked(rule, answer):
-            if text not in query_answers:
-                query_answers[text] = held.evaluate(text, interval, count)
+        for text, numbers in log_tests.asked(rule, answer, looked_at).items():
+            asked.setdefault(text, set()).update(numbers)
+    query_answers = {}
+    for text, numbers in asked.items():
+        query_answers[text] = held.evaluate(text, interval, numbers)
     files = log_tests.as_promtool(test, rules, answers, query_answers, interval)
     return Answered(files, rules, held, length)
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -85,25 +85,23 @@ class VictoriaLogs:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def evaluate(self, expr: str, start: int, step: float, count: int) -> list[Series]:
-        """The answers to an expression at `count` steps after the first, each as vmalert gets it; `start` in seconds.
+    def evaluate(
+        self, expr: str, start: int, step: float, numbers: Iterable[int], before: int = 0
+    ) -> list[Series]:
+        """The answers to an expression at the steps with these numbers, each as vmalert gets it.
 
+        And at so many steps before each of them, back to one at which there is none. Step 0 is at `start`, in seconds.
         Raises ValueError if an answer has several values for the same labels.
         """
-        by_labels: dict[_LabelPairs, dict[int, str]] = {}
-        for number in range(count + 1):
-            later = round(number * step * NANOSECONDS_A_SECOND)
-            moment = start * NANOSECONDS_A_SECOND + later
-            for labels, value in self._at(expr, moment):
-                key = tuple(sorted(labels.items()))
-                values = by_labels.setdefault(key, {})
-                if number in values:
-                    raise ValueError(
-                        "VictoriaLogs gives several results for the same labels, which vmalert tells apart by "
-                        f"`stats_result`; let the query give one: {expr}"
-                    )
-                values[number] = value
-        return [Series(dict(key), values) for key, values in by_labels.items()]
+        answered: dict[int, list[LabelledValue]] = {}
+        for last in numbers:
+            for number in range(last, max(last - before, 0) - 1, -1):
+                if number not in answered:
+                    later = round(number * step * NANOSECONDS_A_SECOND)
+                    answered[number] = self._at(expr, start * NANOSECONDS_A_SECOND + later)
+                if not answered[number]:
+                    break
+        return _as_series(answered, expr)
 
     def _at(self, expr: str, moment: int) -> list[LabelledValue]:
         """The answer to an expression at a time in nanoseconds: labels and values."""
@@ -157,6 +155,22 @@ class VictoriaLogs:
             where = str(error) if isinstance(error, ShapeError) else ""
             raise self._client.stranger(_QUERY, answer, where) from error
         return sorted(lines)
+
+
+def _as_series(answered: Mapping[int, Sequence[LabelledValue]], expr: str) -> list[Series]:
+    """The answers to an expression by the numbers of their steps, brought together by labels."""
+    by_labels: dict[_LabelPairs, dict[int, str]] = {}
+    for number, answer in answered.items():
+        for labels, value in answer:
+            key = tuple(sorted(labels.items()))
+            values = by_labels.setdefault(key, {})
+            if number in values:
+                raise ValueError(
+                    "VictoriaLogs gives several results for the same labels, which vmalert tells apart by "
+                    f"`stats_result`; let the query give one: {expr}"
+                )
+            values[number] = value
+    return [Series(dict(key), values) for key, values in by_labels.items()]
 
 
 def _query_parameters(query: str, labels: Labels) -> dict[str, str]:

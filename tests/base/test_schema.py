@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 
 from generator.base import document, schema
 from generator.catalog.package import shipped_catalog
+from tests import once
 from tests.conftest import TINY
 
 ENTRIES = [
-    document.parse(path.read_text(encoding="utf-8"), path.name)[0].data
-    for path in [*TINY.glob("*/failure.yaml"), *shipped_catalog().glob("*/failure.yaml")]
+    *(
+        document.parse(path.read_text(encoding="utf-8"), path.name)[0].data
+        for path in TINY.glob("*/failure.yaml")
+    ),
+    *(entry.document.data for entry in once.inputs().catalog.entries),
 ]
 SCHEMA = json.loads((shipped_catalog() / "schema.json").read_text(encoding="utf-8"))
 FAST = jsonschema_rs.Draft202012Validator(SCHEMA)

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from pytest_httpserver import HTTPServer
 
-from generator.catalog.load import load
 from generator.prove import local_programs
+from tests import once
 from tests.conftest import Run, obtained
 from tests.lab.programs import PROMETHEUS
 from tests.lokis import StartLoki
@@ -323,7 +323,7 @@ BIND = (
 )
 LOG_ALERTS = ", ".join(
     alert
-    for row in load().catalog.entries
+    for row in once.inputs().catalog.entries
     if row.logs and row.logs.stream == "kube-proxy"
     for alert in row.log_alerts()
 )

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from generator.base import subprocesses
-from tests.conftest import compiled_for
+from tests.conftest import metric_rules_for
 
 SITE = "extends: mimir\nclusters: [c1, c2, c3]\n"
 
@@ -30,7 +30,7 @@ def verdict(
     promtool: Path, folder: Path, site: str, series: dict[str, str], at: dict[str, tuple[str, ...]]
 ) -> str:
     """What promtool says if the alert does not fire for just these clusters at these times."""
-    rules = compiled_for(site, folder)["prometheus/kube-proxy.rules.yaml"]
+    rules = metric_rules_for(site, folder)
     (folder / "rules.yaml").write_text(rules, encoding="utf-8")
     expr = 'ALERTS{alertname="KubeProxyMetricsMissing", alertstate="firing"}'
     test = {
@@ -72,6 +72,6 @@ def test_without_names_one_alert_tells_that_nothing_is_there(
 
 def test_the_label_of_the_site_is_used(tmp_path: Path) -> None:
     site = "clusters: [c1]\nprometheus: {labels: {cluster: k8s_cluster}}\n"
-    rules = compiled_for(site, tmp_path)["prometheus/kube-proxy.rules.yaml"]
+    rules = metric_rules_for(site, tmp_path)
     assert '(label_replace(vector(1), "k8s_cluster", "c1", "", ""))' in rules
     assert "unless on (k8s_cluster)\n" in rules

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from generator.base import subprocesses
-from tests.conftest import compiled_for
+from tests.conftest import metric_rules_for
 
 Labels = Mapping[str, str]
 
@@ -21,9 +21,7 @@ class Site:
 
     def __init__(self, profile: str, promtool: Path, folder: Path) -> None:
         self.promtool, self.folder = promtool, folder
-        (folder / "rules.yaml").write_text(
-            compiled_for(profile, folder)["prometheus/kube-proxy.rules.yaml"]
-        )
+        (folder / "rules.yaml").write_text(metric_rules_for(profile, folder))
 
     def run(self, *arguments: str) -> None:
         passed, said = subprocesses.run([str(self.promtool), *arguments], self.folder)

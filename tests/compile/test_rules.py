@@ -212,7 +212,7 @@ def test_the_numbers_of_the_milder_alert_are_its_own(tmp_path: Path) -> None:
         "alerts: {KubeProxyApiserverForbiddenServiceCIDR: {threshold: 50, keep_firing_for: 1h}}",
         encoding="utf-8",
     )
-    inputs = load(profile=site)
+    inputs = once.for_site(site)
     compiled = compile_rules(inputs.catalog, inputs.profile)
     assert " > 50" in alert(compiled, "KubeProxyApiserverForbiddenServiceCIDR").expr
     assert " > 50" not in alert(compiled, "KubeProxyApiserverForbidden").expr
@@ -303,7 +303,7 @@ def test_a_symptom_names_the_causes_that_come_beside_it(
     profile: str, symptom: str, named: str, tmp_path: Path
 ) -> None:
     (tmp_path / "site.yaml").write_text(profile, encoding="utf-8")
-    inputs = load(profile=tmp_path / "site.yaml")
+    inputs = once.for_site(tmp_path / "site.yaml")
     described = alert(compile_rules(inputs.catalog, inputs.profile), symptom).annotations[
         "description"
     ]

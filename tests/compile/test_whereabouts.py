@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from generator.catalog.load import Inputs, load
+from generator.catalog.load import Inputs
 from generator.compile.rule import CompiledAlert, Rules
 from generator.compile.rules import compile_rules
 from generator.compile.whereabouts import Carried, carried, whereabouts
 from generator.outputs import runbooks
-from tests import kubernetes_api
+from tests import kubernetes_api, once
 from tests.conftest import obtained
 from tests.documents import fenced
 from tests.lab import servers
@@ -46,7 +46,7 @@ LOG, METRIC, BUILD = (
 
 def site(profile: str, folder: Path) -> Inputs:
     (folder / "site.yaml").write_text(profile, encoding="utf-8")
-    return load(profile=folder / "site.yaml")
+    return once.for_site(folder / "site.yaml")
 
 
 def alert(inputs: Inputs, name: str) -> tuple[CompiledAlert, Rules]:

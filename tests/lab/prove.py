@@ -40,7 +40,9 @@ _LAST_SYNC = re.compile(
 @click.argument("names", nargs=-1, metavar="[STATE]...")
 @click.option("--list", "listing", is_flag=True, help="Name the states and end.")
 @click.option(
-    "--short", is_flag=True, help="Only one broken state and a healthy one, typed into sh only."
+    "--short",
+    is_flag=True,
+    help="Type into sh only; of the states, where none is named, one broken and one healthy.",
 )
 @click.option(
     "--page", "pages", multiple=True, metavar="ENTRY", help="Only the steps of this entry."
@@ -66,7 +68,7 @@ def main(
     """Types each step of a runbook that runs on the node into a shell there, and compares what it shows."""
     if listing:
         return click.echo("\n".join(state.name for state in STATES))
-    wanted = SHORT if short else names
+    wanted = names or (SHORT if short else ())
     if unknown := set(wanted) - {state.name for state in STATES}:
         raise click.UsageError(
             f"no state is called {', '.join(sorted(unknown))}; --list names them"

@@ -29,7 +29,7 @@ RULES = [ROOT / "output" / engine / "kube-proxy.rules.yaml" for engine in ("loki
 ALERTS = [
     {"alertname": rule["alert"], **rule["labels"]}
     for path in RULES
-    for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    for group in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["groups"]
     for rule in group["rules"]
     if "alert" in rule
 ]

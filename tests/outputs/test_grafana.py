@@ -20,7 +20,9 @@ from tests.lab.afterwards import filled
 
 FOLDER = ROOT / "output" / "grafana"
 DASHBOARD = json.loads((FOLDER / "kube-proxy.dashboard.json").read_text(encoding="utf-8"))
-ALERTING = yaml.safe_load((FOLDER / "kube-proxy.alerting.yaml").read_text(encoding="utf-8"))
+ALERTING = yaml.load(
+    (FOLDER / "kube-proxy.alerting.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
+)
 RULES = [rule for group in ALERTING["groups"] for rule in group["rules"]]
 # The fields that Grafana's provisioning reads (pkg/services/provisioning/alerting/rules_types.go), those of ours.
 QUERY = {

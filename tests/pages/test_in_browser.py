@@ -32,8 +32,6 @@ from tests.diagnose import test_strangers as strangers
 from tests.pages.browser import chromium, obtained
 
 READ = once.inputs()
-FILES = once.pages()
-PAGES = [file.path for file in FILES if file.path.endswith(".html")]
 SAMPLES = [*sorted(ROOT.glob("catalog/*/samples/*/*.log")), *FIRES, *SILENT]
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
 HEALTHY = "I1124 04:52:19.864465   30155 proxier.go:871] Syncing iptables rules took 12.5ms\n"
@@ -86,6 +84,12 @@ PASTE = """async (texts) => {
 AT_ONCE = 2_000_000  # characters of logs that a page is given in one call
 
 
+@functools.cache
+def pages() -> list[str]:
+    """The names of all pages; to make them takes long, so whoever only reads this module does not."""
+    return [file.path for file in once.pages() if file.path.endswith(".html")]
+
+
 class Handler(SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", POLICY)
@@ -106,7 +110,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = tmp_path_factory.mktemp("site")
-    populate(written, FILES)
+    populate(written, once.pages())
     return written
 
 
@@ -637,8 +641,6 @@ def test_a_packed_log_is_unpacked_and_a_broken_one_is_refused(
 
 NOT_ON_PAPER = ("header", ".copy", ".node", "#drop", ".stop", ".choose")
 PAPER = ViewportSize(width=718, height=1000)  # between the margins of A4, in pixels
-FRAMES = "".join(f'<iframe name="{name}" src="{name}"></iframe>' for name in PAGES)
-ALL_PAGES = f"<!doctype html><style>:root {{ color-scheme: light dark }}</style>{FRAMES}"
 LOOKS = """({ width, height, clickable }) => {
   const frames = [...document.querySelectorAll("iframe")];
   for (const { style } of frames) Object.assign(style, { border: 0, width: `${width}px`, height: `${height}px` });
@@ -668,6 +670,12 @@ class Looks:
     on_paper: Mapping[str, Mapping[str, Any]]
 
 
+def all_pages() -> str:
+    """A page that shows all others in frames."""
+    frames = "".join(f'<iframe name="{name}" src="{name}"></iframe>' for name in pages())
+    return f"<!doctype html><style>:root {{ color-scheme: light dark }}</style>{frames}"
+
+
 def look(page: Page, size: ViewportSize) -> Mapping[str, Mapping[str, Any]]:
     """What the pages in the frames of one look like in frames of a size."""
     found = page.evaluate(LOOKS, {**size, "clickable": NOT_ON_PAPER})
@@ -680,7 +688,7 @@ def looks(browser: Browser, address: str) -> Looks:
     with closing(Phone(browser, address)) as phone:
         page = phone.page
         frames = f"{address}/frames.html"
-        page.route(frames, lambda route: route.fulfill(body=ALL_PAGES, content_type="text/html"))
+        page.route(frames, lambda route: route.fulfill(body=all_pages(), content_type="text/html"))
         page.goto(frames)
         on_phone = look(page, PHONE)
         page.emulate_media(media="print", color_scheme="dark")
@@ -691,7 +699,7 @@ def looks(browser: Browser, address: str) -> Looks:
 
 @ONCE
 def test_no_page_scrolls_sideways_on_a_phone(looks: Looks) -> None:
-    assert looks.on_phone.keys() == set(PAGES)
+    assert looks.on_phone.keys() == set(pages())
     widths = {name: seen["width"] for name, seen in looks.on_phone.items()}
     assert {name: width for name, width in widths.items() if width > PHONE["width"]} == {}
 
@@ -845,9 +853,10 @@ class Shapes(HTMLParser):
             pass
 
 
+@functools.cache
 def of_each_kind() -> list[str]:
     """Pages that have together whatever any page has: each has, for its size, most of what none before it had."""
-    texts = {file.path: file.text for file in FILES if file.path in PAGES}
+    texts = {file.path: file.text for file in once.pages() if file.path in pages()}
     shapes = {path: Shapes(text).found for path, text in texts.items()}
     missing = set[tuple[str, ...]]().union(*shapes.values())
 
@@ -857,31 +866,29 @@ def of_each_kind() -> list[str]:
 
     chosen = []
     while missing:
-        richest = max(PAGES, key=worth)
+        richest = max(pages(), key=worth)
         missing -= shapes[richest]
         chosen.append(richest)
     return chosen
 
 
-KINDS = of_each_kind()
-
-
 def test_there_are_pages_of_each_kind() -> None:
-    assert {"index.html", "versions.html"} <= set(KINDS)
-    assert any(name.startswith("docs-") for name in KINDS)
-    assert any(name.startswith("KubeProxy") for name in KINDS)
+    kinds = of_each_kind()
+    assert {"index.html", "versions.html"} <= set(kinds)
+    assert any(name.startswith("docs-") for name in kinds)
+    assert any(name.startswith("KubeProxy") for name in kinds)
 
 
 @ONCE
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_fits_on_paper_and_shows_nothing_to_click(looks: Looks, name: str) -> None:
-    paper = looks.on_paper[name]
-    assert paper["width"] <= PAPER["width"]
-    assert paper["heading"]
-    assert paper["clickable"] == []
-    assert paper["cut"] == 0
-    assert paper["dark"]  # what it is printed from
-    assert paper["ground"] == "rgb(255, 255, 255)"  # ink is for the words
+def test_every_page_fits_on_paper_and_shows_nothing_to_click(looks: Looks) -> None:
+    assert looks.on_paper.keys() == set(pages())
+    for name, paper in looks.on_paper.items():
+        assert paper["width"] <= PAPER["width"], name
+        assert paper["heading"], name
+        assert paper["clickable"] == [], name
+        assert paper["cut"] == 0, name
+        assert paper["dark"], name  # what it is printed from
+        assert paper["ground"] == "rgb(255, 255, 255)", name  # ink is for the words
 
 
 @ONCE
@@ -917,7 +924,7 @@ def faults(page: Page) -> dict[str, list[str]]:
 @ONCE
 def test_axe_finds_no_fault_in_light_nor_in_dark(page: Page, address: str) -> None:
     found = {}
-    for name in KINDS:
+    for name in of_each_kind():
         page.goto(f"{address}/{name}")
         found[name] = faults(page)
     page.goto(f"{address}/index.html")
@@ -927,7 +934,7 @@ def test_axe_finds_no_fault_in_light_nor_in_dark(page: Page, address: str) -> No
     page.wait_for_selector("#hits li")
     found["words"] = faults(page)
     none: dict[str, list[str]] = {"light": [], "dark": []}
-    assert found == dict.fromkeys([*KINDS, "a log", "words"], none)
+    assert found == dict.fromkeys([*of_each_kind(), "a log", "words"], none)
     page.evaluate("document.documentElement.removeAttribute('lang')")
     assert all(faults(page).values())  # the tool works
 

@@ -7,8 +7,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pytest
-
 from generator.catalog import shipped
 from generator.catalog.load import load
 from generator.outputs import write
@@ -20,8 +18,17 @@ from tests.conftest import TINY, Run
 
 READ = once.inputs()
 DOCUMENTS = shipped.documents()
-FILES = {file.path: file.text for file in once.pages()}
-PAGES = {path: text for path, text in FILES.items() if path.endswith(".html")}
+
+
+@cache
+def texts() -> dict[str, str]:
+    """All files by name; to make them takes long, so whoever only reads this module does not."""
+    return {file.path: file.text for file in once.pages()}
+
+
+@cache
+def pages() -> dict[str, str]:
+    return {path: text for path, text in texts().items() if path.endswith(".html")}
 
 
 class Reading(HTMLParser):
@@ -55,21 +62,21 @@ class Reading(HTMLParser):
 
 @cache
 def reading_of(path: str) -> Reading:
-    return Reading(PAGES[path])
+    return Reading(pages()[path])
 
 
 def test_every_alert_has_a_page_with_its_name_as_the_heading() -> None:
     for alert in once.rules().alerts:
         assert (
             f'<h1 id="{alert.rule.alert.lower()}">{alert.rule.alert}</h1>'
-            in PAGES[f"{alert.rule.alert}.html"]
+            in pages()[f"{alert.rule.alert}.html"]
         )
 
 
 def test_the_first_page_leads_to_every_alert_by_its_title() -> None:
     for alert in once.rules().alerts:
-        assert f'<a href="{alert.rule.alert}.html">' in PAGES["index.html"]
-    headings = re.findall("<h2>(.*?)</h2>", PAGES["index.html"])
+        assert f'<a href="{alert.rule.alert}.html">' in pages()["index.html"]
+    headings = re.findall("<h2>(.*?)</h2>", pages()["index.html"])
     assert headings == [
         "Severity critical",
         "Severity warning",
@@ -80,38 +87,36 @@ def test_the_first_page_leads_to_every_alert_by_its_title() -> None:
 
 def test_every_document_is_a_page_that_the_first_one_leads_to() -> None:
     assert "docs.html" in reading_of("index.html").links
-    pages = {f"docs-{name}.html" for name in shipped.pages()}
-    assert {"docs-sites.html", "docs-readme.html"} < pages <= PAGES.keys()
-    assert pages <= set(reading_of("docs.html").links)
-    assert "- [Install](docs-install.html)\n" in FILES["llms.txt"]
+    documents = {f"docs-{name}.html" for name in shipped.pages()}
+    assert {"docs-sites.html", "docs-readme.html"} < documents <= pages().keys()
+    assert documents <= set(reading_of("docs.html").links)
+    assert "- [Install](docs-install.html)\n" in texts()["llms.txt"]
 
 
 def test_every_verb_and_key_is_explained_on_a_page() -> None:
-    assert '<h2 id="diagnose">' in PAGES["docs-commands.html"]
-    assert "<code>runbooks" in PAGES["docs-profile.html"]
+    assert '<h2 id="diagnose">' in pages()["docs-commands.html"]
+    assert "<code>runbooks" in pages()["docs-profile.html"]
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_every_link_leads_to_a_page_and_a_heading(path: str) -> None:
-    for link in reading_of(path).links:
+def test_every_link_leads_to_a_page_and_a_heading() -> None:
+    links = [(path, link) for path in pages() for link in reading_of(path).links]
+    for path, link in links:
         parts = urlsplit(link)
         if parts.scheme:
-            assert parts.scheme in ("http", "https")
+            assert parts.scheme in ("http", "https"), (path, link)
             continue
         to = parts.path or path
-        assert to in PAGES, link
-        assert not parts.fragment or unquote(parts.fragment) in reading_of(to).ids, link
+        assert to in pages(), (path, link)
+        assert not parts.fragment or unquote(parts.fragment) in reading_of(to).ids, (path, link)
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_loads_only_what_is_beside_it_and_holds_nothing_that_the_policy_refuses(
-    path: str,
-) -> None:
-    reading = reading_of(path)
-    assert "default-src 'none'" in PAGES[path]
-    assert set(reading.loads) - {"data:,"} <= FILES.keys()
-    assert reading.inline == []
-    assert len(reading.ids) == len(set(reading.ids))
+def test_a_page_loads_only_what_is_beside_it_and_holds_nothing_that_the_policy_refuses() -> None:
+    for path, text in pages().items():
+        reading = reading_of(path)
+        assert "default-src 'none'" in text, path
+        assert set(reading.loads) - {"data:,"} <= texts().keys(), path
+        assert reading.inline == [], path
+        assert len(reading.ids) == len(set(reading.ids)), path
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
@@ -120,11 +125,11 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     assert {
         file.path: file.text
         for file in site.files(again.files, again.rules, READ.catalog, DOCUMENTS)
-    } == FILES
+    } == texts()
 
 
 def test_the_library_comes_with_its_licence_and_version() -> None:
-    head = FILES["re2js.js"][:2500]
+    head = texts()["re2js.js"][:2500]
     assert "MIT License" in head
     assert "Copyright (c) 2023 Oleksii Vasyliev" in head
     assert "@version v2.10.0" in head
@@ -138,18 +143,18 @@ def test_all_that_is_written_is_known_again_and_replaced(tmp_path: Path) -> None
 
 
 def test_the_browser_is_told_what_it_needs_to_know_of_the_catalog() -> None:
-    told = json.loads(FILES["known.js"].partition("const CATALOG = ")[2].removesuffix(";\n"))
+    told = json.loads(texts()["known.js"].partition("const CATALOG = ")[2].removesuffix(";\n"))
     needed = known.to_the_browser(once.rules(), READ.catalog)
     assert told == json.loads(json.dumps(needed))
 
 
 def test_programs_find_each_alert_in_the_catalog() -> None:
-    alerts = json.loads(FILES["catalog.json"])["alerts"]
+    alerts = json.loads(texts()["catalog.json"])["alerts"]
     (one,) = (alert for alert in alerts if alert["alert"] == "KubeProxySyncSlow")
     assert one["failure"] == "sync-slow"
     assert one["severity"] == "warning"
     assert one["page"] == "KubeProxySyncSlow.html"
-    assert f"]({one['page']}): {one['title']}\n" in FILES["llms.txt"]
+    assert f"]({one['page']}): {one['title']}\n" in texts()["llms.txt"]
 
 
 def test_markup_of_an_entry_is_shown_and_never_run() -> None:
@@ -188,7 +193,7 @@ def test_the_command_writes_the_site_and_touches_no_rules(run: Run, tmp_path: Pa
     done = run("site", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "site: written, " in done.stderr
-    assert (tmp_path / "site" / "index.html").read_text(encoding="utf-8") == PAGES["index.html"]
+    assert (tmp_path / "site" / "index.html").read_text(encoding="utf-8") == pages()["index.html"]
     assert "site: unchanged, " in run("site", cwd=tmp_path).stderr
 
     assert run("generate", "--no-validate", "--output", "rules", cwd=tmp_path).returncode == 0
@@ -212,11 +217,11 @@ def test_a_table_has_a_head_only_where_the_head_says_something() -> None:
 
 
 def test_every_critical_page_that_can_stop_the_damage_begins_with_it() -> None:
-    texts = {file.path: file.text for file in once.compiled().files}
+    compiled = {file.path: file.text for file in once.compiled().files}
     leading = set()
     for alert in once.rules().alerts:
-        page = PAGES[f"{alert.rule.alert}.html"]
-        stops = "\n## Stop the damage\n" in texts[f"runbooks/{alert.rule.alert}.md"]
+        page = pages()[f"{alert.rule.alert}.html"]
+        stops = "\n## Stop the damage\n" in compiled[f"runbooks/{alert.rule.alert}.md"]
         critical = alert.rule.labels["severity"] == "critical"
         assert ('<a href="#stop-the-damage">' in page.partition("<h1")[0]) == (stops and critical)
         if stops and critical:

@@ -11,9 +11,11 @@ from generator.prove.log_tests import (
     as_promtool,
     asked,
     looked_at,
+    looked_at_steps,
     push,
     query,
     steps,
+    steps_of_for,
 )
 from generator.servers.loki import Series
 
@@ -61,6 +63,36 @@ def test_a_test_of_an_alert_that_no_rule_gives_cannot_pass() -> None:
 )
 def test_evaluations_reach_to_the_last_look(last: str, interval: float, count: int) -> None:
     assert steps(log_test(("0s", "A"), (last, "A")), interval) == count
+
+
+@pytest.mark.parametrize(
+    ("times", "interval", "numbers"),
+    [
+        (["0"], 30, {0}),
+        (["1m", "2m"], 30, {2, 4}),
+        (["1m29s", "1m"], 30, {2}),  # what promtool looks at is the evaluation before
+        (["300ms"], 0.1, {3}),
+    ],
+)
+def test_the_steps_that_a_test_looks_at(
+    times: list[str], interval: float, numbers: set[int]
+) -> None:
+    test = log_test(*((at, "A") for at in times), ("9m", "B"))
+    assert looked_at_steps(test, "A", interval) == numbers
+
+
+@pytest.mark.parametrize(
+    ("hold", "count"), [(None, 0), ("0s", 0), ("30s", 1), ("1m", 2), ("1m1s", 3)]
+)
+def test_an_alert_depends_on_as_many_steps_before_as_its_for_is_long(
+    hold: str | None, count: int
+) -> None:
+    assert steps_of_for({"alert": "A", "for": hold}, 30) == count
+
+
+def test_a_for_that_is_no_duration_is_said_with_its_alert() -> None:
+    with pytest.raises(ValueError, match="`for` of A: not a duration such as 90s"):
+        steps_of_for({"alert": "A", "for": "soon"}, 30)
 
 
 def test_lines_of_one_time_get_times_of_their_own_that_are_not_later() -> None:
@@ -142,7 +174,7 @@ def test_what_an_annotation_asks_is_known_for_each_series_and_its_answer_becomes
         "annotations": {"line": "{{ query (printf `x{node=%q}` $labels.node) }}"},
     }
     answer = [Series({f"{HIDDEN}node": "n1", TEST_LABEL: "t1"}, {1: "2"}), Series({}, {2: "1"})]
-    assert asked(rule, answer) == ['x{node="n1"}', 'x{node=""}']
+    assert asked(rule, answer, {1, 2, 3}) == {'x{node="n1"}': {1}, 'x{node=""}': {2}}
     test = LogTest("a test", (), ({"eval_time": "1m", "alertname": "A"},))
     answers = {'x{node="n1"}': [Series({"text": "said"}, {1: "7"})]}
     rules, tests = as_promtool(test, [rule], [answer], answers, 30)
@@ -169,4 +201,4 @@ def test_a_query_that_is_not_known_is_said_with_its_place() -> None:
         "annotations": {"line": "{{ query (printf `x %s` $value) }}"},
     }
     with pytest.raises(ValueError, match="annotation line of A: what `query` asks for"):
-        asked(rule, [Series({}, {})])
+        asked(rule, [Series({}, {})], set())

@@ -15,6 +15,7 @@ from generator.catalog.model import Exclusion, LogSignal, LogTests, Variant
 from generator.catalog.unit_tests import load_tests
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
+from generator.pipeline import default_log_rules
 from generator.prove import over_time
 from generator.prove.on_loki import OnLoki
 from generator.query import logql
@@ -25,7 +26,7 @@ from tests.patterns import patterns, variants
 from tests.prove.suites import assert_all_pass, said_of
 
 INPUTS = once.inputs()
-RULES = [file.text for file in once.compiled().files if file.path.startswith("loki/")]
+RULES = default_log_rules(INPUTS)
 SUITES = [
     pytest.param(entry.log_tests, id=entry.id)
     for entry in INPUTS.catalog.entries
@@ -224,6 +225,27 @@ def test_a_rule_that_is_otherwise_fails(
     old: str, new: str, hidden: bool, tmp_path: Path, real_loki: Loki, promtool: Path
 ) -> None:
     assert "FAILED" in run_one(tmp_path, TESTS, real_loki, promtool, RULE.replace(old, new), hidden)
+
+
+def test_a_line_of_the_moment_of_the_last_look_counts(
+    tmp_path: Path, real_loki: Loki, promtool: Path
+) -> None:
+    """It would not, if the moment were the end of what a Loki is asked for."""
+    tests = """
+rule_files: [rules.yaml]
+evaluation_interval: 30s
+tests:
+- name: once
+  input_streams:
+  - stream: '{app="door", house="red"}'
+    lines: [{at: 30s, line: open}]
+  alert_rule_test:
+  - eval_time: 30s
+    alertname: DoorOpen
+    exp_alerts: [{exp_labels: {house: red}, exp_annotations: {summary: 1 times at red}}]
+"""
+    rule = RULE.replace("for: 1m", "for: 0s").replace("> 1", "> 0")
+    assert run_one(tmp_path, tests, real_loki, promtool, rule) == ""
 
 
 def test_lines_after_the_last_evaluation_are_none_of_the_future(

@@ -1,6 +1,7 @@
 """What the options by the ruler's release do on the real rulers: which refuse them, which take them and do nothing."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from generator.base import subprocesses
 from generator.base.disk import populate
 from generator.base.file import File
 from generator.servers.loki import Loki
-from tests.conftest import compiled_for, obtained
+from tests.conftest import compiled_for, metric_rules_for, obtained
 from tests.lokis import RELEASES
 
 LOGS, METRICS, VICTORIA_LOGS = (
@@ -96,7 +97,7 @@ def test_promtool_accepts_them_where_its_release_knows_them(
 def test_both_promtools_keep_an_alert_firing(pinned_promtool: Path, tmp_path: Path) -> None:
     """The rule as it is written; the series ends after five minutes."""
     asked = 'rulers: {prometheus: "2.42"}\nprometheus: {limit: 500, keep_firing_for: 20m}\n'
-    text = compiled_for(asked, tmp_path)[METRICS]
+    text = metric_rules_for(asked, tmp_path)
     target = (
         'job="kube-proxy", instance="10.0.0.1:10249", node="n", pod="p", namespace="kube-system"'
     )
@@ -191,11 +192,13 @@ def test_loki_2_refuses_the_whole_file_with_any_of_them(pinned_loki: Path, tmp_p
         ({"query_offset": "1m"}, {}),
         ({}, {"keep_firing_for": "1h"}),
     ]
-    for group, rule in asked:
-        good = File("good.yaml", one_rule({"name": "good"}, {"alert": "Good"}).text)
-        with start([one_rule(group, rule), good]) as loki:
-            time.sleep(5)  # it looks at its files every second
-            assert shown(loki) is None
+    good = File("good.yaml", one_rule({"name": "good"}, {"alert": "Good"}).text)
+    with ExitStack() as running:
+        lokis = [
+            running.enter_context(start([one_rule(group, rule), good])) for group, rule in asked
+        ]
+        time.sleep(5)  # each looks at its files every second
+        assert [shown(loki) for loki in lokis] == [None] * len(asked)
 
 
 def test_loki_3_holds_to_a_limit_and_drops_what_would_keep_an_alert_firing(

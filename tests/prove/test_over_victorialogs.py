@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from generator.base.durations import seconds
+from generator.base.lines import NANOSECONDS_A_SECOND
 from generator.base.problems import ToolError
 from generator.catalog.model import LogTest, LogTests
 from generator.catalog.wrappings import DRESSES
@@ -17,8 +18,8 @@ from generator.pipeline import default_log_rules
 from generator.prove import log_tests, over_time
 from generator.prove.on_victorialogs import OnVictoriaLogs
 from generator.servers.http import Client, Endpoint
-from generator.servers.loki import first_step
-from generator.servers.victorialogs import VictoriaLogs
+from generator.servers.loki import Series, first_step
+from generator.servers.victorialogs import LabelledValue, VictoriaLogs
 from tests import once
 from tests.conftest import completed, obtained
 from tests.lab import programs
@@ -208,6 +209,29 @@ tests:
   - {{eval_time: {at}, alertname: DoorOpen, exp_alerts: [{alert if fires else ""}]}}
 """
     assert run_one(tmp_path, store, pinned_promtool, rule, tests) == ""
+
+
+def test_it_is_asked_back_to_the_step_at_which_there_is_nothing(
+    real_victoria_logs: VictoriaLogs,
+) -> None:
+    """A window of 30 s holds its beginning: a line of the second 60 is in that of step 3 alone."""
+    asked: list[int] = []
+    start = int(time.time()) - 600
+
+    class Noting(VictoriaLogs):
+        def _at(self, expr: str, moment: int) -> list[LabelledValue]:
+            asked.append((moment // NANOSECONDS_A_SECOND - start) // 30)
+            return super()._at(expr, moment)
+
+    with Client(Endpoint("VictoriaLogs", real_victoria_logs.url, tenant="9:3")) as client:
+        store = Noting(client)
+        at = str((start + 60) * NANOSECONDS_A_SECOND)
+        store.push([{"stream": {"app": "door"}, "values": [[at, "open"]]}])
+        store.wait(1, {"app": "door"})
+        expr = '{app="door"} _time:30s | stats by (app) count() as n'
+        assert store.evaluate(expr, start, 30, [6], before=4) == []
+        assert store.evaluate(expr, start, 30, [3], before=3) == [Series({"app": "door"}, {3: "1"})]
+    assert asked == [6, 3, 2]
 
 
 def test_several_results_for_one_place_are_refused(

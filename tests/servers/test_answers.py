@@ -14,6 +14,7 @@ from generator.base import document
 from generator.base.problems import ToolError
 from generator.base.shapes import Shape, ShapeError
 from generator.catalog.profile import Profile
+from generator.compile.rules import compile_rules
 from generator.diagnose import asking
 from generator.diagnose.findings import Findings, Period
 from generator.query.signature import Signature
@@ -28,7 +29,7 @@ from tests.cluster.test_kubectl import changed, places
 from tests.misbehaving import answering, whole
 
 INPUTS = once.inputs()
-RULES = once.rules()
+RULES = compile_rules(INPUTS.catalog, INPUTS.profile)
 PROFILE: Profile = INPUTS.profile
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 SHOWN = {

@@ -9,18 +9,22 @@ import pytest
 import yaml
 
 from generator.catalog.profile import Engine
+from generator.compile.rules import compile_rules
+from generator.outputs import render_one
 from generator.verify import judgement, routing
 from generator.verify.judgement import Finding
 from generator.verify.routing import Site
 from tests import once
 
-RULES = once.rules()
-GENERATED = yaml.safe_load(
+INPUTS = once.inputs()
+RULES = compile_rules(INPUTS.catalog, INPUTS.profile)
+GENERATED = yaml.load(
     next(
         file.text
-        for file in once.compiled().files
+        for file in render_one("alertmanager", RULES, INPUTS.catalog, INPUTS.profile)
         if file.path == "alertmanager/kube-proxy.alertmanager.yaml"
-    )
+    ),
+    Loader=yaml.CSafeLoader,
 )
 TODAY = date(2026, 1, 2)
 PLACE = ("cluster", "namespace", "pod", "node")
