@@ -13,7 +13,7 @@ import yaml
 
 from generator.cli import COMMANDS
 from tests.conftest import ROOT, Completed, Repository, Run, completed
-from tests.documents import DOCUMENTS, SERVED, blocks, commands, named_blocks, tokens
+from tests.documents import DOCUMENTS, SERVED, blocks, commands, complaints, named_blocks, tokens
 
 
 @pytest.fixture
@@ -224,16 +224,7 @@ SCHEMAS = {
 def test_the_examples_for_ci_are_valid(name: str, tmp_path: Path) -> None:
     path = tmp_path / "example.yml"
     path.write_text(named_blocks("docs/ci.md")[name], encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "check_jsonschema",
-        "--builtin-schema",
-        SCHEMAS[name],
-        str(path),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    assert complaints(SCHEMAS[name], path) == ""
 
 
 def test_the_examples_for_ci_name_what_there_is(tmp_path: Path) -> None:
