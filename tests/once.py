@@ -1,11 +1,14 @@
 """What is shipped, read, compiled and rendered once in a process: many tests look at it, and none changes it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from generator.base.file import File
-from generator.catalog import shipped
-from generator.catalog.load import Inputs, load
+from generator.base.reader import Reader
+from generator.catalog import profiles, shipped
+from generator.catalog.load import Inputs, load, shipped_catalog
 from generator.compile.rule import Rules
 from generator.pages import site
 from generator.pipeline import Compiled, compile_catalog
@@ -15,6 +18,13 @@ from generator.pipeline import Compiled, compile_catalog
 def inputs() -> Inputs:
     """The catalog with its unit tests on log lines, and the default profile."""
     return load(log_tests=True)
+
+
+def inputs_for(profile: Path) -> Inputs:
+    """The catalog for a site's profile, which alone is read."""
+    reader = Reader()
+    site = profiles.read_profile(reader, shipped_catalog(), profile)
+    return replace(inputs(), profile=site, problems=tuple(reader.problems))
 
 
 @cache
