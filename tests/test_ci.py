@@ -274,33 +274,18 @@ def expression(text: str, values: Mapping[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def installed(
-    project: Repository,
-    wheel: Path,
-    remembering: Mapping[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
+    project: Repository, remembering: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Action:
-    """What the first step of the action installs, and the first line of a job of the template; nobody changes it."""
+    """What the first step of the action installs; nobody changes it."""
 
     def install() -> str:
         temp = tmp_path_factory.mktemp("installed")
         here = {"PATH": os.environ["PATH"]}  # pip's cache is that of this machine
-        action = Action(project.folder, temp, here)
-        action.install()
-        template = yaml_of(TEMPLATE)
-        lines = template[".kube-proxy-alerts"]["before_script"]
-        source = {"KUBE_PROXY_ALERTS_SOURCE": str(project.folder)}
-        variables = {**template["variables"], **source, "PATH": path_of(temp, here)}
-        done = bash("\n".join(lines), temp, **variables)
-        assert done.returncode == 0, done.stdout + done.stderr
+        Action(project.folder, temp, here).install()
         return str(temp)
 
     temp = Path(made_once(tmp_path_factory, "installed", install))
     return Action(project.folder, temp, remembering)
-
-
-def path_of(temp: Path, environment: Mapping[str, str]) -> str:
-    """Where a runner of GitLab finds its programs, its own Python among them."""
-    return os.pathsep.join([str(temp / "kube-proxy-alerts" / "bin"), environment["PATH"]])
 
 
 @pytest.fixture(scope="module")
@@ -434,9 +419,10 @@ def job(name: str, folder: Path, **variables: str) -> tuple[int, str, Any]:
 @pytest.fixture(scope="module")
 def runner(installed: Action, wheel: Path, remembering: Mapping[str, str]) -> dict[str, str]:
     """A runner with a Python of its own. What pip shall install there is what it finds installed."""
+    python = Path(installed.environment["RUNNER_TEMP"]) / "kube-proxy-alerts" / "bin"
     return {
         **remembering,
-        "PATH": path_of(Path(installed.environment["RUNNER_TEMP"]), remembering),
+        "PATH": os.pathsep.join([str(python), remembering["PATH"]]),
         "KUBE_PROXY_ALERTS_SOURCE": str(wheel),
         "KUBE_PROXY_ALERTS_INPUTS": "--profile site.yaml",
         "CI_COMMIT_BEFORE_SHA": "0" * 40,
