@@ -3,23 +3,27 @@
 A site keeps a profile and what it gives in a repository; a clone of depth one holds a change of it.
 """
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 import yaml
 from junitparser import Failure, JUnitXml
 
+from generator.base.names import TOOL
 from generator.prove import tools
-from tests.conftest import ROOT, Repository, Run, made_once, obtained, proven_by
+from tests.conftest import ROOT, Repository, Run, alone, completed, made_once, obtained, proven_by
 from tests.documents import complaints
 
 DOCUMENTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "docs")
@@ -273,15 +277,44 @@ def expression(text: str, values: Mapping[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """For pip, in place of an index: the wheels of all that is installed with ours, and of what builds it.
+
+    To look through the pages of an index takes pip longer than all else. So they are kept, as programs are.
+    """
+    pins, project = ROOT / "constraints.txt", ROOT / "pyproject.toml"
+    asked = sys.version.encode() + pins.read_bytes() + project.read_bytes()
+    name = f"wheels-{hashlib.sha256(asked).hexdigest()[:12]}"
+    kept = platformdirs.user_cache_path(TOOL) / name
+    with alone(tmp_path_factory, name):
+        if not kept.is_dir():
+            part = kept.with_name(f"{name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+            build = tomllib.loads(project.read_text(encoding="utf-8"))["build-system"]
+            options = ["--quiet", "--wheel-dir", str(part), "--constraint", str(pins)]
+            words = [sys.executable, "-m", "pip", "wheel", *options, str(ROOT), *build["requires"]]
+            done = completed(words, ROOT)
+            assert done.returncode == 0, done.stderr
+            for ours in part.glob("kube_proxy_alerts-*.whl"):
+                ours.unlink()
+            part.rename(kept)
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(kept)}
+
+
+@pytest.fixture(scope="module")
 def installed(
-    project: Repository, remembering: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+    project: Repository,
+    wheels: Mapping[str, str],
+    remembering: Mapping[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Action:
     """What the first step of the action installs; nobody changes it."""
 
     def install() -> str:
         temp = tmp_path_factory.mktemp("installed")
-        here = {"PATH": os.environ["PATH"]}  # pip's cache is that of this machine
-        Action(project.folder, temp, here).install()
+        python = str(Path(sys.executable).parent)  # whose wheels these are
+        path = os.pathsep.join([python, remembering["PATH"]])
+        Action(project.folder, temp, {**wheels, "PATH": path}).install()
         return str(temp)
 
     temp = Path(made_once(tmp_path_factory, "installed", install))
@@ -469,7 +502,11 @@ def test_gitlab_says_what_must_be_set(runner: dict[str, str], site: Site) -> Non
 
 
 def test_pre_commit_runs_the_hooks(
-    project: Repository, remembering: Mapping[str, str], site: Site, tmp_path: Path
+    project: Repository,
+    wheels: Mapping[str, str],
+    remembering: Mapping[str, str],
+    site: Site,
+    tmp_path: Path,
 ) -> None:
     profile = ["--profile", "site.yaml"]
     hooks = [
@@ -491,7 +528,7 @@ def test_pre_commit_runs_the_hooks(
         return pre_commit(f"run {hook} --all-files --verbose", **remembering)
 
     # "0" means that pip compiles nothing: few of the modules are imported.
-    code, said = pre_commit("install-hooks", PIP_NO_COMPILE="0")
+    code, said = pre_commit("install-hooks", **wheels, PIP_NO_COMPILE="0")
     assert code == 0, said
     code, said = commit()
     assert (code, said.count("Passed")) == (0, 3), said
