@@ -282,21 +282,23 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
     To look through the pages of an index takes pip longer than all else. So they are kept, as programs are.
     """
-    pins, project = ROOT / "constraints.txt", ROOT / "pyproject.toml"
-    asked = sys.version.encode() + pins.read_bytes() + project.read_bytes()
-    name = f"wheels-{hashlib.sha256(asked).hexdigest()[:12]}"
+    pins = ROOT / "constraints.txt"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    build = project["build-system"]["requires"]
+    dependencies = project["project"]["dependencies"]
+    asked = f"{sys.version} {pins.read_text(encoding='utf-8')} {build} {dependencies}"
+    name = f"wheels-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
     kept = platformdirs.user_cache_path(TOOL) / name
     with alone(tmp_path_factory, name):
         if not kept.is_dir():
             part = kept.with_name(f"{name}.part")
             shutil.rmtree(part, ignore_errors=True)
-            build = tomllib.loads(project.read_text(encoding="utf-8"))["build-system"]
             options = ["--quiet", "--wheel-dir", str(part), "--constraint", str(pins)]
-            words = [sys.executable, "-m", "pip", "wheel", *options, str(ROOT), *build["requires"]]
+            words = [sys.executable, "-m", "pip", "wheel", *options, str(ROOT), *build]
             done = completed(words, ROOT)
             assert done.returncode == 0, done.stderr
-            for ours in part.glob("kube_proxy_alerts-*.whl"):
-                ours.unlink()
+            for built in part.glob("kube_proxy_alerts-*.whl"):
+                built.unlink()
             part.rename(kept)
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(kept)}
 
