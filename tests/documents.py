@@ -2,7 +2,9 @@
 
 import re
 import shlex
+from pathlib import Path
 
+from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -36,6 +38,14 @@ def fenced(text: str, language: str) -> list[str]:
         for token in block_tokens(text)
         if token.type == "fence" and token.info == language
     ]
+
+
+def complaints(schema: str, file: Path) -> str:
+    """What check-jsonschema says of a file by one of the schemas that it brings; nothing if the file is right."""
+    from check_jsonschema import main  # which takes a second, and is needed by two modules
+
+    done = CliRunner().invoke(main, ["--builtin-schema", schema, str(file)])
+    return done.output if done.exit_code else ""
 
 
 def commands(document: str) -> list[list[str]]:

@@ -36,7 +36,7 @@ _AT_START = ("PYTHON", "LC_", "LANG", "TZ")  # what Python reads when it starts,
 
 
 class Forking:
-    """The process that forks, seen from the tests."""
+    """The process that forks, seen from the tests. The `generator` that it runs is that of a folder."""
 
     def __init__(self, root: Path) -> None:
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -44,6 +44,7 @@ class Forking:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(other.fileno())],
                 cwd=root,
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # no terminal, as for all that it starts
                 pass_fds=[other.fileno()],

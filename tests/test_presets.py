@@ -24,15 +24,14 @@ from generator import outputs
 from generator.base import subprocesses
 from generator.base.file import File
 from generator.base.names import TEST_LABEL
-from generator.base.problems import errors
 from generator.catalog import profiles, wrappings
-from generator.catalog.load import Inputs, load
+from generator.catalog.load import Inputs
 from generator.catalog.model import Catalog, Entry, LogStream, LogTest, LogTests
 from generator.catalog.package import shipped_catalog
 from generator.catalog.profile import Engine, Profile
 from generator.check.inhibitions import logs_and_metrics_meet
+from generator.compile.rule import Rules
 from generator.compile.rules import compile_rules
-from generator.pipeline import compile_catalog
 from generator.prove import log_tests, over_time, tools
 from generator.prove.log_tests import Rule
 from generator.prove.on_loki import OnLoki
@@ -43,8 +42,8 @@ from generator.steps.deployment import site_words
 from generator.steps.filled import fill_in
 from generator.verify import routing
 from generator.verify.routing import Site
-from tests import kubernetes_api
-from tests.conftest import ROOT, compiled_for, made_once, obtained
+from tests import kubernetes_api, once
+from tests.conftest import ROOT, made_once, obtained
 from tests.lab import servers
 from tests.lab.programs import ALERTMANAGER
 from tests.lokis import StartLoki
@@ -64,6 +63,10 @@ METRICS = sorted(name for name, row in SHIPPED.items() if "metrics" in row)
 RUNS = sorted(name for name, row in SHIPPED.items() if "how it runs" in row)
 
 REPEATED = 4  # more than any threshold
+NO_PRESET = "no preset"  # but the default profile
+CONFIG = "alertmanager/kube-proxy.alertmanager.yaml"
+LOG_RULES = "loki/kube-proxy.rules.yaml"
+METRIC_RULES = "prometheus/kube-proxy.rules.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +76,21 @@ def promtool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @cache
 def site(name: str) -> Inputs:
-    return load(profile=PRESETS[name])
+    """The catalog with a preset. That `generate` finds nothing wrong with any, a release proves, which has them all."""
+    return once.inputs() if name == NO_PRESET else once.for_site(PRESETS[name])
 
 
-def rule_file(inputs: Inputs, engine: Engine) -> str:
-    rules = compile_rules(inputs.catalog, inputs.profile)
-    (file,) = outputs.render_one(engine, rules, inputs.catalog, inputs.profile)
-    return file.text
+@cache
+def rules_of(name: str) -> Rules:
+    return compile_rules(site(name).catalog, site(name).profile)
+
+
+def file_of(path: str, rules: Rules, inputs: Inputs) -> str:
+    """One of the files that are generated."""
+    output = path.partition("/")[0]
+    files = outputs.render_one(output, rules, inputs.catalog, inputs.profile)
+    (text,) = (file.text for file in files if file.path == path)
+    return text
 
 
 SECTIONS = {"logs": "loki", "metrics": "prometheus", "how it runs": "kube_proxy"}
@@ -115,9 +126,7 @@ INHIBITIONS = {
 
 
 def test_a_cause_holds_back_its_symptoms_with_every_preset() -> None:
-    assert {
-        name: len(compile_rules(*inputs_of(name)).inhibitions) for name in PRESETS
-    } == INHIBITIONS
+    assert {name: len(rules_of(name).inhibitions) for name in PRESETS} == INHIBITIONS
 
 
 def test_presets_whose_logs_and_metrics_may_not_meet_say_so() -> None:
@@ -131,12 +140,8 @@ def test_presets_whose_logs_and_metrics_may_not_meet_say_so() -> None:
 def test_the_command_that_verifies_has_no_complaint_about_the_inhibitions_generated(
     name: str,
 ) -> None:
-    catalog, profile = inputs_of(name)
-    rules = compile_rules(catalog, profile)
-    compiled = compile_catalog(site(name), "output")
-    assert errors(compiled.problems) == []
-    texts = {file.path: file.text for file in compiled.files}
-    config = yaml.safe_load(texts["alertmanager/kube-proxy.alertmanager.yaml"])
+    profile, rules = site(name).profile, rules_of(name)
+    config = yaml.safe_load(file_of(CONFIG, rules, site(name)))
     labels = {"loki": asdict(profile.loki.labels), "prometheus": asdict(profile.prometheus.labels)}
     places: dict[Engine, Site] = {
         "loki": Site(frozenset(label for label in labels["loki"].values() if label)),
@@ -227,12 +232,17 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, str]]:
-    """What is generated for each layout: text by path."""
+    """What is generated for each layout, for the ruler and for Alertmanager: text by path."""
 
     def compile_all() -> Mapping[str, Mapping[str, str]]:
-        folder = tmp_path_factory.mktemp("site")
-        profile = "extends: [{}]\nloki: {{interval: 1s}}\n"
-        return {layout: compiled_for(profile.format(layout), folder) for layout in LAYOUTS}
+        profile = tmp_path_factory.mktemp("site") / "site.yaml"
+        texts = {}
+        for layout in LAYOUTS:
+            profile.write_text(f"extends: [{layout}]\nloki: {{interval: 1s}}\n")
+            inputs = once.for_site(profile)
+            rules = compile_rules(inputs.catalog, inputs.profile)
+            texts[layout] = {path: file_of(path, rules, inputs) for path in (LOG_RULES, CONFIG)}
+        return texts
 
     return made_once(tmp_path_factory, "layouts", compile_all)
 
@@ -255,14 +265,11 @@ def causes(
 def sent(
     compiled: Mapping[str, Mapping[str, str]], start_loki: StartLoki, alertmanager: Path, work: Path
 ) -> Mapping[str, Mapping[str, str]]:
-    config = silent(
-        compiled[next(iter(LAYOUTS))]["alertmanager/kube-proxy.alertmanager.yaml"], work
-    )
+    config = silent(compiled[next(iter(LAYOUTS))][CONFIG], work)
     rules = [
-        File(f"{number}.yaml", texts["loki/kube-proxy.rules.yaml"])
-        for number, texts in enumerate(compiled.values())
+        File(f"{number}.yaml", texts[LOG_RULES]) for number, texts in enumerate(compiled.values())
     ]
-    entry = next(entry for entry in failures(load()) if entry.id == MISMATCH)
+    entry = next(entry for entry in failures(once.inputs()) if entry.id == MISMATCH)
     lines = [line for sample in entry.samples if sample.fires for line in sample.lines if line]
     streams = []
     for number, (stream, _) in enumerate(LAYOUTS.values()):
@@ -296,7 +303,7 @@ def test_the_alert_that_the_ruler_sends_holds_back_the_symptom_of_the_same_kube_
     tmp_path: Path,
 ) -> None:
     number, (_, target) = list(LAYOUTS).index(layout), LAYOUTS[layout]
-    config = silent(compiled[layout]["alertmanager/kube-proxy.alertmanager.yaml"], tmp_path)
+    config = silent(compiled[layout][CONFIG], tmp_path)
     stale = {"alertname": "KubeProxyRulesStale", "severity": "critical"}
     sick, well = ({**stale, **placed(target, node)} for node in (f"sick{number}", "well"))
     with servers.alertmanager(alertmanager, config, tmp_path) as url:
@@ -397,7 +404,7 @@ def test_the_words_of_steps_find_kube_proxy_as_it_runs(name: str, tmp_path: Path
 def test_logs_as_the_agent_ships_them_fire(
     name: str, worn: str, real_loki: Loki, promtool: Path
 ) -> None:
-    assert said_of(site(name), SHIPPED[name]["logs"], worn, real_loki, promtool) == ""
+    assert said_of(name, SHIPPED[name]["logs"], worn, real_loki, promtool) == ""
 
 
 def test_without_a_preset_alerts_on_alloys_logs_name_the_same_places_as_with_it(
@@ -408,23 +415,23 @@ def test_without_a_preset_alerts_on_alloys_logs_name_the_same_places_as_with_it(
     # So that it meets what kube-proxy's own log tells of the node.
     labels = {**shipped["kernel"]["labels"], "node_name": "NODE"}
     kernel = {**shipped["kernel"], "labels": labels}
-    assert said_of(load(), {**shipped, "kernel": kernel}, "raw", real_loki, promtool) == ""
+    shipped_then = {**shipped, "kernel": kernel}
+    assert said_of(NO_PRESET, shipped_then, "raw", real_loki, promtool) == ""
 
 
-def said_of(
-    inputs: Inputs, shipped: Mapping[str, Any], worn: str, loki: Loki, promtool: Path
-) -> str:
+def said_of(name: str, shipped: Mapping[str, Any], worn: str, loki: Loki, promtool: Path) -> str:
     """What is wrong with the alerts on what an agent ships.
 
-    Each failure lasts a quarter of an hour on a node of its own; another program of each node prints the same and
-    is not kube-proxy.
+    Each failure lasts a quarter of an hour on a node of its own, and prints all of its lines in the first minute and in
+    the last; another program of each node prints the same and is not kube-proxy.
     """
-    rules = log_rules(inputs)
+    inputs, rules = site(name), log_rules(name)
     streams, checks = [], []
     for entry in failures(inputs):
         here = located(shipped_for(entry, shipped), entry.id)
         printed = dressed(entry, worn, fires=True)
-        lines = tuple((60.0 * minute, row) for minute in range(16) for row in printed)
+        by_minute = [printed, *[printed[:REPEATED]] * 14, printed]
+        lines = tuple((60.0 * minute, row) for minute, rows in enumerate(by_minute) for row in rows)
         streams += [
             LogStream(here["stream"], lines),
             LogStream({**here["stream"], **here["other"]}, lines),
@@ -445,7 +452,7 @@ def test_near_misses_stay_silent_as_the_agent_ships_them(
     name: str, worn: str, real_loki: Loki
 ) -> None:
     inputs, shipped = site(name), SHIPPED[name]["logs"]
-    rules = {rule["alert"]: rule["expr"] for rule in log_rules(inputs)}
+    rules = {rule["alert"]: rule["expr"] for rule in log_rules(name)}
     start = first_step(time.time() - 600, 60)
     for entry in failures(inputs):
         mark = uuid.uuid4().hex
@@ -483,17 +490,16 @@ def test_the_kernels_log_is_tested_for_each_preset_that_has_it() -> None:
     assert has == {"alloy", "journald", "k3s", "promtail", "rke2", "vector"}
 
 
-def log_rules(inputs: Inputs) -> tuple[Rule, ...]:
+@cache
+def log_rules(name: str) -> tuple[Rule, ...]:
     """The rules of the failures, of their annotations the one that names the place."""
-    names = {entry.alert for entry in failures(inputs)}
-    rules = (
-        rule
-        for rule in log_tests.alerting_rules([rule_file(inputs, "loki")])
-        if rule["alert"] in names
-    )
-    return tuple(
-        {**rule, "annotations": {"summary": rule["annotations"]["summary"]}} for rule in rules
-    )
+    names = {entry.alert for entry in failures(site(name))}
+    chosen = []
+    for rule in log_tests.alerting_rules([file_of(LOG_RULES, rules_of(name), site(name))]):
+        if rule["alert"] in names:
+            summary = rule["annotations"]["summary"]
+            chosen.append({**rule, "annotations": {"summary": summary}})
+    return tuple(chosen)
 
 
 def located(shipped: Mapping[str, Any], node: str) -> Mapping[str, Any]:
@@ -541,7 +547,7 @@ def test_metrics_as_the_site_has_them_fire(name: str, tmp_path: Path, promtool: 
         },
     ]
     rules = tmp_path / "rules.yaml"
-    rules.write_text(rule_file(inputs, "prometheus"), encoding="utf-8")
+    rules.write_text(file_of(METRIC_RULES, rules_of(name), inputs), encoding="utf-8")
     (tmp_path / "tests.yaml").write_text(
         yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": tests})
     )

@@ -10,11 +10,15 @@ import sys
 import tarfile
 import warnings
 from collections.abc import Collection
+from copy import deepcopy
 from email import message_from_bytes
+from importlib import resources
 from pathlib import Path
 from zipfile import ZipFile
 
+import jsonschema_rs
 import pytest
+from uv import find_uv_bin
 
 from generator import __version__
 from generator.base.names import TOOL
@@ -159,8 +163,9 @@ def test_the_wheel_alone_compiles_the_same_output(python: str, dist: Path, tmp_p
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run(python, "-m", "venv", "venv")
-    run("venv/bin/pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel)
+    run(python, "-m", "venv", "--without-pip", "venv")
+    pins = ROOT / "constraints.txt"
+    run(find_uv_bin(), "pip", "install", "--python", "venv", "--constraint", pins, wheel)
     (packages,) = tmp_path.glob("venv/lib/python3.*/site-packages")
     assert not (packages / "generator").exists()
     shutil.copytree(decoy.parent, packages / "generator")
@@ -221,6 +226,31 @@ def test_the_sbom_lists_what_is_installed_and_nothing_else(dist: Path) -> None:
     assert {"google-re2", "click", "httpcore"} <= parts.keys()
     assert {"pytest", "pip", "mypy"} & parts.keys() == set()
     assert parts == {name: pinned[name] for name in parts}
+
+
+def test_the_sbom_is_what_its_standard_asks_for(dist: Path) -> None:
+    bom = json.loads((dist / f"{NAME}.cdx.json").read_text())
+    standard = cyclonedx(bom["specVersion"])
+    assert [error.message for error in standard.iter_errors(bom)] == []
+    serial, address, licence = deepcopy(bom), deepcopy(bom), deepcopy(bom)
+    serial["serialNumber"] = "1"
+    address["components"][0]["externalReferences"][0]["url"] = "https://host.test/a b"
+    licence["components"][0]["licenses"] = [{"license": {"id": "Mine-1.0"}}]
+    assert [standard.is_valid(spoiled) for spoiled in (serial, address, licence)] == [False] * 3
+
+
+def cyclonedx(version: str) -> jsonschema_rs.Draft7Validator:
+    """The standard's schema, as the tool that makes the SBOM brings it."""
+    schemas = {}
+    for path in (resources.files("cyclonedx") / "schema" / "_res").iterdir():
+        if path.name.endswith(".schema.json"):
+            schemas[path.name] = json.loads(path.read_text(encoding="utf-8"))
+    known = [(f"http://cyclonedx.org/schema/{name}", schema) for name, schema in schemas.items()]
+    return jsonschema_rs.Draft7Validator(
+        schemas[f"bom-{version}.SNAPSHOT.schema.json"],
+        registry=jsonschema_rs.Registry(known),
+        validate_formats=True,
+    )
 
 
 def test_every_part_may_be_used_freely(dist: Path) -> None:

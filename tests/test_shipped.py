@@ -2,9 +2,11 @@
 
 import ast
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from generator.base.names import TOOL
 from generator.catalog import shipped
 from generator.cli import COMMANDS, main
 from generator.scaffolds import scaffold
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, Completed, Run
+from tests.forked import Forking
 
 # Paths of the checkout: below one of its folders, or a document at its top.
 _FOLDERS = "|".join(("catalog", "ci", "docs", "generator", "tests"))
@@ -35,12 +38,21 @@ OWN = {
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What pip installs, without what it depends on: the package inside which `generator` stands."""
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """The program as pip installs it, in the package inside which `generator` stands, with our dependencies."""
     folder = tmp_path_factory.mktemp("installed")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site-packages")
-    return folder / "site-packages" / "kube_proxy_alerts"
+    package = folder / "site-packages" / "kube_proxy_alerts"
+    # The checkout has no such page: who sees it is asking the installed program.
+    page = package / "generator" / "_docs" / "zz-installed.md"
+    page.write_text("# Only where it is installed\n", encoding="utf-8")
+    with closing(Forking(package)) as forking:
+
+        def command(*arguments: str, cwd: Path) -> Completed:
+            return forking.run(arguments, cwd, os.environ)
+
+        yield command
 
 
 def literals(path: Path) -> Iterator[str]:
@@ -142,17 +154,14 @@ def test_a_file_of_the_checkout_is_noticed(text: str, found: set[str]) -> None:
     assert unreachable(text) == found
 
 
-def test_the_installed_program_prints_every_page_and_schema(
-    run: Run, installed: Path, tmp_path: Path
-) -> None:
+def test_the_installed_program_prints_every_page_and_schema(installed: Run, tmp_path: Path) -> None:
     def printed(*arguments: str) -> str:
-        done = run(*arguments, cwd=tmp_path, PYTHONPATH=str(installed))
+        done = installed(*arguments, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert printed("docs").splitlines() == [
-        f"{name}\t{shipped.page_title(name)}" for name in shipped.pages()
-    ]
+    pages = [f"{name}\t{shipped.page_title(name)}" for name in shipped.pages()]
+    assert printed("docs").splitlines() == [*pages, "zz-installed\tOnly where it is installed"]
     assert [line.split("\t")[0] for line in printed("schema").splitlines()] == [*shipped.schemas()]
     for name in shipped.pages():
         assert printed("docs", name) == shipped.readable_page(name)
@@ -160,14 +169,9 @@ def test_the_installed_program_prints_every_page_and_schema(
         assert printed("schema", name) == path.read_text(encoding="utf-8")
 
 
-def test_the_installed_program_writes_what_editors_need(
-    run: Run, installed: Path, tmp_path: Path
-) -> None:
-    assert (
-        run("new", "mine", "--catalog", "ours", cwd=tmp_path, PYTHONPATH=str(installed)).returncode
-        == 0
-    )
-    assert run("init", cwd=tmp_path, PYTHONPATH=str(installed)).returncode == 0
+def test_the_installed_program_writes_what_editors_need(installed: Run, tmp_path: Path) -> None:
+    assert installed("new", "mine", "--catalog", "ours", cwd=tmp_path).returncode == 0
+    assert installed("init", cwd=tmp_path).returncode == 0
     for path, name in {
         "ours/schema.json": "failure",
         "ours/tests.schema.json": "tests",

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from generator.catalog.shipped import schemas
+from generator.prove import tools
 from tests.conftest import Run, completed
 
 
@@ -21,27 +22,44 @@ def with_tools(pinned_loki: Path, pinned_promtool: Path) -> str:
     )
 
 
-def test_the_tests_of_a_new_entry_run_as_they_stand(
-    run: Run, tmp_path: Path, with_tools: str
-) -> None:
+FAILURE = [
+    "ok\tours/my-failure/tests.yaml: the first line fires, and the alert ends when the window has passed",
+    "ok\tours/my-failure/tests.yaml: lines that look like it stay silent",
+]
+SYMPTOM = ["ok\tours/my-symptom/tests.yaml: promtool"]
+
+
+@pytest.fixture
+def new_entries(run: Run, tmp_path: Path) -> Path:
+    """A folder whose catalog has a new entry of each kind."""
     for kind in ("failure", "symptom"):
-        assert (
-            run("new", f"my-{kind}", "--kind", kind, "--catalog", "ours", cwd=tmp_path).returncode
-            == 0
-        )
-    failure = [
-        "ok\tours/my-failure/tests.yaml: the first line fires, and the alert ends when the window has passed",
-        "ok\tours/my-failure/tests.yaml: lines that look like it stay silent",
-    ]
-    symptom = ["ok\tours/my-symptom/tests.yaml: promtool"]
-    for words, expected in {
-        ("ours/my-failure/tests.yaml",): failure,
-        ("ours/my-symptom/tests.yaml",): symptom,
-        ("--catalog", "ours", "--only", "my-failure"): failure,
-        ("--catalog", "ours", "--only", "KubeProxyMySymptom,my-failure"): [*symptom, *failure],
-    }.items():
-        done = run("test", *words, cwd=tmp_path, PATH=with_tools)
-        assert (done.returncode, done.stdout.splitlines()) == (0, expected), (words, done.stderr)
+        done = run("new", f"my-{kind}", "--kind", kind, "--catalog", "ours", cwd=tmp_path)
+        assert done.returncode == 0
+    return tmp_path
+
+
+def test_the_tests_of_a_new_entry_run_as_they_stand(
+    run: Run, new_entries: Path, with_tools: str
+) -> None:
+    both = ("--catalog", "ours", "--only", "KubeProxyMySymptom,my-failure")
+    done = run("test", *both, cwd=new_entries, PATH=with_tools)
+    assert (done.returncode, done.stdout.splitlines()) == (0, [*SYMPTOM, *FAILURE]), done.stderr
+
+
+@pytest.mark.parametrize("pinned_promtool", tools.PROMTOOL.pinned[:1], indirect=True)
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["ours/my-failure/tests.yaml"], FAILURE),
+        (["ours/my-symptom/tests.yaml"], SYMPTOM),
+        (["--catalog", "ours", "--only", "my-failure"], FAILURE),
+    ],
+)
+def test_one_entry_is_tested_by_its_file_or_its_name(
+    run: Run, new_entries: Path, with_tools: str, words: list[str], expected: list[str]
+) -> None:
+    done = run("test", *words, cwd=new_entries, PATH=with_tools)
+    assert (done.returncode, done.stdout.splitlines()) == (0, expected), done.stderr
 
 
 def test_a_test_of_an_entry_that_fails_is_said(run: Run, tmp_path: Path, with_tools: str) -> None:
