@@ -1,11 +1,10 @@
 """Proves the compiled rules with promtool: the files as they are, and the catalog's own unit tests."""
 
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from generator.base import document, subprocesses
@@ -13,9 +12,10 @@ from generator.base.disk import populate
 from generator.base.file import File
 from generator.base.problems import Location, Problem
 from generator.catalog.model import Catalog, Entry
-from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
+from generator.compile.rule import RuleGroup, Rules
 from generator.compile.rule_files import rules_file
 from generator.prove import passed
+from generator.prove.needed_rules import needed
 
 Progress = Callable[[int, int], None]
 
@@ -88,48 +88,6 @@ def validate(
         answers=len(questions),
         remembered=len(questions) - len(open_files) - len(open_tests),
     )
-
-
-def needed(groups: Sequence[RuleGroup], text: str) -> list[RuleGroup]:
-    """The rules that a file of unit tests can see: those it names, and those that these name in turn.
-
-    promtool evaluates every rule that it is given at every step of every test: with all of them it takes ten times
-    as long.
-    """
-    rules = {}
-    for group in groups:
-        for rule in group.rules:
-            rules[_rule_name(rule)] = rule
-    wanted: set[str] = set()
-    waiting = _words_of_expression(text) & rules.keys()
-    while waiting:
-        name = waiting.pop()
-        wanted.add(name)
-        words = _words_of_expression(_texts_of_rule(rules[name]))
-        named = words & rules.keys()
-        waiting |= named - wanted
-    chosen = []
-    for group in groups:
-        kept = tuple(rule for rule in group.rules if _rule_name(rule) in wanted)
-        if kept:
-            chosen.append(replace(group, rules=kept))
-    return chosen
-
-
-def _rule_name(rule: RecordingRule | AlertRule) -> str:
-    return rule.record if isinstance(rule, RecordingRule) else rule.alert
-
-
-def _texts_of_rule(rule: RecordingRule | AlertRule) -> str:
-    """All of a rule that can name another: its expression, and the queries in its annotations."""
-    texts = [rule.expr]
-    if isinstance(rule, AlertRule):
-        texts += rule.annotations.values()
-    return "\n".join(texts)
-
-
-def _words_of_expression(text: str) -> set[str]:
-    return set(re.findall(r"[A-Za-z_:][A-Za-z0-9_:]*", text))
 
 
 def _count(file: File) -> int:
