@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 _FORM = re.compile(r"v?(?P<release>1\.[0-9]+(\.[0-9]+)?)(?P<rest>[-+][0-9A-Za-z.+_-]+)?")
 # What follows the release, by who builds it. Others are told by their first word.
@@ -40,7 +40,7 @@ class Version:
         """Whether the patch release is known too."""
         return len(self.release) == 3
 
-    @property
+    @cached_property
     def key(self) -> tuple[object, ...]:
         """For sorting: by release; its pre-releases come first, a builder's builds after it, by their numbers."""
         return (
