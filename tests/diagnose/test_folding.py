@@ -1,6 +1,7 @@
 """Logs that a terminal, a pager or a mail folded are read as they were; no other log is taken for one."""
 
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,15 @@ def failures(blocks: list[bytes]) -> set[str]:
     return {found.entry.id for found in findings.diagnosis().found}
 
 
+def printed(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+@cache  # asked for each width
+def failures_as_printed(path: Path) -> set[str]:
+    return failures([printed(path).encode()])
+
+
 @pytest.mark.parametrize("path", [*CAPTURED, *SAMPLES], ids=below_root)
 def test_no_log_as_it_was_printed_is_taken_for_folded(path: Path) -> None:
     assert width(path.read_bytes()) is None
@@ -48,8 +58,7 @@ def test_no_log_as_it_was_printed_is_taken_for_folded(path: Path) -> None:
 @pytest.mark.parametrize("columns", [80, 100])
 @pytest.mark.parametrize("path", [*FIRES, *SILENT], ids=name)
 def test_a_folded_log_tells_the_failures_that_it_told_before(path: Path, columns: int) -> None:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    assert failures([folded(text, columns)]) == failures([text.encode()])
+    assert failures([folded(printed(path), columns)]) == failures_as_printed(path)
 
 
 @pytest.mark.parametrize("columns", [61, 80, 97, 143])
