@@ -57,8 +57,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Most of what is started is written in Go: collecting garbage less often takes a tenth off its time.
 os.environ.setdefault("GOGC", "400")
 
-# `make fast` leaves out what starts programs or waits for servers: tests with one of these fixtures, and modules that
-# import one of these names.
+# `make fast` leaves out what starts programs or waits for servers: tests with one of these fixtures or calls, and
+# modules that import one of these names.
 FIXTURES_THAT_START = {
     "forking",  # and so "run"
     "wheel",
@@ -67,6 +67,7 @@ FIXTURES_THAT_START = {
     "promtools",
     "pinned_loki",
     "start_loki",
+    "vmalert",
     "repository",
 }
 NAMES_THAT_START = {
@@ -78,6 +79,7 @@ NAMES_THAT_START = {
     "answering",
     "serve",
 }
+CALLS_THAT_START = {"completed", "measure", "subprocesses"}  # what a test itself names
 
 
 # The modules that take longest: those with which processes begin, in rows of four. The first two of a row wait for
@@ -150,7 +152,8 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
     for item in items:
         fixtures = FIXTURES_THAT_START.intersection(item.fixturenames)
-        if fixtures or NAMES_THAT_START.intersection(vars(item.module)):
+        calls = CALLS_THAT_START.intersection(item.function.__code__.co_names)
+        if fixtures or calls or NAMES_THAT_START.intersection(vars(item.module)):
             item.add_marker(pytest.mark.starts)
     if config.getoption("loki") == "2":
         items[:] = [item for item in items if not item.get_closest_marker("loki3")]

@@ -22,7 +22,6 @@ from pathlib import Path
 import click
 from msgspec import structs
 
-from generator.base import subprocesses
 from generator.base.disk import populate
 from generator.base.durations import seconds
 from generator.base.file import File
@@ -36,7 +35,9 @@ from generator.compile.rule_files import rules_file
 from generator.pipeline import compile_catalog
 from generator.prove import local_loki, over_time, tools
 from generator.prove.log_tests import alerting_rules
+from generator.prove.needed_rules import needed
 from generator.prove.on_loki import OnLoki
+from generator.prove.verdicts import refusal
 from generator.query import logql
 from generator.query.signature import Signature
 from generator.servers.loki import Loki
@@ -395,21 +396,10 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
             for reader, text in read_by(readers):
-                spoken_of = [
-                    one
-                    for one in swapped
-                    if any(_name(rule) in text or _is_record(rule) for rule in one.rules)
-                ]
-                populate(
-                    work,
-                    [
-                        rules_file("output/prometheus/kube-proxy.rules.yaml", spoken_of),
-                        File(f"catalog/{reader}/tests.yaml", text),
-                    ],
-                )
-                if not subprocesses.run(
-                    [str(promtool), "test", "rules", f"catalog/{reader}/tests.yaml"], work
-                )[0]:
+                path = "output/prometheus/kube-proxy.rules.yaml"
+                tests = File(f"catalog/{reader}/tests.yaml", text)
+                populate(work, [rules_file(path, needed(swapped, text)), tests])
+                if refusal(promtool, "test", [tests.path], work) is not None:
                     return True
         return False
 
@@ -429,10 +419,6 @@ def metric_mutants(rules: Rules, promtool: Path) -> Iterator[Mutant]:
 
 def _name(rule: AlertRule | RecordingRule) -> str:
     return rule.alert if isinstance(rule, AlertRule) else rule.record
-
-
-def _is_record(rule: AlertRule | RecordingRule) -> bool:
-    return isinstance(rule, RecordingRule)
 
 
 def _reads(

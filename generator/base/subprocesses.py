@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from generator.base import signals
 from generator.base.problems import ToolError
@@ -39,12 +40,19 @@ _running = _Running()
 signals.first(_running.end)
 
 
-def run(command: Sequence[str], folder: Path, limit: int = _RUN_SECONDS) -> tuple[bool, str]:
-    """Run a program in a folder; whether it was content, and all it printed. Raises ToolError if it could not run."""
+def run(
+    command: Sequence[str],
+    folder: Path,
+    limit: int = _RUN_SECONDS,
+    defaults: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[bool, str]:
+    """Run a program in a folder; whether it was content, and all it printed. `defaults` are variables of the
+    environment where ours has none of that name. Raises ToolError if it could not run."""
     try:
         process = subprocess.Popen(
             command,
             cwd=folder,
+            env={**defaults, **os.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -163,9 +163,8 @@ def _tests_of_files(
     files: Sequence[Path], promtool: Path, wanted: "_Wanted"
 ) -> tuple[list["Suite"], list["Outcome"]]:
     """The suites of log lines, and how promtool's own tests ended."""
-    from generator.base import subprocesses
     from generator.catalog.unit_tests import load_tests
-    from generator.prove import over_time
+    from generator.prove import over_time, verdicts
 
     read = [(path, load_tests(path)) for path in files]
     problems: list[Problem] = []
@@ -178,9 +177,7 @@ def _tests_of_files(
         if file.log_tests:
             suites.append(over_time.suite(file.log_tests, file.rules))
             continue
-        command = [str(promtool), "test", "rules", path.name]
-        passed, printed = subprocesses.run(command, path.parent)
-        said = "" if passed else printed.strip()
+        said = (verdicts.refusal(promtool, "test", [path.name], path.parent) or "").strip()
         outcomes.append(over_time.Outcome(path.as_posix(), "promtool", said))
     return suites, outcomes
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from generator.base import subprocesses
 from generator.base.disk import populate
 from generator.base.file import File
 from generator.base.problems import Location, Problem, ToolError
 from generator.catalog.model import Catalog, Entry, LogStream, LogTest, LogTests
 from generator.catalog.wordings import signature
 from generator.catalog.wrappings import DRESSES
-from generator.prove import log_tests
+from generator.prove import log_tests, verdicts
 from generator.prove.log_tests import Rule
+from generator.prove.verdicts import ToJudge
 from generator.query.signature import Signature
 from generator.servers.loki import Series, first_step
 
@@ -137,31 +137,18 @@ def _answered(store: Store, test: LogTest, suite: Suite) -> Answered:
 
 
 def _judged(promtool: Path, answered: Mapping[int, Answered]) -> dict[int, str]:
-    """What promtool says against each test. To start it takes longer than a test, so it is asked about all at once,
-    and about each by itself where it refuses."""
+    """What promtool says against each test."""
     with tempfile.TemporaryDirectory() as folder:
-        works = {number: Path(folder) / str(number) for number in answered}
-        for number, test in answered.items():
-            populate(works[number], test.files)
-        together = [f"{number}/tests.yaml" for number in answered]
-        if len(together) > 1 and _refused(promtool, together, Path(folder)) is None:
-            return dict.fromkeys(answered, "")
-        return {
-            number: _by_itself(promtool, test, works[number]) for number, test in answered.items()
-        }
-
-
-def _by_itself(promtool: Path, test: Answered, folder: Path) -> str:
-    printed = _refused(promtool, ["tests.yaml"], folder)
-    if printed is None:
-        return ""
-    return "\n".join(_difference_report(printed, test))
-
-
-def _refused(promtool: Path, tests: Sequence[str], folder: Path) -> str | None:
-    """What promtool prints where a test fails; nothing if all pass."""
-    passed, printed = subprocesses.run([str(promtool), "test", "rules", *tests], folder)
-    return None if passed else printed
+        root = Path(folder)
+        files = [ToJudge(root / str(number), "tests.yaml") for number in answered]
+        for file, test in zip(files, answered.values(), strict=True):
+            populate(file.folder, test.files)
+        refused = verdicts.refusals(promtool, "test", files, root)
+        said = {}
+        for (number, test), printed in zip(answered.items(), refused, strict=True):
+            report = [] if printed is None else _difference_report(printed, test)
+            said[number] = "\n".join(report)
+        return said
 
 
 def _difference_report(printed: str, test: Answered) -> Iterator[str]:

@@ -1,23 +1,26 @@
 """Proves the compiled rules with promtool: the files as they are, and the catalog's own unit tests."""
 
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from generator.base import document, subprocesses
+from generator.base import document
 from generator.base.disk import populate
 from generator.base.file import File
 from generator.base.problems import Location, Problem
 from generator.catalog.model import Catalog, Entry
-from generator.compile.rule import AlertRule, RecordingRule, RuleGroup, Rules
+from generator.compile.rule import RuleGroup, Rules
 from generator.compile.rule_files import rules_file
-from generator.prove import passed
+from generator.prove import passed, verdicts
+from generator.prove.needed_rules import needed
+from generator.prove.verdicts import Action, ToJudge
 
 Progress = Callable[[int, int], None]
+_AT_ONCE = 4  # files that one promtool is asked about: as many as take it a second or two
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,15 @@ class Validation:
 
 @dataclass(frozen=True)
 class _Question:
-    """One call of promtool, with the files that it reads; what it refuses is a problem at `where`."""
+    """A file that promtool judges, first of the files that it reads; what it refuses is a problem at `where`."""
 
-    arguments: tuple[str, ...]
+    action: Action
     files: tuple[File, ...]
     where: Location
     refused: str
 
     def mark(self, tool: Path) -> str:
-        words = [*self.arguments]
+        words: list[str] = [self.action]
         for file in self.files:
             words += [file.path, file.text]
         return passed.mark(tool, words)
@@ -90,48 +93,6 @@ def validate(
     )
 
 
-def needed(groups: Sequence[RuleGroup], text: str) -> list[RuleGroup]:
-    """The rules that a file of unit tests can see: those it names, and those that these name in turn.
-
-    promtool evaluates every rule that it is given at every step of every test: with all of them it takes ten times
-    as long.
-    """
-    rules = {}
-    for group in groups:
-        for rule in group.rules:
-            rules[_rule_name(rule)] = rule
-    wanted: set[str] = set()
-    waiting = _words_of_expression(text) & rules.keys()
-    while waiting:
-        name = waiting.pop()
-        wanted.add(name)
-        words = _words_of_expression(_texts_of_rule(rules[name]))
-        named = words & rules.keys()
-        waiting |= named - wanted
-    chosen = []
-    for group in groups:
-        kept = tuple(rule for rule in group.rules if _rule_name(rule) in wanted)
-        if kept:
-            chosen.append(replace(group, rules=kept))
-    return chosen
-
-
-def _rule_name(rule: RecordingRule | AlertRule) -> str:
-    return rule.record if isinstance(rule, RecordingRule) else rule.alert
-
-
-def _texts_of_rule(rule: RecordingRule | AlertRule) -> str:
-    """All of a rule that can name another: its expression, and the queries in its annotations."""
-    texts = [rule.expr]
-    if isinstance(rule, AlertRule):
-        texts += rule.annotations.values()
-    return "\n".join(texts)
-
-
-def _words_of_expression(text: str) -> set[str]:
-    return set(re.findall(r"[A-Za-z_:][A-Za-z0-9_:]*", text))
-
-
 def _count(file: File) -> int:
     groups = document.plain_values(file.text)["groups"]
     return sum(len(group["rules"]) for group in groups)
@@ -139,7 +100,7 @@ def _count(file: File) -> int:
 
 def _of_file(file: File, output: str) -> _Question:
     return _Question(
-        arguments=("check", "rules", file.path),
+        action="check",
         files=(file,),
         where=Location(f"{output}/{file.path}"),
         refused="promtool refuses the rules",
@@ -151,7 +112,7 @@ def _of_tests(entry: Entry, name: str, text: str, groups: Sequence[RuleGroup]) -
     seen = needed(groups, tests.text)
     rules = rules_file("output/prometheus/kube-proxy.rules.yaml", seen)
     return _Question(
-        arguments=("test", "rules", tests.path),
+        action="test",
         files=(tests, rules),
         where=Location(entry.document.path.replace("failure.yaml", name)),
         refused="promtool's unit tests fail",
@@ -173,24 +134,42 @@ def _ask_promtool(
     tool: Path, questions: Sequence[_Question], progress: Callable[[int], None]
 ) -> list[Problem]:
     """What promtool refuses, in the order of the questions; the rest is remembered. They run side by side."""
+    starts = range(0, len(questions), _AT_ONCE)
+    batches = [questions[start : start + _AT_ONCE] for start in starts]
     problems = []
+    done = 0
     workers = ThreadPoolExecutor(os.cpu_count())
-    with tempfile.TemporaryDirectory() as folder, workers as pool:
-
-        def answer(number: int) -> tuple[bool, str]:
-            question = questions[number]
-            work = Path(folder).resolve() / str(number)
-            populate(work, question.files)
-            command = [str(tool), *question.arguments]
-            return subprocesses.run(command, work)
-
-        answers = pool.map(answer, range(len(questions)))
-        for number, (accepted, printed) in enumerate(answers):
-            question = questions[number]
-            if accepted:
-                passed.remember([question.mark(tool)])
-            else:
-                message = f"{question.refused}:\n{printed.strip()}"
-                problems.append(Problem(question.where, message))
-            progress(number + 1)
+    with workers as pool:
+        answers = pool.map(partial(_refusals, tool), batches)
+        for batch, refused in zip(batches, answers, strict=True):
+            passed.remember(_content(tool, batch, refused))
+            for question, printed in zip(batch, refused, strict=True):
+                if printed is not None:
+                    message = f"{question.refused}:\n{printed.strip()}"
+                    problems.append(Problem(question.where, message))
+            done += len(batch)
+            progress(done)
     return problems
+
+
+def _refusals(tool: Path, questions: Sequence[_Question]) -> list[str | None]:
+    """What promtool prints of each that it refuses; all are of one action."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder).resolve()
+        files = []
+        for number, question in enumerate(questions):
+            work = root / str(number)
+            populate(work, question.files)
+            files.append(ToJudge(work, question.files[0].path))
+        return verdicts.refusals(tool, questions[0].action, files, root)
+
+
+def _content(
+    tool: Path, questions: Sequence[_Question], refused: Sequence[str | None]
+) -> list[str]:
+    """The marks of those that promtool is content with."""
+    marks = []
+    for question, printed in zip(questions, refused, strict=True):
+        if printed is None:
+            marks.append(question.mark(tool))
+    return marks

@@ -15,6 +15,17 @@ def test_all_that_it_prints_comes_back_with_whether_it_was_content(tmp_path: Pat
     assert subprocesses.run(["pwd"], tmp_path) == (True, f"{tmp_path.resolve()}\n")
 
 
+def test_defaults_of_its_environment_give_way_to_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS", "from us")
+    monkeypatch.delenv("THEIRS", raising=False)
+    command = ["sh", "-c", "echo $OURS, $THEIRS"]
+    defaults = {"OURS": "a default", "THEIRS": "another"}
+    said = subprocesses.run(command, tmp_path, defaults=defaults)
+    assert said == (True, "from us, another\n")
+
+
 def test_what_it_started_does_not_outlive_its_limit(tmp_path: Path) -> None:
     begin = time.monotonic()
     with pytest.raises(ToolError, match="sh did not end within 1 s"):

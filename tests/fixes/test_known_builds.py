@@ -23,7 +23,7 @@ from generator.compile.rules import compile_rules
 from generator.fixes.advice import Facts, advise
 from generator.fixes.known_builds import KnownBuilds, _number_patterns, conditions, known_builds
 from generator.fixes.versions import parse_version
-from generator.prove.promtool import needed
+from generator.prove.needed_rules import needed
 from generator.query.signature import compile_re2
 from tests import once
 from tests.conftest import compiled_for, obtained

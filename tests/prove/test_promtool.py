@@ -1,12 +1,14 @@
 """The catalog's own unit tests, run by promtool 3 and by the oldest promtool that users still have."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
+from msgspec import structs
 
 from generator.base.names import TOOL
-from generator.compile.rule import AlertRule, RecordingRule, RuleGroup
+from generator.catalog.model import Entry
 from generator.prove import passed, promtool
 from tests import once
 from tests.conftest import Proven
@@ -16,7 +18,6 @@ def test_promtool_accepts_the_rules_and_the_unit_tests_pass(
     pinned_promtool: Path, proven: Proven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each answer is that which promtool has given in this run of the tests, to a command without a memory."""
-    assert "unchanged since" not in proven.said
     monkeypatch.setattr(passed, "_stamps_folder", lambda: proven.cache / TOOL / "passed")
     inputs = once.inputs()
     compiled = once.compiled()
@@ -25,53 +26,72 @@ def test_promtool_accepts_the_rules_and_the_unit_tests_pass(
     )
     assert [str(problem) for problem in verdict.problems] == []
     tested = [entry.id for entry in inputs.catalog.entries if entry.unit_tests]
-    assert verdict.test_files == len(tested)
     assert {
         entry.id
         for entry in inputs.catalog.entries
         if entry.metric_alerts or entry.heartbeat == "metrics"
     } <= set(tested)
-    assert verdict.rules > verdict.test_files
-    assert verdict.remembered == verdict.answers > verdict.test_files
+    (rules,) = (file for file in compiled.files if file.path.startswith("prometheus/"))
+    groups = yaml.safe_load(rules.text)["groups"]
+    count = sum(len(group["rules"]) for group in groups)
+    assert proven.said.endswith(
+        f"promtool accepts the {count} rules of Prometheus, the unit tests of {len(tested)} entries pass\n"
+    )
+    assert verdict == promtool.Validation(
+        problems=(),
+        rules=count,
+        test_files=len(tested),
+        answers=len(tested) + 1,
+        remembered=len(tested) + 1,
+    )
 
 
-def alert(name: str, expr: str, annotation: str = "") -> AlertRule:
-    return AlertRule(name, expr, "0s", {}, {"description": annotation})
-
-
-def seen(groups: Sequence[RuleGroup], text: str) -> dict[str, list[str]]:
-    """The rules that a text is given, by group."""
-    chosen: dict[str, list[str]] = {}
-    for group in promtool.needed(groups, text):
-        chosen[group.name] = [
-            rule.alert if isinstance(rule, AlertRule) else rule.record for rule in group.rules
-        ]
-    return chosen
-
-
-def test_a_file_of_tests_is_given_the_rules_it_names_and_what_these_read() -> None:
-    groups = [
-        RuleGroup(
-            "records",
-            "30s",
-            (
-                RecordingRule("a:b:c", "x"),
-                RecordingRule("d:e:f", "a:b:c * 2"),
-                RecordingRule("g:h:i", "x"),
-            ),
-        ),
-        RuleGroup("first", "30s", (alert("One", "d:e:f > 1"), alert("OneMore", "y > 1"))),
-        RuleGroup(
-            "second",
-            "30s",
-            (alert("Two", "y > 1", '{{ query `ALERTS{alertname=~"Three|Four"}` }}'),),
-        ),
-        RuleGroup("third", "30s", (alert("Three", "z > 1"),)),
+def test_what_is_refused_is_said_of_its_file_and_asked_again_and_the_rest_is_remembered(
+    tmp_path: Path, pinned_promtool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passed, "_stamps_folder", lambda: tmp_path / "passed")
+    names = (
+        "apiserver-forbidden",
+        "apiserver-unauthorized",
+        "conntrack-cleanup-slow",
+        "metric-rules-watchdog",
+        "iptables-backend-switch",
+    )
+    catalog = once.inputs().catalog
+    chosen = [entry for entry in catalog.entries if entry.id in names]
+    entries = [
+        _with_wrong_tests(entry) if entry.id == "apiserver-unauthorized" else entry
+        for entry in chosen
     ]
-    assert seen(groups, "alertname: One") == {"records": ["a:b:c", "d:e:f"], "first": ["One"]}
-    assert seen(groups, "alertname: Two") == {"second": ["Two"], "third": ["Three"]}
-    assert seen(groups, "expr: g:h:i") == {"records": ["g:h:i"]}
-    assert seen(groups, "alertname: Unknown") == {}
+    told = []
+
+    def verdict() -> promtool.Validation:
+        return promtool.validate(
+            pinned_promtool,
+            once.compiled().files,
+            once.rules(),
+            replace(catalog, entries=tuple(entries)),
+            "output",
+            progress=lambda done, of: told.append((done, of)),
+        )
+
+    first = verdict()
+    (problem,) = first.problems
+    assert str(problem).startswith(
+        "catalog/apiserver-unauthorized/metric-tests.yaml: promtool's unit tests fail:"
+    )
+    assert 'failure="another"' in problem.message
+    assert (first.answers, first.remembered, told) == (6, 0, [(4, 5), (5, 5)])
+    again = verdict()
+    assert (again.problems, again.remembered, told[2:]) == (first.problems, 5, [(1, 1)])
+
+
+def _with_wrong_tests(entry: Entry) -> Entry:
+    """An entry whose tests expect another label than its alerts have."""
+    texts = {}
+    for name, text in entry.unit_tests.items():
+        texts[name] = text.replace(f"failure: {entry.id}", "failure: another")
+    return structs.replace(entry, unit_tests=texts)
 
 
 def test_what_promtool_was_content_with_is_remembered_for_these_very_files(
