@@ -3,7 +3,7 @@
 import gc
 import signal
 
-from generator.base import signals, streams
+from generator.base import process_signals, streams
 
 
 def main() -> None:
@@ -13,7 +13,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing to clean up yet, nothing to show
     from generator.cli import main as run
 
-    with signals.caught():
+    with process_signals.caught():
         run()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from generator import __version__
-from generator.base import signals, streams
+from generator.base import process_signals, streams
 from generator.base.names import COULD_NOT_RUN, PROJECT, TOOL
 from generator.base.problems import ToolError
 from generator.commands.printing import STDOUT, say
@@ -53,7 +53,7 @@ class _Group(click.Group):
             error.show()
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt) as ended:
-            code = signals.exit_code(ended)
+            code = process_signals.exit_code(ended)
         except (
             SystemExit
         ) as left:  # 0: a shell asked what completes; else the reader of a pipe has seen enough

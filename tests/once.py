@@ -12,7 +12,7 @@ from generator.catalog.load import Inputs, load
 from generator.catalog.package import shipped_catalog
 from generator.catalog.profiles import read_profile
 from generator.compile.rule import Rules
-from generator.pages import site
+from generator.pages import website
 from generator.pipeline import Compiled, compile_catalog
 
 
@@ -43,7 +43,7 @@ def rules() -> Rules:
 @cache
 def pages() -> Sequence[File]:
     """The files of the site."""
-    return site.files(compiled().files, rules(), inputs().catalog, shipped.documents())
+    return website.files(compiled().files, rules(), inputs().catalog, shipped.documents())
 
 
 def without_log_rules() -> str:

@@ -2,6 +2,6 @@
 
 import httpx
 
-from generator.servers import web
+from generator.servers import bounded_http
 
-HTTP = httpx.Client(verify=web.trusting_nobody(), trust_env=False)
+HTTP = httpx.Client(verify=bounded_http.trusting_nobody(), trust_env=False)

@@ -40,8 +40,8 @@ from generator.query import logql
 from generator.servers.loki import Loki, first_step
 from generator.steps.deployment import site_words
 from generator.steps.filled import fill_in
-from generator.verify import routing
-from generator.verify.routing import Site
+from generator.verify import delivery
+from generator.verify.delivery import Site
 from tests import kubernetes_api, once
 from tests.conftest import ROOT, made_once, obtained
 from tests.lab import servers
@@ -149,7 +149,7 @@ def test_the_command_that_verifies_has_no_complaint_about_the_inhibitions_genera
     }
 
     def said(loaded: Mapping[str, Any]) -> list[str]:
-        found = routing.routes_lead_somewhere(rules, loaded, places, config, date(2026, 1, 2))
+        found = delivery.routes_lead_somewhere(rules, loaded, places, config, date(2026, 1, 2))
         return [finding.subject for finding in found if finding.state != "ok"]
 
     assert said(config) == []

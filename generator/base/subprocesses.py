@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
-from generator.base import signals
+from generator.base import process_signals
 from generator.base.problems import ToolError
 
 _RUN_SECONDS = 600
@@ -37,7 +37,7 @@ class _Running:
 
 
 _running = _Running()
-signals.first(_running.end)
+process_signals.first(_running.end)
 
 
 def run(

@@ -10,23 +10,32 @@ from generator.base.problems import Problem, errors
 from generator.base.suggest import hint
 from generator.catalog.model import Catalog
 from generator.catalog.profile import Profile
-from generator.check import entries, inhibitions, logs, metrics, rulers, samples, site, steps
+from generator.check import (
+    entries,
+    inhibitions,
+    logs,
+    metrics,
+    rulers,
+    samples,
+    site_profile,
+    steps,
+)
 
 Check = Callable[[Catalog, Profile], Iterable[Problem]]
 
 # Of the profile, first: the others compute with its numbers.
 SITE_CHECKS: tuple[Check, ...] = (
-    site.settings_are_known,
-    site.selectors_pin_kube_proxy,
-    site.labels_are_no_words_of_loki,
-    site.intervals_are_positive,
+    site_profile.settings_are_known,
+    site_profile.selectors_pin_kube_proxy,
+    site_profile.labels_are_no_words_of_loki,
+    site_profile.intervals_are_positive,
     rulers.options_are_known_to_the_rulers,
-    site.clusters_are_told_apart,
-    site.labels_are_free,
-    site.annotations_are_free,
-    site.disabled_ones_have_an_end,
-    site.disabled_checks_have_an_end,
-    site.runbooks_have_a_home,
+    site_profile.clusters_are_told_apart,
+    site_profile.labels_are_free,
+    site_profile.annotations_are_free,
+    site_profile.disabled_ones_have_an_end,
+    site_profile.disabled_checks_have_an_end,
+    site_profile.runbooks_have_a_home,
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -58,7 +67,7 @@ MAY_BE_DISABLED: Mapping[str, Check] = {
     one.__name__: one
     for one in (
         rulers.options_are_known_to_the_rulers,
-        site.runbooks_have_a_home,
+        site_profile.runbooks_have_a_home,
         entries.sources_are_cited,
         steps.changes_are_named_and_undone,
         steps.damage_is_stopped_first,

@@ -7,7 +7,7 @@ from typing import Any
 from generator.base import names
 from generator.base.document import Path
 from generator.base.problems import Problem
-from generator.catalog import inhibition
+from generator.catalog import meeting_places
 from generator.catalog.model import Catalog, Entry, Setting, TkeFix
 from generator.catalog.profile import Profile
 from generator.catalog.releases import minor
@@ -95,7 +95,9 @@ def _signals_of_its_name(entry: Entry) -> int:
 def what_is_milder_is_less_grave(catalog: Catalog, profile: Profile) -> Iterable[Problem]:
     """Lines have an alert of their own because they are less grave than the entry's others."""
     for entry in catalog.entries:
-        if entry.milder and inhibition.as_grave(entry.milder.severity.level, entry.severity.level):
+        if entry.milder and meeting_places.as_grave(
+            entry.milder.severity.level, entry.severity.level
+        ):
             where = entry.document.at("signals", "logs", "milder", "severity")
             message = (
                 f"{entry.milder.alert} is {entry.milder.severity.level} and its entry {entry.severity.level}; "

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
 from generator.base.problems import Location, Problem
-from generator.catalog import inhibition
+from generator.catalog import meeting_places
 from generator.catalog.model import Catalog, Entry
 from generator.catalog.profile import Profile
 from generator.catalog.settings import severity
@@ -31,7 +31,7 @@ def _graver(entry: Entry, index: int, symptom: Entry, profile: Profile) -> Itera
     for cause_alert, symptom_alert in product(causes, symptom.alerts()):
         cause = severity(cause_alert, entry.severity_of(cause_alert).level, profile)
         graver = severity(symptom_alert, symptom.severity_of(symptom_alert).level, profile)
-        if inhibition.as_grave(cause, graver):
+        if meeting_places.as_grave(cause, graver):
             continue
         changed = _changed(profile, symptom_alert) or _changed(profile, cause_alert)
         if changed:
@@ -68,7 +68,7 @@ def logs_and_metrics_meet(catalog: Catalog, profile: Profile) -> Iterable[Proble
     causes = list(_alerts_that_hold_back(_by_id(catalog, profile)))
     if not causes:
         return
-    place = inhibition.meeting_place(profile.loki.labels, profile.prometheus.labels, profile)
+    place = meeting_places.meeting_place(profile.loki.labels, profile.prometheus.labels, profile)
     labels = profile.document.data.get("prometheus", {}).get("labels", {})
     if place is None:
         yield Problem(

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from generator.base.names import FOUND
-from generator.commands import ruling
+from generator.commands import pushing
 from generator.commands.compiling import rules_or_stop
 from generator.commands.options import examples
 from generator.commands.printing import say, tell, tell_json
@@ -18,7 +18,7 @@ from generator.commands.printing import say, tell, tell_json
         "diff --prometheus http://prometheus.example:9090 --rules-dir /etc/prometheus/rules",
     ),
 )
-@ruling.ruler_options
+@pushing.ruler_options
 def command(
     catalogs: tuple[Path, ...],
     profile: Path | None,
@@ -30,12 +30,14 @@ def command(
 ) -> None:
     """Compare the rules that rulers hold with those that the catalog gives; exit code 1 if they differ."""
     read, rules = rules_or_stop(catalogs, profile)
-    plans = ruling.differences(rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace))
+    plans = pushing.differences(
+        rules, pushing.rulers(read.profile, urls, only, rules_dir, namespace)
+    )
     if as_json:
-        tell_json(ruling.differences_as_data(plans))
+        tell_json(pushing.differences_as_data(plans))
     else:
-        tell(ruling.differences_told(plans), nl=False)
+        tell(pushing.differences_told(plans), nl=False)
     for plan in plans:
-        say(f"{plan.ruler.place}: {ruling.counted(plan.changes)}")
+        say(f"{plan.ruler.place}: {pushing.counted(plan.changes)}")
     if any(plan.changes for plan in plans):
         raise click.exceptions.Exit(FOUND)

@@ -6,7 +6,7 @@ from generator.commands import completion, page
 from generator.commands.completion import one_of
 from generator.commands.options import colour_option, examples
 from generator.commands.printing import table
-from generator.commands.typed import exactly
+from generator.commands.typed_names import exactly
 
 
 @click.command(

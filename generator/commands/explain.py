@@ -8,7 +8,7 @@ from generator.commands import page
 from generator.commands.compiling import rules_or_stop, said_by_the_checks
 from generator.commands.completion import entries, one_of
 from generator.commands.options import colour_option, examples, inputs
-from generator.commands.typed import meant
+from generator.commands.typed_names import meant
 
 
 @click.command(

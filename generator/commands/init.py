@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from generator.base.names import FOUND, TOOL
-from generator.commands import beside
+from generator.commands import schema_files
 from generator.commands.completion import one_of, preset_names
 from generator.commands.options import examples, json_option, server_options
 from generator.commands.printing import client_of, say, tell, tell_json
@@ -134,7 +134,7 @@ def command(
         choices[engine] = best or _default(able, engine)
     assumed = choices["prometheus"].preset.profile.kubernetes.labels.get("release")
     folder = Path(output).parent
-    schemas = [] if output == _STDOUT else beside.schema_files(folder, "profile")
+    schemas = [] if output == _STDOUT else schema_files.schema_files(folder, "profile")
     file = _proposed_profile(
         output,
         choices,
@@ -152,7 +152,7 @@ def command(
         tell(file.text, nl=False)
     else:
         disk.put(Path(output), file.text)
-    beside.put_changed(folder, schemas)
+    schema_files.put_changed(folder, schemas)
     if as_json:
         tell_json(_for_programs(file, choices, facts, findings))
     for line in (*_seen(choices, facts), *map(str, findings)):

@@ -8,7 +8,7 @@ import click
 
 from generator.base.names import FOUND, PROJECT, TOOL
 from generator.base.reader import is_folder
-from generator.commands import beside
+from generator.commands import schema_files
 from generator.commands.options import examples, from_project, project_option
 from generator.commands.printing import say, tell
 
@@ -55,9 +55,11 @@ def command(entry_id: str, kind: str, alert: str | None, catalogs: tuple[Path, .
     if wrong:
         say(f"{TOOL}: {wrong}")
         raise click.exceptions.Exit(FOUND)
-    schemas = beside.schema_files(catalog, "failure", "tests")
+    schemas = schema_files.schema_files(catalog, "failure", "tests")
     files = scaffold.files(entry_id, name, kind, schema=bool(schemas))
-    put = beside.put_changed(catalog, schemas)  # before the entry, which is whole or not there
+    put = schema_files.put_changed(
+        catalog, schemas
+    )  # before the entry, which is whole or not there
     write.create(folder, files)
     written = [folder / file.path for file in files]
     for path in [*written, *put]:

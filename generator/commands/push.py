@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from generator.commands import ruling
+from generator.commands import pushing
 from generator.commands.compiling import (
     Extent,
     compile_or_stop,
@@ -24,7 +24,7 @@ from generator.commands.printing import say, tell, tell_json
         "push --profile site.yaml --rollback",
     ),
 )
-@ruling.ruler_options
+@pushing.ruler_options
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option(
     "--rollback",
@@ -50,30 +50,30 @@ def command(
     where nothing differs. What was there is kept, for --rollback.
     """
     if rollback:
-        plans = ruling.backwards(
-            ruling.rulers(profile_of(profile), urls, only, rules_dir, namespace)
+        plans = pushing.backwards(
+            pushing.rulers(profile_of(profile), urls, only, rules_dir, namespace)
         )
     else:
         read, rules, files = compile_or_stop(catalogs, profile, warn=True)
         problems, proof = validate_compiled(read, files, "output", extent)
         stop_on_errors(problems)
         say(proof)
-        plans = ruling.differences(
-            rules, ruling.rulers(read.profile, urls, only, rules_dir, namespace)
+        plans = pushing.differences(
+            rules, pushing.rulers(read.profile, urls, only, rules_dir, namespace)
         )
     if as_json:
-        tell_json(ruling.differences_as_data(plans))
+        tell_json(pushing.differences_as_data(plans))
     else:
-        tell(ruling.differences_told(plans), nl=False)
+        tell(pushing.differences_told(plans), nl=False)
     for plan in plans:
         if not dry_run:
             _apply(plan, rollback)
         done = "would change" if dry_run else "changed"
-        state = f"{done}: {ruling.counted(plan.changes)}" if plan.changes else "up to date"
+        state = f"{done}: {pushing.counted(plan.changes)}" if plan.changes else "up to date"
         say(f"{plan.ruler.place}: {state}")
 
 
-def _apply(plan: ruling.Difference, rollback: bool) -> None:
+def _apply(plan: pushing.Difference, rollback: bool) -> None:
     """Make the changes. A push that broke off and is repeated, or rolled back, still knows what was there before."""
     from generator.rulers import kept
 

@@ -7,7 +7,7 @@ import click
 from generator.commands.completion import one_of, schema_names
 from generator.commands.options import examples
 from generator.commands.printing import table, tell
-from generator.commands.typed import exactly
+from generator.commands.typed_names import exactly
 
 
 @click.command(

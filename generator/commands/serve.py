@@ -32,12 +32,12 @@ def command(catalogs: tuple[Path, ...], profile: Path | None, port: int, minutes
     profile, whichever style it names.
     """
     from generator.catalog import shipped
-    from generator.pages import site
-    from generator.servers.pages import PageServer
+    from generator.pages import website
+    from generator.servers.local_pages import PageServer
 
     server = PageServer({}, port)  # a port that is taken is said at once
     read, rules, files = compile_or_stop(catalogs, profile)
-    written = site.files(files, rules, read.catalog, shipped.documents())
+    written = website.files(files, rules, read.catalog, shipped.documents())
     server.show({file.path: file.text for file in written})
     say(f"{server.url}/ shows the site; ^C ends it, or {minutes:g} minutes")
     server.serve(minutes * 60)

@@ -9,7 +9,7 @@ from generator.commands.compiling import entries_of, rules_or_stop
 from generator.commands.completion import one_of
 from generator.commands.options import examples, inputs, json_option
 from generator.commands.printing import tell, tell_json
-from generator.commands.typed import meant
+from generator.commands.typed_names import meant
 
 
 @click.command(

@@ -33,14 +33,14 @@ def command(
     """
     from generator.catalog import shipped
     from generator.outputs import write
-    from generator.pages import site
+    from generator.pages import website
 
     if (folder / LOCK).exists():
         raise ToolError(
             f"{folder}: holds the rules that `{TOOL} generate` wrote; choose another folder with --output"
         )
     read, rules, files = compile_or_stop(catalogs, profile)
-    pages = site.files(files, rules, read.catalog, shipped.documents())
+    pages = website.files(files, rules, read.catalog, shipped.documents())
     try:
         changed = write.replace(folder, pages)
     except write.ForeignError as found:

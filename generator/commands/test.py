@@ -18,7 +18,7 @@ from generator.commands.compiling import compile_for, report, stop_on_errors, va
 from generator.commands.completion import some_of
 from generator.commands.options import examples, file_option, format_option, inputs, json_option
 from generator.commands.printing import client_of, say, tell, tell_json
-from generator.commands.typed import exactly
+from generator.commands.typed_names import exactly
 
 if TYPE_CHECKING:
     from generator.catalog.model import Catalog, Entry

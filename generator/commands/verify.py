@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from generator.compile.rule import Language, Rules
     from generator.servers.http import Client
     from generator.sites.fitting import SiteFacts
+    from generator.verify.delivery import Site
     from generator.verify.judgement import Finding, Judged
-    from generator.verify.routing import Site
 
 _KINDS_OF_SERVER = (
     "loki",
@@ -267,7 +267,7 @@ def _of_routes(
 
     from generator import outputs
     from generator.base import document
-    from generator.verify import probe, routing
+    from generator.verify import delivery, probe
 
     if "alertmanager" not in asked.clients:
         yield _not_asked("routes", "alertmanager")
@@ -280,7 +280,7 @@ def _of_routes(
         "routes",
         "alertmanager",
         "alertmanager",
-        lambda client: routing.routes_lead_somewhere(
+        lambda client: delivery.routes_lead_somewhere(
             rules, probe.configuration(client), _sites(read, facts), generated, today
         ),
     )
@@ -289,7 +289,7 @@ def _of_routes(
 def _sites(read: "Inputs", facts: Mapping["Engine", "SiteFacts"]) -> dict["Engine", "Site"]:
     """Where alerts come from, as far as it was seen."""
     from generator.sites.fitting import Job
-    from generator.verify.routing import Site
+    from generator.verify.delivery import Site
 
     profile = read.profile
     logs, metrics = profile.loki, profile.prometheus

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from generator.base.durations import seconds
-from generator.catalog import inhibition
+from generator.catalog import meeting_places
 from generator.catalog.model import Entry, LogSignal, MetricAlert, Unit
 from generator.catalog.placeholders import Values
 from generator.catalog.profile import Engine, LogSource, Profile
@@ -87,7 +87,7 @@ def _log_alert(
     line = matched_line.annotation(source, filters, window)
     rule = replace(
         rule,
-        labels={**inhibition.copies(labels, profile), **rule.labels},
+        labels={**meeting_places.copies(labels, profile), **rule.labels},
         annotations={**rule.annotations, matched_line.ANNOTATION: line},
     )
     why = signal.persistence or "Fires above this many lines in the range."

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from generator.catalog import inhibition
-from generator.catalog.inhibition import Place
+from generator.catalog import meeting_places
+from generator.catalog.meeting_places import Place
 from generator.catalog.profile import Profile
 from generator.compile.rule import CompiledAlert, Inhibition
 
@@ -17,7 +17,7 @@ def inhibitions_among(alerts: Sequence[CompiledAlert], profile: Profile) -> Iter
         for symptom in failing:
             place = _meeting(cause, symptom, profile)
             severity_of_symptom = symptom.rule.labels["severity"]
-            if place and inhibition.as_grave(severity_of_cause, severity_of_symptom):
+            if place and meeting_places.as_grave(severity_of_cause, severity_of_symptom):
                 symptoms = by_place.setdefault(place, [])
                 symptoms.append(symptom.rule.alert)
         for place, symptoms in by_place.items():
@@ -34,7 +34,7 @@ def _meeting(cause: CompiledAlert, other: CompiledAlert, profile: Profile) -> Pl
         return None
     if cause.entry is other.entry:
         if cause.of_cluster:
-            return inhibition.cluster(profile)
+            return meeting_places.cluster(profile)
         says_more = (cause.engine, other.engine) == ("loki", "prometheus")
     elif cause.of_cluster or cause.milder:
         says_more = False
@@ -43,4 +43,4 @@ def _meeting(cause: CompiledAlert, other: CompiledAlert, profile: Profile) -> Pl
     if not says_more:
         return None
     labels = cause.labels(profile)
-    return inhibition.meeting_place(labels, other.labels(profile), profile)
+    return meeting_places.meeting_place(labels, other.labels(profile), profile)

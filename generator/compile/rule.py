@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, Literal
 
-from generator.catalog.inhibition import Place, PlaceLabels
+from generator.catalog.meeting_places import Place, PlaceLabels
 from generator.catalog.model import SEVERITIES, Entry
 from generator.catalog.profile import Engine, LogSource, Profile
 from generator.query import recorded

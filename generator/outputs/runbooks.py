@@ -9,12 +9,12 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base import markdown, names
-from generator.base.compiled import BesideTheTemplates
 from generator.base.file import File
+from generator.base.template_cache import BesideTheTemplates
 from generator.catalog.model import Catalog, Entry, Source
 from generator.catalog.profile import Profile, ServerProfile
+from generator.compile.find_node import whereabouts
 from generator.compile.rule import CompiledAlert, Rules, by_urgency
-from generator.compile.whereabouts import whereabouts
 from generator.steps.deployment import Word, find_pod, site_words
 from generator.steps.filled import SiteStep, at_site
 

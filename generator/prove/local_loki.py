@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from generator.base import signals
+from generator.base import process_signals
 from generator.base.disk import populate
 from generator.base.file import File
 from generator.prove import local_programs
@@ -60,7 +60,7 @@ def running(
     Its ruler evaluates the rule files, or what is in the rule store (as Loki's configuration says it), and sends alerts
     to the address of an Alertmanager. It can be left out. The configuration is that of the binary's version.
     """
-    with tempfile.TemporaryDirectory() as folder, signals.caught():
+    with tempfile.TemporaryDirectory() as folder, process_signals.caught():
         work = Path(folder)
         for name in ("index", "cache", "chunks", "compactor", "rules", "scratch"):
             (work / name).mkdir()

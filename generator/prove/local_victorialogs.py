@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from generator.base import signals
+from generator.base import process_signals
 from generator.prove import local_programs
 from generator.servers.http import Client, Endpoint
 from generator.servers.victorialogs import VictoriaLogs
@@ -21,7 +21,7 @@ def running(binary: Path) -> Iterator[VictoriaLogs]:
     Raises ToolError if it fails.
     """
     (port,) = local_programs.free_ports(1)
-    with tempfile.TemporaryDirectory() as folder, signals.caught():
+    with tempfile.TemporaryDirectory() as folder, process_signals.caught():
         work = Path(folder)
         command = [
             str(binary),

@@ -20,7 +20,7 @@ from generator.base.file import File
 from generator.base.lines import NANOSECONDS_A_SECOND, Labels
 from generator.base.names import TEST_LABEL
 from generator.catalog.model import LogStream, LogTest
-from generator.prove import templates
+from generator.prove import annotation_queries
 from generator.query import logql
 from generator.servers.loki import PushedStream, Series
 
@@ -148,7 +148,7 @@ def _queries_of_alert(rule: Rule, labels: Labels) -> Iterator[str]:
     """What the rule's annotations ask for in an alert with these labels."""
     for name, template in _annotations(rule).items():
         try:
-            for query in templates.queries(template):
+            for query in annotation_queries.queries(template):
                 yield query.text(labels)
         except ValueError as error:
             raise ValueError(f"annotation {name} of {rule['alert']}: {error}") from error
@@ -197,8 +197,8 @@ def _input_series(
             yield _as_input(_series_name(number), labels, series, count)
     for query, answer in query_answers.items():
         for series in answer:
-            labels = templates.answer_labels(query, _without_hidden(series.labels))
-            yield _as_input(templates.ANSWERS, labels, series, count)
+            labels = annotation_queries.answer_labels(query, _without_hidden(series.labels))
+            yield _as_input(annotation_queries.ANSWERS, labels, series, count)
 
 
 def _as_input(name: str, labels: Labels, series: Series, count: int) -> dict[str, str]:
@@ -214,7 +214,7 @@ def _for_promtool(number: int, rule: Rule) -> Rule:
     evaluated.pop("keep_firing_for", None)
     annotations = {}
     for name, template in _annotations(rule).items():
-        annotations[name] = templates.asking_promtool(template)
+        annotations[name] = annotation_queries.asking_promtool(template)
     if annotations:
         evaluated["annotations"] = annotations
     return evaluated

@@ -15,7 +15,7 @@ from generator.base.problems import Location, Problem
 from generator.catalog.model import Catalog, Entry
 from generator.compile.rule import RuleGroup, Rules
 from generator.compile.rule_files import rules_file
-from generator.prove import passed, verdicts
+from generator.prove import remembered_verdicts, verdicts
 from generator.prove.needed_rules import needed
 from generator.prove.verdicts import Action, ToJudge
 
@@ -47,7 +47,7 @@ class _Question:
         words: list[str] = [self.action]
         for file in self.files:
             words += [file.path, file.text]
-        return passed.mark(tool, words)
+        return remembered_verdicts.mark(tool, words)
 
 
 def validate(
@@ -74,7 +74,7 @@ def validate(
     questions = [*of_files, *of_tests]
     known = set()
     if not again:
-        known = passed.passed(question.mark(tool) for question in questions)
+        known = remembered_verdicts.passed(question.mark(tool) for question in questions)
     open_files = [question for question in of_files if question.mark(tool) not in known]
     open_tests = [question for question in of_tests if question.mark(tool) not in known]
 
@@ -142,7 +142,7 @@ def _ask_promtool(
     with workers as pool:
         answers = pool.map(partial(_refusals, tool), batches)
         for batch, refused in zip(batches, answers, strict=True):
-            passed.remember(_content(tool, batch, refused))
+            remembered_verdicts.remember(_content(tool, batch, refused))
             for question, printed in zip(batch, refused, strict=True):
                 if printed is not None:
                     message = f"{question.refused}:\n{printed.strip()}"

@@ -12,7 +12,7 @@ from httpx_retries import Retry
 
 from generator.base.problems import ToolError, UnreachableError
 from generator.base.shapes import Shape, ShapeError
-from generator.servers import web
+from generator.servers import bounded_http
 from generator.servers.masks import Mask
 
 _WAITING_SECONDS = 20  # between the tries of one request, all together
@@ -84,7 +84,9 @@ class Client:
             status_forcelist=(429, 500, 502, 503, 504),
         )
         try:
-            self._session = web.Session(_trust(endpoint), retry, headers=headers, auth=auth)
+            self._session = bounded_http.Session(
+                _trust(endpoint), retry, headers=headers, auth=auth
+            )
         except (OSError, ValueError) as error:
             raise ToolError(
                 f"{self.name}: its certificate files cannot be used: {error}"
@@ -210,8 +212,8 @@ def _credentials(endpoint: Endpoint) -> None:
 
 def _trust(endpoint: Endpoint) -> ssl.SSLContext:
     if endpoint.url.startswith("http:") and not (endpoint.ca or endpoint.cert):
-        return web.trusting_nobody()
-    context = web.trusted(endpoint.ca)
+        return bounded_http.trusting_nobody()
+    context = bounded_http.trusted(endpoint.ca)
     if endpoint.cert:
         context.load_cert_chain(endpoint.cert, endpoint.key)
     return context
@@ -220,14 +222,14 @@ def _trust(endpoint: Endpoint) -> ssl.SSLContext:
 def _trouble(error: Exception) -> str:
     match error:
         case httpx.ConnectTimeout():
-            return f"cannot be reached within {web.CONNECT_SECONDS} s"
+            return f"cannot be reached within {bounded_http.CONNECT_SECONDS} s"
         case httpx.TimeoutException():
-            return f"does not answer within {web.ANSWER_SECONDS} s, asked again and again"
-        case web.DeadlineError():
+            return f"does not answer within {bounded_http.ANSWER_SECONDS} s, asked again and again"
+        case bounded_http.DeadlineError():
             return f"does not come to an end: {error}"
-        case web.TooLargeError():
+        case bounded_http.TooLargeError():
             return f"answers too much: {error}; is something else at this address?"
-        case web.ClosedError():
+        case bounded_http.ClosedError():
             return (
                 f"does not agree on TLS: it closes the connection before it answers ({error}); "
                 "look at the client's certificate, and at what stands between"

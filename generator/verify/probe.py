@@ -10,7 +10,7 @@ from httpx_retries import Retry
 
 from generator.base import document
 from generator.base.problems import ToolError
-from generator.servers import answers, web
+from generator.servers import answers, bounded_http
 from generator.servers.http import Client
 from generator.verify.judgement import Page
 
@@ -45,14 +45,16 @@ def fetch_pages(urls: Iterable[str]) -> dict[str, Page]:
     for url in sorted(set(urls)):
         by_host.setdefault(_host(url), []).append(url)
     retry = Retry(total=2, backoff_factor=0.5, status_forcelist=_BUSY)
-    session = web.Session(web.trusted(), retry, follow_redirects=True)
+    session = bounded_http.Session(bounded_http.trusted(), retry, follow_redirects=True)
     try:
-        return web.wait_for(_all_pages(session, by_host))
+        return bounded_http.wait_for(_all_pages(session, by_host))
     finally:
         session.close()
 
 
-async def _all_pages(session: web.Session, by_host: Mapping[str, list[str]]) -> dict[str, Page]:
+async def _all_pages(
+    session: bounded_http.Session, by_host: Mapping[str, list[str]]
+) -> dict[str, Page]:
     turn = asyncio.Semaphore(_PAGES_AT_ONCE)
 
     async def in_turn(url: str) -> tuple[Page, bool]:
@@ -80,7 +82,7 @@ def _host(url: str) -> str:
         return url
 
 
-async def _page(session: web.Session, url: str) -> tuple[Page, bool]:
+async def _page(session: bounded_http.Session, url: str) -> tuple[Page, bool]:
     """What an address answers, and whether anybody answered."""
     try:
         answer = await session.send("GET", url)

@@ -12,7 +12,7 @@ from typing import Any
 from generator.base.lines import Labels
 from generator.verify import matchers
 from generator.verify.matchers import LabelMatcher, MatcherError, UnfollowedError
-from generator.verify.witnesses import witnesses
+from generator.verify.matching_texts import witnesses
 
 _STEPS = 500_000  # routes and matchers that are looked at in all, about a second of work
 

@@ -14,9 +14,9 @@ from generator.base.names import COULD_NOT_RUN, FOUND
 from generator.base.problems import ToolError, errors
 from generator.catalog import shipped
 from generator.catalog.load import load
-from generator.pages import site
+from generator.pages import website
 from generator.pipeline import compile_catalog
-from generator.servers.pages import PageServer
+from generator.servers.local_pages import PageServer
 from tests.lab import afterwards, namespaces, page, report, samples
 from tests.lab.namespaces import WORK
 from tests.lab.node import Node
@@ -118,7 +118,7 @@ async def _run(
     compiled = compile_catalog(inputs, "output")
     if errors(compiled.problems) or not compiled.rules:
         raise ToolError("the catalog has errors; run `make check`")
-    written = site.files(compiled.files, compiled.rules, inputs.catalog, shipped.documents())
+    written = website.files(compiled.files, compiled.rules, inputs.catalog, shipped.documents())
     pages.show({file.path: file.text for file in written})
     threading.Thread(target=pages.serve, args=(_LONGEST_RUN,), daemon=True).start()
     async with stack(found, receiver, profile, compiled.files, WORK) as running:

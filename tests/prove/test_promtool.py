@@ -9,7 +9,7 @@ from msgspec import structs
 
 from generator.base.names import TOOL
 from generator.catalog.model import Entry
-from generator.prove import passed, promtool
+from generator.prove import promtool, remembered_verdicts
 from tests import once
 from tests.conftest import Proven
 
@@ -18,7 +18,9 @@ def test_promtool_accepts_the_rules_and_the_unit_tests_pass(
     pinned_promtool: Path, proven: Proven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each answer is that which promtool has given in this run of the tests, to a command without a memory."""
-    monkeypatch.setattr(passed, "_stamps_folder", lambda: proven.cache / TOOL / "passed")
+    monkeypatch.setattr(
+        remembered_verdicts, "_stamps_folder", lambda: proven.cache / TOOL / "passed"
+    )
     inputs = once.inputs()
     compiled = once.compiled()
     verdict = promtool.validate(
@@ -49,7 +51,7 @@ def test_promtool_accepts_the_rules_and_the_unit_tests_pass(
 def test_what_is_refused_is_said_of_its_file_and_asked_again_and_the_rest_is_remembered(
     tmp_path: Path, pinned_promtool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passed, "_stamps_folder", lambda: tmp_path / "passed")
+    monkeypatch.setattr(remembered_verdicts, "_stamps_folder", lambda: tmp_path / "passed")
     names = (
         "apiserver-forbidden",
         "apiserver-unauthorized",
@@ -97,23 +99,23 @@ def _with_wrong_tests(entry: Entry) -> Entry:
 def test_what_promtool_was_content_with_is_remembered_for_these_very_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passed, "_stamps_folder", lambda: tmp_path)
+    monkeypatch.setattr(remembered_verdicts, "_stamps_folder", lambda: tmp_path)
     tool = tmp_path / "promtool"
     tool.write_text("one")
-    mark = passed.mark(tool, ["test", "a"])
-    assert passed.passed([mark]) == set()
-    passed.remember([mark])
-    assert passed.passed([mark]) == {mark}
-    assert passed.mark(tool, ["test", "b"]) != mark
-    assert passed.mark(tool, ["testa"]) != mark
+    mark = remembered_verdicts.mark(tool, ["test", "a"])
+    assert remembered_verdicts.passed([mark]) == set()
+    remembered_verdicts.remember([mark])
+    assert remembered_verdicts.passed([mark]) == {mark}
+    assert remembered_verdicts.mark(tool, ["test", "b"]) != mark
+    assert remembered_verdicts.mark(tool, ["testa"]) != mark
     tool.write_text("another program")
-    assert passed.mark(tool, ["test", "a"]) != mark
+    assert remembered_verdicts.mark(tool, ["test", "a"]) != mark
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(passed, "_stamps_folder", lambda: tmp_path / "file" / "passed")
-    passed.remember(["a"])
-    assert passed.passed(["a"]) == set()
+    monkeypatch.setattr(remembered_verdicts, "_stamps_folder", lambda: tmp_path / "file" / "passed")
+    remembered_verdicts.remember(["a"])
+    assert remembered_verdicts.passed(["a"]) == set()

@@ -7,7 +7,7 @@ import pytest
 import trustme
 
 from generator.base.problems import ToolError
-from generator.servers import answers, web
+from generator.servers import answers, bounded_http
 from generator.servers.http import Client, Endpoint
 from generator.servers.loki import Loki
 from tests.faulty import CUT, HANG, Front, front
@@ -70,7 +70,7 @@ def test_a_cut_answer_is_said(real_loki: Loki) -> None:
 def test_a_server_that_does_not_answer_is_said(
     real_loki: Loki, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(bounded_http, "ANSWER_SECONDS", 0.5)
     with front(real_loki.url) as state:
         state.faults = [HANG]
         assert (
@@ -205,6 +205,6 @@ def test_without_tls_nobody_reads_whom_the_system_trusts(
 
 
 def test_what_is_trusted_without_tls_is_nobody() -> None:
-    context = web.trusting_nobody()
+    context = bounded_http.trusting_nobody()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.get_ca_certs() == []

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from generator.catalog import shipped
 from generator.catalog.load import load
 from generator.outputs import write
-from generator.pages import known, site
+from generator.pages import known, website
 from generator.pages.markup import as_html
 from generator.pipeline import compile_catalog
 from tests import once
@@ -124,7 +124,7 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     assert again.rules
     assert {
         file.path: file.text
-        for file in site.files(again.files, again.rules, READ.catalog, DOCUMENTS)
+        for file in website.files(again.files, again.rules, READ.catalog, DOCUMENTS)
     } == texts()
 
 
@@ -184,7 +184,7 @@ def test_a_catalog_of_ones_own_gets_a_site() -> None:
     compiled = compile_catalog(read, "output")
     assert compiled.rules
     paths = {
-        file.path for file in site.files(compiled.files, compiled.rules, read.catalog, DOCUMENTS)
+        file.path for file in website.files(compiled.files, compiled.rules, read.catalog, DOCUMENTS)
     }
     assert {f"{alert.rule.alert}.html" for alert in compiled.rules.alerts} < paths
 

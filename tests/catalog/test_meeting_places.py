@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalog.inhibition import Place, as_grave, copies, meeting_place
 from generator.catalog.load import load
+from generator.catalog.meeting_places import Place, as_grave, copies, meeting_place
 from generator.catalog.profile import LogLabels, Profile
 
 KERNEL = "loki: {kernel: {labels: {node: hostname}}, labels: {pod: null, node: host}}\n"

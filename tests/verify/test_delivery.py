@@ -11,9 +11,9 @@ import yaml
 from generator.catalog.profile import Engine
 from generator.compile.rules import compile_rules
 from generator.outputs import render_one
-from generator.verify import judgement, routing
+from generator.verify import delivery, judgement
+from generator.verify.delivery import Site
 from generator.verify.judgement import Finding
-from generator.verify.routing import Site
 from tests import once
 
 INPUTS = once.inputs()
@@ -60,7 +60,7 @@ def said(
         **config,
     }
     found: dict[str, list[str]] = {}
-    for row in routing.routes_lead_somewhere(RULES, whole, sites, GENERATED, TODAY):
+    for row in delivery.routes_lead_somewhere(RULES, whole, sites, GENERATED, TODAY):
         found.setdefault(row.subject, []).append(f"{row.state}: {row.said}")
     return found
 
@@ -78,7 +78,7 @@ def test_what_reaches_a_receiver_at_any_place_is_well() -> None:
 
 
 def test_the_compiled_configuration_is_well() -> None:
-    found = list(routing.routes_lead_somewhere(RULES, GENERATED, UNSEEN, GENERATED, TODAY))
+    found = list(delivery.routes_lead_somewhere(RULES, GENERATED, UNSEEN, GENERATED, TODAY))
     assert [row.state for row in found] == ["ok"]
 
 
@@ -220,7 +220,7 @@ def test_a_place_that_is_muted_is_named() -> None:
 def test_only_what_the_compiled_configuration_holds_back_is_missed() -> None:
     def missed(generated: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
         whole = {"route": {"receiver": "all"}, "receivers": RECEIVERS, **config}
-        rows = routing.routes_lead_somewhere(RULES, whole, UNSEEN, generated, TODAY)
+        rows = delivery.routes_lead_somewhere(RULES, whole, UNSEEN, generated, TODAY)
         return [row.subject for row in rows if row.said.startswith("the symptom is not held back")]
 
     assert "KubeProxyIPVSFrequentSync → KubeProxyCPUHigh" in missed(GENERATED, {})
@@ -230,7 +230,7 @@ def test_only_what_the_compiled_configuration_holds_back_is_missed() -> None:
 
 def test_what_is_said_of_many_alerts_is_one_line() -> None:
     whole = {"route": {"receiver": "nobody"}, "receivers": RECEIVERS}
-    rows = judgement.grouped(routing.routes_lead_somewhere(RULES, whole, UNSEEN, GENERATED, TODAY))
+    rows = judgement.grouped(delivery.routes_lead_somewhere(RULES, whole, UNSEEN, GENERATED, TODAY))
     nowhere = [row for row in rows if "nowhere" in row.said]
     assert [row.state for row in nowhere] == ["fault", "warning"]
     assert sum(len(row.names) for row in nowhere) == len(RULES.alerts)
@@ -313,7 +313,7 @@ def test_the_time_for_routes_grows_with_their_length_alone(
 
 def found_in_time(config: Any, sites: Mapping[Engine, Site]) -> list[Finding]:
     began = time.process_time()
-    found = list(routing.routes_lead_somewhere(RULES, config, sites, GENERATED, TODAY))
+    found = list(delivery.routes_lead_somewhere(RULES, config, sites, GENERATED, TODAY))
     assert time.process_time() - began < 6
     assert all(len(str(row)) < 1000 for row in found)
     return found
@@ -332,9 +332,9 @@ def test_what_could_not_be_followed_is_said_in_time_and_is_not_well() -> None:
 def test_values_that_were_not_tried_are_said() -> None:
     by_place = routes_of(*({"match": {"cluster": f"c{n}", "pod": f"p{n}"}} for n in range(100)))
     said = "the routes name more values of cluster, pod than can be tried"
-    found = list(routing.routes_lead_somewhere(RULES, by_place, UNSEEN, GENERATED, TODAY))
+    found = list(delivery.routes_lead_somewhere(RULES, by_place, UNSEEN, GENERATED, TODAY))
     assert [row.said for row in found if row.state == "not checked"] == [said]
-    known = routing.routes_lead_somewhere(RULES, by_place, PODS, GENERATED, TODAY)
+    known = delivery.routes_lead_somewhere(RULES, by_place, PODS, GENERATED, TODAY)
     assert [row.said for row in known if row.state == "not checked"] == [said]  # no metrics asked
 
 
@@ -357,6 +357,6 @@ def nested(depth: int) -> Any:
 )
 def test_routes_that_cannot_be_followed_are_a_fault(route: Any) -> None:
     config = {"route": route, "receivers": RECEIVERS}
-    (row,) = routing.routes_lead_somewhere(RULES, config, UNSEEN, GENERATED, TODAY)
+    (row,) = delivery.routes_lead_somewhere(RULES, config, UNSEEN, GENERATED, TODAY)
     assert (row.state, row.subject) == ("fault", "Alertmanager")
     assert row.said.startswith("its routes cannot be followed: ")

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from generator.catalog.load import Inputs
+from generator.compile.find_node import Carried, carried, whereabouts
 from generator.compile.rule import CompiledAlert, Rules
 from generator.compile.rules import compile_rules
-from generator.compile.whereabouts import Carried, carried, whereabouts
 from generator.outputs import runbooks
 from tests import kubernetes_api, once
 from tests.conftest import obtained

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jinja2 import DictLoader, Environment, FileSystemLoader
 
-from generator.base.compiled import BesideTheTemplates
+from generator.base.template_cache import BesideTheTemplates
 
 
 @pytest.fixture(autouse=True)

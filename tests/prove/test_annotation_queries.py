@@ -2,7 +2,7 @@
 
 import pytest
 
-from generator.prove.templates import asking_promtool, queries
+from generator.prove.annotation_queries import asking_promtool, queries
 
 TEMPLATE = (
     'query (x) is said {{ range query (printf `a{pod=%q} |~ "100%%" %s` $labels.pod "}}") }}'

@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from generator.base import markdown, names
-from generator.base.compiled import BesideTheTemplates
 from generator.base.file import File
+from generator.base.template_cache import BesideTheTemplates
 from generator.catalog.model import Catalog
 from generator.compile.rule import CompiledAlert, Rules, by_urgency
 from generator.fixes import matrix

@@ -98,8 +98,8 @@ def test_what_was_started_ends_with_the_run(
 IGNORING = """
 import os, signal
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
-from generator.base import signals
-with signals.caught():
+from generator.base import process_signals
+with process_signals.caught():
     os.kill(os.getpid(), signal.SIGHUP)
     print("goes on")
 """

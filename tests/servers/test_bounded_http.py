@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from generator.base.problems import ToolError
-from generator.servers import answers, web
+from generator.servers import answers, bounded_http
 from generator.servers.http import Client, Endpoint
 from generator.verify import probe
 from tests.conftest import Run
@@ -41,7 +41,7 @@ def listed(url: str) -> object:
 def test_a_server_that_drips_has_one_deadline(
     pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "WHOLE_SECONDS", 0.7)
+    monkeypatch.setattr(bounded_http, "WHOLE_SECONDS", 0.7)
     began = time.monotonic()
     with answering(pieces, pause=0.05) as url:
         said = failure(url)
@@ -50,7 +50,7 @@ def test_a_server_that_drips_has_one_deadline(
 
 
 def test_tries_share_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "WHOLE_SECONDS", 0.7)
+    monkeypatch.setattr(bounded_http, "WHOLE_SECONDS", 0.7)
     busy = (
         b"HTTP/1.1 503 Busy\r\nRetry-After: 600\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     )
@@ -65,7 +65,7 @@ def test_tries_share_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_answer_has_a_largest_size_also_unpacked(
     packing: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "LARGEST_BYTES", 2 << 20)
+    monkeypatch.setattr(bounded_http, "LARGEST_BYTES", 2 << 20)
     zeros = bytes(16 << 20)
     packed = {None: zeros, "gzip": gzip.compress(zeros), "deflate": zlib.compress(zeros)}[packing]
     said_to_be = f"Content-Encoding: {packing}\r\n".encode() if packing else b""
@@ -131,8 +131,8 @@ def test_utf_16_is_read_with_and_without_its_mark() -> None:
 
 
 def test_of_many_pages_only_the_bad_one_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "WHOLE_SECONDS", 1)
-    monkeypatch.setattr(web, "LARGEST_BYTES", 1 << 20)
+    monkeypatch.setattr(bounded_http, "WHOLE_SECONDS", 1)
+    monkeypatch.setattr(bounded_http, "LARGEST_BYTES", 1 << 20)
     with (
         answering([whole(b"a page")]) as good,
         answering([b"H", *[b"T"] * 99], pause=0.1) as dripping,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from generator.verify.witnesses import witnesses
+from generator.verify.matching_texts import witnesses
 
 
 @pytest.mark.parametrize(
