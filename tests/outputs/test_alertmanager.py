@@ -73,10 +73,24 @@ def on_pod(name: str) -> dict[str, str]:
 
 
 def held_back(url: str, alerts: list[dict[str, str]]) -> set[tuple[str, str]]:
-    """Of alerts that fire now, the name and the Pod of those that Alertmanager holds back because of another."""
-    HTTP.post(f"{url}/api/v2/alerts", json=[{"labels": one} for one in alerts]).raise_for_status()
+    """Of alerts that fire now, the name and the Pod of those that Alertmanager holds back because of another.
+
+    It looks at them one after the other: once it holds back one that came last, it has seen them all.
+    """
+    last = [
+        alert("KubeProxyRulesStale", "critical", **on_pod("last")),
+        alert("KubeProxyIptablesBackendMismatch", "critical", **on_pod("last")),
+    ]
+    posted = [*alerts, *last]
+    HTTP.post(f"{url}/api/v2/alerts", json=[{"labels": one} for one in posted]).raise_for_status()
+    of_last = {("KubeProxyRulesStale", "last")}
+    assert until(lambda: of_last <= _inhibited(url, len(posted)), 30)
+    return _inhibited(url, len(posted)) - of_last
+
+
+def _inhibited(url: str, alerts: int) -> set[tuple[str, str]]:
     found = HTTP.get(f"{url}/api/v2/alerts").json()
-    assert len(found) == len(alerts)
+    assert len(found) == alerts
     return {
         (one["labels"]["alertname"], one["labels"].get("pod", ""))
         for one in found
