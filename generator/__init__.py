@@ -7,7 +7,7 @@ rulers, verify. The rule of imports is a contract in pyproject.toml.
     catalog/   READ: the catalog and the profile, as values.
     check/     CHECK: what must hold before anything is written.
     cluster/   What kubectl says of a cluster.
-    commands/  One module for each command; they alone print and exit.
+    commands/  One module for each command, and what they share; they alone print and exit.
     compile/   COMPILE: entries and profile to rules, as data.
     diagnose/  From logs as they come to the documented failures that are in them.
     fixes/     Versions and fix tables: who is affected, and what ends it.

@@ -1,4 +1,4 @@
-"""One module for each command; they alone print and exit.
+"""One module for each command, and what they share; they alone print and exit.
 
-A module is called like its command and holds a click command, `command`.
+A module that is called like a command holds it, as a click command with the name `command`.
 """
