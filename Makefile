@@ -37,7 +37,7 @@ lint: $(VENV)/.ready ## ruff and mypy
 test: $(VENV)/.ready lint ## run every test
 	$(BIN)/pytest -n auto --dist worksteal
 
-fast: $(VENV)/.ready ## the tests that start no program, server or command; about a minute
+fast: $(VENV)/.ready ## the tests that start no program, server or command; less than a minute
 	$(BIN)/pytest -n auto --dist worksteal -m "not starts"
 
 loki: $(VENV)/.ready ## run what starts a Loki 2 in `make test` again, on a Loki 3

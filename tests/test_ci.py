@@ -129,8 +129,11 @@ class Generated:
 
     def into(self, folder: Path) -> None:
         """Write the output of a folder's profile into it."""
-        shutil.rmtree(folder / "output", ignore_errors=True)
-        shutil.copytree(self._output((folder / "site.yaml").read_text()), folder / "output")
+        output = folder / "output"
+        shutil.rmtree(output, ignore_errors=True)
+        generated = self._output((folder / "site.yaml").read_text())
+        # With the times of now: git takes two files for one if they are as long and of one second that is past.
+        shutil.copytree(generated, output, copy_function=shutil.copyfile)
 
     def _output(self, profile: str) -> Path:
         if profile not in self._outputs:
