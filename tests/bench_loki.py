@@ -25,6 +25,7 @@ import click
 import httpx
 import yaml
 
+from generator.base.lines import NANOSECONDS_A_SECOND
 from generator.base.problems import ToolError
 from generator.catalog.load import load
 from generator.catalog.wordings import signature
@@ -39,7 +40,6 @@ RANGE = 600  # seconds, as in the default profile
 INTERVAL = 30
 TURNS = 7
 SELECTOR = '{container="kube-proxy"}'
-_NANO = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ def fill(server: loki.Loki, nodes: int, now: int, run: str) -> int:
         text = [line for turn in range(RANGE // 75) for line in log]
         if node % 50 == 0:
             text[len(text) // 2 : len(text) // 2] = PAGE_LINES.values()
-        step = RANGE * _NANO // (len(text) + 1)
+        step = RANGE * NANOSECONDS_A_SECOND // (len(text) + 1)
         values = [
-            [str(now - RANGE * _NANO + step * (number + 1)), line]
+            [str(now - RANGE * NANOSECONDS_A_SECOND + step * (number + 1)), line]
             for number, line in enumerate(text)
         ]
         labels = {
@@ -144,7 +144,7 @@ def evaluate(client: httpx.Client, queries: Sequence[str], now: int) -> Cost:
 
 
 def measure(binary: Path, nodes: int, sets: Mapping[str, Sequence[str]]) -> Row:
-    now = time.time_ns() - 60 * _NANO
+    now = time.time_ns() - 60 * NANOSECONDS_A_SECOND
     with local_loki.running(binary) as server:
         volume = fill(server, nodes, now, "bench")
         client = httpx.Client(base_url=server.url, timeout=300)

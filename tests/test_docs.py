@@ -295,6 +295,10 @@ def links(document: str) -> Iterator[str]:
                 yield str(child.attrGet("href"))
 
 
+def test_links_are_found() -> None:
+    assert {"CONTRIBUTING.md", "docs/diagnose.md"} <= set(links("README.md"))
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_link_leads_to_a_file(document: str) -> None:
     files = [target for target in links(document) if not target.startswith("https://")]

@@ -23,6 +23,7 @@ from msgspec.structs import asdict
 from generator import outputs
 from generator.base import subprocesses
 from generator.base.file import File
+from generator.base.lines import NANOSECONDS_A_SECOND
 from generator.base.names import TEST_LABEL
 from generator.catalog import profiles, wrappings
 from generator.catalog.load import Inputs
@@ -458,7 +459,7 @@ def test_near_misses_stay_silent_as_the_agent_ships_them(
         mark = uuid.uuid4().hex
         lines = tuple((0.0, row) for row in dressed(entry, worn, fires=False) * REPEATED)
         stream = LogStream(located(shipped_for(entry, shipped), entry.id)["stream"], lines)
-        real_loki.push([log_tests.push(stream, mark, start * 1_000_000_000, hidden=False)])
+        real_loki.push([log_tests.push(stream, mark, start * NANOSECONDS_A_SECOND, hidden=False)])
         assert (
             real_loki.evaluate(logql.within(rules[entry.alert], TEST_LABEL, mark), start, 60, 1)
             == []

@@ -65,6 +65,7 @@ def found_in(path: Path) -> set[str]:
 
 
 def test_a_captured_log_is_diagnosed_as_what_it_is() -> None:
+    assert FIRES
     logs = [*FIRES, *SILENT]
     found = {name(path): found_in(path) for path in logs}
     assert found == {name(path): wanted(path) for path in logs}

@@ -42,6 +42,8 @@ def failures(blocks: list[bytes]) -> set[str]:
 
 
 def test_no_log_as_it_was_printed_is_taken_for_folded() -> None:
+    assert CAPTURED
+    assert SAMPLES
     logs = [*CAPTURED, *SAMPLES]
     assert [below_root(path) for path in logs if width(path.read_bytes()) is not None] == []
 
@@ -57,6 +59,7 @@ def told_as_it_is(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("columns", [80, 100])
 def test_a_folded_log_tells_the_failures_that_it_told_before(columns: int) -> None:
+    assert FIRES
     logs = [*FIRES, *SILENT]
     told = {name(path): failures([folded(text_of(path), columns)]) for path in logs}
     assert told == {name(path): told_as_it_is(path) for path in logs}

@@ -19,6 +19,7 @@ import yaml
 
 from generator.base.disk import populate
 from generator.base.file import File
+from generator.base.lines import NANOSECONDS_A_SECOND
 from generator.base.names import TOOL
 from generator.base.problems import ToolError
 from generator.prove import local_loki
@@ -170,7 +171,7 @@ class Stack:
 
     async def lines(self, query: str, start: float, end: float) -> int:
         """How many lines Loki has for a query in a span of time."""
-        span = (round(start * 1_000_000_000), round(end * 1_000_000_000))
+        span = (round(start * NANOSECONDS_A_SECOND), round(end * NANOSECONDS_A_SECOND))
         return len(await asyncio.to_thread(self._loki.lines, query, *span))
 
     async def command(self, verb: str, *options: str) -> tuple[int, str]:

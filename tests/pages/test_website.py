@@ -100,6 +100,7 @@ def test_every_verb_and_key_is_explained_on_a_page() -> None:
 
 def test_every_link_leads_to_a_page_and_a_heading() -> None:
     links = [(path, link) for path in pages() for link in reading_of(path).links]
+    assert ("index.html", "KubeProxyIptablesBackendMismatch.html") in links
     for path, link in links:
         parts = urlsplit(link)
         if parts.scheme:
@@ -111,6 +112,7 @@ def test_every_link_leads_to_a_page_and_a_heading() -> None:
 
 
 def test_a_page_loads_only_what_is_beside_it_and_holds_nothing_that_the_policy_refuses() -> None:
+    assert "known.js" in reading_of("index.html").loads
     for path, text in pages().items():
         reading = reading_of(path)
         assert "default-src 'none'" in text, path

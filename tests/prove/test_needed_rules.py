@@ -69,6 +69,10 @@ def test_of_those_it_is_given_what_reads_series_that_are_there_or_recorded() -> 
     assert seen(groups, f"series: y, {names}") == {"alerts": ["Two"]}
     assert seen(groups, f"series: 'a:b:c', {names}") == {"alerts": ["One"], "records": ["d:e:f"]}
     assert seen(groups, names) == {}
+    of_alerts = [
+        RuleGroup("alerts", "30s", (alert("Five", "x"), alert("Six", 'ALERTS{alertname="Five"}')))
+    ]
+    assert seen(of_alerts, "series: x, alertname: Six") == {"alerts": ["Five", "Six"]}
     quoted = [RuleGroup("dotted", "30s", (alert("Three", '{"a.b"} > 1'),))]
     assert seen(quoted, """series: '{"a.b"}', alertname: Three""") == {"dotted": ["Three"]}
 
