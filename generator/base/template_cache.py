@@ -1,7 +1,7 @@
 """Keeps compiled templates beside them, where Python keeps compiled modules, and trusts them as it trusts these.
 
-To compile the template of a page takes as long as to fill it in for twenty alerts. A place
-that cannot be read or written only costs time.
+To compile the template of a page takes as long as to fill it in for twenty alerts.
+A place that cannot be read or written only costs time.
 """
 
 import hashlib

@@ -56,8 +56,9 @@ def _of_another(
 
 def _compiles(filters: Signature) -> bool:
     """Broken patterns are reported where they stand; here they would only hide the rest."""
+    own = [] if filters.pattern is None else [filters.pattern]
     try:
-        for pattern in (filters.pattern or "", *filters.exclude):
+        for pattern in (*own, *filters.exclude):
             compile_re2(pattern)
     except ValueError:
         return False

@@ -21,7 +21,6 @@ from generator.compile.go_texts import (
     literal_text,
     metric_place,
     node_place,
-    number,
     place_template,
 )
 from generator.compile.rule import AlertRule, AlertSetting, CompiledAlert
@@ -43,6 +42,7 @@ def alerts_of_entry(
     profile: Profile,
     values: Values,
 ) -> Iterable[CompiledAlert]:
+    """All of an entry's alerts, but that on its known builds."""
     signal = entry.logs
     source = profile.loki.source(signal.stream) if signal else None
     if signal and source:
@@ -65,7 +65,7 @@ def _log_alert(
     in_force = log_settings(alert, signal, profile)
     window = in_force.window
     hold = in_force.hold
-    threshold = number(in_force.threshold)
+    threshold = promql.number(in_force.threshold)
     labels = source.labels
     place = place_template({"node": labels.node, "pod": labels.pod}, labels.cluster)
     rule = _alerting_rule(
@@ -117,7 +117,7 @@ def _compiled_metric_alert(
     parameters = {}
     settings = []
     for name, value in metric_parameters(alert, profile).items():
-        parameters[name] = number(value)
+        parameters[name] = promql.number(value)
         why = alert.parameters[name].why
         settings.append(AlertSetting(name, parameters[name], why))
     settings.append(AlertSetting("for", hold, "How long the condition must hold."))
@@ -144,6 +144,7 @@ def _compiled_metric_alert(
 
 
 def kept_firing_setting(keep: str) -> Sequence[AlertSetting]:
+    """How a page says how long an alert goes on firing, if it does."""
     if not seconds(keep):
         return ()
     return (AlertSetting("keep_firing_for", keep, "How long it goes on firing once it is over."),)
@@ -198,5 +199,6 @@ def _alerting_rule(
 
 
 def labels_of_alert(entry: Entry, alert: str, profile: Profile, default: str) -> Mapping[str, str]:
+    """The labels of an alert's rule; `default` is its severity where the site sets none."""
     in_force = severity(alert, default, profile)
     return {**profile.labels, "failure": entry.id, "severity": in_force}

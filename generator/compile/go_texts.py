@@ -15,12 +15,14 @@ def literal_text(text: str) -> str:
 
 
 def metric_place(profile: Profile) -> str:
+    """Where the kube-proxy of an alert on metrics is."""
     labels = profile.prometheus.labels
     by_kind = {"node": labels.node, "pod": labels.pod, "instance": labels.instance}
     return place_template(by_kind, labels.cluster)
 
 
 def node_place(profile: Profile) -> str:
+    """Where the node of an alert on node_exporter's metrics is."""
     metrics = profile.prometheus
     return place_template({"node": metrics.node_label}, metrics.labels.cluster)
 
@@ -36,11 +38,3 @@ def place_template(labels: Mapping[str, str | None], cluster: str | None) -> str
     if cluster:
         text += f"{{{{ with $labels.{cluster} }}}} (cluster {{{{ . }}}}){{{{ end }}}}"
     return text
-
-
-def number(value: float | str) -> str:
-    """A parameter as PromQL: durations as they are, whole numbers without a fraction."""
-    if isinstance(value, str):
-        return value
-    whole = int(value)
-    return repr(whole if whole == value else value)

@@ -6,9 +6,8 @@ from generator.catalog.profile import Profile
 from generator.catalog.settings import keep_firing_for, log_settings
 from generator.compile import grafana_links, matched_line
 from generator.compile.alerts import WATCHDOG_WINDOW
-from generator.compile.go_texts import number
 from generator.compile.rule import AlertRule, CompiledAlert, RuleGroup, Rules
-from generator.query import logsql
+from generator.query import logsql, promql
 
 
 def groups(rules: Rules, profile: Profile) -> tuple[RuleGroup, ...]:
@@ -39,7 +38,7 @@ def rule(alert: CompiledAlert, profile: Profile) -> AlertRule:
         signature=filters,
         window=window,
         by=source.labels.names(),
-        threshold=number(in_force.threshold),
+        threshold=promql.number(in_force.threshold),
         recent=signal.recent,
     )
     annotations = dict(alert.rule.annotations)

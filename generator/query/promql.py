@@ -96,6 +96,14 @@ def fill(expr: str, values: Mapping[str, str]) -> str:
     return Template(expr).substitute(values)
 
 
+def number(value: float | str) -> str:
+    """A parameter as PromQL: durations as they are, whole numbers without a fraction."""
+    if isinstance(value, str):
+        return value
+    whole = int(value)
+    return repr(whole if whole == value else value)
+
+
 def parse(expr: str) -> Any:
     """The syntax tree. Raises ValueError with the parser's reason."""
     texts = map(_double_quoted, lexer.tokens(expr))

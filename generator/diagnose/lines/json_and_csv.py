@@ -13,6 +13,7 @@ QUOTED_IN_CSV = re.compile(r'\A(?:[^"]|"")*')
 
 
 def json_record(text: str) -> Mapping[str, Any] | None:
+    """The record that a whole text is; None if it is none."""
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):

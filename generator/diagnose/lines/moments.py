@@ -31,6 +31,7 @@ def _written_moment(text: str) -> datetime:
 
 
 def time_in(front: str) -> datetime | None:
+    """The first time with a date that stands in a text."""
     found = TIME_IN_FRONT.search(front)
     return moment(found[0]) if found else None
 
