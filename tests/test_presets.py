@@ -44,7 +44,7 @@ from generator.steps.filled import fill_in
 from generator.verify import delivery
 from generator.verify.delivery import Site
 from tests import kubernetes_api, once
-from tests.conftest import ROOT, made_once, obtained
+from tests.conftest import ROOT, compiled_for, made_once, obtained
 from tests.lab import servers
 from tests.lab.programs import ALERTMANAGER
 from tests.lokis import StartLoki
@@ -236,14 +236,10 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[s
     """What is generated for each layout, for the ruler and for Alertmanager: text by path."""
 
     def compile_all() -> Mapping[str, Mapping[str, str]]:
-        profile = tmp_path_factory.mktemp("site") / "site.yaml"
-        texts = {}
-        for layout in LAYOUTS:
-            profile.write_text(f"extends: [{layout}]\nloki: {{interval: 1s}}\n")
-            inputs = once.for_site(profile)
-            rules = compile_rules(inputs.catalog, inputs.profile)
-            texts[layout] = {path: file_of(path, rules, inputs) for path in (LOG_RULES, CONFIG)}
-        return texts
+        folder = tmp_path_factory.mktemp("site")
+        profile = "extends: [{}]\nloki: {{interval: 1s}}\n"
+        asked = ("loki", "alertmanager")
+        return {name: compiled_for(profile.format(name), folder, *asked) for name in LAYOUTS}
 
     return made_once(tmp_path_factory, "layouts", compile_all)
 
